@@ -1,0 +1,24 @@
+/*
+ * libasyncloop: asyncio for C and for every language that can call C.
+ *
+ * This header includes the whole C API. Each concept also has a header of its
+ * own in asyncloop/, which can be included alone.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef ASYNCLOOP_H
+#define ASYNCLOOP_H
+
+#include <asyncloop/base.h>
+
+#include <asyncloop/loop.h>
+
+#include <asyncloop/future.h>
+
+#include <asyncloop/task.h>
+
+#include <asyncloop/context.h>
+
+#include <asyncloop/combine.h>
+
+#endif

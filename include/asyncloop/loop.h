@@ -1,0 +1,224 @@
+/*
+ * loop.h: the event loop: running it, scheduling callbacks, timers, file
+ * descriptors, signals, and what happens to errors that nobody handles.
+ * asyncio's AbstractEventLoop.
+ *
+ * One iteration runs exactly the callbacks that were ready when it began, in
+ * the order in which they became ready: first those scheduled before it, then
+ * those of ready descriptors, then due timers.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef ASYNCLOOP_LOOP_H
+#define ASYNCLOOP_LOOP_H
+
+#include <asyncloop/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Options ------------------------------------------------------------------ */
+
+typedef struct aloop_loop_options aloop_loop_options;
+
+#define ALOOP_CLOCK_MONOTONIC 0
+#define ALOOP_CLOCK_VIRTUAL 1 /* starts at 0; jumps to the next timer when idle */
+
+/* New options with the defaults; NULL when out of memory. aloop_unref frees.
+ * Every setter returns 0, or ALOOP_EINVAL for NULL or a value out of range. */
+ALOOP_API aloop_loop_options *aloop_loop_options_new(void);
+/* Debug mode from the start; default: environment ASYNCLOOP_DEBUG=1. */
+ALOOP_API int64_t aloop_loop_options_set_debug(aloop_loop_options *options, int32_t debug);
+/* The clock; default: monotonic, or virtual with ASYNCLOOP_CLOCK=virtual. The
+ * virtual clock stands still while descriptors, threads or children are
+ * waited for, and otherwise jumps, so that a program that only sleeps runs at
+ * once. */
+ALOOP_API int64_t aloop_loop_options_set_clock(aloop_loop_options *options, int32_t clock);
+/* Not 0: a test mode that runs the callbacks of an iteration in an order
+ * shuffled from this seed, to find code that relies on it. */
+ALOOP_API int64_t aloop_loop_options_set_seed(aloop_loop_options *options, uint64_t seed);
+/* Bytes of each fiber's stack, 16 KiB to 1 GiB, rounded up to whole pages;
+ * default 64 KiB. */
+ALOOP_API int64_t aloop_loop_options_set_stack_size(aloop_loop_options *options, size_t bytes);
+/* Not 0: tasks start eagerly (asyncio.eager_task_factory). */
+ALOOP_API int64_t aloop_loop_options_set_eager_tasks(aloop_loop_options *options, int32_t eager);
+
+/* Life ------------------------------------------------------------------------ */
+
+/* A new loop; options may be NULL. The caller owns a reference.
+ * Errors: ALOOP_ENOMEM, or -errno where the kernel gives no descriptor. */
+ALOOP_API int64_t aloop_loop_new(aloop_loop **loop, const aloop_loop_options *options);
+ALOOP_API aloop_loop *aloop_loop_ref(aloop_loop *loop);
+ALOOP_API void aloop_loop_unref(aloop_loop *loop);
+/* Drops what is scheduled, and tasks that are not done (reported: "Task was
+ * destroyed but it is pending!"); then every call on the loop and its objects
+ * returns ALOOP_ESTALE. Closing twice is legal. ALOOP_ELOOPRUNNING inside it. */
+ALOOP_API int64_t aloop_loop_close(aloop_loop *loop);
+ALOOP_API int64_t aloop_loop_is_closed(aloop_loop *loop);
+ALOOP_API int64_t aloop_loop_is_running(aloop_loop *loop);
+
+/* Runs until aloop_loop_stop. ALOOP_ELOOPRUNNING if a loop runs in this
+ * thread, ALOOP_ESTALE if closed, ALOOP_ECHILD in a forked child. The thread
+ * that runs a loop becomes its thread. */
+ALOOP_API int64_t aloop_loop_run_forever(aloop_loop *loop);
+/* Runs until future (consumed) is done and returns its outcome as aloop_await
+ * does. ALOOP_ELOOPSTOPPED if the loop was stopped before that. */
+ALOOP_API int64_t aloop_loop_run_until_complete(aloop_loop *loop, aloop_future *future,
+                                                void **value);
+/* One iteration: waits at most timeout seconds for something to become ready
+ * (negative: without limit). Returns the number of callbacks run. */
+ALOOP_API int64_t aloop_loop_run_once(aloop_loop *loop, double timeout);
+/* The loop returns after the iteration that runs now (before run_forever:
+ * after one iteration). Any thread. */
+ALOOP_API int64_t aloop_loop_stop(aloop_loop *loop);
+/* The loop's clock in seconds; negative code as a double on NULL. */
+ALOOP_API double aloop_loop_time(aloop_loop *loop);
+/* How many iterations the loop has begun. */
+ALOOP_API int64_t aloop_loop_iteration(aloop_loop *loop);
+
+/* The loop that runs in this thread, borrowed; NULL if none does. */
+ALOOP_API aloop_loop *aloop_get_running_loop(void);
+/* The thread's current loop: aloop_get_event_loop gives the running one, else
+ * the one that was set, else NULL. set keeps a reference; NULL clears. */
+ALOOP_API int64_t aloop_set_event_loop(aloop_loop *loop);
+ALOOP_API aloop_loop *aloop_get_event_loop(void);
+
+/* In a child after fork: every call on the loop gives ALOOP_ECHILD until this
+ * renews its descriptors and drops what the parent had scheduled, its tasks
+ * included. */
+ALOOP_API int64_t aloop_loop_after_fork(aloop_loop *loop);
+
+/* Callbacks and timers ---------------------------------------------------------
+ *
+ * Each returns a handle > 0, or a code: ALOOP_EINVAL (no fn, NaN), ALOOP_ESTALE,
+ * ALOOP_EWRONGTHREAD, ALOOP_ENOMEM. The callback runs in a copy of the context
+ * that was current at this call. */
+
+ALOOP_API int64_t aloop_loop_call_soon(aloop_loop *loop, aloop_callback_fn fn, void *data,
+                                       aloop_free_fn free_fn);
+/* Any thread, and it wakes the loop. Not from signal handlers. */
+ALOOP_API int64_t aloop_loop_call_soon_threadsafe(aloop_loop *loop, aloop_callback_fn fn,
+                                                  void *data, aloop_free_fn free_fn);
+/* After delay seconds (<= 0: next iteration, behind what is ready), or at a
+ * time of the loop's clock. Never early; equal times in the order armed. */
+ALOOP_API int64_t aloop_loop_call_later(aloop_loop *loop, double delay, aloop_callback_fn fn,
+                                        void *data, aloop_free_fn free_fn);
+ALOOP_API int64_t aloop_loop_call_at(aloop_loop *loop, double when, aloop_callback_fn fn,
+                                     void *data, aloop_free_fn free_fn);
+/* Cancels; its free_fn runs. ALOOP_ENOENT if it ran, was cancelled or never was. */
+ALOOP_API int64_t aloop_loop_cancel_handle(aloop_loop *loop, aloop_handle handle);
+/* The time for which a timer is armed; NaN where there is no such timer. */
+ALOOP_API double aloop_loop_handle_when(aloop_loop *loop, aloop_handle handle);
+
+/* Futures and tasks of this loop; see future.h and task.h ------------------------ */
+
+typedef int64_t (*aloop_coro_fn)(void *arg, void **value);
+typedef struct aloop_task_options aloop_task_options;
+typedef aloop_task *(*aloop_task_factory_fn)(aloop_loop *loop, aloop_task_options *options,
+                                             void *data);
+
+/* A pending future; NULL if loop is NULL, closed or of another thread. */
+ALOOP_API aloop_future *aloop_loop_create_future(aloop_loop *loop);
+ALOOP_API aloop_task *aloop_loop_create_task(aloop_loop *loop, aloop_coro_fn fn, void *arg);
+/* fn makes every task from now on, with aloop_task_new; NULL restores. */
+ALOOP_API int64_t aloop_loop_set_task_factory(aloop_loop *loop, aloop_task_factory_fn fn,
+                                              void *data, aloop_free_fn free_fn);
+ALOOP_API aloop_task_factory_fn aloop_loop_get_task_factory(aloop_loop *loop);
+
+/* File descriptors and signals ----------------------------------------------------
+ *
+ * Level triggered: fn runs each iteration in which fd is ready. A second add
+ * replaces the first. Errors: ALOOP_EINVAL, ALOOP_EBADF, ALOOP_EBUSY where a
+ * stream owns fd, -EPERM where it cannot be polled. remove: 1 if there was
+ * one, else 0. */
+
+ALOOP_API int64_t aloop_loop_add_reader(aloop_loop *loop, int32_t fd, aloop_callback_fn fn,
+                                        void *data, aloop_free_fn free_fn);
+ALOOP_API int64_t aloop_loop_remove_reader(aloop_loop *loop, int32_t fd);
+ALOOP_API int64_t aloop_loop_add_writer(aloop_loop *loop, int32_t fd, aloop_callback_fn fn,
+                                        void *data, aloop_free_fn free_fn);
+ALOOP_API int64_t aloop_loop_remove_writer(aloop_loop *loop, int32_t fd);
+
+/* fn runs as a callback when the process gets signum. Several loops may listen
+ * to one signal; the handler that was there before runs too, and is restored
+ * with the last removal. ALOOP_EINVAL for a signal that cannot be caught. */
+ALOOP_API int64_t aloop_loop_add_signal_handler(aloop_loop *loop, int32_t signum,
+                                                aloop_callback_fn fn, void *data,
+                                                aloop_free_fn free_fn);
+ALOOP_API int64_t aloop_loop_remove_signal_handler(aloop_loop *loop, int32_t signum);
+
+/* Errors that nobody handles --------------------------------------------------------
+ *
+ * The handler gets a context, valid for the call: what happened, and the
+ * objects concerned (borrowed; NULL where there is none). */
+
+typedef struct aloop_exception_context aloop_exception_context;
+typedef void (*aloop_exception_handler_fn)(aloop_loop *loop, aloop_exception_context *context,
+                                           void *data);
+
+ALOOP_API const char *aloop_exception_context_message(const aloop_exception_context *context);
+ALOOP_API int64_t aloop_exception_context_code(const aloop_exception_context *context);
+ALOOP_API aloop_error *aloop_exception_context_error(const aloop_exception_context *context);
+ALOOP_API aloop_future *aloop_exception_context_future(const aloop_exception_context *context);
+ALOOP_API aloop_task *aloop_exception_context_task(const aloop_exception_context *context);
+ALOOP_API aloop_handle aloop_exception_context_handle(const aloop_exception_context *context);
+/* Where the object was created ("" unless in debug mode). */
+ALOOP_API const char *aloop_exception_context_source(const aloop_exception_context *context);
+
+/* NULL restores the default, which writes to standard error. */
+ALOOP_API int64_t aloop_loop_set_exception_handler(aloop_loop *loop, aloop_exception_handler_fn fn,
+                                                   void *data, aloop_free_fn free_fn);
+ALOOP_API aloop_exception_handler_fn aloop_loop_get_exception_handler(aloop_loop *loop);
+ALOOP_API int64_t aloop_loop_default_exception_handler(aloop_loop *loop,
+                                                       aloop_exception_context *context);
+/* Reports on the program's own account; error (borrowed) may be NULL. */
+ALOOP_API int64_t aloop_loop_call_exception_handler(aloop_loop *loop, const char *message,
+                                                    aloop_error *error);
+
+/* Debugging ------------------------------------------------------------------------- */
+
+ALOOP_API int64_t aloop_loop_set_debug(aloop_loop *loop, int32_t debug);
+ALOOP_API int64_t aloop_loop_get_debug(aloop_loop *loop);
+/* In debug mode a callback or task step that takes this long is reported. */
+ALOOP_API int64_t aloop_loop_set_slow_callback_duration(aloop_loop *loop, double seconds);
+
+/* Shutdown of what belongs to the loop: futures that are done when the async
+ * generators are closed, and when the default executor's threads have ended
+ * (timeout in seconds, negative: none; then ALOOP_ETIMEDOUT). */
+ALOOP_API aloop_future *aloop_loop_shutdown_asyncgens(aloop_loop *loop);
+ALOOP_API aloop_future *aloop_loop_shutdown_default_executor(aloop_loop *loop, double timeout);
+typedef struct aloop_executor aloop_executor;
+ALOOP_API int64_t aloop_loop_set_default_executor(aloop_loop *loop, aloop_executor *executor);
+
+/* Embedding in another loop, and completion records ------------------------------------ */
+
+/* A descriptor that turns readable when the loop has something to do, and how
+ * long to wait for it at most (seconds; 0: do not, negative: no limit). Then
+ * call aloop_loop_run_once(loop, 0). */
+ALOOP_API int64_t aloop_loop_backend_fd(aloop_loop *loop);
+ALOOP_API double aloop_loop_backend_timeout(aloop_loop *loop);
+
+/* One finished awaitable: the token it was started with, its status, and its
+ * value, which is the caller's now (free_fn frees it, if not NULL). */
+typedef struct aloop_completion {
+    uint64_t token;
+    int64_t status;
+    void *value;
+    aloop_free_fn free_fn;
+    aloop_error *error; /* a reference, or NULL */
+} aloop_completion;
+
+/* Starts future (consumed); once it is done a record with this token waits for
+ * aloop_loop_poll. */
+ALOOP_API int64_t aloop_loop_start(aloop_loop *loop, aloop_future *future, uint64_t token);
+/* Runs the loop until a record is there or timeout seconds passed (negative:
+ * no limit) and hands over up to n records; returns how many. */
+ALOOP_API int64_t aloop_loop_poll(aloop_loop *loop, aloop_completion *records, int64_t n,
+                                  double timeout);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,126 @@
+// list.hpp: intrusive lists: what is queued carries its own links, so that
+// queueing never allocates and never fails.
+//
+//   node       next, prev, and the function that runs it: the form of all that
+//              waits on a future or stands in the ready queue.
+//   fifo       singly linked in use: push at the tail, pop at the head, O(1).
+//   ring       circular and doubly linked, one pointer for the owner: push,
+//              take out of the middle, O(1).
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace aloop {
+
+struct link {
+    link *next = nullptr;
+    link *prev = nullptr;  // nullptr: in no ring
+};
+
+// run: do what was scheduled. drop: the loop closes, give back what is held.
+enum class action : uint8_t { run, drop };
+
+// In the timer wheel the third word is the deadline instead (timers.hpp).
+struct node : link {
+    union {
+        void (*fn)(node *self, action what) = nullptr;
+        int64_t key;
+    };
+};
+
+class fifo {
+public:
+    bool empty() const { return head_ == nullptr; }
+    node *head() const { return head_; }
+
+    void push(node *item) {
+        item->next = nullptr;
+        if (tail_ != nullptr) {
+            tail_->next = item;
+        } else {
+            head_ = item;
+        }
+        tail_ = item;
+    }
+
+    node *pop() {
+        node *item = head_;
+        if (item != nullptr) {
+            head_ = static_cast<node *>(item->next);
+            if (head_ == nullptr) tail_ = nullptr;
+        }
+        return item;
+    }
+
+    // All of other, behind what is here.
+    void append(fifo &other) {
+        if (other.head_ == nullptr) return;
+        if (tail_ != nullptr) {
+            tail_->next = other.head_;
+        } else {
+            head_ = other.head_;
+        }
+        tail_ = other.tail_;
+        other.head_ = other.tail_ = nullptr;
+    }
+
+private:
+    node *head_ = nullptr;
+    node *tail_ = nullptr;
+};
+
+class ring {
+public:
+    bool empty() const { return head_ == nullptr; }
+    link *head() const { return head_; }
+    link *tail() const { return head_ != nullptr ? head_->prev : nullptr; }
+    // The one behind item, nullptr at the end.
+    link *after(link *item) const { return item->next != head_ ? item->next : nullptr; }
+
+    void push(link *item) {
+        if (head_ == nullptr) {
+            item->next = item->prev = item;
+            head_ = item;
+            return;
+        }
+        item->next = head_;
+        item->prev = head_->prev;
+        head_->prev->next = item;
+        head_->prev = item;
+    }
+
+    void remove(link *item) {
+        if (item->next == item) {
+            head_ = nullptr;
+        } else {
+            item->prev->next = item->next;
+            item->next->prev = item->prev;
+            if (head_ == item) head_ = item->next;
+        }
+        item->prev = nullptr;
+    }
+
+    link *pop() {
+        link *item = head_;
+        if (item != nullptr) remove(item);
+        return item;
+    }
+
+    // Gives away the whole chain, ended with nullptr in next order.
+    link *detach() {
+        link *first = head_;
+        if (first != nullptr) {
+            first->prev->next = nullptr;
+            head_ = nullptr;
+        }
+        return first;
+    }
+
+private:
+    link *head_ = nullptr;
+};
+
+}  // namespace aloop

@@ -1,0 +1,90 @@
+// stats.cpp: how many live things of each kind the process holds.
+//
+// Free objects are counted where they are made. Loop objects are counted by
+// their loop; the registry of loops sums them up.
+//
+// SPDX-License-Identifier: MIT
+#include "stats.hpp"
+
+#include <pthread.h>
+
+#include "object.hpp"
+
+namespace aloop {
+
+namespace {
+
+struct counter {
+    const char *name;
+    kind of;
+};
+
+// Append only: programs know these by their index.
+const counter k_counters[] = {
+    {"loops", kind::loop},
+    {"loop objects", kind::count},
+    {"errors", kind::error},
+    {"bytes", kind::bytes},
+    {"results", kind::results},
+    {"contexts", kind::context},
+    {"context variables", kind::contextvar},
+    {"context tokens", kind::context_token},
+    {"options", kind::options},
+    {"runners", kind::runner},
+    {"executors", kind::executor},
+    {"wakers", kind::waker},
+    {"locks", kind::lock},
+    {"events", kind::event},
+    {"conditions", kind::condition},
+    {"semaphores", kind::semaphore},
+    {"barriers", kind::barrier},
+    {"queues", kind::queue},
+    {"channels", kind::channel},
+    {"TLS contexts", kind::tls_context},
+    {"thread futures", kind::thread_future},
+    {"others", kind::free_other},
+};
+
+pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
+domain *g_domains = nullptr;
+
+int64_t loop_objects() {
+    int64_t sum = 0;
+    pthread_mutex_lock(&g_mutex);
+    for (const domain *d = g_domains; d != nullptr; d = d->next_domain) {
+        sum += __atomic_load_n(&d->live, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&g_mutex);
+    return sum;
+}
+
+}  // namespace
+
+void enlist_domain(domain *d) {
+    pthread_mutex_lock(&g_mutex);
+    d->next_domain = g_domains;
+    g_domains = d;
+    pthread_mutex_unlock(&g_mutex);
+}
+
+void delist_domain(domain *d) {
+    pthread_mutex_lock(&g_mutex);
+    domain **at = &g_domains;
+    while (*at != nullptr && *at != d) at = &(*at)->next_domain;
+    if (*at != nullptr) *at = d->next_domain;
+    pthread_mutex_unlock(&g_mutex);
+}
+
+int64_t stat(int32_t which) {
+    if (stat_name(which) == nullptr) return ALOOP_EINVAL;
+    const kind k = k_counters[which].of;
+    if (k == kind::count) return loop_objects();
+    return g_live[static_cast<int>(k)].load(std::memory_order_relaxed);
+}
+
+const char *stat_name(int32_t which) {
+    const int32_t n = sizeof k_counters / sizeof k_counters[0];
+    return which >= 0 && which < n ? k_counters[which].name : nullptr;
+}
+
+}  // namespace aloop

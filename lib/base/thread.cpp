@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "thread.hpp"
+
+#include <pthread.h>
+
+#include <atomic>
+
+namespace aloop {
+
+thread_local constinit thread_state t_thread = {0, nullptr};
+
+namespace {
+
+std::atomic<uint64_t> g_next_token{1};
+std::atomic<uint32_t> g_forks{0};
+
+void after_fork_in_child() {
+    g_forks.fetch_add(1, std::memory_order_relaxed);
+    t_thread.token = 0;
+    t_thread.running = nullptr;
+}
+
+const int g_registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
+
+}  // namespace
+
+uint64_t new_thread_token() {
+    (void)g_registered;
+    return g_next_token.fetch_add(1, std::memory_order_relaxed);
+}
+
+uint32_t fork_generation() { return g_forks.load(std::memory_order_relaxed); }
+
+}  // namespace aloop

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include "run.hpp"
+
+#include "gather.hpp"
+
+namespace aloop {
+
+namespace {
+
+void destroy_runner(object *o) {
+    close_runner(static_cast<runner *>(o));
+    destroy(static_cast<runner *>(o));
+}
+
+const register_kind g_runner(kind::runner, {"runner", destroy_runner});
+
+// Stops the loop when the future it stands on is done.
+struct stopper : node {
+    loop *home;
+};
+
+void stop_loop(node *item, action what) {
+    if (what == action::run) static_cast<stopper *>(item)->home->stop();
+}
+
+}  // namespace
+
+int64_t prepare_loop(loop *l) {
+    const int64_t code = prepare_futures(l);
+    return code < 0 ? code : prepare_tasks(l);
+}
+
+int64_t make_loop(const loop_options *options, loop **out) {
+    loop *l = nullptr;
+    int64_t code;
+    if (options != nullptr) {
+        code = loop::make(*options, &l);
+    } else {
+        loop_options defaults;
+        code = loop::make(defaults, &l);
+    }
+    if (code < 0) return code;
+    code = prepare_loop(l);
+    if (code < 0) {
+        l->close();
+        unref(static_cast<object *>(l));
+        return code;
+    }
+    *out = l;
+    return 0;
+}
+
+int64_t run_until_complete(loop *l, future *f, void **value) {
+    int64_t code = l->check();
+    if (code == 0 && t_thread.running != nullptr) code = ALOOP_ELOOPRUNNING;
+    if (code < 0) {
+        unref(f);
+        return code;
+    }
+    f = ensure_future(f);
+    stopper s;
+    s.fn = stop_loop;
+    s.home = l;
+    if (f->pending()) {
+        f->waiters.push(&s);
+    } else {
+        l->schedule(&s);
+    }
+    code = l->run_forever();
+    if (s.prev != nullptr) f->waiters.remove(&s);
+    if (code == 0) code = f->pending() ? ALOOP_ELOOPSTOPPED : take_value(f, value);
+    unref(f);
+    return code;
+}
+
+runner::~runner() {
+    if (context != nullptr) unref(context);
+    if (options != nullptr) unref(options);
+    count_live(kind::runner, -1);
+}
+
+int64_t init_runner(runner *r) {
+    if (r->closed) return ALOOP_ESTALE;
+    if (r->loop != nullptr) return 0;
+    const int64_t code = make_loop(r->options, &r->loop);
+    if (code < 0) return code;
+    r->context = create<context>(capture_context());
+    if (r->context == nullptr) return ALOOP_ENOMEM;
+    if (current_loop() == nullptr) {
+        set_current_loop(r->loop);
+        r->set_current = true;
+    }
+    return 0;
+}
+
+int64_t run_main(runner *r, task_options *main, void **value) {
+    if (running_loop() != nullptr) return ALOOP_ELOOPRUNNING;
+    const int64_t code = init_runner(r);
+    if (code < 0) return code;
+    if (main->context == nullptr) {
+        main->context = r->context;
+        ref(r->context);
+    }
+    return run_until_complete(r->loop, create_task(r->loop, main), value);
+}
+
+namespace {
+
+// Cancels every task and runs until all are done; their failures are reported.
+void cancel_all_tasks(loop *l) {
+    int64_t n = 0;
+    for (link *i = l->tasks.head(); i != nullptr; i = l->tasks.after(i)) n++;
+    if (n == 0) return;
+    future **all = static_cast<future **>(allocate(sizeof(future *) * static_cast<size_t>(n) * 2));
+    if (all == nullptr) return;  // the close reports what it drops
+    int64_t k = 0;
+    for (link *i = l->tasks.head(); i != nullptr; i = l->tasks.after(i)) {
+        all[k++] = task_of(i);
+        ref(all[k - 1]);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        cancel(all[i], nullptr);
+        ref(all[i]);
+        all[n + i] = all[i];
+    }
+    run_until_complete(l, make_gather(l, all + n, n, true), nullptr);
+    for (int64_t i = 0; i < n; i++) {
+        future *t = all[i];
+        if (t->state == k_finished && t->failed()) {
+            t->clear(k_unretrieved);
+            l->report("unhandled exception during asyncio.run() shutdown", t->status(),
+                      error_of(t), nullptr, t);
+        }
+        unref(t);
+    }
+    release(all);
+}
+
+void run_shutdown(loop *l, future *(*begin)(loop *)) {
+    if (begin != nullptr) run_until_complete(l, begin(l), nullptr);
+}
+
+}  // namespace
+
+int64_t close_runner(runner *r) {
+    if (r->closed) return 0;
+    if (r->loop != nullptr) {
+        loop *l = r->loop;
+        if (l->running()) return ALOOP_ELOOPRUNNING;
+        const int64_t code = l->check();
+        if (code < 0 && code != ALOOP_ESTALE) return code;
+        if (code == 0) {
+            cancel_all_tasks(l);
+            run_shutdown(l, l->shutdown_generators);
+            run_shutdown(l, l->shutdown_executor);
+        }
+        if (r->set_current) set_current_loop(nullptr);
+        l->close();
+        r->loop = nullptr;
+        unref(static_cast<object *>(l));
+    }
+    r->closed = true;
+    return 0;
+}
+
+}  // namespace aloop

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "shield.hpp"
+
+#include <cstdio>
+
+#include "../task/operation.hpp"
+
+namespace aloop {
+
+namespace {
+
+struct shield final : future {
+    future *inner = nullptr;
+    done_callback *observer = nullptr;
+
+    explicit shield(domain *d) : future(d, kind::shield) {}
+};
+
+int64_t on_inner_done(aloop_future *handle, void *data) {
+    shield *s = static_cast<shield *>(data);
+    if (s->pending()) finish_like(s, from_c(handle));
+    return 0;
+}
+
+void observer_gone(void *data) { static_cast<shield *>(data)->observer = nullptr; }
+
+// The outer was cancelled: a later failure of the inner has no other listener.
+int64_t on_abandoned_done(aloop_future *handle, void *) {
+    future *inner = from_c(handle);
+    if (inner->state != k_finished || !inner->failed()) return 0;
+    char text[96];
+    std::snprintf(text, sizeof text, "%s exception in shielded future", name_of(inner->status()));
+    report_unretrieved(inner, text);
+    return 0;
+}
+
+bool cancel_shield(future *f, const char *message) {
+    shield *s = static_cast<shield *>(f);
+    if (s->observer != nullptr) forget(s->observer);
+    s->observer = nullptr;
+    if (s->inner->pending()) observe(s->inner, on_abandoned_done, nullptr, nullptr);
+    cancel_now(s, message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr);
+    return true;
+}
+
+void destroy_shield(object *o) {
+    shield *s = static_cast<shield *>(o);
+    if (bury_if_on_fiber(s)) return;
+    if (s->observer != nullptr) forget(s->observer);
+    unref(s->inner);
+    release_outcome(s);
+    loop_of(s)->free_object(s);
+}
+
+const register_kind g_shield(kind::shield, {"shield", destroy_shield, cancel_shield});
+
+}  // namespace
+
+future *make_shield(future *f) {
+    loop *l = loop_of(f);
+    future *inner = ensure_future(f);
+    if (!inner->pending()) return inner;
+    shield *s = l->make_object<shield>();
+    if (s != nullptr) {
+        s->inner = inner;
+        s->observer = observe(inner, on_inner_done, s, observer_gone);
+        if (s->observer != nullptr) return s;
+        unref(static_cast<future *>(s));
+    } else {
+        unref(inner);
+    }
+    return failed_future(l, ALOOP_ENOMEM);
+}
+
+}  // namespace aloop

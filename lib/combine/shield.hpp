@@ -1,0 +1,13 @@
+// shield.hpp: awaiting something without handing one's cancellation to it.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "../future/future.hpp"
+
+namespace aloop {
+
+// Consumes f. Never nullptr.
+future *make_shield(future *f);
+
+}  // namespace aloop

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "alarm.hpp"
+
+namespace aloop {
+
+namespace {
+
+void go_off(node *item, action what) {
+    alarm *a = static_cast<alarm *>(item);
+    const bool wanted = a->alarm_state != alarm::silenced && what == action::run;
+    loop_object *owner = a->owner;
+    a->alarm_state = alarm::idle;
+    if (a->again && what == action::run) {
+        // Its place in the queue is that of the old setting, its time the new.
+        a->again = false;
+        const bool due = a->again_soon;
+        if (due) {
+            a->rings(a);
+        } else {
+            a->set(owner, a->rings, a->again_when, false);
+        }
+    } else if (wanted) {
+        a->rings(a);
+    }
+    unref(owner);
+}
+
+struct announce {
+    announce() { g_timer_fire[static_cast<int>(timer_tag::internal)] = go_off; }
+} g_announced;
+
+}  // namespace
+
+void alarm::set(loop_object *o, void (*fn_)(alarm *), int64_t when, bool soon) {
+    rings = fn_;
+    if (alarm_state == silenced) {
+        again = true;
+        again_soon = soon;
+        again_when = when;
+        return;
+    }
+    owner = o;
+    ref(o);
+    loop *l = loop_of(o);
+    if (soon) {
+        alarm_state = queued;
+        prev = nullptr;
+        fn = go_off;
+        l->schedule(this);
+    } else {
+        alarm_state = armed;
+        l->timer_wheel().arm(this, when, timer_tag::internal);
+    }
+}
+
+void alarm::clear() {
+    again = false;
+    if (alarm_state == armed && timers::is_armed(this)) {
+        loop_of(owner)->timer_wheel().cancel(this);
+        alarm_state = idle;
+        unref(owner);
+    } else if (alarm_state == armed || alarm_state == queued) {
+        alarm_state = silenced;
+    }
+}
+
+}  // namespace aloop

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+#include "loop.hpp"
+
+#include "../base/stats.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace aloop {
+
+namespace {
+
+// Between two looks at the kernel while callbacks are ready.
+constexpr uint32_t k_poll_iterations = 61;
+constexpr int64_t k_poll_interval = 50000;
+// The clock is read once in so many iterations to see whether that has passed.
+constexpr uint32_t k_clock_iterations = 8;
+
+bool environment_says(const char *name, const char *value) {
+    const char *text = std::getenv(name);
+    return text != nullptr && std::strcmp(text, value) == 0;
+}
+
+void destroy_options(object *o) { destroy(static_cast<loop_options *>(o)); }
+
+const register_kind g_options(kind::options, {"options", destroy_options});
+
+thread_local loop *t_current = nullptr;
+
+}  // namespace
+
+void destroy_loop(object *o) {
+    loop *l = static_cast<loop *>(o);
+    if (!l->closed) {
+        // The last reference to an open loop: nobody can run it any more.
+        l->remote.store(1, std::memory_order_relaxed);
+        l->close();
+        unref(static_cast<object *>(l));
+        return;
+    }
+    destroy(l);
+}
+
+static const register_kind g_loop(kind::loop, {"loop", destroy_loop});
+
+loop_options::loop_options()
+    : object(kind::options),
+      debug(environment_says("ASYNCLOOP_DEBUG", "1")),
+      clock(environment_says("ASYNCLOOP_CLOCK", "virtual") ? ALOOP_CLOCK_VIRTUAL
+                                                           : ALOOP_CLOCK_MONOTONIC) {
+    count_live(kind::options, 1);
+}
+
+// Life ---------------------------------------------------------------------------------
+
+loop::loop(const loop_options &options)
+    : domain(kind::loop),
+      eager_tasks(options.eager),
+      debug(options.debug),
+      stack_size(options.stack_size),
+      virtual_(options.clock == ALOOP_CLOCK_VIRTUAL),
+      random_(options.seed),
+      forks_(fork_generation()),
+      sys_(options.sys) {
+    thread.store(thread_token(), std::memory_order_relaxed);
+    g_wake_domain = wake_domain;
+    g_timer_fire[static_cast<int>(timer_tag::handle)] = run_handle;
+    count_live(kind::loop, 1);
+    enlist_domain(this);
+}
+
+loop::~loop() {
+    if (poller_ != nullptr) {
+        poller_->~poller();
+        release(poller_);
+    }
+    delist_domain(this);
+    count_live(kind::loop, -1);
+}
+
+int64_t loop::make(const loop_options &options, loop **out) {
+    void *block = allocate(sizeof(loop));
+    if (block == nullptr) return ALOOP_ENOMEM;
+    loop *l = new (block) loop(options);
+    int64_t code = 0;
+    l->poller_ = options.make_poller(l->sys_, &code);
+    if (l->poller_ == nullptr) {
+        l->closed = true;
+        destroy(l);
+        return code;
+    }
+    if (!l->virtual_) l->now_ = monotonic_now();
+    l->timers_.expire(l->now_, l->ready_);  // the wheel starts at now
+    *out = l;
+    return 0;
+}
+
+int64_t loop::check_slowly() const {
+    if (closed) return ALOOP_ESTALE;
+    if (thread.load(std::memory_order_relaxed) == thread_token()) return 0;  // its first call
+    return forks_ != fork_generation() ? ALOOP_ECHILD : ALOOP_EWRONGTHREAD;
+}
+
+int64_t loop::close() {
+    if (closed) return 0;
+    if (running()) return t_thread.running == this ? ALOOP_ELOOPRUNNING : ALOOP_EWRONGTHREAD;
+    if (forks_ != fork_generation()) return ALOOP_ECHILD;
+    thread.store(thread_token(), std::memory_order_relaxed);
+    while (link *last = resources_.tail()) {
+        resources_.remove(last);
+        resource *r = static_cast<resource *>(last);
+        r->close(r);
+    }
+    ref(static_cast<object *>(this));  // for what outlives the close
+    pthread_mutex_lock(&closed_mutex);
+    closed = true;
+    thread.store(k_no_thread, std::memory_order_release);
+    live++;
+    pthread_mutex_unlock(&closed_mutex);
+    drop_scheduled();
+    drop_configuration();
+    pthread_mutex_lock(&closed_mutex);
+    poller_->~poller();
+    release(poller_);
+    poller_ = nullptr;
+    const bool last = --live == 0;
+    pthread_mutex_unlock(&closed_mutex);
+    if (last) unref(static_cast<object *>(this));
+    return 0;
+}
+
+// Gives up what is queued; what that schedules goes the same way.
+void loop::drop_scheduled() {
+    posted *late = inbox_.exchange(closed ? closed_mark() : nullptr, std::memory_order_acq_rel);
+    while (late != nullptr && late != closed_mark()) {
+        posted *next = late->inbox_next;
+        late->fn(late, action::drop);
+        late = next;
+    }
+    collect_drops(this);
+    timers_.drain(ready_);
+    for (fifo *queue : {&batch_, &io_ready_, &ready_}) {
+        while (node *item = queue->pop()) item->fn(item, action::drop);
+    }
+    while (node *item = ready_.pop()) item->fn(item, action::drop);
+    raised.reset();
+}
+
+void loop::drop_configuration() {
+    if (exception_free != nullptr) exception_free(exception_data);
+    if (task_factory_free != nullptr) task_factory_free(task_factory_data);
+    exception_handler = nullptr;
+    exception_free = nullptr;
+    task_factory = nullptr;
+    task_factory_free = nullptr;
+}
+
+void loop::give_closed(void *block, size_t size) {
+    pthread_mutex_lock(&closed_mutex);
+    if (size <= 64) slab64_.give(block);
+    else if (size <= 128) slab128_.give(block);
+    else if (size <= 256) slab256_.give(block);
+    else release(block);
+    const bool last = --live == 0;
+    pthread_mutex_unlock(&closed_mutex);
+    if (last) unref(static_cast<object *>(this));
+}
+
+int64_t loop::after_fork() {
+    if (closed) return ALOOP_ESTALE;
+    if (forks_ == fork_generation()) return check();
+    const int64_t code = poller_->after_fork();
+    if (code < 0) return code;
+    forks_ = fork_generation();
+    thread.store(thread_token(), std::memory_order_relaxed);
+    pthread_mutex_init(&closed_mutex, nullptr);
+    running_.store(false, std::memory_order_relaxed);
+    stopping_.store(false, std::memory_order_relaxed);
+    sleeping_.store(false, std::memory_order_relaxed);
+    current_task = nullptr;
+    while (link *last = resources_.tail()) {
+        resources_.remove(last);
+        resource *r = static_cast<resource *>(last);
+        r->close(r);
+    }
+    drop_scheduled();
+    return 0;
+}
+
+// Running ----------------------------------------------------------------------------------
+
+int64_t loop::enter() {
+    if (closed) return ALOOP_ESTALE;
+    if (forks_ != fork_generation()) return ALOOP_ECHILD;
+    if (t_thread.running != nullptr) return ALOOP_ELOOPRUNNING;
+    bool idle = false;
+    if (!running_.compare_exchange_strong(idle, true)) return ALOOP_ELOOPRUNNING;
+    thread.store(thread_token(), std::memory_order_relaxed);
+    t_thread.running = this;
+    ref(static_cast<object *>(this));
+    return 0;
+}
+
+void loop::leave() {
+    stopping_.store(false, std::memory_order_relaxed);
+    running_.store(false, std::memory_order_relaxed);
+    t_thread.running = nullptr;
+    unref(static_cast<object *>(this));
+}
+
+int64_t loop::run_forever() {
+    const int64_t code = enter();
+    if (code < 0) return code;
+    do {
+        iterate(k_never);
+    } while (!stopping());
+    leave();
+    return 0;
+}
+
+int64_t loop::run_once(double timeout) {
+    const int64_t code = enter();
+    if (code < 0) return code;
+    const int64_t n = iterate(timeout < 0 ? k_never : deadline_after(now(), timeout));
+    leave();
+    return n;
+}
+
+int64_t loop::stop() {
+    if (closed) return ALOOP_ESTALE;
+    if (forks_ != fork_generation()) return ALOOP_ECHILD;
+    stopping_.store(true, std::memory_order_seq_cst);
+    if (!owned()) wake();
+    return 0;
+}
+
+int64_t loop::iterate(int64_t deadline) {
+    iteration_++;
+    if (!inbox_empty()) drain_inbox();
+    if (ready_.empty() && !timers_.any_overdue() && !stopping()) {
+        const int64_t first = timers_.next();
+        sleep_until(first < deadline ? first : deadline);
+    } else if (poll_is_due()) {
+        poll(0);
+    } else if (timers_.any_overdue()) {
+        timers_.expire(now_, ready_);
+    }
+    batch_.append(ready_);
+    const int64_t n = debug || random_ != 0 ? run_batch_in_debug() : run_batch();
+    if (end_of_iteration != nullptr) end_of_iteration(this);
+    return n;
+}
+
+bool loop::poll_is_due() {
+    if (virtual_ || ++since_poll_ >= k_poll_iterations) return true;
+    if (since_poll_ % k_clock_iterations != 0) return false;
+    now_ = monotonic_now();
+    return now_ - polled_at_ >= k_poll_interval || timers_.next() <= now_;
+}
+
+void loop::poll(int64_t deadline) {
+    since_poll_ = 0;
+    if (!virtual_ || pins_ > 0 || poller_->watched() > 0) poller_->wait(deadline);
+    if (!inbox_empty()) drain_inbox();
+    ready_.append(io_ready_);
+    if (!virtual_) polled_at_ = now_ = monotonic_now();
+    timers_.expire(now_, ready_);
+}
+
+void loop::sleep_until(int64_t deadline) {
+    sleeping_.store(true, std::memory_order_seq_cst);
+    if (!inbox_empty() || stopping()) deadline = 0;
+    if (virtual_) {
+        wait_virtual(deadline);
+        sleeping_.store(false, std::memory_order_relaxed);
+        if (!inbox_empty()) drain_inbox();
+        ready_.append(io_ready_);
+        timers_.expire(now_, ready_);
+        return;
+    }
+    poll(deadline <= now_ ? 0 : deadline);
+    sleeping_.store(false, std::memory_order_relaxed);
+}
+
+// The virtual clock jumps where only a timer can come next; where something
+// outside can, it goes as the real one does.
+void loop::wait_virtual(int64_t deadline) {
+    if (deadline <= now_) {
+        poller_->wait(0);
+        return;
+    }
+    if (deadline == k_never) {
+        poller_->wait(k_never);
+        return;
+    }
+    if (pins_ == 0 && poller_->watched() == 0) {
+        now_ = deadline;
+        return;
+    }
+    const int64_t began = monotonic_now();
+    poller_->wait(began + (deadline - now_));
+    const int64_t passed = monotonic_now() - began;
+    now_ = passed < deadline - now_ ? now_ + passed : deadline;
+}
+
+int64_t loop::run_batch() {
+    int64_t n = 0;
+    while (node *item = batch_.pop()) {
+        if (batch_.head() != nullptr) __builtin_prefetch(batch_.head());
+        item->fn(item, action::run);
+        n++;
+    }
+    return n;
+}
+
+int64_t loop::run_batch_in_debug() {
+    if (random_ != 0) shuffle_batch();
+    int64_t n = 0;
+    while (node *item = batch_.pop()) {
+        const int64_t began = monotonic_now();
+        item->fn(item, action::run);
+        const double took = to_seconds(monotonic_now() - began);
+        n++;
+        if (debug && took >= slow_callback_duration) {
+            char text[96];
+            std::snprintf(text, sizeof text, "Executing a callback or task step took %.3f seconds",
+                          took);
+            report(text, 0, nullptr);
+        }
+    }
+    return n;
+}
+
+// Test mode: the order within an iteration, drawn from the seed. Cards are
+// dealt to 16 piles three times, which needs no memory.
+void loop::shuffle_batch() {
+    for (int round = 0; round < 3; round++) {
+        fifo piles[16];
+        while (node *item = batch_.pop()) {
+            random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+            piles[random_ >> 60].push(item);
+        }
+        for (fifo &pile : piles) batch_.append(pile);
+    }
+}
+
+int64_t loop::now() {
+    if (!virtual_) now_ = monotonic_now();
+    return now_;
+}
+
+double loop::backend_timeout() {
+    if (!ready_.empty() || timers_.any_overdue() || stopping() || !inbox_empty()) return 0;
+    const int64_t first = timers_.next();
+    if (first == k_never) return -1;
+    const int64_t wait = first - now();
+    return wait > 0 ? to_seconds(wait) : 0;
+}
+
+// The thread's loops -------------------------------------------------------------------------------
+
+loop *running_loop() { return t_thread.running; }
+
+loop *current_loop() { return t_thread.running != nullptr ? t_thread.running : t_current; }
+
+int64_t set_current_loop(loop *l) {
+    struct cleanup {
+        ~cleanup() {
+            if (t_current != nullptr) unref(static_cast<object *>(t_current));
+            t_current = nullptr;
+        }
+    };
+    static thread_local cleanup at_exit;
+    (void)at_exit;
+    if (l != nullptr) ref(static_cast<object *>(l));
+    loop *old = t_current;
+    t_current = l;
+    if (old != nullptr) unref(static_cast<object *>(old));
+    return 0;
+}
+
+}  // namespace aloop

@@ -1,0 +1,273 @@
+// loop.hpp: the event loop.
+//
+// One FIFO of nodes. An iteration takes what is in it, adds what I/O and timers
+// make ready, and runs exactly those; what they schedule runs in the next one.
+// The order inside an iteration is asyncio's: ready before, I/O, timers.
+//
+// While work is ready the kernel is asked only every 61 iterations or 50 us (61:
+// a prime, as tokio's; a poll costs as much as 30 callbacks), and the clock is
+// read as seldom; on the virtual clock every iteration does both. Before it
+// sleeps, the loop says so in sleeping_ and looks into the inbox once more; a
+// poster looks at sleeping_ after it posted. One of the two sees the other
+// (sequential consistency), so that no wake-up is lost and none is written to
+// a loop that is awake.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asyncloop/loop.h>
+
+#include "../base/check.hpp"
+#include "../base/clock.hpp"
+#include "../base/error.hpp"
+#include "../base/list.hpp"
+#include "../base/object.hpp"
+#include "../base/slab.hpp"
+#include "../base/sys.hpp"
+#include "handles.hpp"
+#include "poller.hpp"
+#include "timers.hpp"
+
+struct aloop_exception_context {
+    const char *message = "";
+    int64_t code = 0;
+    aloop::error *failure = nullptr;
+    aloop::object *future = nullptr;
+    aloop::object *task = nullptr;
+    aloop_handle handle = 0;
+    const char *source = "";
+};
+
+namespace aloop {
+
+class signal_set;
+class watcher_set;
+
+// The executor, the resolver and the like hang on the loop here, and end with it.
+struct resource : link {
+    void (*close)(resource *self) = nullptr;  // takes itself out of nothing: it is out
+};
+
+// Something posted by another thread.
+struct posted : node {
+    posted *inbox_next = nullptr;
+};
+
+struct loop_options final : object {
+    bool debug;
+    bool eager = false;
+    int32_t clock;
+    uint64_t seed = 0;
+    size_t stack_size = 65536;
+    // Tests put another poller in; see poller_sim.hpp.
+    poller *(*make_poller)(const sys_table *sys, int64_t *code) = make_libevent_poller;
+    const sys_table *sys = default_sys();
+
+    loop_options();
+    ~loop_options() { count_live(kind::options, -1); }
+};
+
+class loop final : public domain {
+public:
+    static int64_t make(const loop_options &options, loop **out);
+    ~loop();
+
+    // 0 if the calling thread may use the loop, else why not.
+    int64_t check() const {
+        if (owned()) [[likely]] return 0;
+        return check_slowly();
+    }
+
+    // Running ------------------------------------------------------------------
+    int64_t run_forever();
+    // One iteration that waits until deadline at most, in loop time.
+    int64_t iterate(int64_t deadline);
+    int64_t run_once(double timeout);
+    int64_t stop();
+    int64_t close();
+    bool running() const { return running_.load(std::memory_order_relaxed); }
+    int64_t enter();  // makes the loop this thread's running one
+    void leave();
+    bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+    int64_t iteration() const { return iteration_; }
+    int64_t after_fork();
+
+    // Scheduling ----------------------------------------------------------------
+    void schedule(node *item) { ready_.push(item); }
+    bool any_ready() const { return !ready_.empty(); }
+    void schedule_io(node *item) { io_ready_.push(item); }  // from io::ready
+    int64_t call_soon(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
+    int64_t call_soon_threadsafe(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
+    int64_t call_at(int64_t deadline, aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
+    int64_t cancel_handle(aloop_handle id);
+    double handle_when(aloop_handle id) const;
+    // Any thread; item's memory stays until it ran. Fails only when closed.
+    int64_t post(posted *item);
+    void wake();  // if it sleeps; any thread
+    timers &timer_wheel() { return timers_; }
+
+    // Time ------------------------------------------------------------------------
+    int64_t now();         // reads the clock
+    double backend_timeout();  // how long the loop would sleep; < 0: for ever
+    int64_t cached_now() const { return now_; }
+    bool virtual_clock() const { return virtual_; }
+    // While something outside of loop and timers is under way (a thread's job, a
+    // child), the virtual clock does not jump.
+    void pin() { pins_++; }
+    void unpin() { pins_--; }
+
+    // Objects -----------------------------------------------------------------------
+    template <typename T, typename... Args>
+    T *make_object(Args &&...args) {
+        void *block = take_block<sizeof(T)>();
+        if (block == nullptr) return nullptr;
+        live++;
+        return new (block) T(this, std::forward<Args>(args)...);
+    }
+    template <typename T>
+    void free_object(T *o) {
+        o->~T();
+        give_block<sizeof(T)>(o);
+    }
+    template <size_t Size>
+    void *take_block() {
+        if constexpr (Size <= 64) return slab64_.take();
+        else if constexpr (Size <= 128) return slab128_.take();
+        else if constexpr (Size <= 256) return slab256_.take();
+        else return allocate(Size);
+    }
+    template <size_t Size>
+    void give_block(void *block) {
+        if (closed) [[unlikely]] {
+            give_closed(block, Size);
+            return;
+        }
+        live--;
+        if constexpr (Size <= 64) slab64_.give(block);
+        else if constexpr (Size <= 128) slab128_.give(block);
+        else if constexpr (Size <= 256) slab256_.give(block);
+        else release(block);
+    }
+    void add_resource(resource *r) { resources_.push(r); }
+    void remove_resource(resource *r) { resources_.remove(r); }
+    const sys_table *sys() const { return sys_; }
+    poller *io_poller() { return poller_; }
+
+    // Errors ----------------------------------------------------------------------------
+    void report(aloop_exception_context *context);
+    void report(const char *message, int64_t code, error *failure, object *future = nullptr,
+                object *task = nullptr);
+    void default_report(aloop_exception_context *context);
+    int64_t set_exception_handler(aloop_exception_handler_fn fn, void *data,
+                                  aloop_free_fn free_fn);
+
+    // What the running callback raised (aloop_raise), until it returned.
+    ptr<error> raised;
+
+    // State of the folders above, kept here so that they need no look-ups.
+    aloop::task *current_task = nullptr;
+    ring tasks;               // of all unfinished tasks (task folder)
+    uint64_t next_task_number = 0;
+    uint64_t last_task_number = 0;
+    bool on_fiber = false;    // the program runs on a fiber's stack
+    loop_object *graveyard = nullptr;  // to be destroyed on the loop's own stack
+    object *out_of_memory = nullptr;   // a failed future (future folder)
+    void *fibers = nullptr;   // the stack cache (task folder)
+    void *executor = nullptr; // the default executor (executor folder)
+    void *resolver = nullptr;
+    void *read_buffer = nullptr;
+    void *generators = nullptr;
+    ring self_held;           // see future.hpp
+    resource *watches = nullptr;  // completion records wanted (future folder)
+    signal_set *signals = nullptr;
+    watcher_set *watchers = nullptr;
+    aloop_task_factory_fn task_factory = nullptr;
+    void *task_factory_data = nullptr;
+    aloop_free_fn task_factory_free = nullptr;
+    aloop_exception_handler_fn exception_handler = nullptr;
+    void *exception_data = nullptr;
+    aloop_free_fn exception_free = nullptr;
+    fifo unclaimed;           // failures nobody awaits yet (future folder)
+    fifo completions;         // finished with a token (future folder)
+    bool eager_tasks = false;
+    bool debug = false;
+    size_t stack_size = 65536;
+    double slow_callback_duration = 0.1;
+
+    // Hooks of the folders above: at the end of each iteration; and what a runner
+    // awaits before it closes the loop (set when there is something to end).
+    void (*end_of_iteration)(loop *) = nullptr;
+    aloop::future *(*shutdown_generators)(loop *) = nullptr;
+    aloop::future *(*shutdown_executor)(loop *) = nullptr;
+
+private:
+    explicit loop(const loop_options &options);
+
+    int64_t check_slowly() const;
+    static void run_handle(node *item, action what);
+    handle *make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
+    node *find_posted(int64_t id) const;
+    void drain_inbox();
+    bool poll_is_due();
+    void poll(int64_t deadline);
+    void sleep_until(int64_t deadline);
+    void wait_virtual(int64_t deadline);
+    int64_t run_batch();
+    int64_t run_batch_in_debug();
+    void shuffle_batch();
+    void give_closed(void *block, size_t size);
+    static posted *closed_mark() { return reinterpret_cast<posted *>(1); }
+    bool inbox_empty() const {
+        return inbox_.load(std::memory_order_seq_cst) == nullptr &&
+               inbox_drops.load(std::memory_order_seq_cst) == nullptr;
+    }
+    void drop_scheduled();
+    void drop_configuration();
+    static void wake_domain(domain *d);
+
+    fifo ready_;
+    fifo batch_;     // what the current iteration has still to run
+    fifo io_ready_;
+    handle_table handles_;
+    slab<64> slab64_;
+    slab<128> slab128_;
+    slab<256> slab256_;
+    timers timers_;
+    int64_t now_ = 0;
+    int64_t polled_at_ = 0;
+    uint32_t since_poll_ = 0;
+    std::atomic<bool> running_{false};
+    bool virtual_ = false;
+    std::atomic<bool> stopping_{false};
+    int64_t iteration_ = 0;
+    int64_t pins_ = 0;
+    uint64_t random_ = 0;
+    uint32_t forks_;
+
+    alignas(64) std::atomic<posted *> inbox_{nullptr};
+    std::atomic<bool> sleeping_{false};
+    std::atomic<uint64_t> posted_count_{0};
+
+    poller *poller_ = nullptr;
+    const sys_table *sys_;
+    ring resources_;
+
+    friend void destroy_loop(object *o);
+};
+
+inline loop *from_c(aloop_loop *l) { return reinterpret_cast<loop *>(l); }
+inline aloop_loop *to_c(loop *l) { return reinterpret_cast<aloop_loop *>(l); }
+inline loop *loop_of(const loop_object *o) { return static_cast<loop *>(o->home); }
+
+// The loop that runs in this thread, or else the one set for it; nullptr.
+loop *running_loop();
+loop *current_loop();
+int64_t set_current_loop(loop *l);
+
+// NULL, an object of another kind, closed, of another thread: why l is no use.
+inline int64_t check_loop(const loop *l) {
+    if (!is(l, kind::loop)) return ALOOP_EINVAL;
+    return l->check();
+}
+
+}  // namespace aloop

@@ -1,0 +1,210 @@
+// schedule.cpp: how callbacks get into the queue of a loop: handles from its own
+// thread, the inbox from others.
+//
+// SPDX-License-Identifier: MIT
+#include "loop.hpp"
+
+namespace aloop {
+
+void loop::run_handle(node *item, action what) {
+    handle *h = static_cast<handle *>(item);
+    loop *l = h->home;
+    const bool wanted = h->state != handle::cancelled && what == action::run;
+    const int64_t id = h->id();
+    const aloop_callback_fn fn = h->callback;
+    void *data = h->data;
+    const aloop_free_fn free_fn = h->free_fn;
+    var_map *map = h->context;
+    l->handles_.give(h);
+    if (wanted) {
+        int64_t result;
+        {
+            context_scope scope(&map);
+            result = fn(data);
+        }
+        if (result < 0) {
+            aloop_exception_context context;
+            context.message = "Exception in callback";
+            context.code = result;
+            context.failure = l->raised.get();
+            context.handle = static_cast<aloop_handle>(id);
+            l->report(&context);
+        }
+        if (l->raised) l->raised.reset();
+    }
+    if (free_fn != nullptr) free_fn(data);
+    drop(map);
+}
+
+handle *loop::make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
+    handle *h = handles_.take(this);
+    if (h == nullptr) return nullptr;
+    h->callback = fn;
+    h->data = data;
+    h->free_fn = free_fn;
+    h->context = capture_context();
+    return h;
+}
+
+int64_t loop::call_soon(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
+    handle *h = make_handle(fn, data, free_fn);
+    if (h == nullptr) return ALOOP_ENOMEM;
+    h->fn = run_handle;
+    h->state = handle::ready;
+    ready_.push(h);
+    return h->id();
+}
+
+int64_t loop::call_at(int64_t deadline, aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
+    handle *h = make_handle(fn, data, free_fn);
+    if (h == nullptr) return ALOOP_ENOMEM;
+    h->state = handle::armed;
+    timers_.arm(h, deadline, timer_tag::handle);
+    return h->id();
+}
+
+namespace {
+
+// A callback from another thread. Its ids have bit 62 and a running number.
+constexpr int64_t k_posted_bit = int64_t{1} << 62;
+
+struct posted_call : posted {
+    aloop_callback_fn callback;
+    void *data;
+    aloop_free_fn free_fn;
+    var_map *context;
+    loop *home;
+    int64_t id;
+    bool cancelled = false;
+};
+
+void run_posted(node *item, action what) {
+    posted_call *c = static_cast<posted_call *>(item);
+    if (what == action::run && !c->cancelled) {
+        int64_t result;
+        {
+            context_scope scope(&c->context);
+            result = c->callback(c->data);
+        }
+        if (result < 0) {
+            aloop_exception_context context;
+            context.message = "Exception in callback";
+            context.code = result;
+            context.failure = c->home->raised.get();
+            context.handle = static_cast<aloop_handle>(c->id);
+            c->home->report(&context);
+        }
+        if (c->home->raised) c->home->raised.reset();
+    }
+    if (c->free_fn != nullptr) c->free_fn(c->data);
+    drop(c->context);
+    destroy(c);
+}
+
+}  // namespace
+
+int64_t loop::call_soon_threadsafe(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
+    posted_call *c = create<posted_call>();
+    if (c == nullptr) return ALOOP_ENOMEM;
+    c->fn = run_posted;
+    c->callback = fn;
+    c->data = data;
+    c->free_fn = free_fn;
+    c->context = capture_context();
+    c->home = this;
+    const int64_t id = k_posted_bit | static_cast<int64_t>(posted_count_.fetch_add(1));
+    c->id = id;
+    const int64_t code = post(c);
+    if (code < 0) {
+        drop(c->context);
+        destroy(c);
+        return code;
+    }
+    return id;
+}
+
+int64_t loop::post(posted *item) {
+    posted *head = inbox_.load(std::memory_order_relaxed);
+    do {
+        if (head == closed_mark()) return ALOOP_ESTALE;
+        item->inbox_next = head;
+    } while (!inbox_.compare_exchange_weak(head, item, std::memory_order_seq_cst));
+    wake();
+    return 0;
+}
+
+void loop::wake() {
+    if (!sleeping_.load(std::memory_order_seq_cst)) return;
+    pthread_mutex_lock(&closed_mutex);
+    wake_domain(this);
+    pthread_mutex_unlock(&closed_mutex);
+}
+
+void loop::wake_domain(domain *d) {
+    loop *l = static_cast<loop *>(d);
+    if (!l->closed && l->sleeping_.exchange(false)) l->poller_->wake();
+}
+
+// The inbox is a stack; its order turned round is the order of posting.
+void loop::drain_inbox() {
+    posted *stack = inbox_.exchange(nullptr, std::memory_order_acq_rel);
+    posted *list = nullptr;
+    while (stack != nullptr) {
+        posted *next = stack->inbox_next;
+        stack->inbox_next = list;
+        list = stack;
+        stack = next;
+    }
+    while (list != nullptr) {
+        posted *next = list->inbox_next;
+        ready_.push(list);
+        list = next;
+    }
+    collect_drops(this);
+}
+
+node *loop::find_posted(int64_t id) const {
+    for (const fifo *queue : {&batch_, &ready_}) {
+        for (node *n = queue->head(); n != nullptr; n = static_cast<node *>(n->next)) {
+            if (n->fn == run_posted && static_cast<posted_call *>(n)->id == id) return n;
+        }
+    }
+    return nullptr;
+}
+
+int64_t loop::cancel_handle(aloop_handle id) {
+    if ((id & static_cast<aloop_handle>(k_posted_bit)) != 0) {
+        drain_inbox();
+        posted_call *c = static_cast<posted_call *>(find_posted(static_cast<int64_t>(id)));
+        if (c == nullptr || c->cancelled) return ALOOP_ENOENT;
+        c->cancelled = true;
+        return 0;
+    }
+    handle *h = handles_.find(id);
+    if (h == nullptr) return ALOOP_ENOENT;
+    const bool was_armed = h->state == handle::armed && timers_.is_armed(h);
+    if (was_armed) {
+        timers_.cancel(h);
+        h->fn = run_handle;
+    }
+    h->state = handle::cancelled;
+    if (on_fiber && h->free_fn != nullptr) {
+        // The program's destructor runs on the loop's own stack, soon.
+        if (was_armed) ready_.push(h);
+        return 0;
+    }
+    const aloop_free_fn free_fn = h->free_fn;
+    void *data = h->data;
+    h->free_fn = nullptr;
+    if (was_armed) run_handle(h, action::drop);
+    if (free_fn != nullptr) free_fn(data);
+    return 0;
+}
+
+double loop::handle_when(aloop_handle id) const {
+    const handle *h = handles_.find(id);
+    const bool armed = h != nullptr && h->state == handle::armed && timers_.is_armed(h);
+    return armed ? to_seconds(timers::deadline_of(h)) : __builtin_nan("");
+}
+
+}  // namespace aloop

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include "watchers.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace aloop {
+
+namespace {
+
+int slot_of(uint8_t bit) { return bit == k_readable ? 0 : 1; }
+
+void free_watcher(watcher *w) {
+    if (w->free_fn != nullptr) w->free_fn(w->data);
+    drop(w->context);
+    destroy(w);
+}
+
+void run_watcher(node *item, action what) {
+    watcher *w = static_cast<watcher *>(item);
+    w->scheduled = false;
+    if (w->removed) {
+        free_watcher(w);
+        return;
+    }
+    if (what == action::drop) return;
+    loop *l = w->home;
+    w->scheduled = true;  // keeps it alive while it runs
+    int64_t result;
+    {
+        var_map *map = share(w->context);
+        context_scope scope(&map);
+        result = w->callback(w->data);
+        drop(map);
+    }
+    w->scheduled = false;
+    if (result < 0) l->report("Exception in callback", result, l->raised.get());
+    if (l->raised) l->raised.reset();
+    if (w->removed) free_watcher(w);
+}
+
+void on_ready(io *self, uint8_t) {
+    watcher *w = static_cast<watcher *>(self);
+    if (w->scheduled) return;
+    w->scheduled = true;
+    w->home->schedule_io(w);
+}
+
+void retire(loop *l, watcher *w) {
+    l->io_poller()->remove(w);
+    w->removed = true;
+    if (!w->scheduled && l->on_fiber && w->free_fn != nullptr) {
+        w->scheduled = true;  // the destructor runs on the loop's own stack
+        l->schedule(w);
+    }
+    if (!w->scheduled) free_watcher(w);
+}
+
+}  // namespace
+
+watcher_set *watcher_set::of(loop *l) {
+    if (l->watchers == nullptr) {
+        l->watchers = create<watcher_set>(l);
+        if (l->watchers != nullptr) l->add_resource(l->watchers);
+    }
+    return l->watchers;
+}
+
+watcher_set::entry *watcher_set::find(int fd) const {
+    return fd >= 0 && fd < room_ ? &entries_[fd] : nullptr;
+}
+
+int64_t watcher_set::reserve(int fd) {
+    if (fd < room_) return 0;
+    int room = room_ != 0 ? room_ : 32;
+    while (room <= fd) room *= 2;
+    void *block = reallocate(entries_, static_cast<size_t>(room) * sizeof(entry));
+    if (block == nullptr) return ALOOP_ENOMEM;
+    entries_ = static_cast<entry *>(block);
+    for (int i = room_; i < room; i++) entries_[i] = {{nullptr, nullptr}, false};
+    room_ = room;
+    return 0;
+}
+
+int64_t watcher_set::add(int fd, uint8_t bit, aloop_callback_fn fn, void *data,
+                         aloop_free_fn free_fn) {
+    if (fd < 0 || fcntl(fd, F_GETFD) < 0) return ALOOP_EBADF;
+    int64_t code = reserve(fd);
+    if (code < 0) return code;
+    entry &e = entries_[fd];
+    if (e.claimed) return ALOOP_EBUSY;
+    watcher *w = create<watcher>();
+    if (w == nullptr) return ALOOP_ENOMEM;
+    w->io::fd = fd;
+    w->bits = bit;
+    w->ready = on_ready;
+    w->node::fn = run_watcher;
+    w->home = home_;
+    w->callback = fn;
+    w->data = data;
+    watcher *old = e.by_bit[slot_of(bit)];
+    if (old != nullptr) home_->io_poller()->remove(old);
+    code = home_->io_poller()->add(w);
+    if (code < 0) {
+        w->free_fn = nullptr;
+        destroy(w);
+        if (old != nullptr) home_->io_poller()->add(old);
+        return code;
+    }
+    w->free_fn = free_fn;
+    w->context = capture_context();
+    e.by_bit[slot_of(bit)] = w;
+    if (old != nullptr) retire(home_, old);
+    return 0;
+}
+
+int64_t watcher_set::remove(int fd, uint8_t bit) {
+    entry *e = find(fd);
+    if (e == nullptr || e->by_bit[slot_of(bit)] == nullptr) return 0;
+    watcher *w = e->by_bit[slot_of(bit)];
+    e->by_bit[slot_of(bit)] = nullptr;
+    retire(home_, w);
+    return 1;
+}
+
+int64_t watcher_set::claim(int fd) {
+    const int64_t code = reserve(fd);
+    if (code < 0) return code;
+    entry &e = entries_[fd];
+    if (e.claimed || e.by_bit[0] != nullptr || e.by_bit[1] != nullptr) return ALOOP_EBUSY;
+    e.claimed = true;
+    return 0;
+}
+
+void watcher_set::disclaim(int fd) {
+    if (entry *e = find(fd)) e->claimed = false;
+}
+
+void watcher_set::close_all(resource *self) {
+    watcher_set *set = static_cast<watcher_set *>(self);
+    for (int fd = 0; fd < set->room_; fd++) {
+        for (watcher *&w : set->entries_[fd].by_bit) {
+            if (w != nullptr) retire(set->home_, w);
+            w = nullptr;
+        }
+    }
+    set->home_->watchers = nullptr;
+    destroy(set);
+}
+
+}  // namespace aloop

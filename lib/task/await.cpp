@@ -1,0 +1,328 @@
+// await.cpp: the await machine: how a task suspends on what its coroutine
+// awaits, how operations run inside it, and how outcomes and cancellations get
+// back to the innermost await.
+//
+// SPDX-License-Identifier: MIT
+#include "task.hpp"
+
+namespace aloop {
+
+namespace {
+
+void schedule(task *t) {
+    t->fn = run_task;
+    loop_of(t)->schedule(static_cast<node *>(t));
+}
+
+bool driven_by(const operation *op, const task *t) { return op->pending() && op->driver == t; }
+
+bool wait_on(task *t, future *f);
+
+}  // namespace
+
+// Ends an operation: its waiters other than the driver go on in the next
+// iteration; the driver goes on at once.
+void finish_operation(operation *op, int64_t status) {
+    error *e = op->has(k_raised) ? static_cast<error *>(op->done.value) : nullptr;
+    if (status < 0) {
+        if (!op->has(k_raised) && op->done.value_free != nullptr) {
+            op->done.value_free(op->done.value);
+        }
+        if (e == nullptr && op->inner != nullptr && op->inner->failed() &&
+            op->inner->status() == status) {
+            e = error_of(op->inner);
+            if (e != nullptr) ref(e);
+        }
+    } else if (e != nullptr) {
+        unref(e);
+        op->done = {nullptr, nullptr, 0};
+    }
+    future *inner = op->inner;
+    op->inner = nullptr;
+    op->driver = nullptr;
+    if (status >= 0) {
+        finish(op, status, op->done.value, op->done.value_free);
+    } else if (status == ALOOP_ECANCELED) {
+        cancel_now(op, e);
+    } else {
+        fail(op, status, e);
+    }
+    if (inner != nullptr) unref(inner);
+}
+
+// Steps an operation until it suspends (true is false then) or ends.
+int64_t drive(operation *op, task *t, int64_t status) {
+    for (;;) {
+        if (op->has(k_cancel_wanted)) {
+            op->clear(k_cancel_wanted);
+            status = ALOOP_ECANCELED;
+        }
+        const int64_t result = op->ops->step(op, t, status);
+        if (result != ALOOP_PENDING) {
+            finish_operation(op, result);
+            return result;
+        }
+        if (op->inner == nullptr) {  // a bare yield
+            schedule(t);
+            return ALOOP_PENDING;
+        }
+        if (!wait_on(t, op->inner)) return ALOOP_PENDING;
+        status = op->inner->status();
+        op->inner->clear(k_unretrieved);
+    }
+}
+
+namespace {
+
+// True: f is done. False: t is suspended, on f or on something inside it.
+bool wait_on(task *t, future *f) {
+    if (!f->pending()) return true;
+    if (operation *op = as_operation(f); op != nullptr && !op->has(k_started)) {
+        op->set(k_started);
+        op->driver = t;
+        return drive(op, t, 0) != ALOOP_PENDING;
+    }
+    if (const auto begin = info_of(f).start; begin != nullptr && !f->has(k_started)) {
+        f->set(k_started);
+        if (!begin(f)) {  // a bare yield
+            schedule(t);
+            return false;
+        }
+    }
+    t->fn = run_task;
+    f->waiters.push(static_cast<node *>(t));
+    if (t->is(k_must_cancel)) {
+        error *message = t->more != nullptr ? t->more->cancel_error : nullptr;
+        if (cancel(f, message != nullptr ? message->message : nullptr)) t->off(k_must_cancel);
+    }
+    return false;
+}
+
+// After a wake-up: steps what is inside f, innermost first. True: f is done, or
+// (*status) its outcome is replaced by a cancellation.
+bool resume_on(task *t, future *f, bool cancelled, int64_t *status) {
+    operation *op = as_operation(f);
+    if (op == nullptr || !driven_by(op, t)) {
+        *status = cancelled || f->pending() ? ALOOP_ECANCELED : f->status();
+        return true;
+    }
+    int64_t inner = cancelled ? ALOOP_ECANCELED : 0;
+    if (op->inner != nullptr && !resume_on(t, op->inner, cancelled, &inner)) return false;
+    const int64_t result = drive(op, t, inner);
+    if (result == ALOOP_PENDING) return false;
+    *status = result;
+    return true;
+}
+
+// What a cancellation of t has to cancel: the innermost thing it waits for.
+future *leaf_of(task *t) {
+    future *f = t->waiting;
+    while (f != nullptr) {
+        operation *op = as_operation(f);
+        if (op == nullptr || !driven_by(op, t)) break;
+        f = op->inner;
+    }
+    return f;
+}
+
+void forget_waiting(task *t) {
+    future *old = t->waiting;
+    t->waiting = nullptr;
+    t->off(k_keep_failure);
+    t->off(k_override);
+    if (old != nullptr) unref(old);
+}
+
+void fail_task(task *t, int64_t status, error *adopted) {
+    if (status == ALOOP_ECANCELED) {
+        cancel_now(t, adopted);
+        return;
+    }
+    const bool awaited = !t->waiters.empty();
+    fail(t, status, adopted);
+    if (awaited) return;
+    loop *l = loop_of(t);
+    ref(t);
+    t->key = l->iteration();
+    l->unclaimed.push(t);
+}
+
+// The task's failure gets the error that was raised for it, or that of the
+// await that failed with the same code.
+error *failure_of(task *t, int64_t status) {
+    task_extra *more = t->more;
+    if (more != nullptr && more->raised != nullptr && more->raised->code == status) {
+        error *e = more->raised;
+        more->raised = nullptr;
+        return e;
+    }
+    error *e = nullptr;
+    if (t->is(k_override)) {
+        e = more != nullptr ? more->cancel_error : nullptr;
+    } else if (t->is(k_keep_failure) && t->waiting != nullptr && t->waiting->failed()) {
+        e = static_cast<error *>(t->waiting->done.value);
+    }
+    if (e == nullptr || e->code != status) return nullptr;
+    ref(e);
+    return e;
+}
+
+void finish_task(task *t, int64_t status, void *value) {
+    loop *l = loop_of(t);
+    aloop_free_fn value_free = nullptr;
+    if (t->more != nullptr && t->more->has_value) {
+        value = t->more->value;
+        value_free = t->more->value_free;
+        t->more->has_value = false;
+    }
+    if (t->is(k_must_cancel) && status >= 0) {
+        if (value_free != nullptr) value_free(value);
+        status = ALOOP_ECANCELED;
+        t->off(k_must_cancel);
+        t->on(k_override);
+    } else if (status < 0 && value_free != nullptr) {
+        value_free(value);
+    }
+    error *e = status < 0 ? failure_of(t, status) : nullptr;
+    drop_coroutine(t);
+    forget_waiting(t);
+    l->tasks.remove(static_cast<all_tasks_link *>(t));
+    if (status >= 0) {
+        finish(t, status, value, value_free);
+    } else {
+        fail_task(t, status, e);
+    }
+    unref(t);
+}
+
+}  // namespace
+
+bool waits_on_future(const task *t) { return static_cast<const node *>(t)->prev != nullptr; }
+
+void abandon_wait(task *t) {
+    if (waits_on_future(t)) leaf_of(t)->waiters.remove(static_cast<node *>(t));
+    forget_waiting(t);
+}
+
+bool begin_await(task *t, future *f) {
+    forget_waiting(t);
+    loop *l = loop_of(t);
+    if (f == nullptr) {
+        f = failed_future(l, ALOOP_EINVAL);
+    } else if (f == t) {
+        unref(f);
+        f = failed_future(l, make_error(ALOOP_EINVAL, "Task cannot await on itself"), ALOOP_EINVAL);
+    } else if (f->home != l) {
+        unref(f);
+        f = failed_future(l, ALOOP_EWRONGLOOP);
+    }
+    t->waiting = f;
+    return wait_on(t, f);
+}
+
+int64_t collect(task *t, void **value) {
+    future *f = t->waiting;
+    if (t->is(k_override)) {
+        t->on(k_keep_failure);
+        return ALOOP_ECANCELED;
+    }
+    if (f == nullptr) return ALOOP_EINVALIDSTATE;
+    const int64_t status = take_value(f, value);
+    if (status < 0) {
+        t->on(k_keep_failure);
+    } else {
+        forget_waiting(t);
+    }
+    return status;
+}
+
+void run_task(node *item, action what) {
+    task *t = static_cast<task *>(item);
+    if (what == action::run) {
+        step_task(t);
+    } else {
+        unref(static_cast<future *>(t));  // see drop_task
+    }
+}
+
+// One step: hands a waiting cancellation or outcome to the coroutine and runs
+// it until it suspends or ends.
+void step_task(task *t) {
+    loop *l = loop_of(t);
+    task *outer = l->current_task;
+    l->current_task = t;
+    t->on(k_running);
+    context_scope scope(t->more != nullptr && t->more->context != nullptr ? &t->more->context->map
+                                                                         : &t_context.none);
+    void *value = nullptr;
+    int64_t status = 0;
+    const bool cancelled = t->is(k_must_cancel);
+    t->off(k_must_cancel);
+    if (!t->is(k_begun)) {
+        t->on(k_begun);
+        if (cancelled) t->on(k_override);
+        status = cancelled ? ALOOP_ECANCELED : run_coroutine(t, &value);
+    } else {
+        // A cancellation goes to the innermost operation; without one it takes
+        // the place of the outcome.
+        operation *op = t->waiting != nullptr ? as_operation(t->waiting) : nullptr;
+        const bool direct = op == nullptr || !driven_by(op, t);
+        if (direct && cancelled) t->on(k_override);
+        if (direct || resume_on(t, op, cancelled, &status)) {
+            status = run_coroutine(t, &value);
+        } else {
+            status = ALOOP_PENDING;
+        }
+    }
+    t->off(k_running);
+    l->current_task = outer;
+    if (status != ALOOP_PENDING) finish_task(t, status, value);
+    if (l->graveyard != nullptr && !l->on_fiber) dig_graves(l);
+}
+
+bool cancel_task(task *t, const char *message) {
+    for (;;) {
+        if (!t->pending()) return false;
+        t->cancel_requests()++;
+        future *leaf = t->is(k_running) || t->is(k_keep_failure) ? nullptr : leaf_of(t);
+        if (task *next = as_task(leaf); next != nullptr && next->pending()) {
+            t = next;  // a chain of tasks is walked, not recursed
+            continue;
+        }
+        if (leaf != nullptr && cancel(leaf, message)) return true;
+        t->on(k_must_cancel);
+        if (task_extra *more = message != nullptr ? t->need_extra() : t->more; more != nullptr) {
+            if (more->cancel_error != nullptr) unref(more->cancel_error);
+            more->cancel_error = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
+        }
+        return true;
+    }
+}
+
+int64_t uncancel(task *t) {
+    if (t->cancel_requests() > 0 && --t->cancel_requests() == 0) t->off(k_must_cancel);
+    return t->cancel_requests();
+}
+
+error *last_error(task *t) {
+    if (t->is(k_override)) {
+        if (t->more != nullptr && t->more->cancel_error != nullptr) return t->more->cancel_error;
+        task_extra *more = t->need_extra();
+        if (more == nullptr) return nullptr;
+        more->cancel_error = make_error(ALOOP_ECANCELED, nullptr);
+        return more->cancel_error;
+    }
+    return t->is(k_keep_failure) && t->waiting != nullptr ? error_of(t->waiting) : nullptr;
+}
+
+void raise(task *t, error *adopted) {
+    task_extra *more = t->need_extra();
+    if (more == nullptr) {
+        if (adopted != nullptr) unref(adopted);
+        return;
+    }
+    if (more->raised != nullptr) unref(more->raised);
+    more->raised = adopted;
+}
+
+}  // namespace aloop

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include "operation.hpp"
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "task.hpp"
+
+namespace aloop {
+
+namespace {
+
+void destroy_operation(object *o) {
+    operation *op = static_cast<operation *>(o);
+    if (bury_if_on_fiber(op)) return;
+    loop *l = loop_of(op);
+    if (op->pending() && !op->has(k_started) && l->debug && !l->closed) {
+        char text[128];
+        std::snprintf(text, sizeof text, "operation '%s' was never awaited", op->ops->name);
+        l->report(text, 0, nullptr);
+    }
+    if (op->has(k_unretrieved)) {
+        op->refs = 1;
+        report_unretrieved(op, "Future exception was never retrieved");
+        if (--op->refs != 0) return;
+    }
+    op->ops->destroy(op);
+}
+
+// From outside, not by the driver's own cancellation: whatever the operation
+// waits for is cancelled, as it would be through the driver.
+bool cancel_operation(future *f, const char *message) {
+    operation *op = static_cast<operation *>(f);
+    if (op->driver == nullptr) {
+        cancel_now(op, message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr);
+        return true;
+    }
+    if (op->inner == nullptr || !cancel(op->inner, message)) op->set(k_cancel_wanted);
+    return true;
+}
+
+const register_kind g_operation(kind::operation,
+                                {"operation", destroy_operation, cancel_operation});
+
+// The coroutine of a task that runs an operation. To begin with it waits for
+// it; then it hands the outcome on (`keep`: leaves it where it is).
+int64_t run_operation(aloop_task *handle, void *frame, void **value, bool keep) {
+    task *t = static_cast<task *>(from_c(handle));
+    future *f = static_cast<future *>(frame);
+    if (t->waiting == nullptr) {
+        ref(f);
+        return aloop_suspend(handle, to_c(f));
+    }
+    if (keep) return 0;
+    task_extra *more = f->done.status >= 0 && f->done.value_free != nullptr ? t->need_extra() : nullptr;
+    const aloop_free_fn value_free = f->done.value_free;
+    const int64_t status = collect(t, value);
+    if (status >= 0 && value_free != nullptr) {
+        if (more == nullptr) {
+            value_free(*value);
+            return ALOOP_ENOMEM;
+        }
+        more->value = *value;
+        more->value_free = value_free;
+        more->has_value = true;
+    }
+    return status;
+}
+
+int64_t step_owner(aloop_task *t, void *frame, void **value) {
+    return run_operation(t, frame, value, false);
+}
+
+int64_t step_keeper(aloop_task *t, void *frame, void **value) {
+    return run_operation(t, frame, value, true);
+}
+
+void drop_frame(void *frame) { unref(static_cast<future *>(frame)); }
+
+bool needs_start(const future *f) {
+    return f->pending() && !f->has(k_started) &&
+           (f->type == kind::operation || info_of(f).start != nullptr);
+}
+
+}  // namespace
+
+operation::~operation() {
+    if (inner != nullptr) unref(inner);
+    if (!pending()) {
+        release_outcome(this);
+        return;
+    }
+    if (has(k_raised)) {
+        unref(static_cast<error *>(done.value));
+    } else if (done.value_free != nullptr) {
+        done.value_free(done.value);
+    }
+    release_outcome(this);
+}
+
+int64_t operation::await(future *f) {
+    if (inner != nullptr) unref(inner);
+    inner = f != nullptr ? f : failed_future(loop_of(this), ALOOP_ENOMEM);
+    return ALOOP_PENDING;
+}
+
+int64_t operation::yield() {
+    if (inner != nullptr) unref(inner);
+    inner = nullptr;
+    return ALOOP_PENDING;
+}
+
+void operation::give(void *value, aloop_free_fn free_fn) {
+    done.value = value;
+    done.value_free = free_fn;
+    clear(k_raised);
+}
+
+int64_t operation::raise(int64_t code, error *adopted) {
+    if (has(k_raised)) unref(static_cast<error *>(done.value));
+    done.value = adopted;
+    done.value_free = nullptr;
+    clear(k_raised);
+    if (adopted != nullptr) set(k_raised);
+    return code;
+}
+
+int64_t operation::fail(int64_t code, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    error *e = format_error_v(code, nullptr, format, args);
+    va_end(args);
+    return raise(code, e);
+}
+
+int64_t start(future *f) {
+    if (!needs_start(f)) return 0;
+    if (const auto begin = info_of(f).start) {
+        f->set(k_started);
+        begin(f);
+        return 0;
+    }
+    loop *l = loop_of(f);
+    ref(f);
+    task *t = make_step_task(l, step_keeper, f, drop_frame);
+    if (t == nullptr) {
+        unref(f);
+        return ALOOP_ENOMEM;
+    }
+    unref(static_cast<future *>(t));
+    return 0;
+}
+
+future *ensure_future(future *f) {
+    if (!needs_start(f)) return f;
+    loop *l = loop_of(f);
+    task *t = make_step_task(l, step_owner, f, drop_frame);
+    if (t != nullptr) return t;
+    unref(f);
+    return failed_future(l, ALOOP_ENOMEM);
+}
+
+}  // namespace aloop

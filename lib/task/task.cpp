@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+#include "task.hpp"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+
+#include "../loop/report.hpp"
+#include "fiber.hpp"
+
+namespace aloop {
+
+namespace {
+
+// Task numbers are the process's, from 1; a loop takes them by the block, so
+// that making a task needs no atomic, and gives back what it did not use.
+constexpr uint64_t k_number_block = 4096;
+std::atomic<uint64_t> g_next_number{1};
+
+uint64_t next_number(loop *l) {
+    if (l->next_task_number == l->last_task_number) {
+        l->next_task_number = g_next_number.fetch_add(k_number_block, std::memory_order_relaxed);
+        l->last_task_number = l->next_task_number + k_number_block;
+    }
+    return l->next_task_number++;
+}
+
+void give_numbers_back(loop *l) {
+    uint64_t end = l->last_task_number;
+    if (l->next_task_number == end) return;
+    g_next_number.compare_exchange_strong(end, l->next_task_number, std::memory_order_relaxed);
+    l->next_task_number = l->last_task_number = 0;
+}
+
+void free_extra(task *t) {
+    task_extra *more = t->more;
+    if (more == nullptr) return;
+    if (more->context != nullptr) unref(more->context);
+    if (more->cancel_error != nullptr) unref(more->cancel_error);
+    if (more->raised != nullptr) unref(more->raised);
+    if (more->has_value && more->value_free != nullptr) more->value_free(more->value);
+    release(more->name);
+    more->~task_extra();
+    loop *l = loop_of(t);
+    l->free_object(more);
+    t->more = nullptr;
+}
+
+void destroy_task(object *o) {
+    task *t = static_cast<task *>(o);
+    if (bury_if_on_fiber(t)) return;
+    if (t->has(k_unretrieved)) {
+        t->refs = 1;
+        report_unretrieved(t, "Task exception was never retrieved");
+        if (--t->refs != 0) return;
+    }
+    release_outcome(t);
+    free_extra(t);
+    loop_of(t)->free_object(t);
+}
+
+const register_kind g_task(kind::task, {"task", destroy_task, [](future *f, const char *message) {
+                                            return cancel_task(static_cast<task *>(f), message);
+                                        }});
+
+// Reports the failures that nobody claimed within the iteration after them.
+void report_unclaimed(loop *l) {
+    const bool about_to_sleep = !l->any_ready();
+    fifo young;
+    while (node *item = l->unclaimed.pop()) {
+        task *t = static_cast<task *>(item);
+        if (t->has(k_unretrieved) && t->key == l->iteration() && !about_to_sleep) {
+            young.push(item);
+            continue;
+        }
+        if (t->has(k_unretrieved)) report_unretrieved(t, "Task exception was never retrieved");
+        unref(static_cast<future *>(t));
+    }
+    l->unclaimed.append(young);
+}
+
+// The loop closes: ends tasks that are not done, without running them.
+void drop_task(task *t) {
+    loop *l = loop_of(t);
+    ref(static_cast<future *>(t));
+    l->report("Task was destroyed but it is pending!", 0, nullptr, t, t);
+    const bool queued = !waits_on_future(t);
+    abandon_wait(t);
+    drop_coroutine(t);
+    l->tasks.remove(static_cast<all_tasks_link *>(t));
+    t->state = k_was_cancelled;  // without waking anybody: the loop is at its end
+    t->done = {nullptr, nullptr, ALOOP_ECANCELED};
+    unref(static_cast<future *>(t));               // the loop's
+    if (!queued) unref(static_cast<future *>(t));  // else run_task drops it
+}
+
+struct task_resource final : resource {
+    loop *home;
+};
+
+void close_tasks(resource *self) {
+    loop *l = static_cast<task_resource *>(self)->home;
+    while (link *first = l->tasks.head()) drop_task(task_of(first));
+    l->end_of_iteration = nullptr;
+    while (node *item = l->unclaimed.pop()) {
+        task *t = static_cast<task *>(item);
+        if (t->has(k_unretrieved)) report_unretrieved(t, "Task exception was never retrieved");
+        unref(static_cast<future *>(t));
+    }
+    give_numbers_back(l);
+    destroy(static_cast<task_resource *>(self));
+}
+
+var_map **make_task_cell() {
+    loop *l = running_loop();
+    task *t = l != nullptr ? l->current_task : nullptr;
+    task_extra *more = t != nullptr ? t->need_extra() : nullptr;
+    if (more == nullptr) return nullptr;
+    if (more->context == nullptr) more->context = create<context>(nullptr);
+    if (more->context == nullptr) return nullptr;
+    t_context.cell = &more->context->map;
+    return t_context.cell;
+}
+
+void describe(object *o, char *buffer, size_t size) {
+    future *f = static_cast<future *>(o);
+    if (task *t = as_task(f)) {
+        describe_task(t, buffer, size);
+        return;
+    }
+    static const char *const k_states[] = {"pending", "finished", "cancelled"};
+    std::snprintf(buffer, size, "<Future %s%s%s>", k_states[f->state],
+                  f->failed() ? " " : "", f->failed() ? name_of(f->status()) : "");
+}
+
+}  // namespace
+
+int64_t prepare_tasks(loop *l) {
+    task_resource *r = create<task_resource>();
+    if (r == nullptr) return ALOOP_ENOMEM;
+    r->home = l;
+    r->close = close_tasks;
+    l->end_of_iteration = report_unclaimed;
+    g_make_task_cell = make_task_cell;
+    g_describe = describe;
+    // Closed in reverse: the tasks, then the stacks they ran on.
+    const int64_t code = prepare_fibers(l);
+    if (code < 0) {
+        destroy(r);
+        return code;
+    }
+    l->add_resource(r);
+    return 0;
+}
+
+task_options::~task_options() {
+    if (arg_free != nullptr) arg_free(arg);
+    release(name);
+    if (context != nullptr) unref(context);
+    count_live(kind::options, -1);
+}
+
+task_extra *task::need_extra() {
+    if (more == nullptr) {
+        loop *l = loop_of(this);
+        void *block = l->take_block<sizeof(task_extra)>();
+        if (block == nullptr) return nullptr;
+        l->live++;
+        more = new (block) task_extra;
+    }
+    return more;
+}
+
+namespace {
+
+// The context that the task starts with: the given one, or a copy of the
+// current one if there is anything in it.
+bool set_up_context(task *t, context *given) {
+    if (given != nullptr) {
+        task_extra *more = t->need_extra();
+        if (more == nullptr) return false;
+        more->context = given;
+        ref(given);
+        return true;
+    }
+    var_map *map = capture_context();
+    if (map == nullptr) return true;
+    task_extra *more = t->need_extra();
+    if (more != nullptr) more->context = create<context>(map);
+    if (more == nullptr || more->context == nullptr) {
+        drop(map);
+        return false;
+    }
+    return true;
+}
+
+void begin(task *t, bool eager) {
+    loop *l = loop_of(t);
+    l->tasks.push(static_cast<all_tasks_link *>(t));
+    ref(static_cast<future *>(t));  // the loop's own, until it is done
+    // Code of other languages never runs on a fiber: it waits for its turn.
+    const bool stack_fits = !l->on_fiber || t->is(k_stackful);
+    if (eager && stack_fits && l->running()) {
+        step_task(t);
+        return;
+    }
+    t->fn = run_task;
+    l->schedule(static_cast<node *>(t));
+}
+
+}  // namespace
+
+task *make_task(loop *l, task_options *o) {
+    task *t = l->make_object<task>();
+    if (t == nullptr) return nullptr;
+    t->number = next_number(l);
+    bool ok = set_up_context(t, o->context);
+    if (ok && (o->name != nullptr || o->stack_size != 0)) {
+        task_extra *more = t->need_extra();
+        ok = more != nullptr;
+        if (ok) {
+            more->name = o->name;
+            more->stack_size = o->stack_size;
+            o->name = nullptr;
+        }
+    }
+    if (!ok) {
+        t->state = k_finished;
+        free_extra(t);
+        l->free_object(t);
+        return nullptr;
+    }
+    if (o->fn != nullptr) {
+        t->on(k_stackful);
+        t->run.fn = o->fn;
+    } else {
+        t->run.step = o->step;
+    }
+    t->run.frame = o->arg;
+    t->run.frame_free = o->arg_free;
+    o->arg_free = nullptr;
+    begin(t, o->eager >= 0 ? o->eager != 0 : l->eager_tasks);
+    return t;
+}
+
+task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn) {
+    task *t = l->make_object<task>();
+    if (t == nullptr) return nullptr;
+    t->number = next_number(l);
+    if (!set_up_context(t, nullptr)) {
+        t->state = k_finished;
+        free_extra(t);
+        l->free_object(t);
+        return nullptr;
+    }
+    t->run = {{step}, frame, free_fn};
+    begin(t, l->eager_tasks);
+    return t;
+}
+
+task *make_stackful_task(loop *l, aloop_coro_fn fn, void *arg) {
+    task *t = l->make_object<task>();
+    if (t == nullptr) return nullptr;
+    t->number = next_number(l);
+    if (!set_up_context(t, nullptr)) {
+        t->state = k_finished;
+        free_extra(t);
+        l->free_object(t);
+        return nullptr;
+    }
+    t->on(k_stackful);
+    t->run.fn = fn;
+    t->run.frame = arg;
+    t->run.frame_free = nullptr;
+    begin(t, l->eager_tasks);
+    return t;
+}
+
+// The coroutine ----------------------------------------------------------------------------
+
+namespace {
+
+int64_t run_steps(task *t, void **value) {
+    int64_t status;
+    do {
+        t->off(k_immediate);
+        status = t->run.step(to_c(static_cast<future *>(t)), t->run.frame, value);
+    } while (status == ALOOP_PENDING && t->is(k_immediate));
+    const bool suspended = t->waiting != nullptr && !t->is(k_keep_failure);
+    if (status == ALOOP_PENDING && !suspended) {
+        raise(t, make_error(ALOOP_EINVAL,
+                            "Task got bad yield: a step that waits returns aloop_suspend(...)"));
+        return ALOOP_EINVAL;
+    }
+    return status;
+}
+
+int64_t run_fiber(task *t, void **value) {
+    loop *l = loop_of(t);
+    fiber *f = static_cast<fiber *>(t->run.frame);
+    if (!t->has(k_started)) {
+        f = take_fiber(l, t->more != nullptr ? t->more->stack_size : 0);
+        if (f == nullptr) return ALOOP_ENOMEM;
+        set_coroutine(f, t->run.fn, t->run.frame, t->run.frame_free);
+        t->run.frame = f;
+        t->set(k_started);
+    }
+    const bool nested = l->on_fiber;
+    l->on_fiber = true;
+    const bool suspended = switch_to(f);
+    l->on_fiber = nested;
+    return suspended ? ALOOP_PENDING : result_of(f, value);
+}
+
+}  // namespace
+
+int64_t run_coroutine(task *t, void **value) {
+    return t->is(k_stackful) ? run_fiber(t, value) : run_steps(t, value);
+}
+
+void drop_coroutine(task *t) {
+    const aloop_free_fn frame_free = t->run.frame_free;
+    if (t->is(k_stackful) && t->has(k_started)) {
+        fiber *f = static_cast<fiber *>(t->run.frame);
+        t->clear(k_started);
+        free_argument(f);
+        give_fiber(loop_of(t), f);
+    } else if (frame_free != nullptr) {
+        frame_free(t->run.frame);
+    }
+    t->run = {{nullptr}, nullptr, nullptr};
+}
+
+bool on_own_fiber(const task *t) {
+    return t->is(k_stackful) && t->has(k_started) &&
+           is_inside(static_cast<const fiber *>(t->run.frame));
+}
+
+bool suspend_fiber(task *t) {
+    if (!on_own_fiber(t)) return false;
+    switch_back(static_cast<fiber *>(t->run.frame));
+    return true;
+}
+
+}  // namespace aloop

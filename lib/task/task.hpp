@@ -1,0 +1,124 @@
+// task.hpp: a task is a coroutine under way, in 128 bytes: its future, the node
+// with which it stands in the ready queue or waits on a future, and what it
+// waits for.
+//
+// The primitive is the step task: a function that is called again after each
+// wait. A stackful task is a step task whose step resumes a fiber; it gets the
+// fiber with its first step, so that a thousand tasks that never wait share
+// one stack.
+//
+// At any time exactly one thing is outstanding for an unfinished task: its node
+// stands on a future (in a ring, so that prev is set), in the ready queue (prev
+// is nullptr), or it runs.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asyncloop/task.h>
+
+#include "operation.hpp"
+
+namespace aloop {
+
+struct fiber;
+
+enum task_flags : uint16_t {
+    k_stackful = 0x100,
+    k_begun = 0x200,          // its first step was made
+    k_must_cancel = 0x400,    // to be thrown at the next step
+    k_immediate = 0x800,      // what it suspended on was done: step again
+    k_running = 0x1000,
+    k_override = 0x2000,      // the outcome of its await is a cancellation
+    k_keep_failure = 0x4000,  // `waiting` is kept for aloop_last_error
+};
+
+// What few tasks have.
+struct task_extra {
+    aloop::context *context = nullptr;
+    char *name = nullptr;
+    error *cancel_error = nullptr;  // the message of a request not yet delivered
+    error *raised = nullptr;
+    void *value = nullptr;  // of aloop_return
+    aloop_free_fn value_free = nullptr;
+    bool has_value = false;
+    size_t stack_size = 0;
+};
+
+struct all_tasks_link : link {};
+
+struct task final : future, node, all_tasks_link {
+    future *waiting = nullptr;  // what its coroutine awaits; owned
+    task_extra *more = nullptr;
+    uint64_t number = 0;  // of "Task-N"
+
+    explicit task(domain *d) : future(d, kind::task) {}
+
+    bool is(task_flags f) const { return (flags & f) != 0; }
+    void on(task_flags f) { flags |= f; }
+    void off(task_flags f) { flags &= static_cast<uint16_t>(~f); }
+    uint32_t &cancel_requests() { return extra; }
+    task_extra *need_extra();  // nullptr: out of memory
+};
+static_assert(sizeof(task) == 128);
+
+inline task *as_task(future *f) {
+    return f != nullptr && f->type == kind::task ? static_cast<task *>(f) : nullptr;
+}
+inline task *task_of(link *l) { return static_cast<task *>(static_cast<all_tasks_link *>(l)); }
+
+struct task_options final : object {
+    aloop_coro_fn fn = nullptr;
+    aloop_step_fn step = nullptr;
+    void *arg = nullptr;
+    aloop_free_fn arg_free = nullptr;
+    char *name = nullptr;
+    aloop::context *context = nullptr;
+    int32_t eager = -1;
+    size_t stack_size = 0;
+
+    task_options() : object(kind::options) { count_live(kind::options, 1); }
+    ~task_options();
+};
+
+// Makes and schedules (or eagerly runs) a task; nullptr: out of memory, and
+// arg stays the caller's. Moves arg and its destructor out of the options.
+task *make_task(loop *l, task_options *options);
+// The short ways for the two kinds.
+task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn);
+task *make_stackful_task(loop *l, aloop_coro_fn fn, void *arg);
+// Through the loop's factory, if it has one; a failed future when out of memory.
+future *create_task(loop *l, task_options *options);
+
+int64_t prepare_tasks(loop *l);
+
+// The await machine (await.cpp). begin: t's coroutine awaits f (consumed);
+// true: the outcome is there. collect: takes it.
+bool begin_await(task *t, future *f);
+int64_t collect(task *t, void **value);
+// The node of t runs.
+void run_task(node *item, action what);
+void step_task(task *t);
+
+// Takes t off what it waits for, for good.
+void abandon_wait(task *t);
+bool waits_on_future(const task *t);
+
+bool cancel_task(task *t, const char *message);
+int64_t uncancel(task *t);
+error *last_error(task *t);
+void raise(task *t, error *adopted);
+
+// The coroutine itself (fiber.cpp): runs until it suspends or ends.
+int64_t run_coroutine(task *t, void **value);
+void drop_coroutine(task *t);
+// Suspends the running fiber; false if t has none.
+bool suspend_fiber(task *t);
+bool on_own_fiber(const task *t);
+
+int64_t describe_name(const task *t, char *buffer, size_t size);
+int64_t describe_task(task *t, char *buffer, size_t size);
+uint64_t coroutine_address(const task *t);
+int64_t print_stack(task *t, int64_t limit, int fd);
+int64_t stack_of(task *t, void **frames, int64_t limit);
+
+}  // namespace aloop
