@@ -2,12 +2,17 @@
 #include "object.hpp"
 
 #include "memory.hpp"
+#include "options.hpp"
 
 namespace aloop {
 
 kind_info g_kinds[static_cast<int>(kind::count)];
 std::atomic<int64_t> g_live[static_cast<int>(kind::count)];
 void (*g_wake_domain)(domain *d) = nullptr;
+
+static const register_kind g_options(kind::option_set, {"options", [](object *o) {
+                                                            static_cast<options_object *>(o)->info->destroy(o);
+                                                        }});
 
 namespace {
 

@@ -45,7 +45,7 @@ enum class kind : uint8_t {
     context,
     contextvar,
     context_token,
-    options,
+    option_set,  // see options.hpp
     runner,
     executor,
     waker,

@@ -29,7 +29,7 @@ const counter k_counters[] = {
     {"contexts", kind::context},
     {"context variables", kind::contextvar},
     {"context tokens", kind::context_token},
-    {"options", kind::options},
+    {"options", kind::option_set},
     {"runners", kind::runner},
     {"executors", kind::executor},
     {"wakers", kind::waker},

@@ -58,8 +58,8 @@ future *const *as_futures(aloop_future *const *f) { return reinterpret_cast<futu
 // Running a program ---------------------------------------------------------------------
 
 int64_t aloop_runner_new(aloop_runner **out, const aloop_loop_options *options) {
-    loop_options *o = reinterpret_cast<loop_options *>(const_cast<aloop_loop_options *>(options));
-    if (out == nullptr || (o != nullptr && !is(o, kind::options))) return ALOOP_EINVAL;
+    loop_options *o = options_from<loop_options>(options);
+    if (out == nullptr || (options != nullptr && o == nullptr)) return ALOOP_EINVAL;
     runner *r = create<runner>();
     if (r == nullptr) return ALOOP_ENOMEM;
     if (o != nullptr) ref(o);
@@ -86,8 +86,8 @@ int64_t aloop_runner_run(aloop_runner *handle, aloop_coro_fn fn, void *arg, void
 }
 
 int64_t aloop_runner_run_ex(aloop_runner *handle, aloop_task_options *options, void **value) {
-    task_options *o = reinterpret_cast<task_options *>(options);
-    if (!is(from_runner(handle), kind::runner) || !is(o, kind::options)) return ALOOP_EINVAL;
+    task_options *o = options_from<task_options>(options);
+    if (!is(from_runner(handle), kind::runner) || o == nullptr) return ALOOP_EINVAL;
     return run_main(from_runner(handle), o, value);
 }
 
@@ -366,9 +366,9 @@ int64_t aloop_task_group_enter(aloop_task_group **out) {
 aloop_task *aloop_task_group_create_task_ex(aloop_task_group *handle, aloop_task_options *options) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
-    task_options *o = reinterpret_cast<task_options *>(options);
+    task_options *o = options_from<task_options>(options);
     int64_t code = check_group(handle);
-    if (code == 0 && !is(o, kind::options)) code = ALOOP_EINVAL;
+    if (code == 0 && o == nullptr) code = ALOOP_EINVAL;
     if (code < 0) return to_c(failed_future(l, code));
     const char *why = nullptr;
     code = check_open(from_c(handle), &why);

@@ -21,10 +21,6 @@ bool environment_says(const char *name, const char *value) {
     return text != nullptr && std::strcmp(text, value) == 0;
 }
 
-void destroy_options(object *o) { destroy(static_cast<loop_options *>(o)); }
-
-const register_kind g_options(kind::options, {"options", destroy_options});
-
 thread_local loop *t_current = nullptr;
 
 }  // namespace
@@ -44,12 +40,9 @@ void destroy_loop(object *o) {
 static const register_kind g_loop(kind::loop, {"loop", destroy_loop});
 
 loop_options::loop_options()
-    : object(kind::options),
-      debug(environment_says("ASYNCLOOP_DEBUG", "1")),
+    : debug(environment_says("ASYNCLOOP_DEBUG", "1")),
       clock(environment_says("ASYNCLOOP_CLOCK", "virtual") ? ALOOP_CLOCK_VIRTUAL
-                                                           : ALOOP_CLOCK_MONOTONIC) {
-    count_live(kind::options, 1);
-}
+                                                           : ALOOP_CLOCK_MONOTONIC) {}
 
 // Life ---------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@
 #include "../base/error.hpp"
 #include "../base/list.hpp"
 #include "../base/object.hpp"
+#include "../base/options.hpp"
 #include "../base/slab.hpp"
 #include "../base/sys.hpp"
 #include "handles.hpp"
@@ -53,7 +54,7 @@ struct posted : node {
     posted *inbox_next = nullptr;
 };
 
-struct loop_options final : object {
+struct loop_options final : options_of<loop_options> {
     bool debug;
     bool eager = false;
     int32_t clock;
@@ -64,7 +65,6 @@ struct loop_options final : object {
     const sys_table *sys = default_sys();
 
     loop_options();
-    ~loop_options() { count_live(kind::options, -1); }
 };
 
 class loop final : public domain {

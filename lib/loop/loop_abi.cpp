@@ -13,11 +13,9 @@ using namespace aloop;
 
 namespace {
 
-loop_options *from_options(const aloop_loop_options *o) {
-    return reinterpret_cast<loop_options *>(const_cast<aloop_loop_options *>(o));
-}
+loop_options *from_options(const aloop_loop_options *o) { return options_from<loop_options>(o); }
 
-bool good(const aloop_loop_options *o) { return is(from_options(o), kind::options); }
+bool good(const aloop_loop_options *o) { return from_options(o) != nullptr; }
 
 }  // namespace
 

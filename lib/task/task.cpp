@@ -159,7 +159,6 @@ task_options::~task_options() {
     if (arg_free != nullptr) arg_free(arg);
     release(name);
     if (context != nullptr) unref(context);
-    count_live(kind::options, -1);
 }
 
 task_extra *task::need_extra() {

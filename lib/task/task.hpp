@@ -66,7 +66,7 @@ inline task *as_task(future *f) {
 }
 inline task *task_of(link *l) { return static_cast<task *>(static_cast<all_tasks_link *>(l)); }
 
-struct task_options final : object {
+struct task_options final : options_of<task_options> {
     aloop_coro_fn fn = nullptr;
     aloop_step_fn step = nullptr;
     void *arg = nullptr;
@@ -76,7 +76,6 @@ struct task_options final : object {
     int32_t eager = -1;
     size_t stack_size = 0;
 
-    task_options() : object(kind::options) { count_live(kind::options, 1); }
     ~task_options();
 };
 

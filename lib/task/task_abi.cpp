@@ -23,11 +23,9 @@ int64_t check_readable(aloop_task *handle) {
     return code == ALOOP_ESTALE ? 0 : code;
 }
 
-task_options *from_options(aloop_task_options *o) {
-    return reinterpret_cast<task_options *>(o);
-}
+task_options *from_options(aloop_task_options *o) { return options_from<task_options>(o); }
 
-bool good(aloop_task_options *o) { return is(from_options(o), kind::options); }
+bool good(aloop_task_options *o) { return from_options(o) != nullptr; }
 
 // As snprintf, but the whole length also without a buffer.
 int64_t copy_out(const char *text, int64_t length, char *buffer, size_t size) {

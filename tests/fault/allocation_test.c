@@ -1,0 +1,288 @@
+/*
+ * allocation_test.c: every allocation of a set of programs fails once, and then
+ * from some point on for good.
+ *
+ * Each scenario runs again and again, with its first allocation failing, its
+ * second, and so on, until a run needs no more. What must hold in each: no
+ * crash (run it under the sanitizers), every result is success, ALOOP_ENOMEM
+ * or what follows from that, nothing is left (the library's statistics are
+ * zero), and after a single failure a fresh program works.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <asyncloop.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The allocator under test: counts, and fails number `fail_at` (and, if
+ * `for_good` is set, all later ones). */
+static long allocations;
+static long fail_at;
+static int for_good;
+static long failures;
+
+static int must_fail(void) {
+    allocations++;
+    const int fails = fail_at > 0 && (allocations == fail_at || (for_good && allocations > fail_at));
+    failures += fails;
+    return fails;
+}
+
+static void *counting_malloc(size_t size) { return must_fail() ? NULL : malloc(size); }
+
+static void *counting_realloc(void *block, size_t size) {
+    return must_fail() ? NULL : realloc(block, size);
+}
+
+static void quiet(aloop_loop *loop, aloop_exception_context *context, void *data) {
+    (void)loop;
+    (void)context;
+    (*(int *)data)++;
+}
+
+static int reports;
+
+/* Scenarios: each is the main coroutine of a program and may end with any
+ * error that is allowed below. */
+
+static int64_t sleeper(void *arg, void **value) {
+    (void)value;
+    return aloop_await(aloop_sleep(*(double *)arg), NULL);
+}
+
+static double short_time = 0.01, long_time = 10.0;
+
+static int64_t tasks(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_task *a = aloop_create_task(sleeper, &short_time);
+    aloop_task *b = aloop_create_task(sleeper, &long_time);
+    int64_t status = aloop_await(a, NULL);
+    aloop_task_cancel(b, "enough");
+    const int64_t second = aloop_await(b, NULL);
+    return status < 0 ? status : second == ALOOP_ECANCELED ? 0 : second;
+}
+
+static int64_t gathering(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    void *list = NULL;
+    aloop_task *first = aloop_create_task(sleeper, &short_time);
+    aloop_ref(first);
+    int64_t status = aloop_await(
+        ALOOP_GATHER(ALOOP_RETURN_EXCEPTIONS, first, aloop_sleep(0.02), first,
+                     aloop_wait_for(aloop_sleep(5), 0.01)),
+        &list);
+    aloop_results_unref(list);
+    return status < 0 ? status : 0;
+}
+
+static int64_t limits(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    int64_t status = aloop_await(aloop_wait_for(aloop_sleep(5), 0.01), NULL);
+    if (status != ALOOP_ETIMEDOUT) return status;
+    aloop_timeout *timeout = NULL;
+    status = aloop_timeout_enter(&timeout, 0.01);
+    if (status < 0) return status;
+    status = aloop_await(aloop_sleep(1), NULL);
+    status = aloop_timeout_exit(timeout, status);
+    aloop_unref(timeout);
+    return status == ALOOP_ETIMEDOUT ? 0 : status;
+}
+
+static int64_t failing(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    return aloop_raise(ALOOP_EUSER - 7, "number %d", 7);
+}
+
+static int64_t groups(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_task_group *group = NULL;
+    int64_t status = aloop_task_group_enter(&group);
+    if (status < 0) return status;
+    status = aloop_task_group_spawn(group, sleeper, &short_time);
+    if (status == 0) status = aloop_task_group_spawn(group, failing, NULL);
+    status = aloop_task_group_exit(group, status);
+    return status == ALOOP_EGROUP ? 0 : status;
+}
+
+static int64_t waiting(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_future *both[2] = {aloop_create_task(sleeper, &short_time),
+                             aloop_create_task(sleeper, &long_time)};
+    void *lists = NULL;
+    int64_t status = aloop_await(aloop_wait(both, 2, 5, ALOOP_FIRST_COMPLETED), &lists);
+    aloop_results *pending = aloop_wait_result_pending(lists);
+    for (int64_t i = 0; i < aloop_results_count(pending); i++) {
+        aloop_future_cancel(aloop_results_future(pending, i), NULL);
+    }
+    aloop_unref(lists);
+    return status < 0 ? status : 0;
+}
+
+static int64_t completing(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_future *both[2] = {aloop_sleep(0.02), aloop_sleep(0.01)};
+    aloop_completions *order = NULL;
+    int64_t status = aloop_as_completed(&order, both, 2, -1);
+    if (status < 0) return status;
+    while (status >= 0) status = aloop_await(aloop_as_completed_next_result(order), NULL);
+    aloop_unref(order);
+    return status == ALOOP_ESTOPITERATION ? 0 : status;
+}
+
+static int64_t nothing(void *data) {
+    (void)data;
+    return 0;
+}
+
+static int64_t on_done(aloop_future *future, void *data) {
+    (void)future;
+    (void)data;
+    return 0;
+}
+
+static int64_t scheduling(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    void *owned = malloc(1);
+    const int64_t soon = aloop_loop_call_soon(loop, nothing, owned, free);
+    if (soon < 0) free(owned); /* a failed registration leaves it ours */
+    const int64_t later = aloop_loop_call_later(loop, 1, nothing, NULL, NULL);
+    const int64_t posted = aloop_loop_call_soon_threadsafe(loop, nothing, NULL, NULL);
+    aloop_future *future = aloop_loop_create_future(loop);
+    const int64_t added = aloop_future_add_done_callback(future, on_done, NULL, NULL);
+    const int64_t sent = aloop_future_set_result_threadsafe(future, 5, NULL, NULL);
+    int64_t status = sent < 0 ? sent : aloop_await(aloop_ref(future), NULL);
+    aloop_unref(future);
+    if (later > 0) aloop_loop_cancel_handle(loop, (aloop_handle)later);
+    if (soon < 0 || later < 0 || posted < 0 || added < 0) return ALOOP_ENOMEM;
+    return status < 0 ? status : 0;
+}
+
+static int64_t contexts(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_contextvar *var = aloop_contextvar_new("var", NULL);
+    if (var == NULL) return ALOOP_ENOMEM;
+    aloop_context_token *token = NULL;
+    int64_t status = aloop_contextvar_set(var, &short_time, NULL, &token);
+    if (status == 0) status = aloop_await(aloop_create_task(sleeper, &short_time), NULL);
+    if (token != NULL) aloop_contextvar_reset(var, token);
+    aloop_unref(token);
+    aloop_unref(var);
+    return status;
+}
+
+static int64_t shields(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_task *inner = aloop_create_task(sleeper, &short_time);
+    aloop_ref(inner);
+    int64_t status = aloop_await(aloop_wait_for(aloop_shield(inner), 0.005), NULL);
+    if (status == ALOOP_ETIMEDOUT) status = aloop_await(aloop_ref(inner), NULL);
+    aloop_unref(inner);
+    return status;
+}
+
+struct scenario {
+    const char *name;
+    aloop_coro_fn main;
+};
+
+static const struct scenario scenarios[] = {
+    {"tasks", tasks},           {"gather", gathering},      {"limits", limits},
+    {"groups", groups},         {"wait", waiting},          {"as_completed", completing},
+    {"scheduling", scheduling}, {"contexts", contexts},     {"shield", shields},
+};
+
+static int64_t run_program(aloop_coro_fn main) {
+    aloop_loop_options *options = aloop_loop_options_new();
+    if (options == NULL) return ALOOP_ENOMEM;
+    aloop_loop_options_set_clock(options, ALOOP_CLOCK_VIRTUAL);
+    aloop_runner *runner = NULL;
+    int64_t status = aloop_runner_new(&runner, options);
+    aloop_unref(options);
+    if (status < 0) return status;
+    aloop_loop *loop = aloop_runner_get_loop(runner);
+    if (loop != NULL) {
+        aloop_loop_set_exception_handler(loop, quiet, &reports, NULL);
+        status = aloop_runner_run(runner, main, NULL, NULL);
+    } else {
+        status = ALOOP_ENOMEM;
+    }
+    aloop_runner_close(runner);
+    aloop_unref(runner);
+    return status;
+}
+
+static int allowed(int64_t status) {
+    /* Cancelled: what waited for something that could not be made. */
+    return status == 0 || status == ALOOP_ENOMEM || status == ALOOP_ECANCELED ||
+           status == ALOOP_EGROUP || status == ALOOP_EINVAL;
+}
+
+static void assert_nothing_left(const char *name, long k) {
+    for (int32_t i = 0; aloop_debug_stats_name(i) != NULL; i++) {
+        if (aloop_debug_stats(i) != 0) {
+            fail_msg("%s, allocation %ld%s: %ld %s left", name, k, for_good ? " on" : "",
+                     (long)aloop_debug_stats(i), aloop_debug_stats_name(i));
+        }
+    }
+}
+
+static void torture(int persistent) {
+    for (size_t s = 0; s < sizeof scenarios / sizeof scenarios[0]; s++) {
+        long k = 0;
+        do {
+            k++;
+            allocations = failures = 0;
+            fail_at = k;
+            for_good = persistent;
+            const int64_t status = run_program(scenarios[s].main);
+            fail_at = 0;
+            if (!allowed(status)) {
+                fail_msg("%s, allocation %ld: %s", scenarios[s].name, k, aloop_errname(status));
+            }
+            assert_nothing_left(scenarios[s].name, k);
+            if (failures == 0) assert_int_equal(status, 0);
+        } while (failures > 0);
+        assert_true(k > 5);
+        print_message("%s: %ld allocations failed in turn\n", scenarios[s].name, k - 1);
+        assert_int_equal(run_program(scenarios[s].main), 0);
+    }
+}
+
+static void each_allocation_fails_once(void **state) {
+    (void)state;
+    torture(0);
+}
+
+static void each_allocation_fails_for_good(void **state) {
+    (void)state;
+    torture(1);
+}
+
+int main(void) {
+    assert_int_equal(aloop_set_allocator(counting_malloc, counting_realloc, free), 0);
+    const struct CMUnitTest tests_[] = {
+        cmocka_unit_test(each_allocation_fails_once),
+        cmocka_unit_test(each_allocation_fails_for_good),
+    };
+    return cmocka_run_group_tests(tests_, NULL, NULL);
+}
