@@ -76,7 +76,7 @@ int64_t loop::make(const loop_options &options, loop **out) {
     if (block == nullptr) return ALOOP_ENOMEM;
     loop *l = new (block) loop(options);
     int64_t code = 0;
-    l->poller_ = options.make_poller(l->sys_, &code);
+    l->poller_ = options.make_poller(options, &code);
     if (l->poller_ == nullptr) {
         l->closed = true;
         destroy(l);
@@ -253,7 +253,11 @@ bool loop::poll_is_due() {
 
 void loop::poll(int64_t deadline) {
     since_poll_ = 0;
-    if (!virtual_ || pins_ > 0 || poller_->watched() > 0) poller_->wait(deadline);
+    if (poller_->simulated()) {
+        now_ = poller_->advance(now_, now_, false);
+    } else if (!virtual_ || pins_ > 0 || poller_->watched() > 0) {
+        poller_->wait(deadline);
+    }
     if (!inbox_empty()) drain_inbox();
     ready_.append(io_ready_);
     if (!virtual_) polled_at_ = now_ = monotonic_now();
@@ -278,6 +282,12 @@ void loop::sleep_until(int64_t deadline) {
 // The virtual clock jumps where only a timer can come next; where something
 // outside can, it goes as the real one does.
 void loop::wait_virtual(int64_t deadline) {
+    if (poller_->simulated()) {
+        const int64_t time = poller_->advance(now_, deadline > now_ ? deadline : now_, pins_ > 0);
+        if (time >= 0) now_ = time;
+        else stopping_.store(true, std::memory_order_relaxed);
+        return;
+    }
     if (deadline <= now_) {
         poller_->wait(0);
         return;

@@ -27,6 +27,7 @@
 #include "../base/sys.hpp"
 #include "handles.hpp"
 #include "poller.hpp"
+#include "sim_world.hpp"
 #include "timers.hpp"
 
 struct aloop_exception_context {
@@ -60,9 +61,10 @@ struct loop_options final : options_of<loop_options> {
     int32_t clock;
     uint64_t seed = 0;
     size_t stack_size = 65536;
-    // Tests put another poller in; see poller_sim.hpp.
-    poller *(*make_poller)(const sys_table *sys, int64_t *code) = make_libevent_poller;
+    // The simulator replaces these (poller_sim.hpp).
+    poller *(*make_poller)(const loop_options &options, int64_t *code) = make_libevent_poller;
     const sys_table *sys = default_sys();
+    sim_conditions simulated;
 
     loop_options();
 };

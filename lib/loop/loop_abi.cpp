@@ -7,6 +7,7 @@
 #include "../future/completion.hpp"
 #include "../task/task.hpp"
 #include "loop.hpp"
+#include "poller_sim.hpp"
 #include "watchers.hpp"
 
 using namespace aloop;
@@ -36,6 +37,18 @@ int64_t aloop_loop_options_set_clock(aloop_loop_options *o, int32_t clock) {
         return ALOOP_EINVAL;
     }
     from_options(o)->clock = clock;
+    return 0;
+}
+
+int64_t aloop_loop_options_set_simulator(aloop_loop_options *o, uint64_t seed,
+                                         double most_delay) {
+    if (!good(o) || !(most_delay >= 0) || std::isinf(most_delay)) return ALOOP_EINVAL;
+    sim_conditions conditions;
+    conditions.seed = seed;
+    conditions.most_delay = to_ns(most_delay);
+    conditions.short_per_mille = 200;
+    conditions.interrupt_per_mille = 20;
+    use_simulator(from_options(o), conditions);
     return 0;
 }
 

@@ -16,6 +16,8 @@ struct event_base;
 
 namespace aloop {
 
+struct loop_options;
+
 enum io_bits : uint8_t { k_readable = 1, k_writable = 2 };
 
 // One registration of a descriptor.
@@ -52,6 +54,16 @@ public:
     virtual event_base *base() const { return nullptr; }
     // Registrations of the loop's users, the poller's own not counted.
     int64_t watched() const { return watched_; }
+    // A simulator goes by the loop's virtual clock and is asked with advance()
+    // instead of wait(): it lets time pass from now until something is ready, at
+    // most to deadline, and returns the new time; -1: nothing can ever happen.
+    // While something is pinned outside it waits for wake() in real time.
+    virtual bool simulated() const { return false; }
+    virtual int64_t advance(int64_t now, int64_t deadline, bool pinned) {
+        (void)deadline;
+        (void)pinned;
+        return now;
+    }
     // Renews what a fork has broken.
     virtual int64_t after_fork() = 0;
 
@@ -60,6 +72,6 @@ protected:
 };
 
 // nullptr: out of memory or descriptors; *code says which.
-poller *make_libevent_poller(const struct sys_table *sys, int64_t *code);
+poller *make_libevent_poller(const loop_options &options, int64_t *code);
 
 }  // namespace aloop

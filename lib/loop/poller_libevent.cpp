@@ -18,7 +18,7 @@
 #include "../base/clock.hpp"
 #include "../base/memory.hpp"
 #include "../base/sys.hpp"
-#include "poller.hpp"
+#include "loop.hpp"
 
 namespace aloop {
 
@@ -233,8 +233,8 @@ int64_t libevent_poller::after_fork() {
 
 }  // namespace
 
-poller *make_libevent_poller(const sys_table *sys, int64_t *code) {
-    libevent_poller *p = create<libevent_poller>(sys);
+poller *make_libevent_poller(const loop_options &options, int64_t *code) {
+    libevent_poller *p = create<libevent_poller>(options.sys);
     if (p == nullptr) {
         *code = ALOOP_ENOMEM;
         return nullptr;
