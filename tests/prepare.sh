@@ -1,0 +1,51 @@
+# prepare.sh: sourced by the scripts that install what they need and build.
+#
+#   need PACKAGE...             installs by apt those that are missing, as root
+#                               or with sudo; no apt-get when none is
+#   build DIR TARGETS OPTION... sets DIR up with OPTIONs unless it stands, and
+#                               builds TARGETS (everything, if empty) there
+
+# What the library and its tests are built with. A suite that needs more lists it
+# in tests/SUITE/packages, one package a line.
+base_packages='g++ meson ninja-build pkg-config libevent-dev libboost-context-dev libssl-dev
+libcmocka-dev valgrind'
+
+installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "$0: neither root nor sudo to run: $*" >&2
+        return 1
+    fi
+}
+
+need() {
+    # Elsewhere than on Debian the build itself says what it misses.
+    command -v dpkg-query >/dev/null || return 0
+    missing=
+    for package in "$@"; do
+        installed "$package" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    echo "installing:$missing"
+    as_root apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends $missing
+}
+
+build() {
+    directory=$1
+    targets=$2
+    shift 2
+    if [ ! -f "$directory/build.ninja" ]; then
+        rm -rf "$directory"
+        meson setup "$directory" "$@" || return 1
+    fi
+    ninja -C "$directory" $targets
+}
