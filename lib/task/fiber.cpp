@@ -30,6 +30,7 @@ struct fiber_cache final : resource {
     stack_pool stacks;
     fiber *warm = nullptr;
     int32_t warm_count = 0;
+    uint32_t next_colour = 0;
 
     explicit fiber_cache(loop *l) : home(l), stacks(l->stack_size) {}
 };
@@ -37,6 +38,9 @@ struct fiber_cache final : resource {
 namespace {
 
 constexpr int32_t k_most_warm = 64;
+// All within the page that the fiber touches anyway.
+constexpr uint32_t k_colours = 15;
+constexpr uint32_t k_colour_step = 128;
 
 // The body of every fiber: coroutine after coroutine.
 [[noreturn]] void fiber_main(void *data) {
@@ -91,7 +95,9 @@ fiber *take_fiber(loop *l, size_t stack_size) {
     }
     stack memory;
     if (!cache->stacks.take(size, &memory)) return nullptr;
-    char *top = memory.top - sizeof(fiber);
+    // Stacks lie a whole number of pages apart: without an offset of its own each
+    // top would fall into the same few sets of the processor's cache.
+    char *top = memory.top - sizeof(fiber) - k_colour_step * (cache->next_colour++ % k_colours);
     top -= reinterpret_cast<uintptr_t>(top) % 64;
     fiber *f = new (top) fiber;
     f->memory = memory;
