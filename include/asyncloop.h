@@ -21,4 +21,6 @@
 
 #include <asyncloop/combine.h>
 
+#include <asyncloop/generator.h>
+
 #endif

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "../task/task.hpp"
+#include "../task/body.hpp"
 #include "bytes.hpp"
 #include "check.hpp"
 #include "error.hpp"
@@ -143,7 +143,7 @@ int64_t aloop_raise_error(aloop_error *handle) {
 
 aloop_error *aloop_last_error(void) {
     const loop *l = running_loop();
-    return l != nullptr && l->current_task != nullptr ? to_c(last_error(l->current_task)) : nullptr;
+    return l != nullptr && l->current_task != nullptr ? to_c(current_error(l->current_task)) : nullptr;
 }
 
 // Bytes and results ----------------------------------------------------------------------------

@@ -67,6 +67,7 @@ const code_text k_codes[] = {
     {ALOOP_ETLSTRUNCATED, "ALOOP_ETLSTRUNCATED", "The peer closed without a TLS close_notify"},
     {ALOOP_ENOSENDFILE, "ALOOP_ENOSENDFILE", "sendfile is not possible here"},
     {ALOOP_ESTACK, "ALOOP_ESTACK", "Stack overflow in a fiber"},
+    {ALOOP_EGENERATOREXIT, "ALOOP_EGENERATOREXIT", "The generator is being closed"},
     {ALOOP_PENDING, "ALOOP_PENDING", "Suspended"},
 };
 

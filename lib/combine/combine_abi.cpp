@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdarg>
 
+#include "../task/body.hpp"
 #include "gather.hpp"
 #include "group.hpp"
 #include "run.hpp"
@@ -419,7 +420,7 @@ error *block_error(task *t, int64_t status) {
         t->more->raised = nullptr;
         return e;
     }
-    e = last_error(t);
+    e = current_error(t);
     if (e == nullptr || e->code != status) return nullptr;
     ref(e);
     return e;

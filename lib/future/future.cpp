@@ -273,9 +273,14 @@ bool bury_if_on_fiber(future *f) {
     loop *l = loop_of(f);
     const bool program_code = !f->pending() && f->done.value_free != nullptr;
     if (!l->on_fiber || !program_code) return false;
-    f->inbox_next = l->graveyard;
-    l->graveyard = f;
+    bury(f);
     return true;
+}
+
+void bury(loop_object *o) {
+    loop *l = loop_of(o);
+    o->inbox_next = l->graveyard;
+    l->graveyard = o;
 }
 
 void dig_graves(loop *l) {

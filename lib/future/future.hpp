@@ -137,6 +137,7 @@ void report_unretrieved(future *f, const char *message);
 
 // Asks for one thing that must not happen on a fiber's stack to happen later.
 bool bury_if_on_fiber(future *f);
+void bury(loop_object *o);  // in any case
 void dig_graves(loop *l);
 
 }  // namespace aloop

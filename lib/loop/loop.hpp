@@ -42,6 +42,7 @@ struct aloop_exception_context {
 
 namespace aloop {
 
+struct body;
 class signal_set;
 class watcher_set;
 
@@ -168,6 +169,7 @@ public:
 
     // State of the folders above, kept here so that they need no look-ups.
     aloop::task *current_task = nullptr;
+    aloop::body *inner_body = nullptr;  // the innermost that runs (task folder)
     ring tasks;               // of all unfinished tasks (task folder)
     uint64_t next_task_number = 0;
     uint64_t last_task_number = 0;

@@ -204,20 +204,20 @@ void abandon_wait(task *t) {
     forget_waiting(t);
 }
 
+future *check_awaited(task *t, future *f) {
+    loop *l = loop_of(t);
+    if (f == nullptr) return failed_future(l, ALOOP_EINVAL);
+    if (f != t && f->home == l) return f;
+    const bool itself = f == t;
+    unref(f);
+    if (!itself) return failed_future(l, ALOOP_EWRONGLOOP);
+    return failed_future(l, make_error(ALOOP_EINVAL, "Task cannot await on itself"), ALOOP_EINVAL);
+}
+
 bool begin_await(task *t, future *f) {
     forget_waiting(t);
-    loop *l = loop_of(t);
-    if (f == nullptr) {
-        f = failed_future(l, ALOOP_EINVAL);
-    } else if (f == t) {
-        unref(f);
-        f = failed_future(l, make_error(ALOOP_EINVAL, "Task cannot await on itself"), ALOOP_EINVAL);
-    } else if (f->home != l) {
-        unref(f);
-        f = failed_future(l, ALOOP_EWRONGLOOP);
-    }
-    t->waiting = f;
-    return wait_on(t, f);
+    t->waiting = check_awaited(t, f);
+    return wait_on(t, t->waiting);
 }
 
 int64_t collect(task *t, void **value) {

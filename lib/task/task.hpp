@@ -90,6 +90,9 @@ future *create_task(loop *l, task_options *options);
 
 int64_t prepare_tasks(loop *l);
 
+// f itself, if t may await it, else a future that failed with the reason.
+// Consumes f, which may be nullptr.
+future *check_awaited(task *t, future *f);
 // The await machine (await.cpp). begin: t's coroutine awaits f (consumed);
 // true: the outcome is there. collect: takes it.
 bool begin_await(task *t, future *f);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "body.hpp"
 #include "task.hpp"
 #include "waker.hpp"
 
@@ -37,6 +38,12 @@ int64_t copy_out(const char *text, int64_t length, char *buffer, size_t size) {
     return length;
 }
 
+// Whether the calling code is t's own: not that of a body which t drives.
+bool steps_now(const task *t) {
+    const loop *l = loop_of(t);
+    return l->current_task == t && running_body(l) == nullptr;
+}
+
 aloop_task *created(loop *l, task *t) {
     return to_c(t != nullptr ? t : failed_future(l, ALOOP_ENOMEM));
 }
@@ -47,18 +54,20 @@ int64_t aloop_await(aloop_future *handle, void **value) {
     future *f = from_c(handle);
     loop *l = running_loop();
     task *t = l != nullptr ? l->current_task : nullptr;
-    if (t == nullptr || !on_own_fiber(t)) {
+    body *b = l != nullptr ? running_body(l) : nullptr;
+    if (b == nullptr && (t == nullptr || !on_own_fiber(t))) {
         if (f != nullptr && f->is_future()) unref(f);
         return l == nullptr ? ALOOP_ENORUNNINGLOOP : ALOOP_ENOTASK;
     }
     if (f != nullptr && !f->is_future()) f = nullptr;
+    if (b != nullptr) return await_in_body(b, f, value);
     if (!begin_await(t, f)) suspend_fiber(t);
     return collect(t, value);
 }
 
 int64_t aloop_return(int64_t status, void *value, aloop_free_fn free_fn) {
     loop *l = running_loop();
-    task *t = l != nullptr ? l->current_task : nullptr;
+    task *t = l != nullptr && running_body(l) == nullptr ? l->current_task : nullptr;
     task_extra *more = t != nullptr ? t->need_extra() : nullptr;
     if (more == nullptr) {
         if (free_fn != nullptr) free_fn(value);
@@ -75,7 +84,7 @@ int64_t aloop_suspend(aloop_task *handle, aloop_future *awaited) {
     task *t = from_task(handle);
     future *f = from_c(awaited);
     const int64_t code = check_task(handle);
-    if (code < 0 || t->is(k_stackful) || loop_of(t)->current_task != t) {
+    if (code < 0 || t->is(k_stackful) || !steps_now(t)) {
         if (f != nullptr && f->is_future()) unref(f);
         return code < 0 ? code : ALOOP_ENOTASK;
     }
@@ -88,7 +97,7 @@ int64_t aloop_awaited(aloop_task *handle, void **value) {
     task *t = from_task(handle);
     const int64_t code = check_task(handle);
     if (code < 0) return code;
-    return loop_of(t)->current_task == t ? collect(t, value) : ALOOP_ENOTASK;
+    return steps_now(t) ? collect(t, value) : ALOOP_ENOTASK;
 }
 
 // Making -----------------------------------------------------------------------------------
