@@ -29,15 +29,17 @@ struct locked {
     domain *domain_;
 };
 
-// After the close: no thread owns the object, the mutex does. finalize() runs
-// outside of it, for it runs code of the program.
+// After the close: no thread owns the object, the mutex does. What still stands
+// in the loop's inbox is left to the close, which is about to collect it.
+// finalize() runs outside of the mutex, for it runs code of the program.
 void fold_closed(loop_object *o, int32_t by) {
     bool last;
     {
         locked hold(o->home);
+        const int32_t before = o->remote.fetch_and(k_queued, std::memory_order_acq_rel);
         o->refs = static_cast<uint32_t>(static_cast<int32_t>(o->refs) + by +
-                                        (o->remote.exchange(0, std::memory_order_acq_rel) & ~k_queued) / k_one);
-        last = o->refs == 0;
+                                        (before & ~k_queued) / k_one);
+        last = o->refs == 0 && (before & k_queued) == 0;
     }
     if (last) finalize(o);
 }
@@ -90,13 +92,15 @@ void collect_drops(domain *d) {
     while (list != nullptr) {
         loop_object *o = list;
         list = o->inbox_next;
-        int32_t folded;
+        bool last;
         {
             locked hold(d);  // against a drop that comes in between
-            folded = o->remote.exchange(0, std::memory_order_acq_rel);
+            const int32_t folded = o->remote.exchange(0, std::memory_order_acq_rel);
+            o->refs = static_cast<uint32_t>(static_cast<int32_t>(o->refs) +
+                                            (folded & ~k_queued) / k_one);
+            last = o->refs == 0;
         }
-        o->refs = static_cast<uint32_t>(static_cast<int32_t>(o->refs) + ((folded & ~k_queued) / k_one));
-        if (o->refs == 0) finalize(o);
+        if (last) finalize(o);
     }
 }
 
