@@ -14,14 +14,7 @@ void destroy_runner(object *o) {
 
 const register_kind g_runner(kind::runner, {"runner", destroy_runner});
 
-// Stops the loop when the future it stands on is done.
-struct stopper : node {
-    loop *home;
-};
-
-void stop_loop(node *item, action what) {
-    if (what == action::run) static_cast<stopper *>(item)->home->stop();
-}
+int64_t stop_loop(aloop_future *handle, void *) { return loop_of(from_c(handle))->stop(); }
 
 }  // namespace
 
@@ -51,23 +44,22 @@ int64_t make_loop(const loop_options *options, loop **out) {
 }
 
 int64_t run_until_complete(loop *l, future *f, void **value) {
-    int64_t code = l->check();
-    if (code == 0 && t_thread.running != nullptr) code = ALOOP_ELOOPRUNNING;
+    int64_t code = l->claim();
     if (code < 0) {
         unref(f);
         return code;
     }
     f = ensure_future(f);
-    stopper s;
-    s.fn = stop_loop;
-    s.home = l;
-    if (f->pending()) {
-        f->waiters.push(&s);
-    } else {
-        l->schedule(&s);
+    // Taken back after the run, for another stop may come in the same iteration.
+    bool gone = false;
+    done_callback *stopper =
+        observe(f, stop_loop, &gone, [](void *flag) { *static_cast<bool *>(flag) = true; });
+    if (stopper == nullptr) {
+        unref(f);
+        return ALOOP_ENOMEM;
     }
     code = l->run_forever();
-    if (s.prev != nullptr) f->waiters.remove(&s);
+    if (!gone) forget(stopper);
     if (code == 0) code = f->pending() ? ALOOP_ELOOPSTOPPED : take_value(f, value);
     unref(f);
     return code;

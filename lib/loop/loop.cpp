@@ -161,7 +161,7 @@ void loop::give_closed(void *block, size_t size) {
 
 int64_t loop::after_fork() {
     if (closed) return ALOOP_ESTALE;
-    if (forks_ == fork_generation()) return check();
+    if (forks_ == fork_generation()) return check();  // nothing to renew
     const int64_t code = poller_->after_fork();
     if (code < 0) return code;
     forks_ = fork_generation();
@@ -177,10 +177,18 @@ int64_t loop::after_fork() {
         r->close(r);
     }
     drop_scheduled();
-    return 0;
+    return 1;
 }
 
 // Running ----------------------------------------------------------------------------------
+
+int64_t loop::claim() {
+    if (closed) return ALOOP_ESTALE;
+    if (forks_ != fork_generation()) return ALOOP_ECHILD;
+    if (t_thread.running != nullptr || running()) return ALOOP_ELOOPRUNNING;
+    thread.store(thread_token(), std::memory_order_relaxed);
+    return 0;
+}
 
 int64_t loop::enter() {
     if (closed) return ALOOP_ESTALE;

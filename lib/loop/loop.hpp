@@ -89,11 +89,13 @@ public:
     int64_t stop();
     int64_t close();
     bool running() const { return running_.load(std::memory_order_relaxed); }
+    // Makes the loop, which does not run, this thread's; enter also runs it.
+    int64_t claim();
     int64_t enter();  // makes the loop this thread's running one
     void leave();
     bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
     int64_t iteration() const { return iteration_; }
-    int64_t after_fork();
+    int64_t after_fork();  // 1 if the loop was emptied, 0 if it is no parent's
 
     // Scheduling ----------------------------------------------------------------
     void schedule(node *item) { ready_.push(item); }

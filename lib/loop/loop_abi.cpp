@@ -147,7 +147,7 @@ aloop_loop *aloop_get_event_loop(void) { return to_c(current_loop()); }
 int64_t aloop_loop_after_fork(aloop_loop *l) {
     if (!is(from_c(l), kind::loop)) return ALOOP_EINVAL;
     const int64_t code = from_c(l)->after_fork();
-    return code < 0 ? code : prepare_loop(from_c(l));
+    return code > 0 ? prepare_loop(from_c(l)) : code;
 }
 
 // Callbacks and timers ----------------------------------------------------------------------------
