@@ -23,4 +23,8 @@
 
 #include <asyncloop/generator.h>
 
+#include <asyncloop/sync.h>
+
+#include <asyncloop/queue.h>
+
 #endif

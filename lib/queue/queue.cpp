@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+#include "queue.hpp"
+
+#include <algorithm>
+
+namespace aloop {
+
+namespace {
+
+void free_all(queue *q, item_store *store) {
+    q->busy = true;  // a destructor may come back here
+    while (store->count() > 0) {
+        void *item = store->pop();
+        if (q->item_free != nullptr && item != nullptr) q->item_free(item);
+    }
+    q->busy = false;
+}
+
+void free_doomed(node *self, action) {
+    queue *q = static_cast<queue *>(self);
+    free_all(q, &q->doomed);
+    unref(q);
+}
+
+// Frees the items of a queue that takes no more, and drops a reference to it.
+void discard_items(queue *q) {
+    loop *l = running_loop();
+    if (q->item_free == nullptr || l == nullptr || !l->on_fiber) {
+        free_all(q, &q->items);
+        unref(q);
+        return;
+    }
+    q->doomed.take_from(&q->items);
+    q->fn = free_doomed;
+    l->schedule(q);
+}
+
+void destroy_queue(object *o) {
+    queue *q = static_cast<queue *>(o);
+    if (!q->empty()) {
+        q->remote.store(1, std::memory_order_relaxed);  // until they are freed
+        discard_items(q);
+        return;
+    }
+    destroy(q);
+}
+
+const register_kind g_queue(kind::queue, {"queue", destroy_queue});
+
+// Putting -----------------------------------------------------------------------------------
+
+struct put final : operation {
+    queue *of;  // owned
+    waiter node;
+    void *item;  // nullptr once the queue has it
+
+    put(domain *d, queue *q, void *what);
+    ~put() {
+        node.leave(of->putters);
+        unref(of);
+    }
+};
+
+void drop_item(put *self) {
+    void *item = std::exchange(self->item, nullptr);
+    if (item != nullptr && self->of->item_free != nullptr) self->of->item_free(item);
+}
+
+// The item of a put that failed on a fiber is freed with the operation, and
+// that, if it ends on a fiber as well, on the loop's stack afterwards.
+int64_t fail_put(put *self, int64_t status) {
+    if (!loop_of(self)->on_fiber) drop_item(self);
+    return status;
+}
+
+void destroy_put(operation *op) {
+    put *self = static_cast<put *>(op);
+    loop *l = loop_of(op);
+    if (l->on_fiber && self->item != nullptr && self->of->item_free != nullptr) {
+        op->set(k_started);
+        op->inbox_next = l->graveyard;
+        l->graveyard = op;
+        return;
+    }
+    drop_item(self);
+    l->free_object(self);
+}
+
+int64_t cancelled_put(put *self, task *by) {
+    queue *q = self->of;
+    self->node.leave(q->putters);
+    if (!q->full() && !self->node.cancelled()) pop_and_wake(q->putters, false);
+    return fail_put(self, pass_cancellation(self, by));
+}
+
+int64_t step_put(operation *op, task *by, int64_t status) {
+    put *self = static_cast<put *>(op);
+    queue *q = self->of;
+    if (self->phase++ != 0 && status < 0) return cancelled_put(self, by);
+    if (q->full() && !q->is_shutdown) {
+        status = q->bind(op);
+        if (status == 0) {
+            status = stand_in(q->putters, &self->node, op, make_future(loop_of(op)));
+        }
+        return status == ALOOP_PENDING ? status : fail_put(self, status);
+    }
+    status = put_now(q, self->item);
+    if (status < 0) return fail_put(self, status);
+    self->item = nullptr;
+    return 0;
+}
+
+const op_info k_put = {"queue.put", step_put, destroy_put};
+
+put::put(domain *d, queue *q, void *what) : operation(d, &k_put), of(q), item(what) { ref(q); }
+
+// Getting -----------------------------------------------------------------------------------
+
+struct get final : operation {
+    queue *of;  // owned
+    waiter node;
+
+    get(domain *d, queue *q);
+    ~get() {
+        node.leave(of->getters);
+        unref(of);
+    }
+};
+
+int64_t step_get(operation *op, task *by, int64_t status) {
+    get *self = static_cast<get *>(op);
+    queue *q = self->of;
+    if (self->phase++ != 0 && status < 0) {
+        self->node.leave(q->getters);
+        if (!q->empty() && !self->node.cancelled()) pop_and_wake(q->getters, false);
+        return pass_cancellation(op, by);
+    }
+    if (q->empty() && !q->is_shutdown) {
+        status = q->bind(op);
+        return status < 0 ? status
+                          : stand_in(q->getters, &self->node, op, make_future(loop_of(op)));
+    }
+    void *item = nullptr;
+    status = get_now(q, &item);
+    if (status == 0) op->give(item, q->item_free);
+    return status;
+}
+
+const op_info k_get = {"queue.get", step_get, free_operation<get>};
+
+get::get(domain *d, queue *q) : operation(d, &k_get), of(q) { ref(q); }
+
+// Joining -----------------------------------------------------------------------------------
+
+struct queue_join final : operation {
+    queue *of;  // owned
+    waiter node;
+
+    queue_join(domain *d, queue *q);
+    ~queue_join() {
+        node.leave(of->joiners);
+        unref(of);
+    }
+};
+
+int64_t step_join(operation *op, task *by, int64_t status) {
+    queue_join *self = static_cast<queue_join *>(op);
+    queue *q = self->of;
+    if (self->phase++ == 0) {
+        if (q->unfinished == 0) return 0;
+        status = q->bind(op);
+        return status < 0 ? status
+                          : stand_in(q->joiners, &self->node, op, make_future(loop_of(op)));
+    }
+    self->node.leave(q->joiners);
+    return status < 0 ? pass_cancellation(op, by) : 0;  // also where more was put since
+}
+
+const op_info k_join = {"queue.join", step_join, free_operation<queue_join>};
+
+queue_join::queue_join(domain *d, queue *q) : operation(d, &k_join), of(q) { ref(q); }
+
+void one_less_unfinished(queue *q, int64_t by) {
+    q->unfinished = std::max<int64_t>(q->unfinished - by, 0);
+    if (q->unfinished > 0) return;
+    for (link *l = q->joiners.head(); l != nullptr; l = q->joiners.after(l)) waiter_of(l)->wake();
+}
+
+}  // namespace
+
+queue *make_queue(queue_options *options) {
+    queue *q = create<queue>();
+    if (q == nullptr) return nullptr;
+    if (options != nullptr) {
+        options->in_use = true;
+        q->options = ptr<queue_options>::share(options);
+        q->maxsize = std::max<int64_t>(options->maxsize, 0);
+        q->item_free = options->item_free;
+        q->items.configure(options->kind, options->compare, options->compare_data);
+    }
+    if (q->items.reserve(std::min(q->maxsize, item_store::k_reserve))) return q;
+    unref(q);
+    return nullptr;
+}
+
+int64_t put_now(queue *q, void *item) {
+    if (q->busy) return ALOOP_EBUSY;
+    if (q->is_shutdown) return ALOOP_EQUEUESHUTDOWN;
+    if (q->full()) return ALOOP_EQUEUEFULL;
+    q->busy = true;
+    const bool pushed = q->items.push(item);
+    q->busy = false;
+    if (!pushed) return ALOOP_ENOMEM;
+    q->unfinished++;
+    pop_and_wake(q->getters, false);
+    return 0;
+}
+
+int64_t get_now(queue *q, void **item) {
+    if (q->busy) return ALOOP_EBUSY;
+    if (q->empty()) return q->is_shutdown ? ALOOP_EQUEUESHUTDOWN : ALOOP_EQUEUEEMPTY;
+    q->busy = true;
+    *item = q->items.pop();
+    q->busy = false;
+    pop_and_wake(q->putters, false);
+    return 0;
+}
+
+void task_done(queue *q) { one_less_unfinished(q, 1); }
+
+void shut_down(queue *q, bool immediate) {
+    q->is_shutdown = true;
+    ref(q);  // the items' destructors may drop the last one
+    if (immediate && !q->empty()) {
+        one_less_unfinished(q, q->items.count());
+        ref(q);
+        discard_items(q);
+    }
+    pop_and_wake(q->getters, true);
+    pop_and_wake(q->putters, true);
+    unref(q);
+}
+
+future *make_put(loop *home, queue *q, void *item) { return home->make_object<put>(q, item); }
+
+future *make_get(loop *home, queue *q) { return home->make_object<get>(q); }
+
+future *make_queue_join(loop *home, queue *q) { return home->make_object<queue_join>(q); }
+
+}  // namespace aloop

@@ -1,0 +1,36 @@
+// entry.hpp: what the C entry points of locks and queues share.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "waiting.hpp"
+
+namespace aloop {
+
+// 0 if o is of this kind and the calling thread may use it, else why not.
+inline int64_t check_object(const loop_bound *o, kind k) {
+    return is(o, k) ? o->check() : ALOOP_EINVAL;
+}
+
+// Gives a new object to the caller; nullptr: there was no memory (or no out).
+template <typename C>
+int64_t hand_out(C **out, object *made) {
+    if (out == nullptr) return ALOOP_EINVAL;
+    if (made == nullptr) return ALOOP_ENOMEM;
+    *out = reinterpret_cast<C *>(made);
+    return 0;
+}
+
+// An operation of the running loop (or the thread's) on o: make(loop, o).
+template <typename T, typename F>
+aloop_future *operation_on(T *o, kind k, F make) {
+    loop *l = current_loop();
+    if (l == nullptr || l->check() != 0) return nullptr;
+    const int64_t code = check_object(o, k);
+    if (code == ALOOP_EWRONGTHREAD) return to_c(failed_future(l, ALOOP_EWRONGLOOP));
+    if (code < 0) return to_c(failed_future(l, code));
+    future *f = make(l, o);
+    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
+}
+
+}  // namespace aloop

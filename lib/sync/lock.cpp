@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "lock.hpp"
+
+namespace aloop {
+
+namespace {
+
+// The first waiter alone: one that was woken already is about to take it.
+void wake_first(lock *l) {
+    if (link *first = l->waiters.head()) waiter_of(first)->wake();
+}
+
+bool all_cancelled(lock *l) {
+    for (link *w = l->waiters.head(); w != nullptr; w = l->waiters.after(w)) {
+        if (!waiter_of(w)->cancelled()) return false;
+    }
+    return true;
+}
+
+struct acquire final : operation {
+    lock *of;  // owned
+    lock_claim claim;
+
+    acquire(domain *d, lock *l);
+    ~acquire() {
+        claim.leave(of->waiters);
+        unref(of);
+    }
+};
+
+int64_t step(operation *op, task *by, int64_t status) {
+    acquire *self = static_cast<acquire *>(op);
+    if (self->phase++ == 0) return self->claim.begin(self->of, op, nullptr);
+    return self->claim.resume(self->of, op, by, status);
+}
+
+const op_info k_acquire = {"lock.acquire", step, free_operation<acquire>};
+
+acquire::acquire(domain *d, lock *l) : operation(d, &k_acquire), of(l) { ref(l); }
+
+const register_kind g_lock(kind::lock, {"lock", destroy_free<lock>});
+
+}  // namespace
+
+void unlock(lock *l) {
+    l->locked = false;
+    wake_first(l);
+}
+
+int64_t lock_claim::begin(lock *l, operation *op, future *f) {
+    int64_t code = 0;
+    if (!l->locked && all_cancelled(l)) {
+        l->locked = true;
+    } else if ((code = l->bind(op)) == 0) {
+        return stand_in(l->waiters, this, op, f != nullptr ? f : make_future(loop_of(op)));
+    }
+    if (f != nullptr) unref(f);
+    return code;
+}
+
+int64_t lock_claim::resume(lock *l, operation *op, task *by, int64_t status) {
+    leave(l->waiters);
+    if (status >= 0) {
+        l->locked = true;
+        return 0;
+    }
+    // Woken and cancelled: the wake goes to the next one, unless somebody has it.
+    if (!l->locked) wake_first(l);
+    return pass_cancellation(op, by);
+}
+
+future *make_acquire(loop *home, lock *l) { return home->make_object<acquire>(l); }
+
+}  // namespace aloop

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "semaphore.hpp"
+
+namespace aloop {
+
+namespace {
+
+// Hands a permit to the first pending waiter: whether there was one.
+bool hand_over(semaphore *s) {
+    if (!wake_next(s->waiters)) return false;
+    s->value--;
+    return true;
+}
+
+void hand_over_all(semaphore *s) {
+    while (s->value > 0 && hand_over(s)) {
+    }
+}
+
+struct acquire final : operation {
+    semaphore *of;  // owned
+    waiter node;
+
+    acquire(domain *d, semaphore *s);
+    ~acquire() {
+        if (node.queued()) {
+            // The loop closed between the handing over and the taking.
+            if (node.woken()) of->value++;
+            node.leave(of->waiters);
+        }
+        unref(of);
+    }
+};
+
+int64_t step(operation *op, task *by, int64_t status) {
+    acquire *self = static_cast<acquire *>(op);
+    semaphore *s = self->of;
+    if (self->phase++ == 0) {
+        if (!is_locked(s)) {
+            s->value--;
+            return 0;
+        }
+        const int64_t code = s->bind(op);
+        return code < 0 ? code
+                        : stand_in(s->waiters, &self->node, op, make_future(loop_of(op)));
+    }
+    self->node.leave(s->waiters);
+    if (status < 0 && self->node.woken()) s->value++;
+    hand_over_all(s);
+    return status < 0 ? pass_cancellation(op, by) : 0;
+}
+
+const op_info k_acquire = {"semaphore.acquire", step, free_operation<acquire>};
+
+acquire::acquire(domain *d, semaphore *s) : operation(d, &k_acquire), of(s) { ref(s); }
+
+const register_kind g_semaphore(kind::semaphore, {"semaphore", destroy_free<semaphore>});
+
+}  // namespace
+
+bool is_locked(semaphore *s) {
+    if (s->value == 0) return true;
+    for (link *l = s->waiters.head(); l != nullptr; l = s->waiters.after(l)) {
+        if (!waiter_of(l)->cancelled()) return true;
+    }
+    return false;
+}
+
+void release_permit(semaphore *s) {
+    s->value++;
+    hand_over(s);
+}
+
+future *make_semaphore_acquire(loop *home, semaphore *s) { return home->make_object<acquire>(s); }
+
+}  // namespace aloop

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "waiting.hpp"
+
+namespace aloop {
+
+int64_t loop_bound::bind(operation *op) {
+    if (!home) home = ptr<loop>::share(loop_of(op));
+    if (home.get() == loop_of(op)) return 0;
+    return op->fail(ALOOP_EWRONGLOOP, "the %s is bound to a different event loop",
+                    info_of(this).name);
+}
+
+int64_t stand_in(ring &list, waiter *w, operation *op, future *f) {
+    if (f == nullptr) return ALOOP_ENOMEM;
+    w->wait = f;
+    list.push(w);
+    return op->await(f);
+}
+
+future *renew_wait(operation *op) {
+    future *f = op->inner;
+    if (f->status() < 0 && f->done.value != nullptr) unref(static_cast<error *>(f->done.value));
+    f->state = k_pending;
+    f->flags = 0;
+    f->done = {nullptr, nullptr, 0};
+    ref(f);
+    return f;
+}
+
+bool wake_next(ring &list) {
+    for (link *l = list.head(); l != nullptr; l = list.after(l)) {
+        if (waiter_of(l)->wake()) return true;
+    }
+    return false;
+}
+
+void pop_and_wake(ring &list, bool all) {
+    while (link *l = list.pop()) {
+        if (waiter_of(l)->wake() && !all) return;
+    }
+}
+
+int64_t count_pending(ring &list) {
+    int64_t n = 0;
+    for (link *l = list.head(); l != nullptr; l = list.after(l)) n += waiter_of(l)->pending();
+    return n;
+}
+
+error *cancellation_of(operation *op, task *by) {
+    error *e = nullptr;
+    if (op->inner != nullptr && op->inner->state == k_was_cancelled) {
+        e = static_cast<error *>(op->inner->done.value);
+    } else if (by->more != nullptr) {
+        e = by->more->cancel_error;
+    }
+    if (e != nullptr) ref(e);
+    return e;
+}
+
+int64_t pass_cancellation(operation *op, task *by) {
+    return op->raise(ALOOP_ECANCELED, cancellation_of(op, by));
+}
+
+int64_t refuse(int64_t code, const char *text) { return aloop_raise_message(code, text); }
+
+}  // namespace aloop

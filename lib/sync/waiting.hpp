@@ -1,0 +1,85 @@
+// waiting.hpp: how operations wait in the list of a lock or a queue.
+//
+// A waiter is the operation's own link in the list of what it waits for; what
+// the task stands on is a plain future, as in asyncio: finishing it wakes the
+// task in the next iteration, and the operation itself takes its link out when
+// it runs again. Between the two the waiter is in the list but no longer
+// pending; that is what "woken" means below, and all fairness rests on it.
+//
+// Such an object belongs to no loop until an operation blocks on it; from then
+// on it belongs to that one (asyncio's rule). It keeps the loop's memory, so
+// that another loop at the same address is never taken for it.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "../task/operation.hpp"
+#include "../task/task.hpp"
+
+namespace aloop {
+
+struct loop_bound : object {
+    ptr<loop> home;
+
+    explicit loop_bound(kind k) : object(k) { count_live(k, 1); }
+    ~loop_bound() { count_live(type, -1); }
+
+    // op is about to block: 0, or it has failed with ALOOP_EWRONGLOOP.
+    int64_t bind(operation *op);
+    // Whether the calling thread may change it: 0 or why not. Nobody waits on
+    // an object whose loop is closed, so that it is free again.
+    int64_t check() const {
+        if (!home || home->owned()) return 0;
+        const int64_t code = home->check();
+        return code == ALOOP_ESTALE ? 0 : code;
+    }
+};
+
+struct waiter : link {
+    future *wait = nullptr;  // the operation's `inner`; borrowed
+
+    bool queued() const { return prev != nullptr; }
+    bool pending() const { return wait->pending(); }
+    bool cancelled() const { return wait->state == k_was_cancelled; }
+    bool woken() const { return wait->state == k_finished; }
+    void leave(ring &list) {
+        if (queued()) list.remove(this);
+    }
+    // Wakes it unless that was done: whether it did.
+    bool wake() {
+        if (!wait->pending()) return false;
+        finish(wait, 0, nullptr, nullptr);
+        return true;
+    }
+};
+
+inline waiter *waiter_of(link *l) { return static_cast<waiter *>(l); }
+
+// The operation waits at the end of the list, on f (consumed; nullptr: out of
+// memory). ALOOP_PENDING or ALOOP_ENOMEM.
+int64_t stand_in(ring &list, waiter *w, operation *op, future *f);
+// The future that op waited on, made pending again, for what may not fail; a
+// reference.
+future *renew_wait(operation *op);
+
+// Wakes the first one that is pending: whether there was one.
+bool wake_next(ring &list);
+// Takes waiters off the list until it has woken one (or, all: them all).
+void pop_and_wake(ring &list, bool all);
+int64_t count_pending(ring &list);
+
+// How a step ends that was cancelled: with the message of that cancellation,
+// also where it came too late for the future that was waited on.
+int64_t pass_cancellation(operation *op, task *by);
+// The error of that cancellation, as a reference; nullptr: it has no message.
+error *cancellation_of(operation *op, task *by);
+
+// A plain call's error, with a text if it is what the running task ends with.
+int64_t refuse(int64_t code, const char *text);
+
+template <typename T>
+void destroy_free(object *o) {
+    destroy(static_cast<T *>(o));
+}
+
+}  // namespace aloop
