@@ -29,17 +29,23 @@ struct locked {
     domain *domain_;
 };
 
-// After the close: no thread owns the object, the mutex does. What still stands
-// in the loop's inbox is left to the close, which is about to collect it.
-// finalize() runs outside of the mutex, for it runs code of the program.
+// Moves what other threads counted to `refs`; under the mutex, which k_queued
+// changes under as well. True: there is no reference left.
+bool fold(loop_object *o, int32_t by, bool stays_queued) {
+    const int32_t folded = o->remote.exchange(stays_queued ? k_queued : 0, std::memory_order_acq_rel);
+    o->refs += by + (folded & ~k_queued) / k_one;
+    return o->refs == 0;
+}
+
+// After the close: no thread owns the object, the mutex does. finalize() runs
+// outside of it, for it runs code of the program. What the close has yet to
+// take out of the inbox is left to it.
 void fold_closed(loop_object *o, int32_t by) {
     bool last;
     {
         locked hold(o->home);
-        const int32_t before = o->remote.fetch_and(k_queued, std::memory_order_acq_rel);
-        o->refs = static_cast<uint32_t>(static_cast<int32_t>(o->refs) + by +
-                                        (before & ~k_queued) / k_one);
-        last = o->refs == 0 && (before & k_queued) == 0;
+        const bool queued = (o->remote.load(std::memory_order_relaxed) & k_queued) != 0;
+        last = fold(o, by, queued) && !queued;
     }
     if (last) finalize(o);
 }
@@ -52,6 +58,18 @@ bool is_closed(domain *d) {
 }  // namespace
 
 void finalize(object *o) { info_of(o).destroy(o); }
+
+// A sum of zero means that nobody anywhere holds a reference, so that nobody can
+// change `remote` under us.
+void drop_last(loop_object *o) {
+    bool last = o->refs == 0;
+    if (o->remote.load(std::memory_order_acquire) != 0) {
+        locked hold(o->home);
+        const bool queued = (o->remote.load(std::memory_order_relaxed) & k_queued) != 0;
+        last = !queued && fold(o, 0, false);
+    }
+    if (last) finalize(o);
+}
 
 void remote_ref(loop_object *o) {
     if (o->home->thread.load(std::memory_order_acquire) == k_no_thread && is_closed(o->home)) {
@@ -70,9 +88,10 @@ void remote_unref(loop_object *o) {
         locked hold(d);
         closed = d->closed;
         if (!closed) {
-            const int32_t before = o->remote.fetch_sub(k_one, std::memory_order_acq_rel);
-            if ((before & k_queued) == 0) {
-                o->remote.fetch_or(k_queued, std::memory_order_acq_rel);
+            // One step: the loop's thread must never see 0 before it is queued.
+            const bool queued = (o->remote.load(std::memory_order_relaxed) & k_queued) != 0;
+            o->remote.fetch_sub(queued ? k_one : k_one - k_queued, std::memory_order_acq_rel);
+            if (!queued) {
                 o->inbox_next = d->inbox_drops.load(std::memory_order_relaxed);
                 d->inbox_drops.store(o, std::memory_order_seq_cst);
                 g_wake_domain(d);
@@ -94,11 +113,8 @@ void collect_drops(domain *d) {
         list = o->inbox_next;
         bool last;
         {
-            locked hold(d);  // against a drop that comes in between
-            const int32_t folded = o->remote.exchange(0, std::memory_order_acq_rel);
-            o->refs = static_cast<uint32_t>(static_cast<int32_t>(o->refs) +
-                                            (folded & ~k_queued) / k_one);
-            last = o->refs == 0;
+            locked hold(d);
+            last = fold(o, 0, false);
         }
         if (last) finalize(o);
     }

@@ -82,7 +82,7 @@ enum class kind : uint8_t {
 };
 
 struct object {
-    uint32_t refs = 1;
+    int32_t refs = 1;
     std::atomic<int32_t> remote;  // a free object's whole count
     kind type;
     uint8_t state = 0;
@@ -103,13 +103,17 @@ struct loop_object;
 struct domain : object {
     std::atomic<uint64_t> thread{k_no_thread};       // token of the owning thread
     std::atomic<loop_object *> inbox_drops{nullptr};  // dropped by other threads
-    int64_t live = 0;                                 // loop objects that exist
+    std::atomic<int64_t> live{0};                     // loop objects that exist
     pthread_mutex_t closed_mutex = PTHREAD_MUTEX_INITIALIZER;
-    bool closed = false;
+    std::atomic<bool> closed{false};                  // changes under the mutex
     domain *next_domain = nullptr;  // in the registry (stats.hpp)
 
     explicit domain(kind k) : object(k) {}
     bool owned() const { return thread.load(std::memory_order_relaxed) == t_thread.token; }
+    // One thread writes at a time, so that counting needs no locked instruction.
+    void count_object(int64_t by) {
+        live.store(live.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+    }
 };
 
 // A loop object: knows its loop, and can stand in the loop's inbox.
@@ -151,6 +155,8 @@ inline void count_live(kind k, int64_t by) {
 // Destroys an object whose last reference is gone.
 void finalize(object *o);
 
+// The loop's thread holds none of o's references any more.
+void drop_last(loop_object *o);
 // The slow roads of loop objects, for a thread that is not the loop's.
 void remote_ref(loop_object *o);
 void remote_unref(loop_object *o);
@@ -169,13 +175,11 @@ inline void ref(object *o) {
     }
 }
 
-// For loop objects: remote == 0 and no reference left here means that nobody
-// anywhere holds one, so nobody can change `remote` under us.
 inline void unref(object *o) {
     if (!o->loop_bound()) {
         if (o->remote.fetch_sub(1, std::memory_order_acq_rel) == 1) finalize(o);
     } else if (static_cast<loop_object *>(o)->home->owned()) {
-        if (--o->refs == 0 && o->remote.load(std::memory_order_acquire) == 0) finalize(o);
+        if (--o->refs <= 0) drop_last(static_cast<loop_object *>(o));
     } else {
         remote_unref(static_cast<loop_object *>(o));
     }

@@ -52,7 +52,7 @@ int64_t loop_objects() {
     int64_t sum = 0;
     pthread_mutex_lock(&g_mutex);
     for (const domain *d = g_domains; d != nullptr; d = d->next_domain) {
-        sum += __atomic_load_n(&d->live, __ATOMIC_RELAXED);
+        sum += d->live.load(std::memory_order_relaxed);
     }
     pthread_mutex_unlock(&g_mutex);
     return sum;

@@ -58,7 +58,7 @@ int64_t watch_completion(future *f, uint64_t token) {
         unref(f);
         return ALOOP_ENOMEM;
     }
-    l->live++;
+    l->count_object(1);
     watch *w = new (block) watch;
     w->fn = on_done;
     w->of = f;

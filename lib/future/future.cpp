@@ -206,7 +206,7 @@ done_callback *observe(future *f, aloop_done_fn fn, void *data, aloop_free_fn fr
     loop *l = loop_of(f);
     void *block = l->take_block<sizeof(done_callback)>();
     if (block == nullptr) return nullptr;
-    l->live++;
+    l->count_object(1);
     done_callback *c = new (block) done_callback;
     c->fn = run_done_callback;
     c->of = f;

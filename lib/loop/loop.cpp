@@ -108,7 +108,7 @@ int64_t loop::close() {
     pthread_mutex_lock(&closed_mutex);
     closed = true;
     thread.store(k_no_thread, std::memory_order_release);
-    live++;
+    count_object(1);
     pthread_mutex_unlock(&closed_mutex);
     drop_scheduled();
     drop_configuration();
@@ -116,7 +116,8 @@ int64_t loop::close() {
     poller_->~poller();
     release(poller_);
     poller_ = nullptr;
-    const bool last = --live == 0;
+    count_object(-1);
+    const bool last = live == 0;
     pthread_mutex_unlock(&closed_mutex);
     if (last) unref(static_cast<object *>(this));
     return 0;
@@ -154,7 +155,8 @@ void loop::give_closed(void *block, size_t size) {
     else if (size <= 128) slab128_.give(block);
     else if (size <= 256) slab256_.give(block);
     else release(block);
-    const bool last = --live == 0;
+    count_object(-1);
+    const bool last = live == 0;
     pthread_mutex_unlock(&closed_mutex);
     if (last) unref(static_cast<object *>(this));
 }

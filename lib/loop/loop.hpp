@@ -93,7 +93,7 @@ public:
     int64_t claim();
     int64_t enter();  // makes the loop this thread's running one
     void leave();
-    bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+    bool stopping() const { return stopping_.load(std::memory_order_seq_cst); }
     int64_t iteration() const { return iteration_; }
     int64_t after_fork();  // 1 if the loop was emptied, 0 if it is no parent's
 
@@ -126,7 +126,7 @@ public:
     T *make_object(Args &&...args) {
         void *block = take_block<sizeof(T)>();
         if (block == nullptr) return nullptr;
-        live++;
+        count_object(1);
         return new (block) T(this, std::forward<Args>(args)...);
     }
     template <typename T>
@@ -143,11 +143,11 @@ public:
     }
     template <size_t Size>
     void give_block(void *block) {
-        if (closed) [[unlikely]] {
+        if (closed.load(std::memory_order_relaxed)) [[unlikely]] {
             give_closed(block, Size);
             return;
         }
-        live--;
+        count_object(-1);
         if constexpr (Size <= 64) slab64_.give(block);
         else if constexpr (Size <= 128) slab128_.give(block);
         else if constexpr (Size <= 256) slab256_.give(block);

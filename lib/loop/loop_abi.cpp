@@ -89,7 +89,7 @@ int64_t aloop_loop_close(aloop_loop *l) {
 }
 
 int64_t aloop_loop_is_closed(aloop_loop *l) {
-    return is(from_c(l), kind::loop) ? from_c(l)->closed : ALOOP_EINVAL;
+    return is(from_c(l), kind::loop) ? from_c(l)->closed.load() : ALOOP_EINVAL;
 }
 
 int64_t aloop_loop_is_running(aloop_loop *l) {

@@ -166,7 +166,7 @@ task_extra *task::need_extra() {
         loop *l = loop_of(this);
         void *block = l->take_block<sizeof(task_extra)>();
         if (block == nullptr) return nullptr;
-        l->live++;
+        l->count_object(1);
         more = new (block) task_extra;
     }
     return more;
