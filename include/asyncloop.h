@@ -27,4 +27,6 @@
 
 #include <asyncloop/queue.h>
 
+#include <asyncloop/scope.h>
+
 #endif

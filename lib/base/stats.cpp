@@ -43,6 +43,7 @@ const counter k_counters[] = {
     {"TLS contexts", kind::tls_context},
     {"thread futures", kind::thread_future},
     {"others", kind::free_other},
+    {"exit stacks", kind::exit_stack},
 };
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;

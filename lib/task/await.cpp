@@ -217,7 +217,10 @@ future *check_awaited(task *t, future *f) {
 bool begin_await(task *t, future *f) {
     forget_waiting(t);
     t->waiting = check_awaited(t, f);
-    return wait_on(t, t->waiting);
+    const bool pressed = press_scope(t);
+    const bool done = wait_on(t, t->waiting);
+    if (done && pressed) t->off(k_must_cancel);
+    return done;
 }
 
 int64_t collect(task *t, void **value) {
@@ -280,23 +283,52 @@ void step_task(task *t) {
     if (l->graveyard != nullptr && !l->on_fiber) dig_graves(l);
 }
 
-bool cancel_task(task *t, const char *message) {
-    for (;;) {
-        if (!t->pending()) return false;
-        t->cancel_requests()++;
-        future *leaf = t->is(k_running) || t->is(k_keep_failure) ? nullptr : leaf_of(t);
-        if (task *next = as_task(leaf); next != nullptr && next->pending()) {
-            t = next;  // a chain of tasks is walked, not recursed
-            continue;
-        }
-        if (leaf != nullptr && cancel(leaf, message)) return true;
-        t->on(k_must_cancel);
-        if (task_extra *more = message != nullptr ? t->need_extra() : t->more; more != nullptr) {
-            if (more->cancel_error != nullptr) unref(more->cancel_error);
-            more->cancel_error = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
-        }
-        return true;
+namespace {
+
+// Cancels what t waits for, or has its next step begin cancelled; if it waits
+// for another task, that is for the caller to cancel.
+task *pass_cancel_on(task *t, const char *message) {
+    future *leaf = t->is(k_running) || t->is(k_keep_failure) ? nullptr : leaf_of(t);
+    if (task *next = as_task(leaf); next != nullptr && next->pending()) return next;
+    if (leaf != nullptr && cancel(leaf, message)) return nullptr;
+    t->on(k_must_cancel);
+    if (task_extra *more = message != nullptr ? t->need_extra() : t->more; more != nullptr) {
+        if (more->cancel_error != nullptr) unref(more->cancel_error);
+        more->cancel_error = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
     }
+    return nullptr;
+}
+
+}  // namespace
+
+bool cancel_task(task *t, const char *message) {
+    if (!t->pending()) return false;
+    do {  // a chain of tasks is walked, not recursed
+        t->cancel_requests()++;
+        t = pass_cancel_on(t, message);
+    } while (t != nullptr);
+    return true;
+}
+
+void interrupt_task(task *t) {
+    if (!t->pending()) return;
+    if (task *next = pass_cancel_on(t, nullptr)) cancel_task(next, nullptr);
+}
+
+bool in_cancelled_scope(const task *t) {
+    const scope_state *s = t->more != nullptr ? t->more->scope : nullptr;
+    while (s != nullptr && !s->cancelled) s = s->shield ? nullptr : s->outer;
+    return s != nullptr;
+}
+
+bool press_scope(task *t) {
+    if (t->more == nullptr || t->is(k_must_cancel) || !in_cancelled_scope(t)) return false;
+    t->on(k_must_cancel);
+    if (t->more->cancel_error != nullptr) {
+        unref(t->more->cancel_error);
+        t->more->cancel_error = nullptr;
+    }
+    return true;
 }
 
 int64_t uncancel(task *t) {

@@ -45,7 +45,10 @@ int64_t await_in_body(body *b, future *f, void **value) {
     set_failure(b, nullptr);
     b->op->await(check_awaited(t, f));
     b->stop = body_stop::awaits;
+    const bool pressed = press_scope(t);
     switch_back(b->stack);
+    // Where the await had to wait, the step that woke it has taken this flag.
+    if (pressed) t->off(k_must_cancel);
     future *inner = b->op->inner;
     const bool accepted = !inner->pending() && inner->status() == ALOOP_ECANCELED;
     if (b->outcome != ALOOP_ECANCELED || accepted) return take_value(inner, value);

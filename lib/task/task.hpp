@@ -32,6 +32,14 @@ enum task_flags : uint16_t {
     k_keep_failure = 0x4000,  // `waiting` is kept for aloop_last_error
 };
 
+// A part of a coroutine in which, once it is cancelled, every await that has to
+// wait fails (combine/cancel_scope.hpp). They nest, innermost first.
+struct scope_state {
+    scope_state *outer = nullptr;
+    bool cancelled = false;
+    bool shield = false;  // from the cancellation of outer ones
+};
+
 // What few tasks have.
 struct task_extra {
     aloop::context *context = nullptr;
@@ -42,6 +50,7 @@ struct task_extra {
     aloop_free_fn value_free = nullptr;
     bool has_value = false;
     size_t stack_size = 0;
+    scope_state *scope = nullptr;  // the innermost
 };
 
 struct all_tasks_link : link {};
@@ -106,6 +115,13 @@ void abandon_wait(task *t);
 bool waits_on_future(const task *t);
 
 bool cancel_task(task *t, const char *message);
+// The same without counting it as a request.
+void interrupt_task(task *t);
+// Whether the scope that t is in, or one around it, is cancelled.
+bool in_cancelled_scope(const task *t);
+// Before t waits: a cancelled scope has it fail there. True: it is set, and to
+// be taken back (k_must_cancel) where there was nothing to wait for.
+bool press_scope(task *t);
 int64_t uncancel(task *t);
 error *last_error(task *t);
 void raise(task *t, error *adopted);
