@@ -4,8 +4,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#define _POSIX_C_SOURCE 200809L /* strdup */
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
