@@ -13,7 +13,8 @@ namespace {
 // Between two looks at the kernel while callbacks are ready.
 constexpr uint32_t k_poll_iterations = 61;
 constexpr int64_t k_poll_interval = 50000;
-// The clock is read once in so many iterations to see whether that has passed.
+// The clock is read once in so many iterations at most to see whether that has
+// passed; in each one where callbacks are slow.
 constexpr uint32_t k_clock_iterations = 8;
 
 bool environment_says(const char *name, const char *value) {
@@ -30,7 +31,7 @@ void destroy_loop(object *o) {
     if (!l->closed) {
         // The last reference to an open loop: nobody can run it any more.
         l->remote.store(1, std::memory_order_relaxed);
-        l->close();
+        if (l->close() < 0) return;  // the parent's, in a forked child: it stays
         unref(static_cast<object *>(l));
         return;
     }
@@ -200,6 +201,8 @@ int64_t loop::enter() {
     if (!running_.compare_exchange_strong(idle, true)) return ALOOP_ELOOPRUNNING;
     thread.store(thread_token(), std::memory_order_relaxed);
     t_thread.running = this;
+    sleeping_.store(false, std::memory_order_relaxed);  // see backend_timeout
+    since_poll_ = k_poll_iterations;  // whoever runs it once at a time looks each time
     ref(static_cast<object *>(this));
     return 0;
 }
@@ -245,7 +248,7 @@ int64_t loop::iterate(int64_t deadline) {
         sleep_until(first < deadline ? first : deadline);
     } else if (poll_is_due()) {
         poll(0);
-    } else if (timers_.any_overdue()) {
+    } else if (timers_.may_be_due(now_)) {
         timers_.expire(now_, ready_);
     }
     batch_.append(ready_);
@@ -256,13 +259,17 @@ int64_t loop::iterate(int64_t deadline) {
 
 bool loop::poll_is_due() {
     if (virtual_ || ++since_poll_ >= k_poll_iterations) return true;
-    if (since_poll_ % k_clock_iterations != 0) return false;
+    if (since_poll_ < clock_due_) return false;
+    const int64_t before = now_;
     now_ = monotonic_now();
+    clock_gap_ = now_ - before >= k_poll_interval / 2 ? 1 : k_clock_iterations;
+    clock_due_ = since_poll_ + clock_gap_;
     return now_ - polled_at_ >= k_poll_interval || timers_.next() <= now_;
 }
 
 void loop::poll(int64_t deadline) {
     since_poll_ = 0;
+    clock_due_ = clock_gap_;
     if (poller_->simulated()) {
         now_ = poller_->advance(now_, now_, false);
     } else if (!virtual_ || pins_ > 0 || poller_->watched() > 0) {
@@ -362,7 +369,9 @@ int64_t loop::now() {
     return now_;
 }
 
+// Who asks is about to sleep on backend_fd in the loop's stead.
 double loop::backend_timeout() {
+    sleeping_.store(true, std::memory_order_seq_cst);
     if (!ready_.empty() || timers_.any_overdue() || stopping() || !inbox_empty()) return 0;
     const int64_t first = timers_.next();
     if (first == k_never) return -1;

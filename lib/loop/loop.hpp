@@ -242,6 +242,8 @@ private:
     int64_t now_ = 0;
     int64_t polled_at_ = 0;
     uint32_t since_poll_ = 0;
+    uint32_t clock_due_ = 1;  // the clock is read when since_poll_ gets there
+    uint32_t clock_gap_ = 1;
     std::atomic<bool> running_{false};
     bool virtual_ = false;
     std::atomic<bool> stopping_{false};

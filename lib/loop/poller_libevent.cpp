@@ -224,10 +224,14 @@ void libevent_poller::mirror(int fd) {
     }
 }
 
+// The epoll sets are the parent's, too: what is taken out of them here is taken
+// from the parent. So they are exchanged before anything is.
 int64_t libevent_poller::after_fork() {
+    if (mirror_ >= 0) sys_->close(mirror_);
+    mirror_ = -1;
+    if (event_reinit(base_) < 0) return ALOOP_ENOMEM;
     close_descriptors();
     timer_.armed = k_never;
-    if (event_reinit(base_) < 0) return ALOOP_ENOMEM;
     return open_descriptors();
 }
 

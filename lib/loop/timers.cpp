@@ -183,7 +183,13 @@ int64_t timers::expire(int64_t now, fifo &due) {
     place at;
     while (first_slot(&at) && slot_start(at) <= now) take_slot(at, now, found, sorted, last);
     if (now > elapsed_) elapsed_ = now;
-    if (found.empty()) return 0;
+    if (found.empty()) {
+        if (cached_next_ <= now) {  // that of a timer cancelled since
+            cached_next_ = k_never;
+            cache_valid_ = false;
+        }
+        return 0;
+    }
 
     int64_t n = 0;
     node *chain = sorted ? found.head() : sort(found.head());

@@ -36,6 +36,8 @@ public:
     bool empty() const { return count_ == 0; }
     int64_t count() const { return count_; }
     bool any_overdue() const { return !overdue_.empty(); }
+    // Whether, since the last expire, something was armed that is due at now.
+    bool may_be_due(int64_t now) const { return cached_next_ <= now; }
     // The earliest deadline; k_never without timers.
     int64_t next();
     // Appends what is due at now to due; returns how many.
