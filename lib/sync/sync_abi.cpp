@@ -141,7 +141,9 @@ int64_t aloop_semaphore_release(aloop_semaphore *handle) {
     semaphore *s = from_c(handle);
     const int64_t code = check_object(s, kind::semaphore);
     if (code < 0) return code;
-    if (s->value >= s->bound) return refuse(ALOOP_EINVAL, "BoundedSemaphore released too many times");
+    if (s->value >= s->bound) {
+        return refuse(ALOOP_EINVAL, "BoundedSemaphore released too many times");
+    }
     release_permit(s);
     return 0;
 }

@@ -109,8 +109,8 @@ static bool run(uint64_t seed) {
     if (status >= 0) {
         model_fn model = models[which].run;
         aloop_loop_set_exception_handler(loop, ignore_report, NULL, NULL);
-        status = aloop_loop_run_until_complete(loop, aloop_loop_create_task(loop, run_model, &model),
-                                               NULL);
+        aloop_task *task = aloop_loop_create_task(loop, run_model, &model);
+        status = aloop_loop_run_until_complete(loop, task, NULL);
         aloop_loop_close(loop);
         aloop_loop_unref(loop);
     }

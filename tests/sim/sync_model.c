@@ -45,7 +45,9 @@ static int64_t visitor(void *arg, void **value) {
 
 static void visit(void) {
     inside = 0;
-    for (uint32_t n = 2 + any(MODEL_ACTORS - 1); n > 0; n--) add_actor(visitor, 1 + (int32_t)any(6));
+    for (uint32_t n = 2 + any(MODEL_ACTORS - 1); n > 0; n--) {
+        add_actor(visitor, 1 + (int32_t)any(6));
+    }
     wreak_havoc(4 + (int32_t)any(12));
     expect_all_ended();
 }
@@ -219,7 +221,9 @@ void barrier_model(void) {
     arrived = 0;
     aloop_barrier_new(&barrier, parties);
     object = barrier;
-    for (uint32_t n = 1 + any(MODEL_ACTORS - 1); n > 0; n--) add_actor(runner, 1 + (int32_t)any(5));
+    for (uint32_t n = 1 + any(MODEL_ACTORS - 1); n > 0; n--) {
+        add_actor(runner, 1 + (int32_t)any(5));
+    }
     wreak_havoc(2 + (int32_t)any(8));
     if (any(2) == 0) {
         aloop_await(any(2) == 0 ? aloop_barrier_abort(barrier) : aloop_barrier_reset(barrier), NULL);
