@@ -11,7 +11,7 @@ static void *object;
 static int32_t inside;
 static int32_t room;
 
-/* Lock and semaphore: at most `room` inside -------------------------------------------------- */
+/* Lock and semaphore: at most `room` inside ------------------------------------------- */
 
 static int64_t acquire(void **value) {
     return room > 0 ? await_somehow(aloop_semaphore_acquire(object), value)
@@ -75,7 +75,7 @@ void semaphore_model(void) {
     aloop_unref(semaphore);
 }
 
-/* Event: who waits is waiting for an event that is not set ------------------------------------- */
+/* Event: who waits is waiting for an event that is not set ---------------------------- */
 
 static int64_t event_waiter(void *arg, void **value) {
     (void)value;
@@ -109,7 +109,7 @@ void event_model(void) {
     aloop_unref(event);
 }
 
-/* Condition: tokens under a lock, one notification each ------------------------------------------ */
+/* Condition: tokens under a lock, one notification each ------------------------------- */
 
 static int64_t tokens;
 
@@ -191,7 +191,7 @@ void condition_model(void) {
     aloop_unref(condition);
 }
 
-/* Barrier: whoever waits is one of too few -------------------------------------------------------- */
+/* Barrier: whoever waits is one of too few -------------------------------------------- */
 
 static int32_t parties;
 static int32_t arrived;
@@ -226,7 +226,8 @@ void barrier_model(void) {
     }
     wreak_havoc(2 + (int32_t)any(8));
     if (any(2) == 0) {
-        aloop_await(any(2) == 0 ? aloop_barrier_abort(barrier) : aloop_barrier_reset(barrier), NULL);
+        const bool abort = any(2) == 0;
+        aloop_await(abort ? aloop_barrier_abort(barrier) : aloop_barrier_reset(barrier), NULL);
         wreak_havoc(1 + (int32_t)any(4));
         if (any(2) == 0) aloop_await(aloop_barrier_reset(barrier), NULL);
     }
