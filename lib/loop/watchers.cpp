@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "watchers.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 
 namespace aloop {
 
@@ -84,7 +85,10 @@ int64_t watcher_set::reserve(int fd) {
 
 int64_t watcher_set::add(int fd, uint8_t bit, aloop_callback_fn fn, void *data,
                          aloop_free_fn free_fn) {
-    if (fd < 0 || fcntl(fd, F_GETFD) < 0) return ALOOP_EBADF;
+    struct stat what;
+    if (fd < 0 || fstat(fd, &what) < 0) return ALOOP_EBADF;
+    // epoll would refuse them, and libevent write a warning about it.
+    if (S_ISREG(what.st_mode) || S_ISDIR(what.st_mode)) return -EPERM;
     int64_t code = reserve(fd);
     if (code < 0) return code;
     entry &e = entries_[fd];
