@@ -29,4 +29,8 @@
 
 #include <asyncloop/scope.h>
 
+#include <asyncloop/stream.h>
+
+#include <asyncloop/server.h>
+
 #endif

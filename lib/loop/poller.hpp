@@ -18,7 +18,9 @@ namespace aloop {
 
 struct loop_options;
 
-enum io_bits : uint8_t { k_readable = 1, k_writable = 2 };
+// k_hangup: the peer ended its side. Reported with k_readable, and only to who
+// watches for it; where it is missing from a report, more may still follow.
+enum io_bits : uint8_t { k_readable = 1, k_writable = 2, k_hangup = 4 };
 
 // One registration of a descriptor.
 struct io {

@@ -30,8 +30,9 @@ struct event *event_of(io *watch) { return reinterpret_cast<struct event *>(watc
 
 void dispatch(evutil_socket_t, short what, void *data) {
     io *watch = static_cast<io *>(data);
-    const uint8_t bits = static_cast<uint8_t>(((what & EV_READ) != 0 ? k_readable : 0) |
-                                              ((what & EV_WRITE) != 0 ? k_writable : 0));
+    const uint8_t bits = static_cast<uint8_t>(
+        ((what & (EV_READ | EV_CLOSED)) != 0 ? k_readable : 0) |
+        ((what & EV_WRITE) != 0 ? k_writable : 0) | ((what & EV_CLOSED) != 0 ? k_hangup : 0));
     watch->ready(watch, bits);
 }
 
@@ -77,7 +78,7 @@ int64_t libevent_poller::init() {
     if (config == nullptr) return ALOOP_ENOMEM;
     event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
     event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
-    event_config_require_features(config, EV_FEATURE_ET);
+    event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
     base_ = event_base_new_with_config(config);
     event_config_free(config);
     if (base_ == nullptr) return errno == EMFILE || errno == ENFILE ? -errno : ALOOP_ENOMEM;
@@ -127,6 +128,7 @@ int64_t libevent_poller::add(io *watch) {
     short what = EV_PERSIST;
     if ((watch->bits & k_readable) != 0) what |= EV_READ;
     if ((watch->bits & k_writable) != 0) what |= EV_WRITE;
+    if ((watch->bits & k_hangup) != 0) what |= EV_CLOSED;
     if (watch->edge) what |= EV_ET;
     if (event_assign(event_of(watch), base_, watch->fd, what, dispatch, watch) < 0) {
         return ALOOP_EINVAL;
@@ -210,6 +212,7 @@ void libevent_poller::mirror(int fd) {
             const short what = event_get_events(e);
             if ((what & EV_READ) != 0) w->events |= EPOLLIN;
             if ((what & EV_WRITE) != 0) w->events |= EPOLLOUT;
+            if ((what & EV_CLOSED) != 0) w->events |= EPOLLRDHUP;
             if ((what & EV_ET) != 0) w->events |= EPOLLET;
             return 0;
         },

@@ -1,0 +1,233 @@
+// accept.cpp: taking connections from listening sockets.
+//
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "../context/context.hpp"
+#include "../task/task.hpp"
+#include "connect.hpp"
+#include "server.hpp"
+
+namespace aloop {
+
+namespace {
+
+constexpr int k_most_accepts = 64;            // of one listener in one iteration
+constexpr int64_t k_retry_after = 1000000000;  // asyncio's ACCEPT_RETRY_DELAY
+
+bool out_of_resources(int64_t code) {
+    return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
+}
+
+void schedule_listener(listener *at, bool from_poll) {
+    if (at->queued) return;
+    at->queued = true;
+    ref(static_cast<loop_object *>(at->home));
+    loop *l = loop_of(at->home);
+    if (from_poll) l->schedule_io(at);
+    else l->schedule(at);
+}
+
+void try_again(alarm *a) {
+    server *s = static_cast<server *>(a->owner);
+    s->backing_off = false;
+    if (!s->serving) return;
+    for (int64_t i = 0; i < s->count; i++) {
+        if (s->listeners[i].readable) schedule_listener(&s->listeners[i], false);
+    }
+}
+
+// Gives the spare descriptor up to close what waits, so that its clients learn
+// of it, and takes it back.
+void shed_load(server *s, int fd) {
+    const sys_table *sys = loop_of(s)->sys();
+    if (s->spare < 0) return;
+    sys->close(s->spare);
+    for (int i = 0; i < k_most_accepts; i++) {
+        const int64_t got = sys->accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (got < 0) break;
+        sys->close(static_cast<int>(got));
+    }
+    s->spare = static_cast<int>(sys->open("/dev/null", O_RDONLY | O_CLOEXEC, 0));
+}
+
+void back_off(server *s, int fd, int64_t code) {
+    loop *l = loop_of(s);
+    if (!s->starved) {
+        s->starved = true;
+        error *e = make_error(code, nullptr);
+        l->report("socket.accept() out of system resource", code, e);
+        if (e != nullptr) unref(e);
+    }
+    if (code == -EMFILE || code == -ENFILE) shed_load(s, fd);
+    s->backing_off = true;
+    if (!s->retry.is_set()) s->retry.set(s, try_again, l->now() + k_retry_after, false);
+}
+
+// Makes the stream of an accepted descriptor; on failure that is closed.
+int64_t make_client(server *s, int fd, const address &peer, stream **out) {
+    loop *l = loop_of(s);
+    if (peer.family() != AF_UNIX) prepare_tcp(l, fd, s->options->keep_alive != 0);
+    stream *client = nullptr;
+    const int64_t code = adopt_socket(l, fd, s->options->limit, &client);
+    if (code < 0) {
+        l->sys()->close(fd);
+        return code;
+    }
+    client->peer = create<address>(peer);
+    client->on(k_from_server);
+    client->server = s;
+    ref(static_cast<loop_object *>(s));
+    s->clients.push(static_cast<client_link *>(client));
+    s->active++;
+    if (s->starved) {
+        s->starved = false;
+        if (s->spare < 0) {
+            s->spare = static_cast<int>(l->sys()->open("/dev/null", O_RDONLY | O_CLOEXEC, 0));
+        }
+    }
+    *out = client;
+    return 1;
+}
+
+// From this listener: as accept_one.
+int64_t accept_from(listener *at, stream **out) {
+    server *s = at->home;
+    while (at->readable && !s->backing_off) {
+        address peer;
+        socklen_t size = sizeof peer.path;
+        const int64_t fd = loop_of(s)->sys()->accept4(at->fd, &peer.any, &size,
+                                                      SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            peer.size = size;
+            return make_client(s, static_cast<int>(fd), peer, out);
+        }
+        if (fd == -EAGAIN) {
+            at->readable = false;
+        } else if (out_of_resources(fd)) {
+            back_off(s, at->fd, fd);
+        } else if (fd != -EINTR && fd != -ECONNABORTED && fd != -EPROTO && fd != -EPERM) {
+            at->readable = false;
+            return fd;
+        }
+    }
+    return 0;
+}
+
+// A connection's task ------------------------------------------------------------------------
+
+// Shared by the task, which owns the stream through it, and by what looks at
+// the task's outcome.
+struct client_call {
+    stream *client;
+    server *of;
+    int refs = 1;
+};
+
+void drop_call(void *argument) {
+    client_call *call = static_cast<client_call *>(argument);
+    if (--call->refs > 0) return;
+    stream *client = call->client;
+    server *of = call->of;
+    destroy(call);
+    unref(static_cast<loop_object *>(client));
+    unref(static_cast<loop_object *>(of));
+}
+
+int64_t run_client(void *argument, void **) {
+    client_call *call = static_cast<client_call *>(argument);
+    return call->of->handler(to_c(call->client), call->of->data);
+}
+
+int64_t client_done(aloop_future *handle, void *argument) {
+    client_call *call = static_cast<client_call *>(argument);
+    future *f = from_c(handle);
+    if (f->state == k_finished && f->failed()) {
+        loop_of(f)->report("Unhandled exception in client_connected_cb", f->status(), error_of(f),
+                           f, f);
+    }
+    if (!f->pending() && f->status() < 0) close_stream(call->client);
+    return 0;
+}
+
+// Gives the connection its task, in a copy of the server's context. Takes the
+// stream over.
+int64_t start_client(server *s, stream *client) {
+    loop *l = loop_of(s);
+    client_call *call = create<client_call>(client, s);
+    if (call == nullptr) {
+        unref(static_cast<loop_object *>(client));
+        return ALOOP_ENOMEM;
+    }
+    ref(static_cast<loop_object *>(s));
+    task_options *o = create<task_options>();
+    if (o == nullptr) {
+        drop_call(call);
+        return ALOOP_ENOMEM;
+    }
+    o->fn = run_client;
+    o->arg = call;
+    o->arg_free = drop_call;
+    call->refs++;  // for the observer
+    o->context = create<context>(share(s->context));
+    future *t = nullptr;
+    if (o->context == nullptr) drop(s->context);
+    else t = create_task(l, o);
+    unref(o);
+    int64_t code = t == nullptr ? int64_t{ALOOP_ENOMEM} : 0;
+    if (t != nullptr && t->type != kind::task) {
+        code = t->status();
+        t->clear(k_unretrieved);
+    }
+    if (code != 0 || observe(t, client_done, call, drop_call) == nullptr) drop_call(call);
+    if (t != nullptr) unref(t);
+    return code;
+}
+
+void accept_ready(listener *at) {
+    server *s = at->home;
+    for (int i = 0; i < k_most_accepts; i++) {
+        stream *client = nullptr;
+        int64_t code = accept_from(at, &client);
+        if (code == 0) return;
+        if (code > 0) code = start_client(s, client);
+        if (code == 0) continue;
+        error *e = make_error(code, nullptr);
+        loop_of(s)->report("Error on transport creation for incoming connection", code, e);
+        if (e != nullptr) unref(e);
+        if (!at->readable) return;
+    }
+    schedule_listener(at, false);  // there may be more: after the others
+}
+
+}  // namespace
+
+void listener_ready(io *self, uint8_t bits) {
+    listener *at = static_cast<listener *>(self);
+    if ((bits & k_readable) == 0) return;
+    at->readable = true;
+    if (!at->home->backing_off) schedule_listener(at, true);
+}
+
+void run_listener(node *item, action what) {
+    listener *at = static_cast<listener *>(item);
+    server *s = at->home;
+    at->queued = false;
+    if (what == action::run && s->serving && !s->backing_off) {
+        if (s->handler != nullptr) accept_ready(at);
+        else wake_acceptor(s);
+    }
+    unref(static_cast<loop_object *>(s));
+}
+
+int64_t accept_one(server *s, stream **out) {
+    for (int64_t i = 0; i < s->count; i++) {
+        const int64_t code = accept_from(&s->listeners[i], out);
+        if (code != 0) return code;
+    }
+    return 0;
+}
+
+}  // namespace aloop

@@ -1,0 +1,18 @@
+// connect.hpp: making connections; see connect.cpp.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "options.hpp"
+#include "stream.hpp"
+
+namespace aloop {
+
+// An operation whose value is a stream. Takes the options over, also when it
+// fails; nullptr: out of memory.
+future *make_connect(loop *l, const char *host, int32_t port, stream_options *options);
+
+// As every TCP connection of asyncio: no delay for small writes.
+void prepare_tcp(loop *l, int fd, bool keep_alive);
+
+}  // namespace aloop

@@ -1,0 +1,75 @@
+// server.hpp: listening sockets, and the connections that came from them.
+//
+// A server keeps itself alive while it listens; each of its connections keeps a
+// reference to it. With a handler, connections are accepted as they come, each
+// with a task of its own; without one they stay in the kernel's queue until
+// somebody accepts them (aloop_server_accept).
+//
+// When descriptors run out, waiting connections would keep the loop spinning: a
+// spare descriptor is given up to accept and close them, and for a second
+// nothing is accepted; one report for each such episode.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asyncloop/server.h>
+
+#include "../loop/alarm.hpp"
+#include "options.hpp"
+#include "stream.hpp"
+
+namespace aloop {
+
+struct listener final : io, node {
+    server *home = nullptr;
+    bool queued = false;
+    bool readable = false;
+};
+
+struct server final : loop_object, self_held {
+    listener *listeners = nullptr;
+    int64_t count = 0;
+    aloop_client_fn handler = nullptr;
+    void *data = nullptr;
+    stream_options *options;  // owned
+    var_map *context;         // of its making
+    ring clients;             // client_link
+    int64_t active = 0;
+    ring acceptors;           // server_waiter
+    ring closers;             // server_waiter
+    future *forever = nullptr;  // what serve_forever waits on; borrowed
+    aloop::alarm retry;
+    int spare = -1;
+    bool serving = false;
+    bool closed = false;
+    bool starved = false;     // an episode of EMFILE is under way
+    bool backing_off = false;
+
+    server(domain *d, stream_options *o) : loop_object(kind::server, d), options(o) {}
+};
+
+inline server *from_c(aloop_server *s) { return reinterpret_cast<server *>(s); }
+inline aloop_server *to_c(server *s) { return reinterpret_cast<aloop_server *>(s); }
+
+// An operation whose value is a server. Takes the options over.
+future *make_start_server(loop *l, aloop_client_fn handler, void *data, const char *host,
+                          int32_t port, stream_options *options);
+
+int64_t start_serving(server *s);
+void close_server(server *s);
+void close_clients(server *s, bool abort);
+void client_gone(server *s, stream *client);
+
+future *make_accept(server *s);
+future *make_start_serving(server *s);
+future *make_serve_forever(server *s);
+future *make_server_wait_closed(server *s);
+
+// Accepting (accept.cpp).
+void listener_ready(io *self, uint8_t bits);
+void run_listener(node *item, action what);
+// The next connection of any listener: 1 with *out, 0: none now, or why not.
+int64_t accept_one(server *s, stream **out);
+void wake_acceptor(server *s);
+
+}  // namespace aloop

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include <asyncloop/server.h>
+
+#include "server.hpp"
+
+using namespace aloop;
+
+namespace {
+
+int64_t check_server(const aloop_server *handle) {
+    const server *s = reinterpret_cast<const server *>(handle);
+    return is(s, kind::server) ? loop_of(s)->check() : int64_t{ALOOP_EINVAL};
+}
+
+aloop_future *refused(int64_t code, const char *message = nullptr) {
+    loop *l = current_loop();
+    if (l == nullptr || l->check() < 0) return nullptr;
+    error *e = message != nullptr ? make_error(code, message) : nullptr;
+    return to_c(failed_future(l, e, code));
+}
+
+aloop_future *made(loop *l, future *f) {
+    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
+}
+
+// An operation on a server that can be used.
+aloop_future *operate(aloop_server *handle, future *(*make)(server *)) {
+    const int64_t code = check_server(handle);
+    if (code < 0) return refused(code);
+    return made(loop_of(from_c(handle)), make(from_c(handle)));
+}
+
+}  // namespace
+
+aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char *host,
+                                 int32_t port, const aloop_stream_options *options) {
+    loop *l = current_loop();
+    if (l == nullptr || l->check() < 0) return nullptr;
+    if (port < 0 || port > 65535) return refused(ALOOP_EINVAL, "port must be 0-65535.");
+    if (options != nullptr && options_from<stream_options>(options) == nullptr) {
+        return refused(ALOOP_EINVAL);
+    }
+    stream_options *o = copy_options(options_from<stream_options>(options));
+    return made(l, o != nullptr ? make_start_server(l, handler, data, host, port, o) : nullptr);
+}
+
+aloop_future *aloop_server_accept(aloop_server *handle) {
+    const int64_t code = check_server(handle);
+    if (code == 0 && from_c(handle)->handler != nullptr) {
+        return refused(ALOOP_EINVAL, "the server has a handler, which gets its connections");
+    }
+    return operate(handle, make_accept);
+}
+
+int64_t aloop_server_sockets(aloop_server *handle, int32_t *descriptors, int64_t n) {
+    const int64_t code = check_server(handle);
+    if (code < 0) return code;
+    const server *s = from_c(handle);
+    if (s->closed) return 0;
+    for (int64_t i = 0; descriptors != nullptr && i < n && i < s->count; i++) {
+        descriptors[i] = s->listeners[i].fd;
+    }
+    return s->count;
+}
+
+int64_t aloop_server_port(aloop_server *handle, int64_t index) {
+    const int64_t code = check_server(handle);
+    if (code < 0) return code;
+    const server *s = from_c(handle);
+    if (s->closed || index < 0 || index >= s->count) return ALOOP_EINVAL;
+    address a;
+    a.size = sizeof a.path;
+    const int64_t got =
+        loop_of(s)->sys()->getsockname(s->listeners[index].fd, &a.any, &a.size);
+    return got < 0 ? got : a.port();
+}
+
+int64_t aloop_server_is_serving(aloop_server *handle) {
+    const int64_t code = check_server(handle);
+    return code < 0 ? code : from_c(handle)->serving;
+}
+
+aloop_future *aloop_server_start_serving(aloop_server *handle) {
+    return operate(handle, make_start_serving);
+}
+
+aloop_future *aloop_server_serve_forever(aloop_server *handle) {
+    return operate(handle, make_serve_forever);
+}
+
+int64_t aloop_server_close(aloop_server *handle) {
+    const int64_t code = check_server(handle);
+    if (code == 0) close_server(from_c(handle));
+    return code;
+}
+
+aloop_future *aloop_server_wait_closed(aloop_server *handle) {
+    return operate(handle, make_server_wait_closed);
+}
+
+int64_t aloop_server_close_clients(aloop_server *handle) {
+    const int64_t code = check_server(handle);
+    if (code == 0) close_clients(from_c(handle), false);
+    return code;
+}
+
+int64_t aloop_server_abort_clients(aloop_server *handle) {
+    const int64_t code = check_server(handle);
+    if (code == 0) close_clients(from_c(handle), true);
+    return code;
+}

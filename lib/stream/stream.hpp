@@ -1,0 +1,176 @@
+// stream.hpp: a connection: a reader and a writer over one descriptor (or over
+// another layer: a pair in memory, TLS).
+//
+// The descriptor is registered once, edge triggered, and what the kernel said
+// is kept in `state` as readiness bits. Nothing is read before somebody asks:
+// a read takes from the kernel what it hands out, through the loop's one read
+// buffer, and only what is left over stays in `unread`. A write goes to the
+// kernel at once; only what that does not take is queued, and flushed when the
+// stream turns writable. So an idle stream owns no buffer, and the kernel's
+// buffers push back on the peer.
+//
+// A read that got less than it asked for has (on a kernel's socket) emptied
+// it, but an end or a reset may stand behind the data. The end is announced
+// with k_hangup; that no reset came is proved by the next write that
+// succeeds, or else by one more read, which says EAGAIN. So a request and its
+// answer cost one read and one write (see pull and confirm).
+//
+// Life, as asyncio's transport: close() stops reading and flushes; lose() gives
+// up at once; both end, one iteration later, in `over`, where the descriptor is
+// closed and everybody who waits is woken.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asyncloop/stream.h>
+
+#include "../base/bytes.hpp"
+#include "../resolver/address.hpp"
+#include "../task/operation.hpp"
+
+namespace aloop {
+
+struct server;
+struct stream;
+
+// What lies under a stream's buffers. Each call returns as the system call
+// does, or -errno; -EAGAIN: not now, the stream is told when (stream_ready).
+struct stream_layer {
+    int64_t (*read)(stream *s, void *to, size_t n);
+    int64_t (*write)(stream *s, const iovec *parts, int n);
+    int64_t (*end)(stream *s);  // no more writes; nullptr: there is no half close
+    void (*close)(stream *s);
+    // Whether a read that got less than it asked for has emptied it.
+    bool (*trusts_short_reads)(stream *s);
+};
+
+enum stream_flags : uint16_t {
+    k_connecting = 0x1,
+    k_closing = 0x2,       // close() was called, or it is lost
+    k_lost = 0x4,          // no more input or output
+    k_over = 0x8,          // the descriptor is closed
+    k_at_end = 0x10,       // the peer's end was read
+    k_end_wanted = 0x20,   // write_eof() was called
+    k_reading_paused = 0x40,
+    k_writing_paused = 0x80,  // above the high-water mark
+    k_queued = 0x100,      // the node stands in a queue and holds a reference
+    k_io_due = 0x200,
+    k_over_due = 0x400,
+    k_drained = 0x800,     // the last read got less than it asked for
+    k_from_server = 0x1000,
+    k_flushing = 0x2000,   // closing: holds a reference to itself
+};
+
+// Unread bytes, and bytes to be written: blocks that go when they are empty.
+struct stash {
+    size_t begin, end, room;
+    uint8_t *data() { return reinterpret_cast<uint8_t *>(this + 1); }
+};
+struct chunk {
+    chunk *next;
+    size_t begin, end, room;
+    uint8_t *data() { return reinterpret_cast<uint8_t *>(this + 1); }
+};
+
+struct client_link : link {};
+
+struct stream final : loop_object, io, node, self_held, client_link {
+    const stream_layer *layer;
+    void *lower = nullptr;  // the layer's own
+    // Reading.
+    stash *unread = nullptr;
+    size_t limit = 65536;
+    future *reading = nullptr;  // what the one reader waits on; the operation owns it
+    // Writing.
+    chunk *queue = nullptr;
+    chunk *queue_tail = nullptr;
+    size_t queued_bytes = 0;
+    size_t high = 65536;
+    size_t low = 16384;
+    ring drains;  // stream_waiter
+    // Ending.
+    ring closers;  // stream_waiter
+    error *failure = nullptr;
+    int32_t loss = 0;  // the code of what ended it; 0: close or abort
+    uint32_t pulled = 0;  // bytes read in this iteration, see pull()
+    int64_t pulled_in = -1;
+    aloop::server *server = nullptr;
+    address *peer = nullptr;
+
+    stream(domain *d, const stream_layer *l) : loop_object(kind::stream, d), layer(l) {}
+
+    bool is(stream_flags f) const { return (flags & f) != 0; }
+    void on(stream_flags f) { flags |= f; }
+    void off(stream_flags f) { flags &= static_cast<uint16_t>(~f); }
+    uint8_t &ready_bits() { return state; }
+    uint32_t &dropped_writes() { return extra; }
+    size_t unread_bytes() const { return unread != nullptr ? unread->end - unread->begin : 0; }
+};
+
+inline stream *from_c(aloop_stream *s) { return reinterpret_cast<stream *>(s); }
+inline aloop_stream *to_c(stream *s) { return reinterpret_cast<aloop_stream *>(s); }
+
+// Making. The descriptor is nonblocking and becomes the stream's on success.
+// 0 or -errno; ALOOP_EBUSY where the program watches it.
+int64_t adopt_socket(loop *l, int fd, size_t limit, stream **out);
+void free_stream(void *s);  // the destructor of a future's value
+
+// The layer reports what became ready.
+void stream_ready(stream *s, uint8_t bits);
+
+// Reading (stream.cpp): at most n bytes of what is there; 0 at the end;
+// -EAGAIN: wait; -EALREADY: it had its share of this iteration. A failure ends
+// the stream.
+int64_t pull(stream *s, void *to, size_t n);
+constexpr size_t k_read_size = 65536;
+uint8_t *read_buffer(loop *l);  // k_read_size bytes; nullptr: out of memory
+bool keep_unread(stream *s, const void *data, size_t n);
+uint8_t *reserve_unread(stream *s, size_t n);  // where n bytes can be put
+void take_unread(stream *s, size_t n);         // the first n are gone
+void clear_unread(stream *s);
+void wake_reader(stream *s);
+
+// Writing (write.cpp). How many bytes are queued after it, or why not.
+int64_t write_parts(stream *s, const iovec *parts, int n);
+int64_t end_writing(stream *s);
+void flush(stream *s);
+void drop_queue(stream *s);
+int64_t set_water_marks(stream *s, int64_t high, int64_t low);
+
+// Ending.
+void close_stream(stream *s);
+void lose(stream *s, int64_t code, error *adopted);
+// Closes what never was a connection: a connect that failed or lost its race.
+void discard_stream(stream *s);
+
+// Who waits for a stream: stands in `drains` or `closers`.
+future *make_drain(stream *s);
+future *make_wait_closed(stream *s);
+void wake_all(ring &waiters);
+
+// Reading operations (read.cpp, until.cpp).
+enum class read_mode : uint32_t { some, into, exactly, to_end };
+future *make_read(stream *s, read_mode mode, size_t n, void *into);
+future *make_read_until(stream *s, const aloop_buf *separators, size_t count, bool line);
+// What their steps share (wait.cpp). A step looks again after k_again.
+constexpr int64_t k_again = INT64_MIN;
+int64_t wait_for_data(operation *op, stream *s, const char *what);
+void stop_waiting(operation *op, stream *s);
+int64_t after_pull(operation *op, stream *s, int64_t got, const char *what);
+int64_t fail_as(operation *op, stream *s);
+int64_t give_bytes(operation *op, const void *data, size_t n);
+// Reads into the loop's buffer, whose contents are then the caller's to keep.
+int64_t pull_shared(stream *s, size_t most, uint8_t **data);
+// Keeps what could not be handed out; without memory for it the stream is lost.
+bool put_back(stream *s, const void *data, size_t n);
+
+// The detail of ALOOP_EINCOMPLETEREAD and ALOOP_ELIMITOVERRUN.
+error *make_incomplete(stream *s, int64_t expected);
+error *make_overrun(const char *message, size_t consumed);
+struct read_detail {
+    bytes *partial;
+    int64_t number;  // expected (-1: unknown), or consumed
+};
+const read_detail *detail_of(const error *e);
+
+}  // namespace aloop

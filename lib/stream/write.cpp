@@ -1,0 +1,278 @@
+// write.cpp: what a stream sends: at once what the kernel takes, the rest from a
+// queue of blocks, several of them with one call.
+//
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstring>
+
+#include "stream.hpp"
+
+namespace aloop {
+
+namespace {
+
+constexpr int k_most_parts = 64;          // of one writev
+constexpr size_t k_least_block = 4096;    // small writes share a block
+
+// A write that went through proves that no reset has come: what the last read
+// left empty is empty, and the kernel will tell when it is not.
+void confirm(stream *s) {
+    if (!s->is(k_drained)) return;
+    s->off(k_drained);
+    s->ready_bits() &= static_cast<uint8_t>(~k_readable);
+}
+
+int64_t send_parts(stream *s, const iovec *parts, int n) {
+    int64_t sent;
+    do {
+        sent = s->layer->write(s, parts, n);
+    } while (sent == -EINTR);
+    if (sent > 0) {
+        confirm(s);
+    } else if (sent == -EAGAIN) {
+        s->ready_bits() &= static_cast<uint8_t>(~k_writable);
+    }
+    return sent;
+}
+
+bool append(stream *s, const void *data, size_t n) {
+    chunk *last = s->queue_tail;
+    const size_t fits = last != nullptr ? last->room - last->end : 0;
+    const size_t first = n < fits ? n : fits;
+    if (n > first) {
+        const size_t room = n - first > k_least_block ? n - first : k_least_block;
+        if (room > SIZE_MAX / 2) return false;
+        chunk *more = static_cast<chunk *>(allocate(sizeof(chunk) + room));
+        if (more == nullptr) return false;
+        *more = {nullptr, 0, n - first, room};
+        std::memcpy(more->data(), static_cast<const uint8_t *>(data) + first, n - first);
+        if (last != nullptr) last->next = more;
+        else s->queue = more;
+        s->queue_tail = more;
+    }
+    if (first > 0) std::memcpy(last->data() + last->end, data, first);
+    if (last != nullptr) last->end += first;
+    s->queued_bytes += n;
+    return true;
+}
+
+void take_sent(stream *s, size_t n) {
+    s->queued_bytes -= n;
+    while (s->queue != nullptr) {
+        chunk *c = s->queue;
+        const size_t have = c->end - c->begin;
+        if (n < have) {
+            c->begin += n;
+            return;
+        }
+        n -= have;
+        s->queue = c->next;
+        if (s->queue == nullptr) s->queue_tail = nullptr;
+        release(c);
+    }
+}
+
+void check_low(stream *s) {
+    if (!s->is(k_writing_paused) || s->queued_bytes > s->low) return;
+    s->off(k_writing_paused);
+    wake_all(s->drains);
+}
+
+// Skips what was sent; the parts of the caller stay as they are.
+int64_t queue_rest(stream *s, const iovec *parts, int n, size_t sent) {
+    const bool partly = sent > 0;
+    for (int i = 0; i < n; i++) {
+        const size_t size = parts[i].iov_len;
+        if (sent >= size) {
+            sent -= size;
+            continue;
+        }
+        if (!append(s, static_cast<const uint8_t *>(parts[i].iov_base) + sent, size - sent)) {
+            // A gap in the data is worse than its end.
+            if (partly || i > 0) lose(s, ALOOP_ENOMEM, make_error(ALOOP_ENOMEM, nullptr));
+            return ALOOP_ENOMEM;
+        }
+        sent = 0;
+    }
+    if (s->queued_bytes > s->high) s->on(k_writing_paused);
+    return static_cast<int64_t>(s->queued_bytes);
+}
+
+int64_t write_some(stream *s, const iovec *parts, int n) {
+    size_t total = 0;
+    for (int i = 0; i < n; i++) total += parts[i].iov_len;
+    if (total == 0) return static_cast<int64_t>(s->queued_bytes);
+    size_t sent = 0;
+    if (s->queue == nullptr && (s->ready_bits() & k_writable) != 0) {
+        const int64_t result = send_parts(s, parts, n);
+        if (result < 0 && result != -EAGAIN) {
+            lose(s, result, make_error(result, nullptr));
+            return result;
+        }
+        if (result > 0) sent = static_cast<size_t>(result);
+        if (sent == total) return 0;
+    }
+    const int64_t queued = queue_rest(s, parts, n, sent);
+    // The kernel may have taken less for another reason than being full, and
+    // tells of a change only after it said so.
+    if (queued > 0 && (s->ready_bits() & k_writable) != 0) flush(s);
+    return s->loss != 0 ? s->loss : static_cast<int64_t>(s->queued_bytes);
+}
+
+}  // namespace
+
+void flush(stream *s) {
+    while (s->queue != nullptr && (s->ready_bits() & k_writable) != 0) {
+        iovec parts[k_most_parts];
+        int n = 0;
+        for (chunk *c = s->queue; c != nullptr && n < k_most_parts; c = c->next) {
+            parts[n++] = {c->data() + c->begin, c->end - c->begin};
+        }
+        const int64_t sent = send_parts(s, parts, n);
+        if (sent > 0) {
+            take_sent(s, static_cast<size_t>(sent));
+        } else if (sent != -EAGAIN) {
+            lose(s, sent, make_error(sent, nullptr));
+            return;
+        }
+    }
+    check_low(s);
+    if (s->queue == nullptr && s->is(k_end_wanted) && !s->is(k_lost)) s->layer->end(s);
+}
+
+void drop_queue(stream *s) {
+    while (chunk *c = s->queue) {
+        s->queue = c->next;
+        release(c);
+    }
+    s->queue_tail = nullptr;
+    s->queued_bytes = 0;
+}
+
+int64_t write_parts(stream *s, const iovec *parts, int n) {
+    if (s->is(k_end_wanted)) return ALOOP_EINVALIDSTATE;
+    if (s->is(k_closing)) {
+        constexpr uint32_t k_warn_at = 5;  // asyncio's LOG_THRESHOLD_FOR_CONNLOST_WRITES
+        if (++s->dropped_writes() == k_warn_at) {
+            loop_of(s)->report("socket.send() raised exception.", s->loss, s->failure);
+        }
+        return s->loss;
+    }
+    int64_t result = static_cast<int64_t>(s->queued_bytes);
+    while (n > 0 && result >= 0) {
+        const int some = n < k_most_parts ? n : k_most_parts;
+        result = write_some(s, parts, some);
+        parts += some;
+        n -= some;
+    }
+    return result;
+}
+
+int64_t end_writing(stream *s) {
+    if (s->is(k_closing) || s->is(k_end_wanted)) return 0;
+    if (s->layer->end == nullptr) return ALOOP_ENOSYS;
+    s->on(k_end_wanted);
+    if (s->queue != nullptr) return 0;
+    const int64_t code = s->layer->end(s);
+    return code < 0 && code != -ENOTCONN ? code : 0;
+}
+
+int64_t set_water_marks(stream *s, int64_t high, int64_t low) {
+    if (high < 0 && low < 0) high = 65536;
+    if (high < 0) high = low > INT64_MAX / 4 ? INT64_MAX : 4 * low;
+    if (low < 0) low = high / 4;
+    if (low > high) return ALOOP_EINVAL;
+    s->high = static_cast<size_t>(high);
+    s->low = static_cast<size_t>(low);
+    if (s->queued_bytes > s->high) s->on(k_writing_paused);
+    check_low(s);
+    return 0;
+}
+
+// Waiting -----------------------------------------------------------------------------------
+
+namespace {
+
+// A wait that stands in a list of the stream while it is under way.
+struct waiter_link : link {};
+struct stream_waiter final : operation, waiter_link {
+    stream *of;
+    ring *in = nullptr;
+
+    stream_waiter(domain *d, const op_info *info, stream *s) : operation(d, info), of(s) {
+        ref(static_cast<loop_object *>(s));
+    }
+    ~stream_waiter() {
+        leave();
+        unref(static_cast<loop_object *>(of));
+    }
+    int64_t wait_in(ring *list) {
+        in = list;
+        list->push(static_cast<waiter_link *>(this));
+        return await(make_future(loop_of(this)));
+    }
+    void leave() {
+        if (in != nullptr) in->remove(static_cast<waiter_link *>(this));
+        in = nullptr;
+    }
+};
+
+enum : uint32_t { k_begin, k_after_yield, k_waiting };
+
+int64_t lost_status(operation *op, stream *s) {
+    if (s->loss != 0) return fail_as(op, s);
+    if (s->is(k_over)) return op->fail(ALOOP_ECONNRESET, "Connection lost");
+    return 0;
+}
+
+int64_t step_drain(operation *op, task *, int64_t status) {
+    stream_waiter *self = static_cast<stream_waiter *>(op);
+    stream *s = self->of;
+    self->leave();
+    if (status < 0) return status;
+    switch (self->phase) {
+    case k_begin:
+        if (s->loss != 0) return fail_as(op, s);
+        if (s->is(k_closing)) {
+            self->phase = k_after_yield;
+            return op->yield();
+        }
+        [[fallthrough]];
+    case k_after_yield:
+        if (const int64_t code = lost_status(op, s); code < 0) return code;
+        if (!s->is(k_writing_paused)) return 0;
+        self->phase = k_waiting;
+        return self->wait_in(&s->drains);
+    default:
+        return s->loss != 0 ? fail_as(op, s) : 0;
+    }
+}
+
+int64_t step_wait_closed(operation *op, task *, int64_t status) {
+    stream_waiter *self = static_cast<stream_waiter *>(op);
+    stream *s = self->of;
+    self->leave();
+    if (status < 0) return status;
+    if (!s->is(k_over)) return self->wait_in(&s->closers);
+    return s->loss != 0 ? fail_as(op, s) : 0;
+}
+
+const op_info k_drain = {"drain", step_drain, free_operation<stream_waiter>};
+const op_info k_wait_closed = {"wait_closed", step_wait_closed, free_operation<stream_waiter>};
+
+}  // namespace
+
+void wake_all(ring &waiters) {
+    for (link *l = waiters.head(); l != nullptr; l = waiters.after(l)) {
+        stream_waiter *w = static_cast<stream_waiter *>(static_cast<waiter_link *>(l));
+        if (w->inner->pending()) finish(w->inner, 0, nullptr, nullptr);
+    }
+}
+
+future *make_drain(stream *s) { return loop_of(s)->make_object<stream_waiter>(&k_drain, s); }
+
+future *make_wait_closed(stream *s) {
+    return loop_of(s)->make_object<stream_waiter>(&k_wait_closed, s);
+}
+
+}  // namespace aloop
