@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "run.hpp"
 
+#include <cerrno>
+#include <utility>
+
+#include "../loop/signals.hpp"
 #include "gather.hpp"
 
 namespace aloop {
@@ -85,6 +89,51 @@ int64_t init_runner(runner *r) {
     return 0;
 }
 
+namespace {
+
+// Ctrl-C while a main task runs: the first cancels it, the second ends the run.
+class interrupt_watch {
+public:
+    interrupt_watch(loop *l, future *main) : home_(l), main_(main) {
+        ref(main);
+        if (!interrupt_is_default()) return;
+        signal_set *set = signal_set::of(l);
+        active_ = set != nullptr && set->set_interrupt(on_interrupt, this) == 0;
+    }
+    ~interrupt_watch() {
+        if (active_ && home_->signals != nullptr) home_->signals->clear_interrupt();
+        unref(main_);
+    }
+    interrupt_watch(const interrupt_watch &) = delete;
+    interrupt_watch &operator=(const interrupt_watch &) = delete;
+
+    // How the run ends that ended with status.
+    int64_t outcome(int64_t status) {
+        if (count_ == 0) return status;
+        if (status == ALOOP_ELOOPSTOPPED && count_ > 1) return -EINTR;
+        task *t = as_task(main_);
+        const bool ours = status == ALOOP_ECANCELED && main_->state == k_was_cancelled;
+        return ours && t != nullptr && uncancel(t) == 0 ? -EINTR : status;
+    }
+
+private:
+    static void on_interrupt(void *data) {
+        interrupt_watch *self = static_cast<interrupt_watch *>(data);
+        if (++self->count_ == 1 && self->main_->pending()) {
+            cancel(self->main_, nullptr);
+        } else {
+            self->home_->stop();
+        }
+    }
+
+    loop *home_;
+    future *main_;
+    bool active_ = false;
+    int64_t count_ = 0;
+};
+
+}  // namespace
+
 int64_t run_main(runner *r, task_options *main, void **value) {
     if (running_loop() != nullptr) return ALOOP_ELOOPRUNNING;
     const int64_t code = init_runner(r);
@@ -93,7 +142,9 @@ int64_t run_main(runner *r, task_options *main, void **value) {
         main->context = r->context;
         ref(r->context);
     }
-    return run_until_complete(r->loop, create_task(r->loop, main), value);
+    future *f = create_task(r->loop, main);
+    interrupt_watch watch(r->loop, f);
+    return watch.outcome(run_until_complete(r->loop, f, value));
 }
 
 namespace {

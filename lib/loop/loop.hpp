@@ -108,6 +108,8 @@ public:
     double handle_when(aloop_handle id) const;
     // Any thread; item's memory stays until it ran. Fails only when closed.
     int64_t post(posted *item);
+    // The same from a signal handler of any thread, while the loop is not closed.
+    void post_from_signal(posted *item);
     void wake();  // if it sleeps; any thread
     timers &timer_wheel() { return timers_; }
 
@@ -213,6 +215,7 @@ private:
     static void run_handle(node *item, action what);
     handle *make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
     node *find_posted(int64_t id) const;
+    bool push_posted(posted *item);  // false: closed
     void drain_inbox();
     bool poll_is_due();
     void poll(int64_t deadline);

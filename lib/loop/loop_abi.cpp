@@ -8,6 +8,7 @@
 #include "../task/task.hpp"
 #include "loop.hpp"
 #include "poller_sim.hpp"
+#include "signals.hpp"
 #include "watchers.hpp"
 
 using namespace aloop;
@@ -254,6 +255,23 @@ int64_t aloop_loop_add_writer(aloop_loop *l, int32_t fd, aloop_callback_fn fn, v
 }
 
 int64_t aloop_loop_remove_writer(aloop_loop *l, int32_t fd) { return unwatch_fd(l, fd, k_writable); }
+
+int64_t aloop_loop_add_signal_handler(aloop_loop *l, int32_t signum, aloop_callback_fn fn,
+                                      void *data, aloop_free_fn free_fn) {
+    const int64_t code = check_loop(from_c(l));
+    if (code < 0) return code;
+    if (fn == nullptr) return ALOOP_EINVAL;
+    signal_set *set = signal_set::of(from_c(l));
+    return set != nullptr ? set->add(signum, fn, data, free_fn) : ALOOP_ENOMEM;
+}
+
+int64_t aloop_loop_remove_signal_handler(aloop_loop *l, int32_t signum) {
+    const int64_t code = check_loop(from_c(l));
+    if (code < 0) return code;
+    if (signum < 1 || signum > k_signals) return ALOOP_EINVAL;
+    signal_set *set = from_c(l)->signals;
+    return set != nullptr ? set->remove(signum) : 0;
+}
 
 // Errors that nobody handles -------------------------------------------------------------------------------
 

@@ -124,13 +124,23 @@ int64_t loop::call_soon_threadsafe(aloop_callback_fn fn, void *data, aloop_free_
 }
 
 int64_t loop::post(posted *item) {
-    posted *head = inbox_.load(std::memory_order_relaxed);
-    do {
-        if (head == closed_mark()) return ALOOP_ESTALE;
-        item->inbox_next = head;
-    } while (!inbox_.compare_exchange_weak(head, item, std::memory_order_seq_cst));
+    if (!push_posted(item)) return ALOOP_ESTALE;
     wake();
     return 0;
+}
+
+bool loop::push_posted(posted *item) {
+    posted *head = inbox_.load(std::memory_order_relaxed);
+    do {
+        if (head == closed_mark()) return false;
+        item->inbox_next = head;
+    } while (!inbox_.compare_exchange_weak(head, item, std::memory_order_seq_cst));
+    return true;
+}
+
+// No mutex here: who unsubscribes before the close keeps the poller alive.
+void loop::post_from_signal(posted *item) {
+    if (push_posted(item) && sleeping_.exchange(false)) poller_->wake();
 }
 
 void loop::wake() {
