@@ -229,6 +229,7 @@ void libevent_poller::mirror(int fd) {
 
 // The epoll sets are the parent's, too: what is taken out of them here is taken
 // from the parent. So they are exchanged before anything is.
+// The epoll sets are the parent's, too: nothing may be taken out of them here.
 int64_t libevent_poller::after_fork() {
     if (mirror_ >= 0) sys_->close(mirror_);
     mirror_ = -1;
