@@ -1,0 +1,436 @@
+/* Signals: add_signal_handler and its hub, and SIGINT while a program runs.
+ * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t earlier_calls;
+
+static void earlier(int signum) {
+    (void)signum;
+    earlier_calls++;
+}
+
+static void earlier_with_info(int signum, siginfo_t *info, void *context) {
+    (void)signum;
+    (void)context;
+    if (info->si_pid == getpid()) earlier_calls++;
+}
+
+static void (*handler_of(int signum))(int) {
+    struct sigaction now;
+    assert_int_equal(sigaction(signum, NULL, &now), 0);
+    return now.sa_handler;
+}
+
+static void run_some(aloop_loop *loop) {
+    for (int i = 0; i < 3; i++) aloop_loop_run_once(loop, 0);
+}
+
+static void runs_as_a_callback(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int calls = 0;
+    int freed = 0;
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    raise(SIGUSR1);
+    assert_int_equal(calls, 0);
+    run_some(loop);
+    assert_int_equal(calls, 1);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR2, count_call, &freed, count_free), 0);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR2), 1);
+    assert_int_equal(freed, 1);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR2), 0);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    assert_true(handler_of(SIGUSR1) == SIG_DFL);
+    close_loop(loop);
+}
+
+static void a_second_add_replaces(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int first = 0;
+    int second = 0;
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &first, NULL), 0);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &second, NULL), 0);
+    raise(SIGUSR1);
+    run_some(loop);
+    assert_int_equal(first, 0);
+    assert_int_equal(second, 1);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    assert_true(handler_of(SIGUSR1) == SIG_DFL);
+    close_loop(loop);
+}
+
+static void nothing_runs_after_removal(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int calls = 0;
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    raise(SIGUSR1);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    run_some(loop);
+    assert_int_equal(calls, 0);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    raise(SIGUSR1); /* and the close takes what stands in the inbox along */
+    close_loop(loop);
+    assert_int_equal(calls, 0);
+}
+
+static void the_earlier_handler_runs_and_comes_back(void **state) {
+    (void)state;
+    struct sigaction plain = {.sa_handler = earlier};
+    struct sigaction with_info = {.sa_flags = SA_SIGINFO};
+    with_info.sa_sigaction = earlier_with_info;
+    const struct sigaction *kinds[] = {&plain, &with_info};
+    for (int i = 0; i < 2; i++) {
+        earlier_calls = 0;
+        sigaction(SIGUSR1, kinds[i], NULL);
+        aloop_loop *loop = virtual_loop();
+        int calls = 0;
+        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+        assert_true(handler_of(SIGUSR1) != kinds[i]->sa_handler);
+        kill(getpid(), SIGUSR1);
+        assert_int_equal(earlier_calls, 1);
+        run_some(loop);
+        assert_int_equal(calls, 1);
+        close_loop(loop); /* the close removes */
+        assert_true(handler_of(SIGUSR1) == kinds[i]->sa_handler);
+    }
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static void a_handler_installed_meanwhile_stays(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int calls = 0;
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    signal(SIGUSR1, earlier);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    assert_true(handler_of(SIGUSR1) == earlier);
+    close_loop(loop);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static struct sigaction ours;
+
+static void on_top(int signum, siginfo_t *info, void *context) {
+    earlier_calls++;
+    ours.sa_sigaction(signum, info, context);
+}
+
+/* Who installs itself on top of the hub, and is later taken for the earlier
+ * handler itself: the two call each other, once. */
+static void chains_do_not_run_in_circles(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int calls = 0;
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    struct sigaction top = {.sa_flags = SA_SIGINFO};
+    top.sa_sigaction = on_top;
+    sigaction(SIGUSR1, &top, &ours);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    earlier_calls = 0;
+    raise(SIGUSR1);
+    assert_int_equal(earlier_calls, 1);
+    run_some(loop);
+    assert_int_equal(calls, 1);
+    close_loop(loop);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static void bad_arguments(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int calls = 0;
+    const int refused[] = {-1, 0, 65, 1000, SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, 32};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_code(aloop_loop_add_signal_handler(loop, refused[i], count_call, &calls, NULL),
+                    ALOOP_EINVAL);
+    }
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, NULL, NULL, NULL), ALOOP_EINVAL);
+    assert_code(aloop_loop_add_signal_handler(NULL, SIGUSR1, count_call, &calls, NULL),
+                ALOOP_EINVAL);
+    assert_code(aloop_loop_remove_signal_handler(NULL, SIGUSR1), ALOOP_EINVAL);
+    assert_code(aloop_loop_remove_signal_handler(loop, 0), ALOOP_EINVAL);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 0);
+    assert_code(aloop_loop_close(loop), 0);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL),
+                ALOOP_ESTALE);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), ALOOP_ESTALE);
+    aloop_loop_unref(loop);
+}
+
+struct listener {
+    int calls;
+    pthread_barrier_t *ready;
+};
+
+static int64_t note_and_stop(void *data) {
+    struct listener *l = data;
+    l->calls++;
+    return aloop_loop_stop(aloop_get_running_loop());
+}
+
+static void *listen_in_thread(void *data) {
+    struct listener *l = data;
+    aloop_loop *loop = real_loop();
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR2, note_and_stop, l, NULL), 0);
+    pthread_barrier_wait(l->ready);
+    assert_code(aloop_loop_run_forever(loop), 0);
+    close_loop(loop);
+    return NULL;
+}
+
+static void many_loops_in_many_threads_listen(void **state) {
+    (void)state;
+    enum { n = 8 };
+    pthread_barrier_t ready;
+    pthread_barrier_init(&ready, NULL, n + 1);
+    struct listener listeners[n];
+    pthread_t threads[n];
+    for (int i = 0; i < n; i++) {
+        listeners[i] = (struct listener){0, &ready};
+        pthread_create(&threads[i], NULL, listen_in_thread, &listeners[i]);
+    }
+    pthread_barrier_wait(&ready);
+    kill(getpid(), SIGUSR2);
+    for (int i = 0; i < n; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(listeners[i].calls, 1);
+    }
+    pthread_barrier_destroy(&ready);
+    assert_true(handler_of(SIGUSR2) == SIG_DFL);
+}
+
+static volatile sig_atomic_t storm_over;
+
+static void *storm(void *unused) {
+    (void)unused;
+    while (!storm_over) kill(getpid(), SIGUSR1);
+    return NULL;
+}
+
+/* Loops come and go while signals rain: the handler never sees one that is gone. */
+static void loops_close_under_fire(void **state) {
+    (void)state;
+    signal(SIGUSR1, SIG_IGN);
+    storm_over = 0;
+    pthread_t thread;
+    pthread_create(&thread, NULL, storm, NULL);
+    for (int i = 0; i < 300; i++) {
+        aloop_loop *loop = virtual_loop();
+        int calls = 0;
+        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+        aloop_loop_run_once(loop, 0);
+        close_loop(loop);
+    }
+    storm_over = 1;
+    pthread_join(thread, NULL);
+    assert_true(handler_of(SIGUSR1) == SIG_IGN);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static int64_t fails(void *unused) {
+    (void)unused;
+    return aloop_raise(ALOOP_EUSER - 1, "in the handler");
+}
+
+static void a_failing_callback_is_reported(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    struct reports reports;
+    capture_reports(loop, &reports);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, fails, NULL, NULL), 0);
+    raise(SIGUSR1);
+    run_some(loop);
+    assert_int_equal(reports.count, 1);
+    assert_code(reports.list[0].code, ALOOP_EUSER - 1);
+    assert_string_equal(reports.list[0].text, "in the handler");
+    close_loop(loop);
+}
+
+static int64_t removes_itself(void *data) {
+    ++*(int *)data;
+    assert_code(aloop_loop_remove_signal_handler(aloop_get_running_loop(), SIGUSR1), 1);
+    return 0;
+}
+
+static void a_callback_may_remove_itself(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int calls = 0;
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, removes_itself, &calls, count_free),
+                0);
+    raise(SIGUSR1);
+    run_some(loop);
+    assert_int_equal(calls, 2); /* it and its destructor */
+    close_loop(loop);
+}
+
+static int64_t raise_and_wait(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    raise(SIGUSR1);
+    return aloop_await(aloop_sleep(INFINITY), NULL);
+}
+
+static int64_t cancel_task(void *task) { return aloop_future_cancel(task, "a signal"); }
+
+static void wakes_a_sleeping_loop(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    aloop_task *task = aloop_loop_create_task(loop, raise_and_wait, NULL);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, cancel_task, task, NULL), 0);
+    assert_code(aloop_loop_run_until_complete(loop, aloop_ref(task), NULL), ALOOP_ECANCELED);
+    assert_string_equal(aloop_error_message(aloop_future_error(task)), "a signal");
+    aloop_unref(task);
+    close_loop(loop);
+}
+
+/* SIGINT in a run ------------------------------------------------------------ */
+
+static int64_t interrupted(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    raise(SIGINT);
+    return aloop_await(aloop_sleep(3600), NULL);
+}
+
+static void ctrl_c_cancels_the_main_task(void **state) {
+    (void)state;
+    assert_code(run_virtual(interrupted, NULL, NULL), -EINTR);
+    assert_true(handler_of(SIGINT) == SIG_DFL);
+    assert_code(aloop_run(interrupted, NULL, NULL), -EINTR);
+}
+
+static int64_t swallows(void *unused, void **value) {
+    assert_code(interrupted(unused, value), ALOOP_ECANCELED);
+    return 42;
+}
+
+static void a_swallowed_one_gives_the_value(void **state) {
+    (void)state;
+    assert_code(run_virtual(swallows, NULL, NULL), 42);
+}
+
+static int64_t cancelled_twice(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    raise(SIGINT);
+    const int64_t status = aloop_await(aloop_sleep(3600), NULL);
+    aloop_task_cancel(aloop_current_task(NULL), NULL);
+    return status;
+}
+
+static void another_cancellation_wins(void **state) {
+    (void)state;
+    assert_code(run_virtual(cancelled_twice, NULL, NULL), ALOOP_ECANCELED);
+}
+
+static int64_t stubborn(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    for (int i = 0; i < 2; i++) {
+        raise(SIGINT);
+        assert_code(aloop_await(aloop_sleep(3600), NULL), ALOOP_ECANCELED);
+    }
+    return 42;
+}
+
+static void the_second_ends_the_run_at_once(void **state) {
+    (void)state;
+    assert_code(run_virtual(stubborn, NULL, NULL), -EINTR);
+    assert_true(handler_of(SIGINT) == SIG_DFL);
+}
+
+static int64_t fails_on_cancel(void *unused, void **value) {
+    assert_code(interrupted(unused, value), ALOOP_ECANCELED);
+    return ALOOP_EUSER - 7;
+}
+
+static void an_error_of_its_own_stays(void **state) {
+    (void)state;
+    assert_code(run_virtual(fails_on_cancel, NULL, NULL), ALOOP_EUSER - 7);
+}
+
+static int64_t raise_and_end(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    raise(SIGINT);
+    assert_code(aloop_await(aloop_sleep(1), NULL), 0);
+    return 5;
+}
+
+static void a_handler_of_the_program_is_respected(void **state) {
+    (void)state;
+    earlier_calls = 0;
+    signal(SIGINT, earlier);
+    assert_code(run_virtual(raise_and_end, NULL, NULL), 5);
+    assert_int_equal(earlier_calls, 1);
+    assert_true(handler_of(SIGINT) == earlier);
+    signal(SIGINT, SIG_DFL);
+}
+
+static int64_t listens_itself(void *calls, void **value) {
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_loop_add_signal_handler(loop, SIGINT, count_call, calls, NULL), 0);
+    return raise_and_end(NULL, value);
+}
+
+static void a_callback_of_the_program_comes_first(void **state) {
+    (void)state;
+    int calls = 0;
+    assert_code(run_virtual(listens_itself, &calls, NULL), 5);
+    assert_int_equal(calls, 1);
+    assert_true(handler_of(SIGINT) == SIG_DFL);
+}
+
+static int64_t look_at_handler(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    return handler_of(SIGINT) == SIG_DFL ? 0 : 1;
+}
+
+static int64_t run_elsewhere(void *unused) { return run_virtual(look_at_handler, unused, NULL); }
+
+static void only_in_the_main_thread(void **state) {
+    (void)state;
+    assert_code(on_foreign_thread(run_elsewhere, NULL), 0);
+    assert_code(run_virtual(look_at_handler, NULL, NULL), 1);
+}
+
+static int64_t stuck(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    for (int i = 0; i < 3; i++) raise(SIGINT);
+    return 0;
+}
+
+static void the_third_ends_a_stuck_program(void **state) {
+    (void)state;
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) _exit(run_virtual(stuck, NULL, NULL) == 0 ? 1 : 2);
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGINT);
+}
+
+SUITE(CASE(runs_as_a_callback), CASE(a_second_add_replaces), CASE(nothing_runs_after_removal),
+      CASE(the_earlier_handler_runs_and_comes_back), CASE(a_handler_installed_meanwhile_stays),
+      CASE(chains_do_not_run_in_circles), CASE(bad_arguments),
+      CASE(many_loops_in_many_threads_listen), CASE(loops_close_under_fire),
+      CASE(a_failing_callback_is_reported), CASE(a_callback_may_remove_itself),
+      CASE(wakes_a_sleeping_loop), CASE(ctrl_c_cancels_the_main_task),
+      CASE(a_swallowed_one_gives_the_value), CASE(another_cancellation_wins),
+      CASE(the_second_ends_the_run_at_once), CASE(an_error_of_its_own_stays),
+      CASE(a_handler_of_the_program_is_respected), CASE(a_callback_of_the_program_comes_first),
+      CASE(only_in_the_main_thread), CASE(the_third_ends_a_stuck_program))
