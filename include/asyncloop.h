@@ -33,4 +33,6 @@
 
 #include <asyncloop/server.h>
 
+#include <asyncloop/executor.h>
+
 #endif

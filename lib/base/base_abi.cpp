@@ -84,11 +84,15 @@ const char *aloop_error_where(const aloop_error *e) {
 
 namespace {
 
-// The failure belongs to the running task, or else to the running callback.
+// The failure belongs to the running task, or else to the running callback; in
+// a thread without a loop, to the job that runs there.
 int64_t raise_here(int64_t code, error *adopted) {
     if (adopted == nullptr) return code;
     loop *l = running_loop();
-    if (l == nullptr || code >= 0) {
+    if (code < 0 && l == nullptr && t_thread.raised != nullptr) {
+        if (*t_thread.raised != nullptr) unref(*t_thread.raised);
+        *t_thread.raised = adopted;
+    } else if (l == nullptr || code >= 0) {
         unref(adopted);
     } else if (l->current_task != nullptr) {
         raise(l->current_task, adopted);

@@ -7,7 +7,7 @@
 
 namespace aloop {
 
-thread_local constinit thread_state t_thread = {0, nullptr};
+thread_local constinit thread_state t_thread = {0, nullptr, nullptr};
 
 namespace {
 

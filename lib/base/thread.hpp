@@ -12,6 +12,7 @@
 namespace aloop {
 
 class loop;
+struct error;
 
 // The token of a closed loop's owner: no thread has it.
 constexpr uint64_t k_no_thread = ~uint64_t{0};
@@ -19,9 +20,10 @@ constexpr uint64_t k_no_thread = ~uint64_t{0};
 struct thread_state {
     uint64_t token;  // 0: not given yet
     loop *running;   // the loop that runs in this thread
+    error **raised;  // where a job, outside every loop, leaves its error
 };
 
-// initial-exec: one instruction instead of a call; two words of static TLS are
+// initial-exec: one instruction instead of a call; three words of static TLS are
 // within what the dynamic loader keeps for libraries opened late.
 extern thread_local thread_state t_thread __attribute__((tls_model("initial-exec")));
 

@@ -1,0 +1,131 @@
+// executor.hpp: what runs jobs, and the jobs.
+//
+// A job has one owner at a time: the executor from submit() on, and the loop
+// again once the job was handed back through its inbox. So it needs neither a
+// count nor a lock: a worker touches it until it posts it, the loop's thread
+// after that. Besides, each loop lists its outstanding jobs: when it closes it
+// takes its own things off them, and what comes back later finds the inbox
+// closed and is freed by the worker.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asyncloop/executor.h>
+
+#include "../context/context.hpp"
+#include "../future/future.hpp"
+#include "../task/operation.hpp"
+
+namespace aloop {
+
+struct executor;
+struct loop_executors;
+
+constexpr size_t k_job_name = 64;
+
+struct job_link : link {};
+
+struct job final : posted, job_link {
+    loop *home = nullptr;          // a reference
+    loop_executors *list = nullptr;  // nullptr: the loop has closed
+    executor *by = nullptr;        // a reference
+    future *result = nullptr;      // a reference, the loop's thread's
+    done_callback *observer = nullptr;
+    aloop_job_fn fn_ = nullptr;
+    void *arg = nullptr;
+    aloop_free_fn arg_free = nullptr;
+    var_map *context = nullptr;
+    int64_t status = 0;
+    void *value = nullptr;
+    aloop_free_fn value_free = nullptr;
+    error *failure = nullptr;
+    std::atomic<bool> cancelled{false};
+    char name[k_job_name] = "";  // see name_this_job
+};
+
+inline link *queue_link(job *j) { return static_cast<link *>(static_cast<node *>(j)); }
+inline job *job_of_queue(link *l) { return static_cast<job *>(static_cast<node *>(l)); }
+
+// The job that runs in this thread.
+job *current_job();
+void run_job(job *j);
+// The owner has done with it; status and so on are set.
+void hand_back(job *j);
+// How reports name it; the job may say so itself, under a lock.
+void name_this_job(const char *name);
+void name_job(const job *j, char *buffer, size_t size);
+
+// Tells a loop that an executor has ended; stands in the executor's list.
+struct end_waiter : posted {
+    loop *home;  // a reference
+    future *ended;  // a reference
+};
+
+struct executor_ops {
+    // Takes j, or says why not. On the thread of j's loop.
+    int64_t (*submit)(executor *e, job *j);
+    // Whether j is the caller's again and will never run.
+    bool (*withdraw)(executor *e, job *j);
+    void (*begin_shutdown)(executor *e);
+    // False: it has ended, and w stays the caller's.
+    bool (*await_end)(executor *e, end_waiter *w);
+    // Takes back the waiter for that future; nullptr: it is on its way.
+    end_waiter *(*forget_end)(executor *e, const future *ended);
+    // Once it has ended: frees what its threads left.
+    void (*join)(executor *e);
+    // The time is up: queued jobs are dropped, running ones told.
+    void (*abandon)(executor *e);
+    int64_t (*describe_running)(executor *e, char *buffer, size_t size);
+    void (*destroy)(executor *e);
+    bool runs_functions;  // of this address space
+};
+
+struct executor : object {
+    const executor_ops *ops;
+    uint32_t forks = fork_generation();
+
+    explicit executor(const executor_ops *o) : object(kind::executor), ops(o) {
+        count_live(kind::executor, 1);
+    }
+    ~executor() { count_live(kind::executor, -1); }
+    // Made before a fork: it has no threads here.
+    bool of_parent() const { return forks != fork_generation(); }
+};
+
+inline executor *from_c(aloop_executor *e) { return reinterpret_cast<executor *>(e); }
+
+// nullptr: out of memory. n is at least 1.
+executor *make_thread_pool(int64_t n, const char *name);
+executor *make_custom(const aloop_executor_vtable &table, void *data, aloop_free_fn free_fn);
+int64_t name_pool(executor *e, const char *name);
+int64_t bound_pool(executor *e, int64_t n);
+int64_t default_thread_count();
+
+// What a loop has of executors: its default one and its outstanding jobs.
+struct loop_executors final : resource {
+    loop *home;
+    ring jobs;
+    executor *standard = nullptr;  // a reference
+    bool shut_down = false;
+
+    explicit loop_executors(loop *l);
+    static loop_executors *of(loop *l);  // nullptr: out of memory
+};
+
+struct job_request {
+    aloop_job_fn fn;
+    void *arg;
+    aloop_free_fn arg_free;
+    var_map *context;  // adopted
+};
+
+// Starts a job on e (nullptr: the loop's default). A failed future if that is
+// not possible; then arg was freed.
+future *submit_job(loop *l, executor *e, const job_request &request);
+// An operation.
+future *make_to_thread(loop *l, const job_request &request);
+// An operation; e is nullptr for the loop's default executor. timeout < 0: none.
+future *make_shutdown(loop *l, executor *e, double timeout);
+int64_t set_default_executor(loop *l, executor *e);
+
+}  // namespace aloop

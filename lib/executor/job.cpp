@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "executor.hpp"
+
+namespace aloop {
+
+namespace {
+
+thread_local job *t_job = nullptr;
+pthread_mutex_t g_names = PTHREAD_MUTEX_INITIALIZER;
+
+void free_job(job *j) {
+    if (j->arg_free != nullptr) j->arg_free(j->arg);
+    if (j->value_free != nullptr) j->value_free(j->value);
+    if (j->failure != nullptr) unref(j->failure);
+    drop(j->context);
+    unref(j->by);
+    unref(static_cast<object *>(j->home));
+    destroy(j);
+}
+
+// Takes the loop's things off the job; on the loop's thread.
+void detach(job *j) {
+    j->list->jobs.remove(static_cast<job_link *>(j));
+    j->list = nullptr;
+    if (j->observer != nullptr) forget(j->observer);
+    j->observer = nullptr;
+    unref(std::exchange(j->result, nullptr));
+}
+
+void settle(job *j) {
+    future *f = j->result;
+    if (!f->pending()) return;
+    if (j->status >= 0) {
+        finish(f, j->status, j->value, j->value_free);
+        j->value_free = nullptr;
+    } else if (j->status == ALOOP_ECANCELED) {
+        cancel_now(f, std::exchange(j->failure, nullptr));
+    } else {
+        fail(f, j->status, std::exchange(j->failure, nullptr));
+    }
+}
+
+// Back on the loop's thread. The loop's close has detached what is dropped.
+void arrive(node *item, action what) {
+    job *j = static_cast<job *>(item);
+    if (j->list != nullptr) {
+        if (what == action::run) settle(j);
+        j->home->unpin();
+        detach(j);
+    }
+    free_job(j);
+}
+
+int64_t on_result_done(aloop_future *, void *data) {
+    job *j = static_cast<job *>(data);
+    j->observer = nullptr;  // it runs, and goes after that
+    if (j->result->state != k_was_cancelled) return 0;
+    j->cancelled.store(true, std::memory_order_relaxed);
+    if (j->by->ops->withdraw(j->by, j)) {
+        j->home->unpin();
+        detach(j);
+        free_job(j);
+    }
+    return 0;
+}
+
+void destroy_executor(object *o) {
+    executor *e = static_cast<executor *>(o);
+    e->ops->destroy(e);
+}
+
+const register_kind g_executor(kind::executor, {"executor", destroy_executor});
+
+void close_executors(resource *self) {
+    loop_executors *list = static_cast<loop_executors *>(self);
+    while (link *first = list->jobs.head()) {
+        job *j = static_cast<job *>(static_cast<job_link *>(first));
+        j->cancelled.store(true, std::memory_order_relaxed);
+        list->home->unpin();
+        detach(j);
+        // In a forked child nobody else has it.
+        if (j->by->of_parent() || j->by->ops->withdraw(j->by, j)) free_job(j);
+    }
+    if (list->standard != nullptr) {
+        if (!list->standard->of_parent()) list->standard->ops->begin_shutdown(list->standard);
+        unref(list->standard);
+    }
+    list->home->executor = nullptr;
+    list->home->shutdown_executor = nullptr;
+    destroy(list);
+}
+
+future *shut_down_standard(loop *l) { return make_shutdown(l, nullptr, 300.0); }
+
+}  // namespace
+
+job *current_job() { return t_job; }
+
+void run_job(job *j) {
+    error *raised = nullptr;
+    job *outer = std::exchange(t_job, j);
+    error **outer_raised = std::exchange(t_thread.raised, &raised);
+    {
+        context_scope scope(&j->context);
+        void *plain = nullptr;
+        j->status = j->fn_(j->arg, &plain);
+        if (j->value_free == nullptr && j->value == nullptr) j->value = plain;
+    }
+    t_thread.raised = outer_raised;
+    t_job = outer;
+    if (raised != nullptr && j->status < 0 && raised->code == j->status) {
+        j->failure = raised;
+    } else if (raised != nullptr) {
+        unref(raised);
+    }
+}
+
+void hand_back(job *j) {
+    if (j->home->post(j) < 0) free_job(j);
+}
+
+void name_this_job(const char *name) {
+    pthread_mutex_lock(&g_names);
+    std::snprintf(t_job->name, sizeof t_job->name, "%s", name);
+    pthread_mutex_unlock(&g_names);
+}
+
+void name_job(const job *j, char *buffer, size_t size) {
+    Dl_info where;
+    pthread_mutex_lock(&g_names);
+    const bool named = j->name[0] != '\0';
+    if (named) std::snprintf(buffer, size, "%s", j->name);
+    pthread_mutex_unlock(&g_names);
+    if (named) return;
+    if (dladdr(reinterpret_cast<void *>(j->fn_), &where) == 0) {
+        std::snprintf(buffer, size, "%p()", reinterpret_cast<void *>(j->fn_));
+    } else if (where.dli_sname != nullptr) {
+        std::snprintf(buffer, size, "%s()", where.dli_sname);
+    } else {
+        const char *slash = std::strrchr(where.dli_fname, '/');
+        std::snprintf(buffer, size, "%s+%#lx()", slash != nullptr ? slash + 1 : where.dli_fname,
+                      static_cast<unsigned long>(reinterpret_cast<char *>(j->fn_) -
+                                                 static_cast<char *>(where.dli_fbase)));
+    }
+}
+
+loop_executors::loop_executors(loop *l) : home(l) { close = close_executors; }
+
+loop_executors *loop_executors::of(loop *l) {
+    loop_executors *list = static_cast<loop_executors *>(l->executor);
+    if (list == nullptr) {
+        list = create<loop_executors>(l);
+        if (list == nullptr) return nullptr;
+        l->executor = list;
+        l->add_resource(list);
+    }
+    return list;
+}
+
+namespace {
+
+// The loop's default executor, made on first use. 0 or why there is none.
+int64_t standard_executor(loop_executors *list, executor **out, const char **why) {
+    if (list->shut_down) {
+        *why = "Executor shutdown has been called";
+        return ALOOP_ESHUTDOWN;
+    }
+    if (list->standard == nullptr) {
+        list->standard = make_thread_pool(default_thread_count(), "asyncio");
+        if (list->standard == nullptr) return ALOOP_ENOMEM;
+        list->home->shutdown_executor = shut_down_standard;
+    }
+    *out = list->standard;
+    return 0;
+}
+
+int64_t begin_job(loop *l, executor *e, job *j, const char **why) {
+    loop_executors *list = loop_executors::of(l);
+    if (list == nullptr) return ALOOP_ENOMEM;
+    if (e == nullptr) {
+        const int64_t code = standard_executor(list, &e, why);
+        if (code < 0) return code;
+    }
+    if (e->of_parent()) return ALOOP_ECHILD;
+    j->result = make_future(l);
+    if (j->result == nullptr) return ALOOP_ENOMEM;
+    j->observer = observe(j->result, on_result_done, j, nullptr);
+    if (j->observer == nullptr) {
+        unref(std::exchange(j->result, nullptr));
+        return ALOOP_ENOMEM;
+    }
+    j->by = e;
+    ref(e);
+    j->list = list;
+    list->jobs.push(static_cast<job_link *>(j));
+    const int64_t code = e->ops->submit(e, j);
+    if (code == 0) {
+        l->pin();
+        return 0;
+    }
+    if (code == ALOOP_ESHUTDOWN) *why = "cannot schedule new futures after shutdown";
+    detach(j);
+    unref(std::exchange(j->by, nullptr));
+    return code;
+}
+
+}  // namespace
+
+future *submit_job(loop *l, executor *e, const job_request &request) {
+    job *j = create<job>();
+    const char *why = nullptr;
+    int64_t code = ALOOP_ENOMEM;
+    if (j != nullptr) {
+        j->fn = arrive;
+        j->home = l;
+        j->fn_ = request.fn;
+        j->arg = request.arg;
+        j->arg_free = request.arg_free;
+        j->context = request.context;
+        ref(static_cast<object *>(l));
+        code = begin_job(l, e, j, &why);
+        if (code == 0) {
+            ref(j->result);
+            return j->result;
+        }
+        unref(static_cast<object *>(l));
+        destroy(j);
+    }
+    if (request.arg_free != nullptr) request.arg_free(request.arg);
+    drop(request.context);
+    return failed_future(l, why != nullptr ? make_error(code, why) : nullptr, code);
+}
+
+int64_t set_default_executor(loop *l, executor *e) {
+    if (!e->ops->runs_functions) return ALOOP_EWRONGTYPE;
+    loop_executors *list = loop_executors::of(l);
+    if (list == nullptr) return ALOOP_ENOMEM;
+    if (list->shut_down) return ALOOP_ESHUTDOWN;
+    ref(e);
+    if (list->standard != nullptr) unref(list->standard);
+    list->standard = e;
+    l->shutdown_executor = shut_down_standard;
+    return 0;
+}
+
+}  // namespace aloop

@@ -1,0 +1,173 @@
+// operations.cpp: to_thread and the shutdown of an executor, as coroutines.
+//
+// SPDX-License-Identifier: MIT
+#include <cmath>
+#include <utility>
+
+#include "../combine/timeout.hpp"
+#include "executor.hpp"
+
+namespace aloop {
+
+namespace {
+
+// to_thread ---------------------------------------------------------------------------------
+
+struct thread_call final : operation {
+    aloop_job_fn fn;
+    void *arg;
+    aloop_free_fn arg_free;
+
+    thread_call(domain *d, const job_request &request);
+    ~thread_call() {
+        if (arg_free != nullptr) arg_free(arg);
+    }
+};
+
+int64_t step_call(operation *op, task *, int64_t status) {
+    thread_call *self = static_cast<thread_call *>(op);
+    if (self->phase++ == 0) {
+        const aloop_free_fn arg_free = std::exchange(self->arg_free, nullptr);
+        return op->await(submit_job(loop_of(op), nullptr,
+                                    {self->fn, self->arg, arg_free, capture_context()}));
+    }
+    if (status < 0) return status;
+    void *value = nullptr;
+    const aloop_free_fn value_free = op->inner->done.value_free;
+    status = take_value(op->inner, &value);
+    if (status >= 0) op->give(value, value_free);
+    return status;
+}
+
+const op_info k_thread_call = {"to_thread", step_call, free_operation<thread_call>};
+
+thread_call::thread_call(domain *d, const job_request &request)
+    : operation(d, &k_thread_call), fn(request.fn), arg(request.arg), arg_free(request.arg_free) {}
+
+// Shutdown -----------------------------------------------------------------------------------
+
+struct shutdown final : operation {
+    executor *of;  // a reference; nullptr: the loop's default, until begun
+    double limit;
+    bool standard;
+    bool pinned = false;
+    future *ended = nullptr;  // a reference
+    timeout *deadline = nullptr;
+
+    shutdown(domain *d, executor *e, double seconds);
+    ~shutdown();
+};
+
+void has_ended(node *item, action what) {
+    end_waiter *w = static_cast<end_waiter *>(item);
+    if (what == action::run && w->ended->pending()) finish(w->ended, 0, nullptr, nullptr);
+    unref(w->ended);
+    unref(static_cast<object *>(w->home));
+    destroy(w);
+}
+
+// Nobody waits any more; what is on its way finishes a future that nobody sees.
+void stop_waiting(shutdown *self) {
+    if (self->ended == nullptr) return;
+    end_waiter *w = self->of->of_parent() ? nullptr : self->of->ops->forget_end(self->of, self->ended);
+    if (w != nullptr) has_ended(w, action::drop);
+    unref(std::exchange(self->ended, nullptr));
+    if (std::exchange(self->pinned, false)) loop_of(self)->unpin();
+}
+
+shutdown::~shutdown() {
+    stop_waiting(this);
+    if (of != nullptr) unref(of);
+    if (deadline != nullptr) unref(deadline);
+}
+
+int64_t begin_shutdown(shutdown *self, task *by) {
+    loop *l = loop_of(self);
+    if (self->standard) {
+        loop_executors *list = loop_executors::of(l);
+        if (list == nullptr) return ALOOP_ENOMEM;
+        list->shut_down = true;
+        if (list->standard == nullptr) return 0;
+        self->of = list->standard;
+        ref(self->of);
+    }
+    end_waiter *w = create<end_waiter>();
+    future *f = w != nullptr ? make_future(l) : nullptr;
+    if (f == nullptr) {
+        destroy(w);
+        return ALOOP_ENOMEM;
+    }
+    w->fn = has_ended;
+    w->home = l;
+    w->ended = f;
+    ref(static_cast<object *>(l));
+    ref(f);
+    self->of->ops->begin_shutdown(self->of);
+    if (!self->of->ops->await_end(self->of, w)) {
+        self->of->ops->join(self->of);
+        has_ended(w, action::drop);
+        unref(f);
+        return 0;
+    }
+    self->ended = f;
+    self->pinned = true;
+    l->pin();
+    if (self->limit >= 0 && !std::isinf(self->limit)) {
+        self->deadline = enter_timeout(by, deadline_after(l->now(), self->limit));
+        if (self->deadline == nullptr) return ALOOP_ENOMEM;
+    }
+    ref(f);
+    return self->await(f);
+}
+
+int64_t give_up(shutdown *self) {
+    loop *l = loop_of(self);
+    char names[512];
+    self->of->ops->describe_running(self->of, names, sizeof names);
+    self->of->ops->abandon(self->of);
+    if (self->standard) {
+        // What still runs is on its own; the loop must not wait for it again.
+        loop_executors *list = loop_executors::of(l);
+        if (list != nullptr && list->standard == self->of) unref(std::exchange(list->standard, nullptr));
+    }
+    error *e = format_error(ALOOP_ETIMEDOUT,
+                            "The executor did not finish joining its threads within %g seconds. "
+                            "Still running: %s",
+                            self->limit, names);
+    l->report("executor shutdown", ALOOP_ETIMEDOUT, e);
+    return self->raise(ALOOP_ETIMEDOUT, e);
+}
+
+int64_t step_shutdown(operation *op, task *by, int64_t status) {
+    shutdown *self = static_cast<shutdown *>(op);
+    if (self->phase++ == 0) return begin_shutdown(self, by);
+    if (self->deadline != nullptr) status = exit_timeout(self->deadline, status);
+    stop_waiting(self);
+    if (status == ALOOP_ETIMEDOUT) return give_up(self);
+    if (status < 0) return status;
+    self->of->ops->join(self->of);
+    return 0;
+}
+
+const op_info k_shutdown = {"shutdown_executor", step_shutdown, free_operation<shutdown>};
+
+shutdown::shutdown(domain *d, executor *e, double seconds)
+    : operation(d, &k_shutdown), of(e), limit(seconds), standard(e == nullptr) {
+    if (e != nullptr) ref(e);
+}
+
+}  // namespace
+
+future *make_to_thread(loop *l, const job_request &request) {
+    thread_call *op = l->make_object<thread_call>(request);
+    if (op != nullptr) return op;
+    if (request.arg_free != nullptr) request.arg_free(request.arg);
+    return failed_future(l, ALOOP_ENOMEM);
+}
+
+future *make_shutdown(loop *l, executor *e, double timeout) {
+    shutdown *op = l->make_object<shutdown>(e, timeout);
+    return op != nullptr ? op : failed_future(l, ALOOP_ENOMEM);
+}
+
+}  // namespace aloop

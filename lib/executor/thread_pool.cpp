@@ -1,0 +1,334 @@
+// A pool of threads: one queue, one mutex, and a condition for idle workers.
+//
+// A worker is started when a job finds none idle and there is room; it stays
+// until the pool is shut down or unreferenced. Jobs hold references to the
+// pool, workers do not: the last reference goes either on a loop's thread, which
+// then joins idle workers, or on a worker whose job outlived its loop; that
+// one leaves by itself.
+//
+// SPDX-License-Identifier: MIT
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "executor.hpp"
+
+namespace aloop {
+
+namespace {
+
+constexpr int64_t k_max_queue = 1 << 20;
+constexpr int64_t k_most_default_threads = 32;
+
+struct thread_pool;
+
+struct worker final : link {
+    thread_pool *pool;
+    pthread_t thread;
+    job *current = nullptr;
+    bool ended = false;     // to be joined
+    bool orphaned = false;  // the pool went while this one freed its job
+    char name[16];          // as much as the kernel keeps
+};
+
+struct thread_pool final : executor {
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+    ring queue;    // of jobs
+    ring workers;  // running, or ended and not joined yet
+    ring waiters;  // end_waiters
+    int64_t queued = 0;
+    int64_t idle = 0;
+    int64_t threads = 0;  // that have not ended
+    int64_t started = 0;
+    int64_t most;
+    int64_t room = k_max_queue;
+    bool shutting = false;
+    char name[12];
+
+    explicit thread_pool(int64_t n);
+    ~thread_pool() {
+        pthread_mutex_destroy(&mutex);
+        pthread_cond_destroy(&work);
+    }
+};
+
+struct locked {
+    explicit locked(thread_pool *p) : pool(p) { pthread_mutex_lock(&p->mutex); }
+    ~locked() { pthread_mutex_unlock(&pool->mutex); }
+    locked(const locked &) = delete;
+    locked &operator=(const locked &) = delete;
+    thread_pool *pool;
+};
+
+thread_local worker *t_worker = nullptr;
+
+thread_pool *from(executor *e) { return static_cast<thread_pool *>(e); }
+end_waiter *waiter_of(link *l) { return static_cast<end_waiter *>(static_cast<node *>(l)); }
+
+// Workers ---------------------------------------------------------------------------------
+
+// Waits for a job; nullptr when the pool ends. Under the mutex.
+job *next_job(thread_pool *p) {
+    while (p->queue.empty()) {
+        if (p->shutting) return nullptr;
+        p->idle++;
+        pthread_cond_wait(&p->work, &p->mutex);
+        p->idle--;
+    }
+    p->queued--;
+    return job_of_queue(p->queue.pop());
+}
+
+void free_waiter(end_waiter *w) {
+    unref(w->ended);
+    unref(static_cast<object *>(w->home));
+    destroy(w);
+}
+
+// Under the mutex: the last worker tells those who wait.
+void worker_ended(thread_pool *p, worker *w) {
+    w->ended = true;
+    if (--p->threads > 0) return;
+    while (link *first = p->waiters.pop()) {
+        end_waiter *waiter = waiter_of(first);
+        if (waiter->home->post(waiter) < 0) free_waiter(waiter);
+    }
+}
+
+void *work(void *data) {
+    worker *w = static_cast<worker *>(data);
+    thread_pool *p = w->pool;
+    t_worker = w;
+    pthread_setname_np(pthread_self(), w->name);
+    for (;;) {
+        pthread_mutex_lock(&p->mutex);
+        job *j = next_job(p);
+        if (j == nullptr) break;
+        w->current = j;
+        pthread_mutex_unlock(&p->mutex);
+        run_job(j);
+        pthread_mutex_lock(&p->mutex);
+        w->current = nullptr;
+        pthread_mutex_unlock(&p->mutex);
+        hand_back(j);
+        if (w->orphaned) {
+            destroy(w);
+            return nullptr;
+        }
+    }
+    worker_ended(p, w);
+    pthread_mutex_unlock(&p->mutex);
+    return nullptr;
+}
+
+// Under the mutex. Signals are for the program's threads: here all are blocked.
+int64_t start_worker(thread_pool *p) {
+    worker *w = create<worker>();
+    if (w == nullptr) return ALOOP_ENOMEM;
+    w->pool = p;
+    std::snprintf(w->name, sizeof w->name, "%.11s_%u", p->name, static_cast<unsigned>(p->started % 1000));
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int code = pthread_create(&w->thread, nullptr, work, w);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (code != 0) {
+        destroy(w);
+        return -code;
+    }
+    p->workers.push(w);
+    p->threads++;
+    p->started++;
+    return 0;
+}
+
+// The executor -------------------------------------------------------------------------------
+
+int64_t submit(executor *e, job *j) {
+    thread_pool *p = from(e);
+    locked hold(p);
+    if (p->shutting) return ALOOP_ESHUTDOWN;
+    if (p->queued >= p->room) return ALOOP_EQUEUEFULL;
+    if (p->queued >= p->idle && p->threads < p->most) {
+        const int64_t code = start_worker(p);
+        if (code < 0 && p->threads == 0) return code;
+    }
+    p->queue.push(queue_link(j));
+    p->queued++;
+    pthread_cond_signal(&p->work);
+    return 0;
+}
+
+// A queued job stands in the ring; one that was taken out of it does not.
+bool withdraw(executor *e, job *j) {
+    thread_pool *p = from(e);
+    locked hold(p);
+    for (link *at = p->queue.head(); at != nullptr; at = p->queue.after(at)) {
+        if (at != queue_link(j)) continue;
+        p->queue.remove(at);
+        p->queued--;
+        return true;
+    }
+    return false;
+}
+
+void begin_shutdown(executor *e) {
+    thread_pool *p = from(e);
+    locked hold(p);
+    p->shutting = true;
+    pthread_cond_broadcast(&p->work);
+}
+
+// Joins those that have ended: they hold nothing any more and are gone soon.
+void join(executor *e) {
+    thread_pool *p = from(e);
+    ring ended;
+    {
+        locked hold(p);
+        for (link *at = p->workers.head(); at != nullptr;) {
+            link *next = p->workers.after(at);
+            if (static_cast<worker *>(at)->ended) {
+                p->workers.remove(at);
+                ended.push(at);
+                if (p->workers.empty()) next = nullptr;
+            }
+            at = next;
+        }
+    }
+    while (link *first = ended.pop()) {
+        worker *w = static_cast<worker *>(first);
+        pthread_join(w->thread, nullptr);
+        destroy(w);
+    }
+}
+
+bool await_end(executor *e, end_waiter *w) {
+    thread_pool *p = from(e);
+    locked hold(p);
+    if (p->threads == 0) return false;
+    p->waiters.push(static_cast<link *>(static_cast<node *>(w)));
+    return true;
+}
+
+end_waiter *forget_end(executor *e, const future *ended) {
+    thread_pool *p = from(e);
+    locked hold(p);
+    for (link *at = p->waiters.head(); at != nullptr; at = p->waiters.after(at)) {
+        if (waiter_of(at)->ended != ended) continue;
+        p->waiters.remove(at);
+        return waiter_of(at);
+    }
+    return nullptr;
+}
+
+void abandon(executor *e) {
+    thread_pool *p = from(e);
+    ring dropped;
+    {
+        locked hold(p);
+        p->shutting = true;
+        while (link *first = p->queue.pop()) dropped.push(first);
+        p->queued = 0;
+        for (link *at = p->workers.head(); at != nullptr; at = p->workers.after(at)) {
+            job *j = static_cast<worker *>(at)->current;
+            if (j != nullptr) j->cancelled.store(true, std::memory_order_relaxed);
+        }
+        pthread_cond_broadcast(&p->work);
+    }
+    while (link *first = dropped.pop()) {
+        job *j = job_of_queue(first);
+        j->status = ALOOP_ECANCELED;
+        hand_back(j);
+    }
+}
+
+int64_t describe_running(executor *e, char *buffer, size_t size) {
+    thread_pool *p = from(e);
+    locked hold(p);
+    size_t used = 0;
+    if (size > 0) buffer[0] = '\0';
+    for (link *at = p->workers.head(); at != nullptr; at = p->workers.after(at)) {
+        const worker *w = static_cast<worker *>(at);
+        if (w->current == nullptr) continue;
+        char text[160];
+        name_job(w->current, text, sizeof text);
+        char *to = used < size ? buffer + used : nullptr;
+        const int n = std::snprintf(to, to != nullptr ? size - used : 0, "%s%s in %s",
+                                    used > 0 ? "\n" : "", text, w->name);
+        used += static_cast<size_t>(n);
+    }
+    return static_cast<int64_t>(used);
+}
+
+// No job is left, so every worker is idle or ending, but for the one that calls.
+void destroy_pool(executor *e) {
+    thread_pool *p = from(e);
+    if (!p->of_parent()) begin_shutdown(p);
+    while (link *first = p->workers.head()) {
+        worker *w = static_cast<worker *>(first);
+        if (w == t_worker) {
+            p->workers.remove(w);
+            w->orphaned = true;
+            pthread_detach(w->thread);
+            continue;
+        }
+        if (!p->of_parent()) pthread_join(w->thread, nullptr);
+        p->workers.remove(w);
+        destroy(w);
+    }
+    destroy(p);
+}
+
+const executor_ops k_thread_pool = {
+    .submit = submit,
+    .withdraw = withdraw,
+    .begin_shutdown = begin_shutdown,
+    .await_end = await_end,
+    .forget_end = forget_end,
+    .join = join,
+    .abandon = abandon,
+    .describe_running = describe_running,
+    .destroy = destroy_pool,
+    .runs_functions = true,
+};
+
+thread_pool::thread_pool(int64_t n) : executor(&k_thread_pool), most(n) {}
+
+thread_pool *pool_from(executor *e) { return e->ops == &k_thread_pool ? from(e) : nullptr; }
+
+}  // namespace
+
+executor *make_thread_pool(int64_t n, const char *name) {
+    thread_pool *p = create<thread_pool>(n);
+    if (p != nullptr) std::snprintf(p->name, sizeof p->name, "%s", name);
+    return p;
+}
+
+int64_t name_pool(executor *e, const char *name) {
+    thread_pool *p = pool_from(e);
+    if (p == nullptr) return ALOOP_EWRONGTYPE;
+    locked hold(p);
+    std::snprintf(p->name, sizeof p->name, "%s", name);
+    return 0;
+}
+
+int64_t bound_pool(executor *e, int64_t n) {
+    thread_pool *p = pool_from(e);
+    if (p == nullptr) return ALOOP_EWRONGTYPE;
+    locked hold(p);
+    p->room = n;
+    return 0;
+}
+
+int64_t default_thread_count() {
+    cpu_set_t usable;
+    const int cores = sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
+    return cores + 4 < k_most_default_threads ? cores + 4 : k_most_default_threads;
+}
+
+}  // namespace aloop
