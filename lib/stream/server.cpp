@@ -132,7 +132,7 @@ void close_server(server *s) {
 void close_clients(server *s, bool abort) {
     for (link *l = s->clients.head(); l != nullptr; l = s->clients.after(l)) {
         stream *client = static_cast<stream *>(static_cast<client_link *>(l));
-        if (abort) lose(client, 0, nullptr);
+        if (abort) abort_stream(client);
         else close_stream(client);
     }
 }

@@ -137,8 +137,8 @@ int64_t socket_end(stream *s) { return loop_of(s)->sys()->shutdown(s->fd, SHUT_W
 // what the peer has not read yet; as much as asyncio would have read is read.
 void socket_close(stream *s) {
     loop *l = loop_of(s);
-    const bool graceful = s->loss == 0 && !s->is(k_connecting) && !s->is(k_at_end);
-    if (graceful && (s->ready_bits() & k_readable) != 0 && !s->is(k_drained)) {
+    const bool in_order = s->is(k_in_order) && s->loss == 0 && !s->is(k_at_end);
+    if (in_order && (s->ready_bits() & k_readable) != 0 && !s->is(k_drained)) {
         uint8_t *scratch = read_buffer(l);
         for (int i = 0; scratch != nullptr && i < 2; i++) {
             if (l->sys()->recv(s->fd, scratch, k_read_size, 0) < int64_t{k_read_size}) break;
@@ -304,12 +304,18 @@ void clear_unread(stream *s) {
 void close_stream(stream *s) {
     if (s->is(k_closing)) return;
     s->on(k_closing);
+    s->on(k_in_order);
     if (s->queue == nullptr) {
         lose(s, 0, nullptr);
         return;
     }
     s->on(k_flushing);
     ref(static_cast<loop_object *>(s));
+}
+
+void abort_stream(stream *s) {
+    s->off(k_in_order);
+    lose(s, 0, nullptr);
 }
 
 void lose(stream *s, int64_t code, error *adopted) {

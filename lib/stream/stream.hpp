@@ -59,6 +59,7 @@ enum stream_flags : uint16_t {
     k_drained = 0x800,     // the last read got less than it asked for
     k_from_server = 0x1000,
     k_flushing = 0x2000,   // closing: holds a reference to itself
+    k_in_order = 0x4000,   // closed by close(), not by abort() or a failure
 };
 
 // Unread bytes, and bytes to be written: blocks that go when they are empty.
@@ -139,6 +140,7 @@ int64_t set_water_marks(stream *s, int64_t high, int64_t low);
 
 // Ending.
 void close_stream(stream *s);
+void abort_stream(stream *s);
 void lose(stream *s, int64_t code, error *adopted);
 // Closes what never was a connection: a connect that failed or lost its race.
 void discard_stream(stream *s);

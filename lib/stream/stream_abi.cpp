@@ -301,7 +301,7 @@ int64_t aloop_stream_close(aloop_stream *handle) {
 
 int64_t aloop_stream_abort(aloop_stream *handle) {
     const int64_t code = check_stream(handle);
-    if (code == 0) lose(from_c(handle), 0, nullptr);
+    if (code == 0) abort_stream(from_c(handle));
     return code;
 }
 
