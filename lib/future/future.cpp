@@ -241,26 +241,32 @@ int64_t add_done_callback(future *f, aloop_done_fn fn, void *data, aloop_free_fn
 }
 
 int64_t remove_done_callback(future *f, aloop_done_fn fn, void *data) {
-    int64_t removed = 0;
+    // All are out before the first destructor runs, which may remove others.
+    fifo removed;
     for (link *at = f->waiters.head(); at != nullptr;) {
         link *next = f->waiters.after(at);
-        if (is_callback(at)) {
-            done_callback *c = static_cast<done_callback *>(static_cast<node *>(at));
-            if (c->callback == fn && c->data == data) {
-                f->waiters.remove(c);
-                removed++;
-                if (loop_of(f)->on_fiber && c->free_fn != nullptr) {
-                    c->callback = nullptr;
-                    ref(f);
-                    loop_of(f)->schedule(c);  // its destructor runs on the loop's stack
-                } else {
-                    free_callback(c);
-                }
-            }
+        done_callback *c = static_cast<done_callback *>(static_cast<node *>(at));
+        if (is_callback(at) && c->callback == fn && c->data == data) {
+            f->waiters.remove(c);
+            removed.push(c);
         }
         at = next;
     }
-    return removed;
+    int64_t n = 0;
+    ref(f);
+    while (node *item = removed.pop()) {
+        done_callback *c = static_cast<done_callback *>(item);
+        n++;
+        if (loop_of(f)->on_fiber && c->free_fn != nullptr) {
+            c->callback = nullptr;
+            ref(f);
+            loop_of(f)->schedule(c);  // its destructor runs on the loop's stack
+        } else {
+            free_callback(c);
+        }
+    }
+    unref(f);
+    return n;
 }
 
 void report_unretrieved(future *f, const char *message) {

@@ -323,7 +323,8 @@ aloop_context *aloop_task_get_context(aloop_task *t) {
     if (more != nullptr && more->context == nullptr) more->context = create<context>(nullptr);
     if (more == nullptr || more->context == nullptr) return nullptr;
     // The task may be running without a cell: from now on it has one.
-    if (from_task(t)->is(k_running)) t_context.cell = &more->context->map;
+    const bool here = loop_of(from_task(t))->current_task == from_task(t);
+    if (here && t_context.cell == &t_context.none) t_context.cell = &more->context->map;
     return to_c(more->context);
 }
 
