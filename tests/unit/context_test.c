@@ -1,0 +1,250 @@
+/*
+ * context.h: context variables, and who sees what of them.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "support.h"
+
+static aloop_contextvar *var;
+static int fallback, one, two;
+static int freed;
+
+static void begin(void) {
+    freed = 0;
+    var = aloop_contextvar_new("request", &fallback);
+    assert_non_null(var);
+}
+
+static void test_a_thread_has_a_context(void **state) {
+    (void)state;
+    begin();
+    aloop_context_token *token = NULL;
+    aloop_context_token *second = NULL;
+    assert_string_equal(aloop_contextvar_name(var), "request");
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    assert_code(aloop_contextvar_set(var, &one, count_free, &token), 0);
+    one = 0;
+    assert_ptr_equal(aloop_contextvar_get(var), &one);
+    assert_code(aloop_contextvar_set(var, &two, NULL, &second), 0);
+    assert_ptr_equal(aloop_contextvar_get(var), &two);
+    assert_int_equal(one, 0); /* the second token still holds it */
+    assert_code(aloop_contextvar_reset(var, second), 0);
+    assert_ptr_equal(aloop_contextvar_get(var), &one);
+    assert_code(aloop_contextvar_reset(var, second), ALOOP_EINVALIDSTATE);
+    assert_code(aloop_contextvar_reset(var, token), 0);
+    assert_int_equal(one, 1); /* freed: its destructor counts in it */
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    aloop_unref(second);
+    aloop_unref(token);
+    aloop_unref(var);
+}
+
+static int64_t sees_fallback(void *unused) {
+    (void)unused;
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    /* Left set: freed with the thread. */
+    assert_code(aloop_contextvar_set(var, &freed, count_free, NULL), 0);
+    return 0;
+}
+
+static void test_threads_do_not_share(void **state) {
+    (void)state;
+    begin();
+    aloop_context_token *token = NULL;
+    assert_code(aloop_contextvar_set(var, &one, NULL, &token), 0);
+    on_foreign_thread(sees_fallback, NULL);
+    assert_int_equal(freed, 1);
+    assert_ptr_equal(aloop_contextvar_get(var), &one);
+    assert_code(aloop_contextvar_reset(var, token), 0);
+    aloop_unref(token);
+    aloop_unref(var);
+}
+
+static aloop_context *entered;
+
+static int64_t set_inside(void *value) {
+    assert_code(aloop_contextvar_set(var, value, count_free, NULL), 0);
+    assert_code(aloop_context_run(entered, set_inside, value), ALOOP_EBUSY);
+    return 17;
+}
+
+static int64_t read_inside(void *expected) {
+    assert_ptr_equal(aloop_contextvar_get(var), expected);
+    return -3;
+}
+
+static void test_a_context_keeps_what_is_set_in_it(void **state) {
+    (void)state;
+    begin();
+    entered = aloop_context_copy();
+    assert_code(aloop_context_run(entered, set_inside, &freed), 17);
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    assert_code(aloop_context_run(entered, read_inside, &freed), -3);
+    assert_ptr_equal(aloop_context_ref(entered), entered);
+    aloop_context_unref(entered);
+    assert_int_equal(freed, 0);
+    aloop_context_unref(entered);
+    assert_int_equal(freed, 1);
+    aloop_unref(var);
+}
+
+static int64_t reset_elsewhere(void *token) { return aloop_contextvar_reset(var, token); }
+
+static void test_bad_input(void **state) {
+    (void)state;
+    begin();
+    aloop_contextvar *other = aloop_contextvar_new("other", NULL);
+    aloop_context_token *token = NULL;
+    aloop_bytes *bytes = aloop_bytes_new("x", 1);
+    assert_null(aloop_contextvar_new(NULL, NULL));
+    aloop_contextvar *wrong[] = {NULL, (aloop_contextvar *)bytes};
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(aloop_contextvar_name(wrong[i]), "");
+        assert_null(aloop_contextvar_get(wrong[i]));
+        assert_code(aloop_contextvar_set(wrong[i], &freed, count_free, &token), ALOOP_EINVAL);
+        assert_code(aloop_contextvar_reset(wrong[i], NULL), ALOOP_EINVAL);
+        assert_code(aloop_contextvar_reset(var, (aloop_context_token *)wrong[i]), ALOOP_EINVAL);
+        assert_code(aloop_context_run((aloop_context *)wrong[i], sees_fallback, NULL),
+                    ALOOP_EINVAL);
+    }
+    assert_null(token);
+    assert_code(aloop_contextvar_set(var, &one, NULL, &token), 0);
+    assert_code(aloop_contextvar_reset(other, token), ALOOP_EINVAL);
+    assert_code(on_foreign_thread(reset_elsewhere, token), ALOOP_EINVAL);
+    aloop_context *context = aloop_context_copy();
+    assert_code(aloop_context_run(context, reset_elsewhere, token), ALOOP_EINVAL);
+    assert_code(aloop_context_run(context, NULL, NULL), ALOOP_EINVAL);
+    aloop_context_unref(context);
+    aloop_context_unref(NULL);
+    assert_null(aloop_context_ref(NULL));
+    assert_code(aloop_contextvar_reset(var, token), 0);
+    aloop_unref(token);
+    aloop_unref(other);
+    aloop_unref(var);
+    aloop_bytes_unref(bytes);
+    assert_int_equal(freed, 0);
+}
+
+/* Tasks and callbacks ----------------------------------------------------------------- */
+
+static int64_t child(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_ptr_equal(aloop_contextvar_get(var), &one); /* from its making */
+    assert_code(aloop_contextvar_set(var, &two, NULL, NULL), 0);
+    let_run(2);
+    assert_ptr_equal(aloop_contextvar_get(var), &two);
+    return 0;
+}
+
+static int64_t callback(void *expected) {
+    assert_ptr_equal(aloop_contextvar_get(var), expected);
+    freed++;
+    return 0;
+}
+
+static int64_t done_callback(aloop_future *future, void *expected) {
+    (void)future;
+    return callback(expected);
+}
+
+static int64_t inherit(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_true(aloop_loop_call_later(loop, 2, callback, &fallback, NULL) > 0);
+    assert_code(aloop_contextvar_set(var, &one, NULL, NULL), 0);
+    aloop_task *first = aloop_create_task(child, NULL);
+    aloop_task *second = aloop_create_task(child, NULL);
+    assert_true(aloop_loop_call_soon(loop, callback, &one, NULL) > 0);
+    assert_true(aloop_loop_call_soon_threadsafe(loop, callback, &one, NULL) > 0);
+    assert_true(aloop_loop_call_later(loop, 1, callback, &one, NULL) > 0);
+    aloop_future *future = aloop_loop_create_future(loop);
+    assert_code(aloop_future_add_done_callback(future, done_callback, &one, NULL), 0);
+    assert_code(aloop_contextvar_set(var, &two, NULL, NULL), 0);
+    assert_code(aloop_future_set_result(future, 0, NULL, NULL), 0);
+    aloop_unref(future);
+    assert_code(aloop_await(first, NULL), 0);
+    assert_code(aloop_await(second, NULL), 0);
+    assert_ptr_equal(aloop_contextvar_get(var), &two);
+    assert_code(aloop_await(aloop_sleep(3), NULL), 0);
+    assert_int_equal(freed, 5);
+    return 0;
+}
+
+static void test_tasks_and_callbacks_run_in_copies(void **state) {
+    (void)state;
+    begin();
+    in_task(inherit);
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    aloop_unref(var);
+}
+
+static int64_t set_two(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_code(aloop_contextvar_set(var, &two, NULL, NULL), 0);
+    return 0;
+}
+
+static int64_t use_contexts(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_context *context = aloop_context_copy();
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, set_two, NULL, NULL), 0);
+    assert_code(aloop_task_options_set_context(o, NULL), ALOOP_EINVAL);
+    assert_code(aloop_task_options_set_context(o, context), 0);
+    aloop_task *task = aloop_create_task_ex(o);
+    aloop_unref(o);
+    assert_ptr_equal(aloop_task_get_context(task), context);
+    assert_code(aloop_await(task, NULL), 0);
+    assert_code(aloop_context_run(context, read_inside, &two), -3);
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    aloop_context_unref(context);
+    /* The running task's own context is what set changes, wherever it is asked for. */
+    aloop_context *mine = aloop_task_get_context(aloop_current_task(NULL));
+    assert_non_null(mine);
+    assert_code(aloop_contextvar_set(var, &one, NULL, NULL), 0);
+    assert_code(aloop_context_run(mine, read_inside, &one), -3);
+    let_run(1);
+    assert_ptr_equal(aloop_contextvar_get(var), &one);
+    return 0;
+}
+
+static void test_tasks_have_contexts(void **state) {
+    (void)state;
+    begin();
+    in_task(use_contexts);
+    aloop_unref(var);
+}
+
+static int64_t ask_for_the_tasks(void *value) {
+    assert_non_null(aloop_task_get_context(aloop_current_task(NULL)));
+    assert_code(aloop_contextvar_set(var, value, NULL, NULL), 0);
+    return 0;
+}
+
+static int64_t set_in_another(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_context *context = aloop_context_copy();
+    assert_code(aloop_context_run(context, ask_for_the_tasks, &two), 0);
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    assert_code(aloop_context_run(context, read_inside, &two), -3);
+    aloop_context_unref(context);
+    return 0;
+}
+
+static void test_asking_for_a_context_does_not_leave_the_entered_one(void **state) {
+    (void)state;
+    begin();
+    in_task(set_in_another);
+    aloop_unref(var);
+}
+
+SUITE(CASE(test_a_thread_has_a_context), CASE(test_threads_do_not_share),
+      CASE(test_a_context_keeps_what_is_set_in_it), CASE(test_bad_input),
+      CASE(test_tasks_and_callbacks_run_in_copies), CASE(test_tasks_have_contexts),
+      CASE(test_asking_for_a_context_does_not_leave_the_entered_one))
