@@ -44,7 +44,8 @@ ALOOP_API int64_t aloop_return(int64_t status, void *value, aloop_free_fn free_f
  * The step returns its final status (and *value), or
  *     return aloop_suspend(task, future);
  * which names what to wait for (consumed); when the step is called again,
- * aloop_awaited gives the outcome as aloop_await would. */
+ * aloop_awaited gives the outcome as aloop_await would. A second suspend in one
+ * step gives ALOOP_EBUSY. */
 
 typedef int64_t (*aloop_step_fn)(aloop_task *task, void *frame, void **value);
 

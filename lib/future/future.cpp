@@ -277,7 +277,8 @@ void report_unretrieved(future *f, const char *message) {
 
 bool bury_if_on_fiber(future *f) {
     loop *l = loop_of(f);
-    const bool program_code = !f->pending() && f->done.value_free != nullptr;
+    const bool program_code = (!f->pending() && f->done.value_free != nullptr) ||
+                              f->has(k_unretrieved) || !f->waiters.empty();
     if (!l->on_fiber || !program_code) return false;
     bury(f);
     return true;
@@ -294,6 +295,19 @@ void dig_graves(loop *l) {
         l->graveyard = o->inbox_next;
         finalize(o);
     }
+}
+
+void drop_callbacks(future *f) {
+    fifo gone;
+    for (link *at = f->waiters.head(); at != nullptr;) {
+        link *next = f->waiters.after(at);
+        if (is_callback(at)) {
+            f->waiters.remove(at);
+            gone.push(static_cast<node *>(at));
+        }
+        at = next;
+    }
+    while (node *c = gone.pop()) free_callback(static_cast<done_callback *>(c));
 }
 
 void release_outcome(future *f) {

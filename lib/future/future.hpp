@@ -131,6 +131,8 @@ struct self_held : link {
 
 // Frees a future of kind `future`, and the outcome of any other kind.
 void release_outcome(future *f);
+// Gives up the done callbacks of a future that will never be done.
+void drop_callbacks(future *f);
 void destroy_future(object *o);
 // Reports a failure that nobody retrieved.
 void report_unretrieved(future *f, const char *message);

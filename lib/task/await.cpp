@@ -32,6 +32,10 @@ void finish_operation(operation *op, int64_t status) {
             op->inner->status() == status) {
             e = error_of(op->inner);
             if (e != nullptr) ref(e);
+        } else if (e == nullptr && status == ALOOP_ECANCELED && op->driver != nullptr &&
+                   op->driver->more != nullptr) {
+            e = op->driver->more->cancel_error;  // of the request that ended it
+            if (e != nullptr) ref(e);
         }
     } else if (e != nullptr) {
         unref(e);
@@ -107,7 +111,12 @@ bool resume_on(task *t, future *f, bool cancelled, int64_t *status) {
         return true;
     }
     int64_t inner = cancelled ? ALOOP_ECANCELED : 0;
-    if (op->inner != nullptr && !resume_on(t, op->inner, cancelled, &inner)) return false;
+    if (op->inner != nullptr) {
+        const operation *nested = as_operation(op->inner);
+        const bool heard = !cancelled || (nested != nullptr && driven_by(nested, t));
+        if (!resume_on(t, op->inner, cancelled, &inner)) return false;
+        if (heard) op->inner->clear(k_unretrieved);
+    }
     const int64_t result = drive(op, t, inner);
     if (result == ALOOP_PENDING) return false;
     *status = result;
@@ -214,8 +223,17 @@ future *check_awaited(task *t, future *f) {
     return failed_future(l, make_error(ALOOP_EINVAL, "Task cannot await on itself"), ALOOP_EINVAL);
 }
 
+void leave_wait(task *t) {
+    if (!waits_on_future(t)) ref(static_cast<future *>(t));
+    abandon_wait(t);
+}
+
 bool begin_await(task *t, future *f) {
     forget_waiting(t);
+    if (task_extra *more = t->more; more != nullptr && more->cancel_error != nullptr &&
+                                    !t->is(k_must_cancel)) {
+        unref(std::exchange(more->cancel_error, nullptr));  // delivered
+    }
     t->waiting = check_awaited(t, f);
     const bool pressed = press_scope(t);
     const bool done = wait_on(t, t->waiting);
@@ -241,12 +259,43 @@ int64_t collect(task *t, void **value) {
 
 void run_task(node *item, action what) {
     task *t = static_cast<task *>(item);
-    if (what == action::run) {
+    if (what == action::run && t->pending()) {
         step_task(t);
     } else {
-        unref(static_cast<future *>(t));  // see drop_task
+        unref(static_cast<future *>(t));  // see drop_task and leave_wait
     }
 }
+
+namespace {
+
+int64_t step_in_context(task *t, void **value) {
+    context_scope scope(t->more != nullptr && t->more->context != nullptr ? &t->more->context->map
+                                                                         : &t_context.none);
+    int64_t status = 0;
+    const bool cancelled = t->is(k_must_cancel);
+    t->off(k_must_cancel);
+    if (!t->is(k_begun)) {
+        t->on(k_begun);
+        if (cancelled) t->on(k_override);
+        status = cancelled ? ALOOP_ECANCELED : run_coroutine(t, value);
+    } else {
+        // A cancellation goes to the innermost operation; without one it takes
+        // the place of the outcome.
+        operation *op = t->waiting != nullptr ? as_operation(t->waiting) : nullptr;
+        const bool direct = op == nullptr || !driven_by(op, t);
+        // The first of two requests keeps its message where both met the wait.
+        const bool told = t->waiting != nullptr && t->waiting->status() == ALOOP_ECANCELED;
+        if (direct && cancelled && !told) t->on(k_override);
+        if (direct || resume_on(t, op, cancelled, &status)) {
+            status = run_coroutine(t, value);
+        } else {
+            status = ALOOP_PENDING;
+        }
+    }
+    return status;
+}
+
+}  // namespace
 
 // One step: hands a waiting cancellation or outcome to the coroutine and runs
 // it until it suspends or ends.
@@ -255,28 +304,8 @@ void step_task(task *t) {
     task *outer = l->current_task;
     l->current_task = t;
     t->on(k_running);
-    context_scope scope(t->more != nullptr && t->more->context != nullptr ? &t->more->context->map
-                                                                         : &t_context.none);
     void *value = nullptr;
-    int64_t status = 0;
-    const bool cancelled = t->is(k_must_cancel);
-    t->off(k_must_cancel);
-    if (!t->is(k_begun)) {
-        t->on(k_begun);
-        if (cancelled) t->on(k_override);
-        status = cancelled ? ALOOP_ECANCELED : run_coroutine(t, &value);
-    } else {
-        // A cancellation goes to the innermost operation; without one it takes
-        // the place of the outcome.
-        operation *op = t->waiting != nullptr ? as_operation(t->waiting) : nullptr;
-        const bool direct = op == nullptr || !driven_by(op, t);
-        if (direct && cancelled) t->on(k_override);
-        if (direct || resume_on(t, op, cancelled, &status)) {
-            status = run_coroutine(t, &value);
-        } else {
-            status = ALOOP_PENDING;
-        }
-    }
+    const int64_t status = step_in_context(t, &value);
     t->off(k_running);
     l->current_task = outer;
     if (status != ALOOP_PENDING) finish_task(t, status, value);

@@ -32,6 +32,7 @@ void destroy_operation(object *o) {
 bool cancel_operation(future *f, const char *message) {
     operation *op = static_cast<operation *>(f);
     if (op->driver == nullptr) {
+        if (op->done.value_free != nullptr) op->done.value_free(op->done.value);
         cancel_now(op, message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr);
         return true;
     }
@@ -76,6 +77,15 @@ int64_t step_keeper(aloop_task *t, void *frame, void **value) {
 }
 
 void drop_frame(void *frame) { unref(static_cast<future *>(frame)); }
+
+bool needs_start(const future *f);
+
+// Of a task that was cancelled before it got to the operation.
+void drop_kept_frame(void *frame) {
+    future *f = static_cast<future *>(frame);
+    if (needs_start(f)) cancel(f, nullptr);
+    unref(f);
+}
 
 bool needs_start(const future *f) {
     return f->pending() && !f->has(k_started) &&
@@ -142,7 +152,7 @@ int64_t start(future *f) {
     }
     loop *l = loop_of(f);
     ref(f);
-    task *t = make_step_task(l, step_keeper, f, drop_frame);
+    task *t = make_step_task(l, step_keeper, f, drop_kept_frame);
     if (t == nullptr) {
         unref(f);
         return ALOOP_ENOMEM;

@@ -42,7 +42,6 @@ void free_extra(task *t) {
     if (more->raised != nullptr) unref(more->raised);
     if (more->has_value && more->value_free != nullptr) more->value_free(more->value);
     release(more->name);
-    more->~task_extra();
     loop *l = loop_of(t);
     l->free_object(more);
     t->more = nullptr;
@@ -92,6 +91,7 @@ void drop_task(task *t) {
     l->tasks.remove(static_cast<all_tasks_link *>(t));
     t->state = k_was_cancelled;  // without waking anybody: the loop is at its end
     t->done = {nullptr, nullptr, ALOOP_ECANCELED};
+    drop_callbacks(t);  // what they hold may hold the task
     unref(static_cast<future *>(t));               // the loop's
     if (!queued) unref(static_cast<future *>(t));  // else run_task drops it
 }
@@ -285,10 +285,13 @@ int64_t run_steps(task *t, void **value) {
     int64_t status;
     do {
         t->off(k_immediate);
+        t->off(k_suspended);
         status = t->run.step(to_c(static_cast<future *>(t)), t->run.frame, value);
     } while (status == ALOOP_PENDING && t->is(k_immediate));
-    const bool suspended = t->waiting != nullptr && !t->is(k_keep_failure);
-    if (status == ALOOP_PENDING && !suspended) {
+    if (status != ALOOP_PENDING && t->is(k_suspended) && !t->is(k_immediate)) {
+        leave_wait(t);  // it named something to wait for and ended all the same
+    }
+    if (status == ALOOP_PENDING && !t->is(k_suspended)) {
         raise(t, make_error(ALOOP_EINVAL,
                             "Task got bad yield: a step that waits returns aloop_suspend(...)"));
         return ALOOP_EINVAL;

@@ -30,6 +30,7 @@ enum task_flags : uint16_t {
     k_running = 0x1000,
     k_override = 0x2000,      // the outcome of its await is a cancellation
     k_keep_failure = 0x4000,  // `waiting` is kept for aloop_last_error
+    k_suspended = 0x8000,     // the step that runs has named what to wait for
 };
 
 // A part of a coroutine in which, once it is cancelled, every await that has to
@@ -112,6 +113,8 @@ void step_task(task *t);
 
 // Takes t off what it waits for, for good.
 void abandon_wait(task *t);
+// The same, and the node may stay in the ready queue, with a reference.
+void leave_wait(task *t);
 bool waits_on_future(const task *t);
 
 bool cancel_task(task *t, const char *message);

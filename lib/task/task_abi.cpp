@@ -84,11 +84,13 @@ int64_t aloop_suspend(aloop_task *handle, aloop_future *awaited) {
     task *t = from_task(handle);
     future *f = from_c(awaited);
     const int64_t code = check_task(handle);
-    if (code < 0 || t->is(k_stackful) || !steps_now(t)) {
+    if (code < 0 || t->is(k_stackful) || !steps_now(t) || t->is(k_suspended)) {
         if (f != nullptr && f->is_future()) unref(f);
-        return code < 0 ? code : ALOOP_ENOTASK;
+        if (code < 0) return code;
+        return !t->is(k_stackful) && steps_now(t) ? ALOOP_EBUSY : ALOOP_ENOTASK;
     }
     if (f != nullptr && !f->is_future()) f = nullptr;
+    t->on(k_suspended);
     if (begin_await(t, f)) t->on(k_immediate);
     return ALOOP_PENDING;
 }

@@ -122,8 +122,132 @@ static void test_no_delay_is_one_iteration_among_busy_callbacks(void **state) {
     close_loop(b.loop);
 }
 
+/* Steps that break their word ------------------------------------------------------- */
+
+struct steps {
+    aloop_future *first;
+    int64_t answer; /* to give after suspending */
+    int calls;
+    int64_t second;
+};
+
+static int64_t suspend_twice(aloop_task *task, void *frame, void **value) {
+    (void)value;
+    struct steps *s = frame;
+    if (s->calls++ > 0) return aloop_awaited(task, NULL);
+    const int64_t rc = aloop_suspend(task, aloop_ref(s->first));
+    s->second = aloop_suspend(task, aloop_sleep(1));
+    return s->answer != 0 ? s->answer : rc;
+}
+
+static int64_t break_words(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    /* The first of two counts. */
+    struct steps s = {aloop_loop_create_future(aloop_get_running_loop()), 0, 0, 0};
+    aloop_task *task = aloop_create_stackless_task(suspend_twice, &s, NULL);
+    let_run(2);
+    assert_code(s.second, ALOOP_EBUSY);
+    assert_code(aloop_future_set_result(s.first, 7, NULL, NULL), 0);
+    assert_code(aloop_await(task, NULL), 7);
+    aloop_unref(s.first);
+    /* An end counts more than what was to be waited for. */
+    s = (struct steps){aloop_loop_create_future(aloop_get_running_loop()), 5, 0, 0};
+    assert_code(aloop_await(aloop_create_stackless_task(suspend_twice, &s, NULL), NULL), 5);
+    assert_code(aloop_future_set_result(s.first, 7, NULL, NULL), 0);
+    aloop_unref(s.first);
+    s = (struct steps){aloop_sleep(0), 5, 0, 0};
+    assert_code(aloop_await(aloop_create_stackless_task(suspend_twice, &s, NULL), NULL), 5);
+    aloop_unref(s.first);
+    let_run(2);
+    return 0;
+}
+
+static void test_a_step_that_suspends_and_ends(void **state) {
+    (void)state;
+    in_task(break_words);
+}
+
+/* Ends while much is pending ------------------------------------------------------------ */
+
+static int64_t wait_in_group(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_task_group *group = NULL;
+    assert_code(aloop_task_group_enter(&group), 0);
+    assert_code(aloop_task_group_spawn(group, sleep_for_ever, NULL), 0);
+    assert_code(aloop_task_group_spawn(group, sleep_for_ever, NULL), 0);
+    return aloop_task_group_exit(group, 0);
+}
+
+static int64_t end_quietly(aloop_future *future, void *data) {
+    (void)future;
+    (void)data;
+    return 0;
+}
+
+static void test_closing_frees_what_tasks_hold_of_themselves(void **state) {
+    (void)state;
+    struct reports seen;
+    aloop_loop *loop = virtual_loop();
+    capture_reports(loop, &seen);
+    aloop_unref(aloop_loop_create_task(loop, wait_in_group, NULL));
+    aloop_task *task = aloop_loop_create_task(loop, sleep_for_ever, NULL);
+    /* The callback's data is the reference: a cycle that only the close can open. */
+    assert_code(aloop_future_add_done_callback(task, end_quietly, task, aloop_unref), 0);
+    for (int i = 0; i < 4; i++) assert_true(aloop_loop_run_once(loop, 0) >= 0);
+    close_loop(loop);
+    assert_int_equal(seen.count, 4);
+}
+
+static void test_cancelling_an_unstarted_sleep_frees_its_value(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    assert_code(aloop_set_event_loop(loop), 0);
+    int freed = 0;
+    aloop_future *sleep = aloop_sleep_result(1, 0, &freed, count_free);
+    assert_code(aloop_future_cancel(sleep, NULL), 1);
+    assert_int_equal(freed, 1);
+    aloop_unref(sleep);
+    assert_code(aloop_set_event_loop(NULL), 0);
+    close_loop(loop);
+    assert_int_equal(freed, 1);
+}
+
+/* Cancellations that cross ----------------------------------------------------------------- */
+
+static int64_t await_and_tell(void *text, void **value) {
+    (void)value;
+    const int64_t rc = aloop_await(aloop_sleep(9), NULL);
+    snprintf(text, 32, "%s", aloop_error_message(aloop_last_error()));
+    return rc;
+}
+
+static int64_t cancel_twice(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    char text[32] = "";
+    aloop_task *task = aloop_create_task(await_and_tell, text);
+    let_run(1);
+    assert_code(aloop_task_cancel(task, "first"), 1);
+    assert_code(aloop_task_cancel(task, "second"), 1);
+    assert_int_equal(aloop_task_cancelling(task), 2);
+    assert_code(aloop_await(task, NULL), ALOOP_ECANCELED);
+    assert_string_equal(text, "first");
+    return 0;
+}
+
+static void test_the_first_of_two_forwarded_messages_counts(void **state) {
+    (void)state;
+    in_task(cancel_twice);
+}
+
 SUITE(CASE(test_a_renewed_child_leaves_the_parents_epoll_alone),
       CASE(test_a_child_may_drop_the_parents_loop),
       CASE(test_a_post_wakes_the_host_of_an_embedded_loop),
       CASE(test_slow_callbacks_delay_a_timer_by_one_of_them),
-      CASE(test_no_delay_is_one_iteration_among_busy_callbacks))
+      CASE(test_no_delay_is_one_iteration_among_busy_callbacks),
+      CASE(test_a_step_that_suspends_and_ends),
+      CASE(test_closing_frees_what_tasks_hold_of_themselves),
+      CASE(test_cancelling_an_unstarted_sleep_frees_its_value),
+      CASE(test_the_first_of_two_forwarded_messages_counts))
