@@ -6,109 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "trace.h"
-
-#include <stdlib.h>
-
-/* Items are numbers: counted when made and when freed. */
-static int64_t made, freed;
-
-static void *item(int64_t number) {
-    int64_t *n = malloc(sizeof *n);
-    *n = number;
-    made++;
-    return n;
-}
-
-static void free_item(void *n) {
-    freed++;
-    free(n);
-}
-
-static int64_t number_of(void *n) {
-    const int64_t number = *(int64_t *)n;
-    free_item(n);
-    return number;
-}
-
-static int64_t by_number(const void *a, const void *b, void *data) {
-    (void)data;
-    const int64_t x = *(const int64_t *)a / 10, y = *(const int64_t *)b / 10;
-    return x < y ? -1 : x > y; /* the last digit tells equal ones apart */
-}
-
-static aloop_queue *new_queue(int64_t maxsize, int32_t kind) {
-    aloop_queue_options *options = aloop_queue_options_new();
-    assert_non_null(options);
-    assert_code(aloop_queue_options_set_maxsize(options, maxsize), 0);
-    assert_code(aloop_queue_options_set_kind(options, kind), 0);
-    assert_code(aloop_queue_options_set_item_free(options, free_item), 0);
-    assert_code(aloop_queue_options_set_compare(options, by_number, NULL, NULL), 0);
-    aloop_queue *queue = NULL;
-    assert_code(aloop_queue_new(&queue, options), 0);
-    aloop_unref(options);
-    return queue;
-}
-
-static aloop_queue *fifo(int64_t maxsize) { return new_queue(maxsize, ALOOP_QUEUE_FIFO); }
-
-static void put_now(aloop_queue *q, int64_t number) {
-    assert_code(aloop_queue_put_nowait(q, item(number)), 0);
-}
-
-static int64_t get_now(aloop_queue *q) {
-    void *got = NULL;
-    assert_code(aloop_queue_get_nowait(q, &got), 0);
-    return number_of(got);
-}
-
-static int64_t get_item(aloop_queue *q) {
-    void *got = NULL;
-    const int64_t status = aloop_await(aloop_queue_get(q), &got);
-    return status < 0 ? status : number_of(got);
-}
-
-/* Runs fn as a program of its own; afterwards every item is gone. */
-static void in_program(aloop_coro_fn fn) {
-    made = freed = 0;
-    in_task(fn);
-    assert_int_equal(made, freed);
-}
-
-struct actor {
-    const char *name;
-    aloop_queue *queue;
-    int64_t n;     /* how many */
-    int64_t first; /* the first number to put */
-};
-
-static aloop_task *go(aloop_coro_fn fn, struct actor *a) { return aloop_create_task(fn, a); }
-
-static int64_t ended(aloop_task *task) { return aloop_await(task, NULL); }
-
-static void cancel(aloop_task *task) { assert_code(aloop_task_cancel(task, NULL), 1); }
-
-static int64_t getter(void *arg, void **value) {
-    (void)value;
-    struct actor *a = arg;
-    int64_t status = 0;
-    for (int64_t i = 0; i < a->n && status >= 0; i++) {
-        status = get_item(a->queue);
-        note_end(a->name, status);
-    }
-    return status;
-}
-
-static int64_t putter(void *arg, void **value) {
-    (void)value;
-    struct actor *a = arg;
-    int64_t status = 0;
-    for (int64_t i = 0; i < a->n && status >= 0; i++) {
-        status = aloop_await(aloop_queue_put(a->queue, item(a->first + i)), NULL);
-        note_end(a->name, status < 0 ? status : a->first + i);
-    }
-    return status;
-}
+#include "items.h"
 
 /* Order and size ------------------------------------------------------------------------- */
 
@@ -339,6 +237,106 @@ static int64_t combined(void *arg, void **value) {
     return 0;
 }
 
+/* asyncio's test_maxsize. */
+static int64_t putter_stops_when_full(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(2);
+    struct actor p = {"p", q, 3, 0};
+    begin_trace();
+    aloop_task *task = go(putter, &p);
+    let_run(2);
+    assert_trace("p:0@1 p:1@1 ");
+    assert_int_equal(get_item(q), 0);
+    let_run(1);
+    assert_trace("p:0@1 p:1@1 p:2@3 ");
+    assert_int_equal(get_item(q), 1);
+    assert_int_equal(get_item(q), 2);
+    assert_code(ended(task), 0);
+    aloop_unref(q);
+    return 0;
+}
+
+static int64_t takes_all_there_is(void *queue, void **value) {
+    (void)value;
+    let_run(1);
+    for (int64_t n = aloop_queue_qsize(queue); n > 0; n--) get_now(queue);
+    return 0;
+}
+
+/* asyncio's test_why_are_putters_waiting: each get wakes one. */
+static int64_t every_get_wakes_a_putter(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(2);
+    struct actor actors[4];
+    aloop_task *tasks[5] = {aloop_create_task(takes_all_there_is, q)};
+    for (int i = 0; i < 4; i++) {
+        actors[i] = (struct actor){"p", q, 1, i};
+        tasks[i + 1] = go(putter, &actors[i]);
+    }
+    for (int i = 0; i < 5; i++) assert_code(ended(tasks[i]), 0);
+    assert_int_equal(get_now(q), 2);
+    assert_int_equal(get_now(q), 3);
+    aloop_unref(q);
+    return 0;
+}
+
+/* asyncio's test_put_cancelled_race, and a second put after a cancelled one. */
+static int64_t cancelled_put_leaves_no_trace(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(1);
+    struct actor a = {"a", q, 1, 1}, b = {"b", q, 1, 2}, c = {"c", q, 1, 3};
+    aloop_task *tasks[] = {go(putter, &a), go(putter, &b), go(putter, &c)};
+    let_run(1);
+    assert_code(aloop_future_done(tasks[0]), 1);
+    assert_code(aloop_future_done(tasks[1]), 0);
+    cancel(tasks[2]);
+    let_run(1);
+    assert_code(aloop_future_done(tasks[2]), 1);
+    assert_int_equal(get_now(q), 1);
+    let_run(1);
+    assert_int_equal(get_now(q), 2);
+    for (int i = 0; i < 3; i++) assert_code(ended(tasks[i]), i < 2 ? 0 : ALOOP_ECANCELED);
+
+    put_now(q, 4);
+    aloop_task *late = go(putter, &a);
+    let_run(1);
+    assert_int_equal(get_now(q), 4); /* wakes it */
+    cancel(late);
+    assert_code(ended(late), ALOOP_ECANCELED);
+    assert_code(aloop_await(aloop_queue_put(q, item(5)), NULL), 0);
+    assert_int_equal(get_now(q), 5);
+    assert_code(aloop_queue_empty(q), 1);
+    aloop_unref(q);
+    return 0;
+}
+
+/* asyncio's test_get_cancel_drop_one_pending_reader, ..._many_...: nothing that
+ * was put before a cancellation is lost by it. */
+static int64_t cancelled_gets_drop_nothing(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(0);
+    struct actor a = {"a", q, 1, 0}, b = {"b", q, 1, 0}, c = {"c", q, 1, 0};
+    aloop_task *tasks[] = {go(getter, &a), go(getter, &b), go(getter, &c)};
+    let_run(1);
+    put_now(q, 1);
+    put_now(q, 2);
+    cancel(tasks[0]);
+    assert_code(ended(tasks[0]), ALOOP_ECANCELED);
+    const int64_t third = ended(tasks[2]);
+    assert_int_equal(third + ended(tasks[1]), 1 + 2);
+
+    aloop_task *alone = go(getter, &a);
+    let_run(1);
+    put_now(q, 1);
+    put_now(q, 2);
+    cancel(alone);
+    assert_code(ended(alone), ALOOP_ECANCELED);
+    assert_int_equal(get_item(q), 1);
+    assert_int_equal(get_item(q), 2);
+    aloop_unref(q);
+    return 0;
+}
+
 static void test_waiting(void **state) {
     (void)state;
     in_program(one_at_a_time);
@@ -347,21 +345,55 @@ static void test_waiting(void **state) {
     in_program(putter_cancelled);
     in_program(get_timed_out);
     in_program(combined);
+    in_program(putter_stops_when_full);
+    in_program(every_get_wakes_a_putter);
+    in_program(cancelled_put_leaves_no_trace);
+    in_program(cancelled_gets_drop_nothing);
 }
 
 /* Joining ---------------------------------------------------------------------------------- */
 
-static int64_t joiner(void *arg, void **value) {
+/* A program for each kind of queue, which is its argument. */
+static void in_each_kind(aloop_coro_fn fn) {
+    for (int32_t kind = ALOOP_QUEUE_FIFO; kind <= ALOOP_QUEUE_PRIORITY; kind++) {
+        made = freed = 0;
+        assert_code(run_virtual(fn, &kind, NULL), 0);
+        assert_int_equal(made, freed);
+    }
+}
+
+static int64_t worker(void *arg, void **value) {
     (void)value;
     struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_queue_join(a->queue), NULL);
-    note_end(a->name, status);
-    return status;
+    for (;;) {
+        const int64_t number = get_item(a->queue);
+        if (number < 0) return number;
+        a->n += number;
+        assert_code(aloop_queue_task_done(a->queue), 0);
+    }
+}
+
+/* asyncio's test_task_done: two workers, a hundred items, join. */
+static int64_t two_workers(void *arg, void **value) {
+    (void)value;
+    aloop_queue *q = new_queue(0, *(int32_t *)arg);
+    for (int64_t i = 0; i < 100; i++) put_now(q, i);
+    struct actor a = {"a", q, 0, 0}, b = {"b", q, 0, 0};
+    aloop_task *tasks[] = {go(worker, &a), go(worker, &b)};
+    assert_code(aloop_await(aloop_queue_join(q), NULL), 0);
+    assert_int_equal(a.n + b.n, 99 * 100 / 2);
+    for (int i = 0; i < 2; i++) {
+        cancel(tasks[i]);
+        assert_code(ended(tasks[i]), ALOOP_ECANCELED);
+    }
+    assert_code(aloop_await(aloop_queue_join(q), NULL), 0); /* twice, for insurance */
+    aloop_unref(q);
+    return 0;
 }
 
 static int64_t join(void *arg, void **value) {
-    (void)arg, (void)value;
-    aloop_queue *q = fifo(0);
+    (void)value;
+    aloop_queue *q = new_queue(0, *(int32_t *)arg);
     begin_trace();
     assert_code(aloop_await(aloop_queue_join(q), NULL), 0);
     note("empty");
@@ -377,10 +409,10 @@ static int64_t join(void *arg, void **value) {
     assert_code(aloop_queue_statistic(q, ALOOP_QUEUE_STAT_JOINERS), 3);
     begin_trace();
     cancel(third);
-    assert_int_equal(get_now(q), 1);
+    get_now(q);
     assert_code(aloop_queue_task_done(q), 0);
     let_run(2);
-    assert_int_equal(get_now(q), 2);
+    get_now(q);
     assert_code(aloop_queue_task_done(q), 0);
     put_now(q, 3); /* too late to hold them */
     assert_code(ended(tasks[0]), 0);
@@ -393,14 +425,15 @@ static int64_t join(void *arg, void **value) {
 
 static void test_join(void **state) {
     (void)state;
-    in_program(join);
+    in_each_kind(join);
+    in_each_kind(two_workers);
 }
 
 /* Shutting down ------------------------------------------------------------------------------ */
 
 static int64_t shutdown_lets_gets_drain(void *arg, void **value) {
-    (void)arg, (void)value;
-    aloop_queue *q = fifo(1);
+    (void)value;
+    aloop_queue *q = new_queue(1, *(int32_t *)arg);
     put_now(q, 0);
     struct actor a = {"a", q, 1, 1}, b = {"b", q, 1, 2};
     aloop_task *tasks[] = {go(putter, &a), go(putter, &b)};
@@ -428,8 +461,8 @@ static int64_t shutdown_lets_gets_drain(void *arg, void **value) {
 }
 
 static int64_t shutdown_wakes_getters(void *arg, void **value) {
-    (void)arg, (void)value;
-    aloop_queue *q = fifo(1);
+    (void)value;
+    aloop_queue *q = new_queue(1, *(int32_t *)arg);
     struct actor a = {"a", q, 1, 0}, b = {"b", q, 1, 0};
     aloop_task *tasks[] = {go(getter, &a), go(getter, &b)};
     let_run(1);
@@ -445,15 +478,15 @@ static int64_t shutdown_wakes_getters(void *arg, void **value) {
 /* immediate: the items are freed, and count as done with; join waits for those
  * that somebody took before. */
 static int64_t shutdown_immediate(void *arg, void **value) {
-    (void)arg, (void)value;
-    aloop_queue *q = fifo(0);
+    (void)value;
+    aloop_queue *q = new_queue(0, *(int32_t *)arg);
     put_now(q, 1);
     put_now(q, 2);
     struct actor a = {"a", q, 0, 0};
     aloop_task *task = go(joiner, &a);
     let_run(1);
     begin_trace();
-    assert_int_equal(get_now(q), 1);
+    get_now(q);
     assert_code(aloop_queue_shutdown(q, 1), 0);
     assert_code(aloop_queue_qsize(q), 0);
     let_run(2);
@@ -477,162 +510,9 @@ static int64_t shutdown_immediate(void *arg, void **value) {
 
 static void test_shutdown(void **state) {
     (void)state;
-    in_program(shutdown_lets_gets_drain);
-    in_program(shutdown_wakes_getters);
-    in_program(shutdown_immediate);
-}
-
-/* Ownership ---------------------------------------------------------------------------------- */
-
-static int64_t ownership(void *arg, void **value) {
-    (void)arg, (void)value;
-    aloop_queue *q = fifo(1);
-    aloop_future *unstarted = aloop_queue_put(q, item(1));
-    assert_code(aloop_queue_empty(q), 1); /* lazy */
-    aloop_unref(unstarted);
-    let_run(1);
-    assert_int_equal(freed, 1);
-    aloop_future *put = aloop_queue_put(q, item(2));
-    assert_code(aloop_future_cancel(put, NULL), 1);
-    aloop_unref(put);
-    let_run(1);
-    assert_int_equal(freed, 2);
-    put_now(q, 3);
-    assert_code(aloop_await(aloop_wait_for(aloop_queue_put(q, item(4)), 0.25), NULL),
-                ALOOP_ETIMEDOUT);
-    assert_int_equal(freed, 3);
-    aloop_unref(q); /* 3 is inside */
-    let_run(1);
-    assert_int_equal(freed, 4);
-    return 0;
-}
-
-static bool on_main_stack;
-
-static void free_looking_at_the_stack(void *n) {
-    int here;
-    const uintptr_t a = (uintptr_t)&here, b = (uintptr_t)n;
-    (void)b;
-    on_main_stack = (a > *(uintptr_t *)n ? a - *(uintptr_t *)n : *(uintptr_t *)n - a) < 1 << 20;
-    freed++;
-    free(n);
-}
-
-static uintptr_t main_stack;
-
-static void *stack_item(void) {
-    uintptr_t *n = malloc(sizeof *n);
-    *n = main_stack;
-    made++;
-    return n;
-}
-
-static int64_t destructors_run_on_the_loops_stack(void *arg, void **value) {
-    (void)arg, (void)value;
-    aloop_queue_options *options = aloop_queue_options_new();
-    assert_code(aloop_queue_options_set_item_free(options, free_looking_at_the_stack), 0);
-    for (int way = 0; way < 4; way++) {
-        aloop_queue *q = NULL;
-        assert_code(aloop_queue_new(&q, options), 0);
-        const int64_t before = freed;
-        on_main_stack = false;
-        if (way < 2) assert_code(aloop_queue_put_nowait(q, stack_item()), 0);
-        if (way == 1) assert_code(aloop_queue_shutdown(q, 1), 0);
-        if (way == 2) aloop_unref(aloop_queue_put(q, stack_item()));
-        if (way == 3) {
-            assert_code(aloop_queue_shutdown(q, 0), 0);
-            assert_code(aloop_await(aloop_queue_put(q, stack_item()), NULL),
-                        ALOOP_EQUEUESHUTDOWN);
-        }
-        aloop_unref(q);
-        let_run(1);
-        assert_int_equal(freed, before + 1);
-        assert_true(on_main_stack);
-    }
-    aloop_unref(options);
-    return 0;
-}
-
-static aloop_queue *reentered;
-static int64_t from_destructor, from_compare;
-
-static void free_calling_back(void *n) {
-    void *got = NULL;
-    from_destructor = aloop_queue_get_nowait(reentered, &got);
-    free_item(n);
-}
-
-static int64_t compare_calling_back(const void *a, const void *b, void *data) {
-    from_compare = aloop_queue_put_nowait(reentered, NULL);
-    void *got = NULL;
-    assert_code(aloop_queue_get_nowait(reentered, &got), ALOOP_EBUSY);
-    assert_code(aloop_queue_shutdown(reentered, 1), ALOOP_EBUSY);
-    return by_number(a, b, data);
-}
-
-static int64_t reentrance(void *arg, void **value) {
-    (void)arg, (void)value;
-    int gone = 0, first = 0;
-    aloop_queue_options *options = aloop_queue_options_new();
-    assert_code(aloop_queue_options_set_kind(options, ALOOP_QUEUE_PRIORITY), 0);
-    assert_code(aloop_queue_new(&reentered, options), ALOOP_EINVAL); /* nothing to compare with */
-    assert_code(aloop_queue_options_set_compare(options, by_number, &first, count_free), 0);
-    assert_code(aloop_queue_options_set_compare(options, compare_calling_back, &gone, count_free),
-                0);
-    assert_int_equal(first, 1);
-    assert_code(aloop_queue_options_set_item_free(options, free_calling_back), 0);
-    assert_code(aloop_queue_new(&reentered, options), 0);
-    assert_code(aloop_queue_options_set_compare(options, by_number, NULL, NULL), ALOOP_EBUSY);
-    assert_code(aloop_queue_options_set_maxsize(options, 1), ALOOP_EBUSY);
-    aloop_unref(options);
-    put_now(reentered, 1);
-    put_now(reentered, 2);
-    assert_code(from_compare, ALOOP_EBUSY);
-    assert_code(aloop_queue_shutdown(reentered, 1), 0);
-    let_run(1);
-    assert_code(from_destructor, ALOOP_EBUSY);
-    assert_int_equal(gone, 0);
-    aloop_unref(reentered);
-    assert_int_equal(gone, 1); /* with the last queue */
-    return 0;
-}
-
-static int64_t leaves_waiters(void *arg, void **value) {
-    (void)value;
-    static struct actor actors[3];
-    aloop_queue *const *queues = arg;
-    actors[0] = (struct actor){"put", queues[0], 2, 1};
-    actors[1] = (struct actor){"get", queues[1], 1, 0};
-    actors[2] = (struct actor){"join", queues[0], 0, 0};
-    aloop_unref(go(putter, &actors[0]));
-    aloop_unref(go(getter, &actors[1]));
-    aloop_unref(go(joiner, &actors[2]));
-    let_run(1);
-    return 0;
-}
-
-static void test_ownership(void **state) {
-    (void)state;
-    in_program(ownership);
-    int here;
-    main_stack = (uintptr_t)&here;
-    in_program(destructors_run_on_the_loops_stack);
-    in_program(reentrance);
-
-    /* The loop closes under a put, a get and a join. */
-    made = freed = 0;
-    aloop_queue *queues[] = {fifo(1), fifo(1)};
-    aloop_loop *loop = virtual_loop();
-    struct reports reports;
-    capture_reports(loop, &reports);
-    assert_code(run_on(loop, leaves_waiters, queues), 0);
-    close_loop(loop);
-    assert_int_equal(reports.count, 3);
-    assert_int_equal(made, 2);
-    assert_int_equal(freed, 1); /* that of the put that waited */
-    assert_int_equal(get_now(queues[0]), 1);
-    aloop_unref(queues[0]);
-    aloop_unref(queues[1]);
+    in_each_kind(shutdown_lets_gets_drain);
+    in_each_kind(shutdown_wakes_getters);
+    in_each_kind(shutdown_immediate);
 }
 
 /* Bad input ---------------------------------------------------------------------------------- */
@@ -710,4 +590,4 @@ static void test_bad_input(void **state) {
 }
 
 SUITE(CASE(test_order_and_size), CASE(test_waiting), CASE(test_join), CASE(test_shutdown),
-      CASE(test_ownership), CASE(test_bad_input))
+      CASE(test_bad_input))

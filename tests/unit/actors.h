@@ -1,0 +1,79 @@
+/*
+ * actors.h: tasks of the tests of locks: what each works on and what it is
+ * called in the trace.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef TESTS_UNIT_ACTORS_H
+#define TESTS_UNIT_ACTORS_H
+
+#include "trace.h"
+
+struct actor {
+    const char *name;
+    void *on;
+    int64_t n; /* what the case makes of it */
+};
+
+static inline aloop_task *go(aloop_coro_fn fn, struct actor *a) { return aloop_create_task(fn, a); }
+
+/* Awaits task (consumed), however it ends. */
+static inline int64_t ended(aloop_task *task) { return aloop_await(task, NULL); }
+
+static inline void cancel(aloop_task *task) { assert_code(aloop_task_cancel(task, NULL), 1); }
+
+/* Waits n times for a notification, under the lock. */
+static inline int64_t condition_waiter(void *arg, void **value) {
+    (void)value;
+    struct actor *a = arg;
+    int64_t status = aloop_await(aloop_condition_acquire(a->on), NULL);
+    if (status < 0) return status;
+    for (int64_t i = 0; i < a->n && status >= 0; i++) {
+        status = aloop_await(aloop_condition_wait(a->on), NULL);
+        note_end(a->name, status);
+        assert_code(aloop_condition_locked(a->on), 1); /* however it ended */
+    }
+    const int64_t released = aloop_condition_release(a->on);
+    return status < 0 ? status : released;
+}
+
+static inline aloop_condition *new_condition(void) {
+    aloop_condition *condition = NULL;
+    assert_code(aloop_condition_new(&condition, NULL), 0);
+    return condition;
+}
+
+static inline int64_t barrier_waiter(void *arg, void **value) {
+    (void)value;
+    struct actor *a = arg;
+    int64_t status = 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        status = aloop_await(aloop_barrier_wait(a->on), NULL);
+        note_end(a->name, status);
+    }
+    return status;
+}
+
+static inline aloop_barrier *new_barrier(int64_t parties) {
+    aloop_barrier *barrier = NULL;
+    assert_code(aloop_barrier_new(&barrier, parties), 0);
+    return barrier;
+}
+
+static inline int64_t semaphore_user(void *arg, void **value) {
+    (void)value;
+    struct actor *a = arg;
+    const int64_t status = aloop_await(aloop_semaphore_acquire(a->on), NULL);
+    note_end(a->name, status);
+    if (status < 0 || a->n < 0) return status; /* n < 0: keeps the permit */
+    let_run((int)a->n);
+    return aloop_semaphore_release(a->on);
+}
+
+static inline aloop_semaphore *new_semaphore(int64_t permits) {
+    aloop_semaphore *semaphore = NULL;
+    assert_code(aloop_semaphore_new(&semaphore, permits), 0);
+    return semaphore;
+}
+
+#endif

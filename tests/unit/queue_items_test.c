@@ -1,0 +1,161 @@
+/*
+ * queue.h: who owns an item, and where its destructor runs.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "items.h"
+
+/* Ownership ---------------------------------------------------------------------------------- */
+
+static int64_t ownership(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(1);
+    aloop_future *unstarted = aloop_queue_put(q, item(1));
+    assert_code(aloop_queue_empty(q), 1); /* lazy */
+    aloop_unref(unstarted);
+    let_run(1);
+    assert_int_equal(freed, 1);
+    aloop_future *put = aloop_queue_put(q, item(2));
+    assert_code(aloop_future_cancel(put, NULL), 1);
+    aloop_unref(put);
+    let_run(1);
+    assert_int_equal(freed, 2);
+    put_now(q, 3);
+    assert_code(aloop_await(aloop_wait_for(aloop_queue_put(q, item(4)), 0.25), NULL),
+                ALOOP_ETIMEDOUT);
+    assert_int_equal(freed, 3);
+    aloop_unref(q); /* 3 is inside */
+    let_run(1);
+    assert_int_equal(freed, 4);
+    return 0;
+}
+
+static bool on_main_stack;
+
+static void free_looking_at_the_stack(void *n) {
+    int here;
+    const uintptr_t a = (uintptr_t)&here, b = (uintptr_t)n;
+    (void)b;
+    on_main_stack = (a > *(uintptr_t *)n ? a - *(uintptr_t *)n : *(uintptr_t *)n - a) < 1 << 20;
+    freed++;
+    free(n);
+}
+
+static uintptr_t main_stack;
+
+static void *stack_item(void) {
+    uintptr_t *n = malloc(sizeof *n);
+    *n = main_stack;
+    made++;
+    return n;
+}
+
+static int64_t destructors_run_on_the_loops_stack(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue_options *options = aloop_queue_options_new();
+    assert_code(aloop_queue_options_set_item_free(options, free_looking_at_the_stack), 0);
+    for (int way = 0; way < 4; way++) {
+        aloop_queue *q = NULL;
+        assert_code(aloop_queue_new(&q, options), 0);
+        const int64_t before = freed;
+        on_main_stack = false;
+        if (way < 2) assert_code(aloop_queue_put_nowait(q, stack_item()), 0);
+        if (way == 1) assert_code(aloop_queue_shutdown(q, 1), 0);
+        if (way == 2) aloop_unref(aloop_queue_put(q, stack_item()));
+        if (way == 3) {
+            assert_code(aloop_queue_shutdown(q, 0), 0);
+            assert_code(aloop_await(aloop_queue_put(q, stack_item()), NULL),
+                        ALOOP_EQUEUESHUTDOWN);
+        }
+        aloop_unref(q);
+        let_run(1);
+        assert_int_equal(freed, before + 1);
+        assert_true(on_main_stack);
+    }
+    aloop_unref(options);
+    return 0;
+}
+
+static aloop_queue *reentered;
+static int64_t from_destructor, from_compare;
+
+static void free_calling_back(void *n) {
+    void *got = NULL;
+    from_destructor = aloop_queue_get_nowait(reentered, &got);
+    free_item(n);
+}
+
+static int64_t compare_calling_back(const void *a, const void *b, void *data) {
+    from_compare = aloop_queue_put_nowait(reentered, NULL);
+    void *got = NULL;
+    assert_code(aloop_queue_get_nowait(reentered, &got), ALOOP_EBUSY);
+    assert_code(aloop_queue_shutdown(reentered, 1), ALOOP_EBUSY);
+    return by_number(a, b, data);
+}
+
+static int64_t reentrance(void *arg, void **value) {
+    (void)arg, (void)value;
+    int gone = 0, first = 0;
+    aloop_queue_options *options = aloop_queue_options_new();
+    assert_code(aloop_queue_options_set_kind(options, ALOOP_QUEUE_PRIORITY), 0);
+    assert_code(aloop_queue_new(&reentered, options), ALOOP_EINVAL); /* nothing to compare with */
+    assert_code(aloop_queue_options_set_compare(options, by_number, &first, count_free), 0);
+    assert_code(aloop_queue_options_set_compare(options, compare_calling_back, &gone, count_free),
+                0);
+    assert_int_equal(first, 1);
+    assert_code(aloop_queue_options_set_item_free(options, free_calling_back), 0);
+    assert_code(aloop_queue_new(&reentered, options), 0);
+    assert_code(aloop_queue_options_set_compare(options, by_number, NULL, NULL), ALOOP_EBUSY);
+    assert_code(aloop_queue_options_set_maxsize(options, 1), ALOOP_EBUSY);
+    aloop_unref(options);
+    put_now(reentered, 1);
+    put_now(reentered, 2);
+    assert_code(from_compare, ALOOP_EBUSY);
+    assert_code(aloop_queue_shutdown(reentered, 1), 0);
+    let_run(1);
+    assert_code(from_destructor, ALOOP_EBUSY);
+    assert_int_equal(gone, 0);
+    aloop_unref(reentered);
+    assert_int_equal(gone, 1); /* with the last queue */
+    return 0;
+}
+
+static int64_t leaves_waiters(void *arg, void **value) {
+    (void)value;
+    static struct actor actors[3];
+    aloop_queue *const *queues = arg;
+    actors[0] = (struct actor){"put", queues[0], 2, 1};
+    actors[1] = (struct actor){"get", queues[1], 1, 0};
+    actors[2] = (struct actor){"join", queues[0], 0, 0};
+    aloop_unref(go(putter, &actors[0]));
+    aloop_unref(go(getter, &actors[1]));
+    aloop_unref(go(joiner, &actors[2]));
+    let_run(1);
+    return 0;
+}
+
+static void test_ownership(void **state) {
+    (void)state;
+    in_program(ownership);
+    int here;
+    main_stack = (uintptr_t)&here;
+    in_program(destructors_run_on_the_loops_stack);
+    in_program(reentrance);
+
+    /* The loop closes under a put, a get and a join. */
+    made = freed = 0;
+    aloop_queue *queues[] = {fifo(1), fifo(1)};
+    aloop_loop *loop = virtual_loop();
+    struct reports reports;
+    capture_reports(loop, &reports);
+    assert_code(run_on(loop, leaves_waiters, queues), 0);
+    close_loop(loop);
+    assert_int_equal(reports.count, 3);
+    assert_int_equal(made, 2);
+    assert_int_equal(freed, 1); /* that of the put that waited */
+    assert_int_equal(get_now(queues[0]), 1);
+    aloop_unref(queues[0]);
+    aloop_unref(queues[1]);
+}
+
+SUITE(CASE(test_ownership))
