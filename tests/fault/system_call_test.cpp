@@ -1,0 +1,255 @@
+// system_call_test.cpp: every system call that a program of sockets and timers
+// makes fails in turn, with each error that it may give.
+//
+// The loop's table of system calls is replaced by one that lets the n-th call
+// of a kind fail. What must hold: the program ends in time, with success or an
+// error it reports, nothing crashes, nothing is left, no descriptor stays open.
+// EINTR is no failure: the program must succeed.
+//
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstdarg>
+#include <csetjmp>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <dirent.h>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+#include <asyncloop.h>
+
+#include "base/sys.hpp"
+
+namespace {
+
+using aloop::k_real_sys;
+using aloop::sys_table;
+
+// The fault that is set: call number `at` of kind `kind` gives `error`.
+struct {
+    int kind = -1;
+    int at = 0;
+    int error = 0;
+    int seen = 0;
+    int hits = 0;
+} g_fault;
+
+int64_t fault(int kind) {
+    if (kind != g_fault.kind || ++g_fault.seen != g_fault.at) return 0;
+    g_fault.hits++;
+    return -g_fault.error;
+}
+
+// One entry of the table: the real call, unless it is its turn to fail.
+template <int Kind, auto Member>
+struct faulty;
+
+template <int Kind, typename... A, int64_t (*sys_table::*Member)(A...)>
+struct faulty<Kind, Member> {
+    static int64_t call(A... arguments) {
+        if (const int64_t error = fault(Kind)) return error;
+        return (k_real_sys.*Member)(arguments...);
+    }
+};
+
+struct call_kind {
+    const char *name;
+    int errors[6];  // ended by 0
+};
+
+// In the order of install() below.
+const call_kind k_calls[] = {
+    {"recv", {EINTR, ECONNRESET, ENOMEM, ETIMEDOUT, 0}},
+    {"send", {EINTR, EPIPE, ECONNRESET, ENOBUFS, 0}},
+    {"socket", {EMFILE, ENFILE, ENOBUFS, EAFNOSUPPORT, 0}},
+    {"bind", {EADDRINUSE, EACCES, EADDRNOTAVAIL, 0}},
+    {"listen", {EADDRINUSE, 0}},
+    {"connect", {ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL, 0}},
+    {"accept4", {EINTR, ECONNABORTED, EMFILE, ENFILE, ENOMEM, 0}},
+    {"getsockopt", {ENOBUFS, 0}},
+    {"setsockopt", {EINVAL, ENOBUFS, 0}},
+    {"getsockname", {ENOBUFS, 0}},
+    {"shutdown", {ENOTCONN, 0}},
+    {"eventfd", {EMFILE, ENFILE, 0}},
+    {"timerfd_create", {EMFILE, ENFILE, 0}},
+    {"timerfd_settime", {EINVAL, 0}},
+};
+constexpr int k_call_count = sizeof k_calls / sizeof k_calls[0];
+
+sys_table faulty_table() {
+    sys_table t = k_real_sys;
+    t.recv = faulty<0, &sys_table::recv>::call;
+    t.send = faulty<1, &sys_table::send>::call;
+    t.socket = faulty<2, &sys_table::socket>::call;
+    t.bind = faulty<3, &sys_table::bind>::call;
+    t.listen = faulty<4, &sys_table::listen>::call;
+    t.connect = faulty<5, &sys_table::connect>::call;
+    t.accept4 = faulty<6, &sys_table::accept4>::call;
+    t.getsockopt = faulty<7, &sys_table::getsockopt>::call;
+    t.setsockopt = faulty<8, &sys_table::setsockopt>::call;
+    t.getsockname = faulty<9, &sys_table::getsockname>::call;
+    t.shutdown = faulty<10, &sys_table::shutdown>::call;
+    t.eventfd = faulty<11, &sys_table::eventfd>::call;
+    t.timerfd_create = faulty<12, &sys_table::timerfd_create>::call;
+    t.timerfd_settime = faulty<13, &sys_table::timerfd_settime>::call;
+    return t;
+}
+
+// The program: a server that echoes lines, a client that sends three, each step
+// under a time limit ------------------------------------------------------------------------
+
+constexpr double k_limit = 0.5;
+
+int64_t await_value(aloop_future *f, void **value) {
+    return aloop_await(aloop_wait_for(f, k_limit), value);
+}
+
+int64_t await_limited(aloop_future *f) {
+    return aloop_await(aloop_wait_for(f, k_limit), nullptr);
+}
+
+int64_t echo(aloop_stream *stream, void *) {
+    int64_t status = 0;
+    for (;;) {
+        void *line = nullptr;
+        status = await_value(aloop_stream_readline(stream), &line);
+        auto *bytes = static_cast<aloop_bytes *>(line);
+        if (status > 0) {
+            status = aloop_stream_write(stream, aloop_bytes_data(bytes), aloop_bytes_size(bytes));
+        } else if (status == 0) {
+            status = ALOOP_ESTOPITERATION;  // the end
+        }
+        aloop_bytes_unref(bytes);
+        if (status >= 0) status = await_limited(aloop_stream_drain(stream));
+        if (status < 0) break;
+    }
+    aloop_stream_close(stream);
+    return 0;
+}
+
+int64_t talk(aloop_stream *stream) {
+    for (int i = 0; i < 3; i++) {
+        int64_t status = aloop_stream_write(stream, "hello\n", 6);
+        if (status >= 0) status = await_limited(aloop_stream_drain(stream));
+        void *line = nullptr;
+        if (status >= 0) status = await_value(aloop_stream_readline(stream), &line);
+        auto *bytes = static_cast<aloop_bytes *>(line);
+        const bool same = aloop_bytes_size(bytes) == 6;
+        aloop_bytes_unref(bytes);
+        if (status < 0) return status;
+        if (!same) return ALOOP_EINCOMPLETEREAD;
+        status = aloop_await(aloop_sleep(0.0005), nullptr);
+        if (status < 0) return status;
+    }
+    const int64_t status = aloop_stream_write_eof(stream);
+    return status;
+}
+
+int64_t client(int port) {
+    void *value = nullptr;
+    int64_t status = await_value(aloop_open_connection("127.0.0.1", port, nullptr), &value);
+    if (status < 0) return status;
+    auto *stream = static_cast<aloop_stream *>(value);
+    status = talk(stream);
+    aloop_stream_close(stream);
+    const int64_t closed = await_limited(aloop_stream_wait_closed(stream));
+    aloop_unref(stream);
+    return status < 0 ? status : closed;
+}
+
+int64_t program(void *, void **) {
+    void *value = nullptr;
+    int64_t status = await_value(aloop_start_server(echo, nullptr, "127.0.0.1", 0, nullptr), &value);
+    if (status < 0) return status;
+    auto *server = static_cast<aloop_server *>(value);
+    status = client(static_cast<int>(aloop_server_port(server, 0)));
+    aloop_server_close(server);
+    aloop_server_abort_clients(server);
+    await_limited(aloop_server_wait_closed(server));
+    aloop_unref(server);
+    return status;
+}
+
+void quiet(aloop_loop *, aloop_exception_context *, void *) {}
+
+int64_t run_program() {
+    aloop_runner *runner = nullptr;
+    int64_t status = aloop_runner_new(&runner, nullptr);
+    if (status < 0) return status;
+    aloop_loop *loop = aloop_runner_get_loop(runner);
+    status = ALOOP_ENOMEM;
+    if (loop != nullptr) {
+        aloop_loop_set_exception_handler(loop, quiet, nullptr, nullptr);
+        status = aloop_runner_run(runner, program, nullptr, nullptr);
+    }
+    aloop_runner_close(runner);
+    aloop_unref(runner);
+    return status;
+}
+
+int open_descriptors() {
+    int n = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    while (readdir(directory) != nullptr) n++;
+    closedir(directory);
+    return n;
+}
+
+void assert_clean(const char *what, int descriptors) {
+    for (int32_t i = 0; aloop_debug_stats_name(i) != nullptr; i++) {
+        if (aloop_debug_stats(i) != 0) {
+            fail_msg("%s: %ld %s left", what, static_cast<long>(aloop_debug_stats(i)),
+                     aloop_debug_stats_name(i));
+        }
+    }
+    if (open_descriptors() != descriptors) fail_msg("%s: a descriptor is left open", what);
+}
+
+void try_fault(int kind, int error, int at, int descriptors) {
+    g_fault = {kind, at, error, 0, 0};
+    const int64_t status = run_program();
+    char what[128];
+    std::snprintf(what, sizeof what, "%s number %d fails with %s", k_calls[kind].name, at,
+                  strerrorname_np(error));
+    assert_clean(what, descriptors);
+    if (g_fault.hits > 0 && error == EINTR && status != 0) {
+        fail_msg("%s: the program ended with %s", what, aloop_errname(status));
+    }
+    if (status > 0) fail_msg("%s: the program ended with %ld", what, static_cast<long>(status));
+}
+
+void each_call_fails(void **) {
+    const sys_table table = faulty_table();
+    aloop::set_default_sys(&table);
+    assert_int_equal(run_program(), 0);
+    const int descriptors = open_descriptors();
+    int total = 0;
+    for (int kind = 0; kind < k_call_count; kind++) {
+        int reached = 0;
+        for (const int *error = k_calls[kind].errors; *error != 0; error++) {
+            for (int at = 1; at <= 40; at++) {
+                try_fault(kind, *error, at, descriptors);
+                if (g_fault.hits == 0) break;
+                reached++;
+            }
+        }
+        if (reached == 0) fail_msg("the program makes no %s call", k_calls[kind].name);
+        total += reached;
+        print_message("%s: %d faults\n", k_calls[kind].name, reached);
+    }
+    assert_true(total > 60);
+    g_fault.kind = -1;
+    assert_int_equal(run_program(), 0);
+    aloop::set_default_sys(nullptr);
+}
+
+}  // namespace
+
+int main() {
+    const CMUnitTest tests[] = {cmocka_unit_test(each_call_fails)};
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
