@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""What the machine is, what stands on it, and what else it did while we measured."""
+
+import os
+import platform
+import resource
+
+from . import build, peers
+
+
+def description():
+    return f"{platform.machine()}, {os.cpu_count()} processors, Linux {platform.release()}"
+
+
+def times():
+    """(stolen, busy, all, our own) seconds since the machine started, over all processors."""
+    with open("/proc/stat", encoding="utf-8") as stat:
+        user, nice, system, idle, wait, irq, softirq, steal = map(int, stat.readline().split()[1:9])
+    busy = user + nice + system + irq + softirq
+    own = sum(
+        resource.getrusage(who).ru_utime + resource.getrusage(who).ru_stime
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    tick = os.sysconf("SC_CLK_TCK")
+    return [count / tick for count in (steal, busy, busy + idle + wait + steal)] + [own]
+
+
+def disturbance(before):
+    steal, busy, everything, own = (after - old for after, old in zip(times(), before))
+    everything = everything or 1
+    others = max(0, busy - own)
+    return (
+        f"of the processors' time, {steal / everything:.0%} went to other machines (steal)"
+        f" and {others / everything:.0%} to other programs on this one"
+    )
+
+
+def versions(wanted):
+    found = {
+        peer.name: build.installed_version(peer.packages[0])
+        for peer in wanted
+        if peer.name != peers.OURS
+    }
+    return {name: version for name, version in found.items() if version and name != peers.LIMIT}
