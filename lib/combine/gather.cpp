@@ -120,7 +120,11 @@ bool cancel_gather(future *f, const char *message) {
 void destroy_gather(object *o) {
     gather *g = static_cast<gather *>(o);
     if (bury_if_on_fiber(g)) return;
-    g->clear(k_unretrieved);  // the children report for themselves
+    if (g->has(k_unretrieved)) {  // its child's failure counts as retrieved
+        g->refs = 1;
+        report_unretrieved(g, "Future exception was never retrieved");
+        if (--g->refs != 0) return;
+    }
     for (int64_t i = 0; i < g->count; i++) unref(g->children[i].of);
     release(g->children);
     release_outcome(g);

@@ -29,6 +29,7 @@ struct group final : loop_object {
     bool aborting = false;
     bool parent_cancelled = false;
     bool finished = false;
+    uint32_t requests_before = 0;  // for cancelling the parent, at the entry
 
     explicit group(domain *d) : loop_object(kind::group, d) {}
 };
@@ -145,14 +146,23 @@ void keep_cancel_error(join *self, error *e) {
 int64_t group_result(join *self) {
     group *g = self->of;
     g->finished = true;
-    if (g->parent_cancelled && uncancel(g->parent) == 0) self->propagate = false;
+    if (g->parent_cancelled) {
+        const int64_t left = uncancel(g->parent);
+        // Somebody else's request, which the group's own has swallowed, goes on.
+        if (left == 0) self->propagate = false;
+        else if (left > g->requests_before) self->propagate = true;
+    }
     if (self->propagate && g->error_count == 0) {
         return self->raise(ALOOP_ECANCELED, std::exchange(self->cancel_error, nullptr));
     }
     if (self->status < 0 && self->status != ALOOP_ECANCELED) {
         error *e = self->block_error != nullptr ? std::exchange(self->block_error, nullptr)
                                                 : make_error(self->status, nullptr);
-        if (e != nullptr) add_error(g, e);
+        if (e == nullptr) {  // no memory: the one that was made with the loop
+            e = error_of(static_cast<future *>(loop_of(g)->out_of_memory));
+            ref(e);
+        }
+        add_error(g, e);
     }
     if (g->error_count == 0) return self->status < 0 ? 0 : self->status;
     if (g->parent->cancel_requests() > 0) {
@@ -178,7 +188,7 @@ int64_t step(operation *op, task *by, int64_t status) {
     if (g->all_done != nullptr) unref(std::exchange(g->all_done, nullptr));
     if (g->members.empty()) return group_result(self);
     g->all_done = make_future(loop_of(g));
-    if (g->all_done == nullptr) return ALOOP_ENOMEM;
+    if (g->all_done == nullptr) return op->yield();  // no member is left behind
     ref(g->all_done);
     return op->await(g->all_done);
 }
@@ -194,6 +204,7 @@ group *enter_group(task *parent) {
     group *g = loop_of(parent)->make_object<group>();
     if (g == nullptr) return nullptr;
     g->parent = parent;
+    g->requests_before = parent->cancel_requests();
     ref(static_cast<future *>(parent));
     if (!reserve_errors(g, 2)) {
         unref(static_cast<loop_object *>(g));

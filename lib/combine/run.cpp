@@ -78,10 +78,16 @@ runner::~runner() {
 int64_t init_runner(runner *r) {
     if (r->closed) return ALOOP_ESTALE;
     if (r->loop != nullptr) return 0;
+    if (r->context == nullptr) {
+        var_map *map = capture_context();
+        r->context = create<context>(map);
+        if (r->context == nullptr) {
+            drop(map);
+            return ALOOP_ENOMEM;
+        }
+    }
     const int64_t code = make_loop(r->options, &r->loop);
     if (code < 0) return code;
-    r->context = create<context>(capture_context());
-    if (r->context == nullptr) return ALOOP_ENOMEM;
     if (current_loop() == nullptr) {
         set_current_loop(r->loop);
         r->set_current = true;

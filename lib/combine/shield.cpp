@@ -38,7 +38,10 @@ bool cancel_shield(future *f, const char *message) {
     shield *s = static_cast<shield *>(f);
     if (s->observer != nullptr) forget(s->observer);
     s->observer = nullptr;
-    if (s->inner->pending()) observe(s->inner, on_abandoned_done, nullptr, nullptr);
+    if (s->inner->pending()) {
+        remove_done_callback(s->inner, on_abandoned_done, nullptr);  // one report is enough
+        observe(s->inner, on_abandoned_done, nullptr, nullptr);
+    }
     cancel_now(s, message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr);
     return true;
 }
@@ -46,6 +49,11 @@ bool cancel_shield(future *f, const char *message) {
 void destroy_shield(object *o) {
     shield *s = static_cast<shield *>(o);
     if (bury_if_on_fiber(s)) return;
+    if (s->has(k_unretrieved)) {
+        s->refs = 1;
+        report_unretrieved(s, "Future exception was never retrieved");
+        if (--s->refs != 0) return;
+    }
     if (s->observer != nullptr) forget(s->observer);
     unref(s->inner);
     release_outcome(s);

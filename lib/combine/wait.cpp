@@ -271,6 +271,22 @@ int64_t hand_out(next_op *self) {
     return self->await(e.of);
 }
 
+// Takes out the waiters that were cancelled, so that there is room for as many
+// as there are futures.
+void drop_waiters(completions *c) {
+    const int64_t room = c->count + 1;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < c->waiter_count; i++) {
+        future *w = c->waiters[(c->waiter_head + i) % room];
+        if (w->pending()) {
+            c->waiters[(c->waiter_head + kept++) % room] = w;
+        } else {
+            unref(w);
+        }
+    }
+    c->waiter_count = kept;
+}
+
 int64_t next_step(operation *op, task *, int64_t status) {
     next_op *self = static_cast<next_op *>(op);
     completions *c = self->from;
@@ -288,6 +304,7 @@ int64_t next_step(operation *op, task *, int64_t status) {
     }
     if (status < 0) {
         c->left++;
+        drop_waiters(c);
         if (c->head >= 0) wake_one(c);  // the turn was this one's
         return status;
     }

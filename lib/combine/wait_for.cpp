@@ -13,12 +13,14 @@ namespace aloop {
 namespace {
 
 struct wait_for final : operation {
-    future *target;
+    future *target;  // later what was cancelled and is waited for
     double limit;
+    done_callback *observer = nullptr;
     timeout *deadline = nullptr;
 
     wait_for(domain *d, future *f, double seconds);
     ~wait_for() {
+        if (observer != nullptr) forget(observer);
         if (target != nullptr) unref(target);
         if (deadline != nullptr) unref(deadline);
     }
@@ -26,16 +28,32 @@ struct wait_for final : operation {
 
 enum : uint32_t { k_begin, k_plain, k_limited, k_cancelling };
 
+int64_t target_ended(aloop_future *, void *data) {
+    future *waiter = static_cast<wait_for *>(data)->inner;
+    if (waiter != nullptr && waiter->pending()) finish(waiter, 0, nullptr, nullptr);
+    return 0;
+}
+
+void observer_gone(void *data) { static_cast<wait_for *>(data)->observer = nullptr; }
+
 // No time at all: what is not done is cancelled, and waited for until it ended.
 int64_t begin_expired(wait_for *self) {
     if (!self->target->pending()) {
-        self->phase = k_plain;
+        self->phase = k_plain;  // it ended in another way
         return self->await(std::exchange(self->target, nullptr));
     }
-    future *f = ensure_future(std::exchange(self->target, nullptr));
-    cancel(f, nullptr);
+    // Not awaited itself, so that who cancels the wait ends it.
+    self->target = ensure_future(std::exchange(self->target, nullptr));
+    future *waiter = make_future(loop_of(self));
+    if (waiter == nullptr) return ALOOP_ENOMEM;
+    self->observer = observe(self->target, target_ended, self, observer_gone);
+    if (self->observer == nullptr) {
+        unref(waiter);
+        return ALOOP_ENOMEM;
+    }
+    cancel(self->target, nullptr);
     self->phase = k_cancelling;
-    return self->await(f);
+    return self->await(waiter);
 }
 
 int64_t step(operation *op, task *by, int64_t status) {
@@ -54,10 +72,10 @@ int64_t step(operation *op, task *by, int64_t status) {
         status = exit_timeout(self->deadline, status);
         break;
     case k_cancelling:
-        if (status == ALOOP_ECANCELED && self->inner->state == k_was_cancelled) {
-            status = ALOOP_ETIMEDOUT;
-        }
-        break;
+        if (status < 0) return status;
+        if (self->target->state == k_was_cancelled) return ALOOP_ETIMEDOUT;
+        self->phase = k_plain;
+        return self->await(std::exchange(self->target, nullptr));
     default:
         break;
     }
@@ -69,6 +87,8 @@ int64_t step(operation *op, task *by, int64_t status) {
     }
     return status;
 }
+
+static_assert(sizeof(wait_for) <= 128);
 
 const op_info k_wait_for = {"wait_for", step, free_operation<wait_for>};
 

@@ -77,6 +77,8 @@ static int64_t combined_costs(void *unused, void **value) {
     assert_cost(0, await_ok(aloop_wait_for(done_future(), 9)));
     assert_cost(2, await_ok(aloop_wait_for(aloop_create_task(at_once, NULL), 9)));
     assert_cost(3, await_ok(aloop_shield(aloop_create_task(at_once, NULL))));
+    assert_cost(3, assert_code(aloop_await(aloop_wait_for(aloop_sleep(2), 0), NULL),
+                               ALOOP_ETIMEDOUT));
     return 0;
 }
 

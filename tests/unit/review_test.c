@@ -242,6 +242,136 @@ static void test_the_first_of_two_forwarded_messages_counts(void **state) {
     in_task(cancel_twice);
 }
 
+static int64_t stubborn(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_await(aloop_sleep(9), NULL);
+    return aloop_await(aloop_sleep(9), NULL);
+}
+
+static int64_t wait_without_time(void *task, void **value) {
+    (void)value;
+    return aloop_await(aloop_wait_for(task, 0), NULL);
+}
+
+static int64_t cancel_an_expired_wait(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_task *inner = aloop_create_task(stubborn, NULL);
+    let_run(1);
+    aloop_task *outer = aloop_create_task(wait_without_time, aloop_ref(inner));
+    let_run(3);
+    assert_code(aloop_task_cancel(outer, NULL), 1);
+    assert_code(aloop_await(outer, NULL), ALOOP_ECANCELED);
+    assert_code(aloop_future_done(inner), 0); /* was not cancelled a second time */
+    assert_code(aloop_task_cancelling(inner), 1);
+    assert_code(aloop_await(inner, NULL), 0);
+    return 0;
+}
+
+static void test_cancelling_an_expired_wait_for_is_not_lost(void **state) {
+    (void)state;
+    in_task(cancel_an_expired_wait);
+}
+
+static int64_t give_up_often(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_future *one = aloop_create_task(sleep_for_ever, NULL);
+    aloop_completions *all = NULL;
+    assert_code(aloop_as_completed(&all, &one, 1, -1), 0);
+    for (int i = 0; i < 9; i++) {
+        assert_code(aloop_await(aloop_wait_for(aloop_as_completed_next(all), 1), NULL),
+                    ALOOP_ETIMEDOUT);
+    }
+    aloop_unref(all);
+    return 0;
+}
+
+static void test_as_completed_outlives_consumers_that_give_up(void **state) {
+    (void)state;
+    in_task(give_up_often);
+}
+
+static int64_t cancel_both_ways(void *group, void **value) {
+    (void)value;
+    assert_code(aloop_task_group_spawn(group, stubborn, NULL), 0);
+    assert_code(aloop_task_group_cancel(group), 0);
+    return 0;
+}
+
+static int64_t leave_cancelled_group(void *where, void **value) {
+    (void)value;
+    aloop_task_group *group = NULL;
+    assert_code(aloop_task_group_enter(&group), 0);
+    *(aloop_task_group **)where = group;
+    assert_code(aloop_task_group_spawn(group, stubborn, NULL), 0);
+    return aloop_task_group_exit(group, 0);
+}
+
+static int64_t cancel_group_and_task(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_task_group *group = NULL;
+    aloop_task *task = aloop_create_task(leave_cancelled_group, &group);
+    let_run(2);
+    assert_code(cancel_both_ways(group, NULL), 0);
+    let_run(2);
+    assert_code(aloop_task_cancel(task, NULL), 1);
+    assert_code(aloop_await(task, NULL), ALOOP_ECANCELED);
+    return 0;
+}
+
+static void test_a_cancellation_beside_the_groups_own_goes_on(void **state) {
+    (void)state;
+    in_task(cancel_group_and_task);
+}
+
+/* Failures that nobody hears of ---------------------------------------------------------- */
+
+static int64_t fail_soon(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    return ALOOP_EUSER;
+}
+
+static int64_t forget_failures(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_future *both = ALOOP_GATHER(0, aloop_create_task(fail_soon, NULL), aloop_sleep(0));
+    let_run(4);
+    aloop_unref(both);
+    aloop_future *shield = aloop_shield(aloop_create_task(fail_soon, NULL));
+    let_run(4);
+    aloop_unref(shield);
+    /* Two shields given up, one report. */
+    aloop_task *task = aloop_create_task(fail_soon, NULL);
+    aloop_future *first = aloop_shield(aloop_ref(task));
+    aloop_future *second = aloop_shield(task);
+    assert_code(aloop_future_cancel(first, NULL), 1);
+    assert_code(aloop_future_cancel(second, NULL), 1);
+    let_run(4);
+    aloop_unref(first);
+    aloop_unref(second);
+    return 0;
+}
+
+static void test_dropped_combinations_report_their_failure_once(void **state) {
+    (void)state;
+    struct reports seen;
+    aloop_loop *loop = virtual_loop();
+    capture_reports(loop, &seen);
+    assert_code(run_on(loop, forget_failures, NULL), 0);
+    assert_true(aloop_loop_run_once(loop, 3) >= 0);
+    close_loop(loop);
+    assert_string_equal(seen.list[0].message, "Future exception was never retrieved");
+    assert_string_equal(seen.list[1].message, "Future exception was never retrieved");
+    assert_non_null(strstr(seen.list[2].message, "exception in shielded future"));
+    for (int64_t i = 3; i < seen.count; i++) {
+        assert_null(strstr(seen.list[i].message, "exception"));
+    }
+}
+
 SUITE(CASE(test_a_renewed_child_leaves_the_parents_epoll_alone),
       CASE(test_a_child_may_drop_the_parents_loop),
       CASE(test_a_post_wakes_the_host_of_an_embedded_loop),
@@ -250,4 +380,8 @@ SUITE(CASE(test_a_renewed_child_leaves_the_parents_epoll_alone),
       CASE(test_a_step_that_suspends_and_ends),
       CASE(test_closing_frees_what_tasks_hold_of_themselves),
       CASE(test_cancelling_an_unstarted_sleep_frees_its_value),
-      CASE(test_the_first_of_two_forwarded_messages_counts))
+      CASE(test_the_first_of_two_forwarded_messages_counts),
+      CASE(test_cancelling_an_expired_wait_for_is_not_lost),
+      CASE(test_as_completed_outlives_consumers_that_give_up),
+      CASE(test_a_cancellation_beside_the_groups_own_goes_on),
+      CASE(test_dropped_combinations_report_their_failure_once))
