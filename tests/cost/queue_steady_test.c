@@ -7,7 +7,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "support.h"
+#include "../unit/support.h"
 
 #include <stdlib.h>
 #include <string.h>
