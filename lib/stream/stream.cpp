@@ -157,17 +157,22 @@ const stream_layer k_socket = {socket_read, socket_write, socket_end, socket_clo
 }  // namespace
 
 int64_t adopt_socket(loop *l, int fd, size_t limit, stream **out) {
+    return adopt(l, fd, limit, &k_socket, k_readable | k_writable | k_hangup, out);
+}
+
+int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t bits,
+              stream **out) {
     watcher_set *watchers = watcher_set::of(l);
     if (watchers == nullptr) return ALOOP_ENOMEM;
     int64_t code = watchers->claim(fd);
     if (code < 0) return code;
-    stream *s = l->make_object<stream>(&k_socket);
+    stream *s = l->make_object<stream>(layer);
     if (s == nullptr) {
         watchers->disclaim(fd);
         return ALOOP_ENOMEM;
     }
     s->fd = fd;
-    s->bits = k_readable | k_writable | k_hangup;
+    s->bits = bits;
     s->edge = true;
     s->ready = on_ready;
     s->node::fn = run_stream;

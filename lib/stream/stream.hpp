@@ -114,6 +114,8 @@ inline aloop_stream *to_c(stream *s) { return reinterpret_cast<aloop_stream *>(s
 // Making. The descriptor is nonblocking and becomes the stream's on success.
 // 0 or -errno; ALOOP_EBUSY where the program watches it.
 int64_t adopt_socket(loop *l, int fd, size_t limit, stream **out);
+int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t bits,
+              stream **out);
 void free_stream(void *s);  // the destructor of a future's value
 
 // The layer reports what became ready.
