@@ -35,4 +35,6 @@
 
 #include <asyncloop/executor.h>
 
+#include <asyncloop/process.h>
+
 #endif

@@ -1,0 +1,289 @@
+// operations.cpp: create, wait and communicate, as coroutines.
+//
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "../base/results.hpp"
+#include "../combine/gather.hpp"
+#include "process.hpp"
+
+namespace aloop {
+
+namespace {
+
+void drop_process(void *p) { unref(static_cast<loop_object *>(static_cast<process *>(p))); }
+
+// create ------------------------------------------------------------------------------------
+
+struct create_op final : operation {
+    char **argv;  // owned
+    process_options *options;  // a reference
+
+    create_op(domain *d, char **strings, process_options *o);
+    ~create_op() {
+        release(argv);
+        unref(static_cast<object *>(options));
+    }
+};
+
+int64_t step_create(operation *op, task *, int64_t) {
+    create_op *self = static_cast<create_op *>(op);
+    process *p = nullptr;
+    const char *name = nullptr;
+    const int64_t code = start_process(loop_of(op), self->argv, self->options, &p, &name);
+    if (code == 0) {
+        op->give(p, drop_process);
+        return 0;
+    }
+    if (name == nullptr) return code;
+    const char *text = ::strerrordesc_np(static_cast<int>(-code));  // nullptr: no errno
+    return op->fail(code, "%s: '%s'", text != nullptr ? text : describe(code), name);
+}
+
+const op_info k_create = {"create_subprocess", step_create, free_operation<create_op>};
+
+create_op::create_op(domain *d, char **strings, process_options *o)
+    : operation(d, &k_create), argv(strings), options(o) {
+    ref(static_cast<object *>(o));
+}
+
+// wait ----------------------------------------------------------------------------------------
+
+struct waiter_link : link {};
+
+struct wait_op final : operation, waiter_link {
+    process *of;  // a reference
+    bool listed = false;
+
+    wait_op(domain *d, process *p);
+    ~wait_op() {
+        leave();
+        unref(static_cast<loop_object *>(of));
+    }
+    void leave() {
+        if (listed) of->waiters.remove(static_cast<waiter_link *>(this));
+        listed = false;
+    }
+};
+
+int64_t step_wait(operation *op, task *, int64_t status) {
+    wait_op *self = static_cast<wait_op *>(op);
+    self->leave();
+    if (status < 0) return status;
+    if (!self->of->running) return wait_status(self->of);
+    self->of->waiters.push(static_cast<waiter_link *>(self));
+    self->listed = true;
+    return op->await(make_future(loop_of(op)));
+}
+
+const op_info k_wait = {"process_wait", step_wait, free_operation<wait_op>};
+
+wait_op::wait_op(domain *d, process *p) : operation(d, &k_wait), of(p) {
+    ref(static_cast<loop_object *>(p));
+}
+
+// communicate -----------------------------------------------------------------------------------
+
+constexpr size_t k_feed_size = 65536;
+
+bool is_gone(int64_t code) { return code == ALOOP_EPIPE || code == ALOOP_ECONNRESET; }
+
+// Sends the input and closes the pipe; a child that does not want it is no error.
+struct feed_op final : operation {
+    stream *to;    // a reference
+    bytes *input;  // a reference, or nullptr
+    size_t sent = 0;
+
+    feed_op(domain *d, stream *s, bytes *b);
+    ~feed_op() {
+        if (input != nullptr) unref(input);
+        unref(static_cast<loop_object *>(to));
+    }
+};
+
+int64_t step_feed(operation *op, task *, int64_t status) {
+    feed_op *self = static_cast<feed_op *>(op);
+    const size_t size = self->input != nullptr ? self->input->size : 0;
+    if (status < 0 && !is_gone(status)) return status;
+    if (status >= 0 && self->sent < size) {
+        const size_t left = size - self->sent;
+        const iovec part = {self->input->data + self->sent, left < k_feed_size ? left : k_feed_size};
+        self->sent += part.iov_len;
+        const int64_t queued = write_parts(self->to, &part, 1);
+        if (queued >= 0 && !self->to->is(k_closing)) return op->await(make_drain(self->to));
+    }
+    close_stream(self->to);
+    return 0;
+}
+
+const op_info k_feed = {"communicate_stdin", step_feed, free_operation<feed_op>};
+
+feed_op::feed_op(domain *d, stream *s, bytes *b) : operation(d, &k_feed), to(s), input(b) {
+    ref(static_cast<loop_object *>(s));
+    if (b != nullptr) ref(b);
+}
+
+// Reads one output to its end, into the process's buffer.
+struct collect_op final : operation {
+    process *of;  // a reference
+    int which;
+
+    collect_op(domain *d, process *p, int i);
+    ~collect_op() { unref(static_cast<loop_object *>(of)); }
+};
+
+int64_t keep_output(collect_op *self, const bytes *b) {
+    process *p = self->of;
+    output &out = p->outputs[self->which];
+    if (!out.append(b->data, b->size)) return ALOOP_ENOMEM;
+    if (out.size <= p->output_limit) return 0;
+    return self->fail(ALOOP_ELIMITOVERRUN, "the child wrote more than %zu bytes to its %s",
+                      p->output_limit, self->which == 0 ? "stdout" : "stderr");
+}
+
+int64_t step_collect(operation *op, task *, int64_t status) {
+    collect_op *self = static_cast<collect_op *>(op);
+    stream *s = self->of->streams[self->which + 1];
+    if (status < 0) return status;
+    if (op->phase++ > 0) {
+        void *value = nullptr;
+        status = take_value(op->inner, &value);
+        if (status < 0) return status;
+        const int64_t code = keep_output(self, static_cast<bytes *>(value));
+        free_bytes(value);
+        if (code < 0) return code;
+        if (status == 0) {
+            close_stream(s);
+            return 0;
+        }
+    }
+    return op->await(make_read(s, read_mode::some, k_read_size, nullptr));
+}
+
+const op_info k_collect = {"communicate_output", step_collect, free_operation<collect_op>};
+
+collect_op::collect_op(domain *d, process *p, int i) : operation(d, &k_collect), of(p), which(i) {
+    ref(static_cast<loop_object *>(p));
+}
+
+struct communicate_op final : operation {
+    process *of;   // a reference
+    bytes *input;  // a reference, or nullptr
+    future *parts[3] = {};  // references
+    int count = 0;
+
+    communicate_op(domain *d, process *p, bytes *b);
+    ~communicate_op() {
+        for (int i = 0; i < count; i++) unref(parts[i]);
+        if (input != nullptr) unref(input);
+        unref(static_cast<loop_object *>(of));
+    }
+};
+
+enum : uint32_t { k_begin, k_piping, k_ending };
+
+int64_t begin_piping(communicate_op *self) {
+    loop *l = loop_of(self);
+    process *p = self->of;
+    future *all[3];
+    for (int i = 0; i < 3; i++) {
+        if (p->streams[i] == nullptr) continue;
+        future *part = i == 0 ? static_cast<future *>(
+                                    l->make_object<feed_op>(p->streams[0], self->input))
+                              : l->make_object<collect_op>(p, i - 1);
+        self->parts[self->count] =
+            part != nullptr ? ensure_future(part) : failed_future(l, ALOOP_ENOMEM);
+        ref(self->parts[self->count]);
+        all[self->count] = self->parts[self->count];
+        self->count++;
+    }
+    self->phase = k_piping;
+    return self->await(make_gather(l, all, self->count, false));
+}
+
+int64_t give_outputs(communicate_op *self) {
+    process *p = self->of;
+    results *list = make_results(2);
+    if (list == nullptr) return ALOOP_ENOMEM;
+    outcome *entries = list->entries;
+    for (int i = 0; i < 2; i++) {
+        if (p->streams[i + 1] == nullptr) continue;
+        bytes *b = make_bytes(p->outputs[i].data, p->outputs[i].size);
+        if (b == nullptr) {
+            unref(list);
+            return ALOOP_ENOMEM;
+        }
+        entries[i].status = static_cast<int64_t>(b->size);
+        entries[i].value = b;
+        entries[i].value_free = free_bytes;
+    }
+    self->give(list, free_results);
+    return wait_status(p);
+}
+
+int64_t step_communicate(operation *op, task *, int64_t status) {
+    communicate_op *self = static_cast<communicate_op *>(op);
+    switch (self->phase) {
+    case k_begin:
+        return begin_piping(self);
+    case k_piping:
+        for (int i = 0; status < 0 && i < self->count; i++) {
+            cancel(self->parts[i], nullptr);
+            self->parts[i]->clear(k_unretrieved);
+        }
+        if (status < 0) return status;
+        self->phase = k_ending;
+        return op->await(make_process_wait(self->of));
+    default:
+        return status < 0 ? status : give_outputs(self);
+    }
+}
+
+const op_info k_communicate = {"communicate", step_communicate, free_operation<communicate_op>};
+
+communicate_op::communicate_op(domain *d, process *p, bytes *b)
+    : operation(d, &k_communicate), of(p), input(b) {
+    ref(static_cast<loop_object *>(p));
+}
+
+}  // namespace
+
+bool output::append(const void *from, size_t n) {
+    if (n == 0) return true;
+    if (room - size < n) {
+        size_t bigger = room != 0 ? room * 2 : 4096;
+        if (bigger < size + n) bigger = size + n;
+        void *block = reallocate(data, bigger);
+        if (block == nullptr) return false;
+        data = static_cast<uint8_t *>(block);
+        room = bigger;
+    }
+    std::memcpy(data + size, from, n);
+    size += n;
+    return true;
+}
+
+void wake_exit_waiters(process *p) {
+    for (link *l = p->waiters.head(); l != nullptr; l = p->waiters.after(l)) {
+        wait_op *w = static_cast<wait_op *>(static_cast<waiter_link *>(l));
+        if (w->inner->pending()) finish(w->inner, 0, nullptr, nullptr);
+    }
+}
+
+future *make_create(loop *l, char **argv, process_options *options) {
+    create_op *op = l->make_object<create_op>(argv, options);
+    if (op == nullptr) release(argv);
+    return op;
+}
+
+future *make_process_wait(process *p) { return loop_of(p)->make_object<wait_op>(p); }
+
+future *make_communicate(process *p, bytes *input) {
+    communicate_op *op = loop_of(p)->make_object<communicate_op>(p, input);
+    if (op == nullptr && input != nullptr) unref(input);
+    return op;
+}
+
+}  // namespace aloop

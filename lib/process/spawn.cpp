@@ -1,0 +1,191 @@
+// spawn.cpp: the start of a child, without a fork of the parent's memory.
+//
+// posix_spawn does it; for what it cannot do (ids, umask, limits) a vfork child
+// of our own, which uses bare system calls only: it runs in the parent's memory,
+// where the C library's versions would act on the parent's threads.
+//
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "process.hpp"
+
+namespace aloop {
+
+namespace {
+
+bool is_target(const spawn_request &r, int fd) {
+    if (fd <= 2) return true;
+    for (int i = 0; i < r.mapping_count; i++) {
+        if (r.mappings[i].to == fd) return true;
+    }
+    return false;
+}
+
+// posix_spawn -----------------------------------------------------------------------------
+
+class spawn_setup {
+public:
+    spawn_setup() {
+        code_ = posix_spawn_file_actions_init(&actions_);
+        if (code_ == 0) code_ = posix_spawnattr_init(&attributes_);
+    }
+    ~spawn_setup() {
+        posix_spawn_file_actions_destroy(&actions_);
+        posix_spawnattr_destroy(&attributes_);
+    }
+    spawn_setup(const spawn_setup &) = delete;
+    spawn_setup &operator=(const spawn_setup &) = delete;
+
+    int64_t start(const spawn_request &r) {
+        describe_descriptors(r);
+        describe_attributes(r);
+        pid_t pid = 0;
+        if (code_ == 0) {
+            code_ = posix_spawn(&pid, r.path, &actions_, &attributes_, r.argv, r.env);
+        }
+        return code_ == 0 ? pid : -code_;
+    }
+
+private:
+    void note(int code) {
+        if (code_ == 0) code_ = code;
+    }
+
+    // The program's own descriptors that lack O_CLOEXEC are not for the child.
+    void describe_descriptors(const spawn_request &r) {
+        for (int i = 0; i < r.mapping_count; i++) {
+            note(posix_spawn_file_actions_adddup2(&actions_, r.mappings[i].from,
+                                                  r.mappings[i].to));
+        }
+        for (int fd = 3; fd < r.highest; fd++) {
+            if (!is_target(r, fd)) note(posix_spawn_file_actions_addclose(&actions_, fd));
+        }
+        note(posix_spawn_file_actions_addclosefrom_np(&actions_, r.highest + 1));
+        if (r.cwd != nullptr) note(posix_spawn_file_actions_addchdir_np(&actions_, r.cwd));
+    }
+
+    // SIGPIPE and SIGXFSZ: ignored by many hosts, expected by every program.
+    void describe_attributes(const spawn_request &r) {
+        short flags = POSIX_SPAWN_SETSIGDEF;
+        sigset_t defaults;
+        sigemptyset(&defaults);
+        sigaddset(&defaults, SIGPIPE);
+        sigaddset(&defaults, SIGXFSZ);
+        note(posix_spawnattr_setsigdefault(&attributes_, &defaults));
+        if (r.options->new_session) flags |= POSIX_SPAWN_SETSID;
+        if (r.options->process_group >= 0) {
+            flags |= POSIX_SPAWN_SETPGROUP;
+            note(posix_spawnattr_setpgroup(&attributes_, r.options->process_group));
+        }
+        note(posix_spawnattr_setflags(&attributes_, flags));
+    }
+
+    posix_spawn_file_actions_t actions_;
+    posix_spawnattr_t attributes_;
+    int code_;
+};
+
+// A child of our own ------------------------------------------------------------------------
+
+// Both read and write this: it lies in the memory that they share.
+struct shared {
+    const spawn_request *request;
+    sigset_t mask;
+    volatile int failure = 0;
+};
+
+bool set_identity(const process_options &o) {
+    if (o.has_group && (syscall(SYS_setgroups, 0, nullptr) != 0 ||
+                        syscall(SYS_setresgid, o.group, o.group, o.group) != 0)) {
+        return false;
+    }
+    return !o.has_user || syscall(SYS_setresuid, o.user, o.user, o.user) == 0;
+}
+
+bool set_descriptors(const spawn_request &r) {
+    for (int i = 0; i < r.mapping_count; i++) {
+        if (dup2(r.mappings[i].from, r.mappings[i].to) < 0) return false;
+    }
+    for (int fd = 3; fd < r.highest; fd++) {
+        if (!is_target(r, fd)) close(fd);
+    }
+    syscall(SYS_close_range, r.highest + 1, ~0u, 0);
+    return true;
+}
+
+// Handlers of the parent must not run here once signals are unblocked.
+void reset_signals(const sigset_t &mask) {
+    for (int signum = 1; signum < NSIG; signum++) {
+        struct sigaction now;
+        if (sigaction(signum, nullptr, &now) != 0) continue;
+        const bool ignored = now.sa_handler == SIG_IGN && signum != SIGPIPE && signum != SIGXFSZ;
+        if (ignored || now.sa_handler == SIG_DFL) continue;
+        now.sa_handler = SIG_DFL;
+        now.sa_flags = 0;
+        sigaction(signum, &now, nullptr);
+    }
+    sigprocmask(SIG_SETMASK, &mask, nullptr);
+}
+
+bool become(const spawn_request &r, const sigset_t &mask) {
+    const process_options &o = *r.options;
+    if (o.new_session && setsid() < 0) return false;
+    if (o.process_group >= 0 && setpgid(0, o.process_group) != 0) return false;
+    if (o.mask >= 0) umask(static_cast<mode_t>(o.mask));
+    for (int i = 0; i < o.limit_count; i++) {
+        if (syscall(SYS_prlimit64, 0, o.limits[i].resource, &o.limits[i].value, nullptr) != 0) {
+            return false;
+        }
+    }
+    if (!set_descriptors(r)) return false;
+    if (!set_identity(o)) return false;
+    if (r.cwd != nullptr && chdir(r.cwd) != 0) return false;
+    reset_signals(mask);
+    return true;
+}
+
+__attribute__((noinline)) pid_t vfork_child(shared *s) {
+    const pid_t pid = vfork();
+    if (pid != 0) return pid;
+    if (become(*s->request, s->mask)) {
+        execve(s->request->path, s->request->argv, s->request->env);
+    }
+    s->failure = errno;
+    _exit(127);
+}
+
+int64_t spawn_by_vfork(const spawn_request &r) {
+    shared s;
+    s.request = &r;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &s.mask);
+    const pid_t pid = vfork_child(&s);
+    const int code = errno;
+    pthread_sigmask(SIG_SETMASK, &s.mask, nullptr);
+    if (pid < 0) return -code;
+    if (s.failure == 0) return pid;
+    siginfo_t info;
+    waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
+    return -s.failure;
+}
+
+}  // namespace
+
+int64_t spawn(const spawn_request &r) {
+    const process_options &o = *r.options;
+    const bool special = o.has_user || o.has_group || o.mask >= 0 || o.limit_count > 0;
+    if (special) return spawn_by_vfork(r);
+    spawn_setup setup;
+    return setup.start(r);
+}
+
+}  // namespace aloop
