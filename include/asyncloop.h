@@ -29,6 +29,8 @@
 
 #include <asyncloop/scope.h>
 
+#include <asyncloop/introspect.h>
+
 #include <asyncloop/stream.h>
 
 #include <asyncloop/server.h>

@@ -56,6 +56,7 @@ enum class kind : uint8_t {
     barrier,
     queue,
     exit_stack,
+    call_graph,
     channel,
     tls_context,
     thread_future,

@@ -44,6 +44,7 @@ const counter k_counters[] = {
     {"thread futures", kind::thread_future},
     {"others", kind::free_other},
     {"exit stacks", kind::exit_stack},
+    {"call graphs", kind::call_graph},
 };
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;

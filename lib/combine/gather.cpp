@@ -131,6 +131,10 @@ void destroy_gather(object *o) {
     loop_of(g)->free_object(g);
 }
 
+const register_observer g_awaits(on_child_done, [](void *data) -> future * {
+    return static_cast<child *>(data)->home;
+});
+
 const register_kind g_gather(kind::gather, {"gather", destroy_gather, cancel_gather});
 
 // Observes the distinct children that are not done, then takes the others.

@@ -119,6 +119,10 @@ int64_t on_member_done(aloop_future *handle, void *data) {
     return 0;
 }
 
+const register_observer g_awaits(on_member_done, [](void *data) -> future * {
+    return static_cast<member *>(data)->home->parent;
+});
+
 // Leaving -----------------------------------------------------------------------------------
 
 struct join final : operation {

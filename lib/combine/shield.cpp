@@ -60,6 +60,10 @@ void destroy_shield(object *o) {
     loop_of(s)->free_object(s);
 }
 
+const register_observer g_awaits(on_inner_done, [](void *data) -> future * {
+    return static_cast<shield *>(data);
+});
+
 const register_kind g_shield(kind::shield, {"shield", destroy_shield, cancel_shield});
 
 }  // namespace

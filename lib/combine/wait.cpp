@@ -58,6 +58,10 @@ int64_t on_done(aloop_future *, void *data) {
 
 void observer_gone(void *data) { static_cast<wait::entry *>(data)->observer = nullptr; }
 
+const register_observer g_awaits(on_done, [](void *data) -> future * {
+    return static_cast<wait::entry *>(data)->home;
+});
+
 void stop_observing(wait *w) {
     for (int64_t i = 0; i < w->count; i++) {
         if (w->entries[i].observer != nullptr) forget(w->entries[i].observer);

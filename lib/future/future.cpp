@@ -38,7 +38,23 @@ bool is_callback(const link *l) { return static_cast<const node *>(l)->fn == run
 
 const register_kind g_future(kind::future, {"future", destroy_future});
 
+const register_observer *g_observers = nullptr;
+
 }  // namespace
+
+register_observer::register_observer(aloop_done_fn callback, future *(*of)(void *data))
+    : fn(callback), awaiter(of), next(g_observers) {
+    g_observers = this;
+}
+
+future *observing(const link *waiter) {
+    if (!is_callback(waiter)) return nullptr;
+    const done_callback *c = static_cast<const done_callback *>(static_cast<const node *>(waiter));
+    for (const register_observer *o = g_observers; o != nullptr; o = o->next) {
+        if (o->fn == c->callback) return o->awaiter(c->data);
+    }
+    return nullptr;
+}
 
 future *make_future(loop *l) { return l->make_object<future>(); }
 

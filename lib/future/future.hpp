@@ -124,6 +124,19 @@ int64_t remove_done_callback(future *f, aloop_done_fn fn, void *data);
 done_callback *observe(future *f, aloop_done_fn fn, void *data, aloop_free_fn free_fn);
 void forget(done_callback *c);
 
+// Whom an observer stands for: the future or task that its data belongs to. Each
+// combinator announces it with a static object of this type, for call graphs.
+struct register_observer {
+    aloop_done_fn fn;
+    future *(*awaiter)(void *data);
+    const register_observer *next;
+
+    register_observer(aloop_done_fn callback, future *(*of)(void *data));
+};
+// The awaiting side behind an entry of `waiters` that is an observer; nullptr
+// for the program's callbacks, and for what is no observer.
+future *observing(const link *waiter);
+
 // What keeps itself alive until its futures are done; the loop's close ends it.
 struct self_held : link {
     void (*let_go)(self_held *self) = nullptr;

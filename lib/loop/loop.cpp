@@ -245,7 +245,9 @@ int64_t loop::iterate(int64_t deadline) {
     if (!inbox_empty()) drain_inbox();
     if (ready_.empty() && !timers_.any_overdue() && !stopping()) {
         const int64_t first = timers_.next();
+        const int64_t began = virtual_ ? now_ : monotonic_now();
         sleep_until(first < deadline ? first : deadline);
+        counters_.slept += now_ - began;
     } else if (poll_is_due()) {
         poll(0);
     } else if (timers_.may_be_due(now_)) {
@@ -253,7 +255,16 @@ int64_t loop::iterate(int64_t deadline) {
     }
     batch_.append(ready_);
     const int64_t n = debug || random_ != 0 ? run_batch_in_debug() : run_batch();
+    counters_.callbacks += n;
     if (end_of_iteration != nullptr) end_of_iteration(this);
+    return n;
+}
+
+int64_t loop::ready_length() const {
+    int64_t n = 0;
+    for (const fifo *queue : {&batch_, &ready_}) {
+        for (const link *at = queue->head(); at != nullptr; at = at->next) n++;
+    }
     return n;
 }
 
@@ -269,6 +280,7 @@ bool loop::poll_is_due() {
 
 void loop::poll(int64_t deadline) {
     since_poll_ = 0;
+    counters_.polls++;
     clock_due_ = clock_gap_;
     if (poller_->simulated()) {
         now_ = poller_->advance(now_, now_, false);
@@ -285,6 +297,7 @@ void loop::sleep_until(int64_t deadline) {
     sleeping_.store(true, std::memory_order_seq_cst);
     if (!inbox_empty() || stopping()) deadline = 0;
     if (virtual_) {
+        counters_.polls++;
         wait_virtual(deadline);
         sleeping_.store(false, std::memory_order_relaxed);
         if (!inbox_empty()) drain_inbox();
@@ -342,6 +355,7 @@ int64_t loop::run_batch_in_debug() {
         const double took = to_seconds(monotonic_now() - began);
         n++;
         if (debug && took >= slow_callback_duration) {
+            counters_.slow++;
             char text[96];
             std::snprintf(text, sizeof text, "Executing a callback or task step took %.3f seconds",
                           took);

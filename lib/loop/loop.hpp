@@ -70,6 +70,14 @@ struct loop_options final : options_of<loop_options> {
     loop_options();
 };
 
+// For aloop_loop_metrics. Slept: what was waited for I/O and timers, in ns.
+struct loop_counters {
+    int64_t callbacks = 0;
+    int64_t polls = 0;
+    int64_t slept = 0;
+    int64_t slow = 0;
+};
+
 class loop final : public domain {
 public:
     static int64_t make(const loop_options &options, loop **out);
@@ -95,6 +103,9 @@ public:
     void leave();
     bool stopping() const { return stopping_.load(std::memory_order_seq_cst); }
     int64_t iteration() const { return iteration_; }
+    const loop_counters &counters() const { return counters_; }
+    int64_t ready_length() const;  // what has not run yet; counted on demand
+    int64_t timer_count() const { return timers_.count(); }
     int64_t after_fork();  // 1 if the loop was emptied, 0 if it is no parent's
 
     // Scheduling ----------------------------------------------------------------
@@ -251,6 +262,7 @@ private:
     bool virtual_ = false;
     std::atomic<bool> stopping_{false};
     int64_t iteration_ = 0;
+    loop_counters counters_;
     int64_t pins_ = 0;
     uint64_t random_ = 0;
     uint32_t forks_;

@@ -1,0 +1,58 @@
+// graph.hpp: who awaits a future, as a tree of tasks.
+//
+// The edges are those that the await machine keeps anyway: a task's node stands
+// in the ring of what it waits for, an operation knows its driver, a
+// combinator's observer knows the combinator (register_observer). So awaiting
+// costs nothing for the sake of this.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <asyncloop/introspect.h>
+
+#include "../task/task.hpp"
+
+namespace aloop {
+
+struct call_graph final : object {
+    future *of;  // owned
+    void **frames = nullptr;
+    int64_t frame_count = 0;
+    call_graph **awaited_by = nullptr;
+    int64_t awaited_count = 0;
+
+    explicit call_graph(future *f) : object(kind::call_graph), of(f) {
+        ref(f);
+        count_live(kind::call_graph, 1);
+    }
+    ~call_graph();
+};
+
+inline const call_graph *from_c(const aloop_call_graph *g) {
+    return reinterpret_cast<const call_graph *>(g);
+}
+inline aloop_call_graph *to_c(call_graph *g) { return reinterpret_cast<aloop_call_graph *>(g); }
+
+// nullptr: out of memory.
+call_graph *capture(future *f, int64_t limit);
+// The tasks that await f; at most room of them are stored, all are counted.
+int64_t awaiters_of(future *f, task **into, int64_t room);
+
+// Text that is cut at the end of its buffer, but counted whole.
+class writer {
+public:
+    writer(char *buffer, size_t size) : buffer_(buffer), size_(size) {
+        if (buffer_ != nullptr && size_ > 0) buffer_[0] = '\0';
+    }
+    void add(const char *format, ...) ALOOP_PRINTF(2, 3);
+    int64_t length() const { return length_; }
+
+private:
+    char *buffer_;
+    size_t size_;
+    int64_t length_ = 0;
+};
+
+void describe_graph(writer &out, const call_graph *g, int indent);
+
+}  // namespace aloop
