@@ -1,0 +1,656 @@
+/*
+ * Reading, writing and closing streams: every function, its errors, its limits
+ * at their edges, cancellation.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "peer.h"
+
+#define AWAIT(future) aloop_await((future), NULL)
+
+static aloop_stream_options *with_limit(size_t limit) {
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_set_limit(o, limit), 0);
+    return o;
+}
+
+/* Arguments --------------------------------------------------------------------------- */
+
+static int64_t bad_arguments(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_stream *none = NULL;
+    aloop_future *future = aloop_loop_create_future(aloop_get_running_loop());
+    aloop_stream *wrong = (aloop_stream *)future;
+    for (int i = 0; i < 2; i++) {
+        aloop_stream *s = i == 0 ? none : wrong;
+        assert_failed(aloop_stream_read(s, 1), ALOOP_EINVAL);
+        assert_failed(aloop_stream_read_into(s, &i, 1), ALOOP_EINVAL);
+        assert_failed(aloop_stream_readline(s), ALOOP_EINVAL);
+        assert_failed(aloop_stream_readexactly(s, 1), ALOOP_EINVAL);
+        assert_failed(aloop_stream_readuntil(s, "x", 1), ALOOP_EINVAL);
+        assert_failed(aloop_stream_drain(s), ALOOP_EINVAL);
+        assert_failed(aloop_stream_wait_closed(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_at_eof(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_write(s, "x", 1), ALOOP_EINVAL);
+        assert_code(aloop_stream_writelines(s, NULL, 0), ALOOP_EINVAL);
+        assert_code(aloop_stream_write_eof(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_can_write_eof(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_set_write_buffer_limits(s, -1, -1), ALOOP_EINVAL);
+        assert_code(aloop_stream_get_write_buffer_size(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_pause_reading(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_resume_reading(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_close(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_abort(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_is_closing(s), ALOOP_EINVAL);
+        assert_code(aloop_stream_get_extra_info(s, "fd", NULL, 0), ALOOP_EINVAL);
+    }
+    aloop_unref(future);
+
+    struct peer p = connect_peer(NULL);
+    assert_failed(aloop_stream_readexactly(p.stream, -1), ALOOP_EINVAL);
+    assert_failed(aloop_stream_readuntil(p.stream, "", 0), ALOOP_EINVAL);
+    assert_failed(aloop_stream_readuntil(p.stream, NULL, 1), ALOOP_EINVAL);
+    assert_failed(aloop_stream_readuntil_any(p.stream, NULL, 0), ALOOP_EINVAL);
+    assert_failed(aloop_stream_read_into(p.stream, NULL, 1), ALOOP_EINVAL);
+    assert_code(aloop_stream_write(p.stream, NULL, 1), ALOOP_EINVAL);
+    assert_code(aloop_stream_write(p.stream, "", SIZE_MAX), ALOOP_EINVAL);
+    assert_code(aloop_stream_writelines(p.stream, NULL, 1), ALOOP_EINVAL);
+    assert_code(aloop_stream_set_write_buffer_limits(p.stream, 1, 2), ALOOP_EINVAL);
+    assert_code(aloop_stream_get_extra_info(p.stream, NULL, NULL, 0), ALOOP_EINVAL);
+    assert_code(aloop_stream_get_extra_info(p.stream, "cipher", NULL, 0), ALOOP_ENOENT);
+    drop_peer(&p);
+
+    assert_failed(aloop_open_connection("127.0.0.1", -1, NULL), ALOOP_EINVAL);
+    assert_failed(aloop_open_connection("127.0.0.1", 65536, NULL), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_limit(NULL, 1), ALOOP_EINVAL);
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_set_limit(o, 0), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_family(o, 12345), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_backlog(o, -1), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_happy_eyeballs_delay(o, 0.0 / 0.0), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_local_address(o, "x", 70000), ALOOP_EINVAL);
+    assert_failed(aloop_open_connection(NULL, 1, (void *)aloop_get_running_loop()), ALOOP_EINVAL);
+    aloop_unref(o);
+    return 0;
+}
+
+static void test_bad_arguments(void **state) {
+    (void)state;
+    in_task(bad_arguments);
+    assert_null(aloop_open_connection("127.0.0.1", 1, NULL));
+}
+
+static int64_t write_from_elsewhere(void *stream) { return aloop_stream_write(stream, "x", 1); }
+
+static int64_t foreign_thread(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    assert_code(on_foreign_thread(write_from_elsewhere, p.stream), ALOOP_EWRONGTHREAD);
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_foreign_thread(void **state) {
+    (void)state;
+    in_task(foreign_thread);
+}
+
+/* Reading ------------------------------------------------------------------------------- */
+
+static int64_t reads(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    aloop_stream *s = p.stream;
+    assert_reads(aloop_stream_read(s, 0), "");
+    peer_sends(&p, "hello world");
+    assert_reads(aloop_stream_read(s, 5), "hello");
+    assert_reads(aloop_stream_read(s, 0), "");
+    assert_reads(aloop_stream_read(s, 100), " world");
+    peer_sends(&p, "line one\nline two\nexact");
+    assert_reads(aloop_stream_readline(s), "line one\n");
+    assert_reads(aloop_stream_readline(s), "line two\n");
+    assert_reads(aloop_stream_readexactly(s, 5), "exact");
+    assert_reads(aloop_stream_readexactly(s, 0), "");
+    char into[8] = "";
+    peer_sends(&p, "abcdef");
+    assert_code(AWAIT(aloop_stream_read_into(s, into, 4)), 4);
+    assert_string_equal(into, "abcd");
+    assert_code(AWAIT(aloop_stream_read_into(s, into, 0)), 0);
+    assert_code(AWAIT(aloop_stream_read_into(s, into, sizeof into)), 2);
+    assert_code(aloop_stream_at_eof(s), 0);
+    peer_sends(&p, "the rest\nof it");
+    peer_ends(&p);
+    assert_reads(aloop_stream_readline(s), "the rest\n");
+    assert_reads(aloop_stream_read(s, -1), "of it");
+    assert_code(aloop_stream_at_eof(s), 1);
+    assert_reads(aloop_stream_read(s, -1), "");
+    assert_reads(aloop_stream_read(s, 1), "");
+    assert_reads(aloop_stream_readline(s), "");
+    assert_code(AWAIT(aloop_stream_read_into(s, into, 1)), 0);
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_reads(void **state) {
+    (void)state;
+    in_task(reads);
+}
+
+static int64_t incomplete(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    peer_sends(&p, "abc");
+    peer_ends(&p);
+    assert_code(AWAIT(aloop_stream_readexactly(p.stream, 4)), ALOOP_EINCOMPLETEREAD);
+    const aloop_error *e = aloop_last_error();
+    assert_string_equal(aloop_error_message(e), "3 bytes read on a total of 4 expected bytes");
+    assert_string_equal((const char *)aloop_bytes_data(aloop_error_partial(e)), "abc");
+    assert_code(aloop_error_expected(e), 4);
+    assert_code(aloop_error_consumed(e), ALOOP_EWRONGTYPE);
+    assert_code(AWAIT(aloop_stream_readexactly(p.stream, 1)), ALOOP_EINCOMPLETEREAD);
+    assert_int_equal(aloop_bytes_size(aloop_error_partial(aloop_last_error())), 0);
+    assert_code(AWAIT(aloop_stream_readuntil(p.stream, "\n", 1)), ALOOP_EINCOMPLETEREAD);
+    assert_code(aloop_error_expected(aloop_last_error()), -1);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "0 bytes read on a total of undefined expected bytes");
+    assert_null(aloop_error_partial(NULL));
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_incomplete(void **state) {
+    (void)state;
+    in_task(incomplete);
+}
+
+static int64_t separators(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    aloop_stream *s = p.stream;
+    peer_sends(&p, "GET /\r\nHost: x\r\n\r\nbody");
+    assert_reads(aloop_stream_readuntil(s, "\r\n\r\n", 4), "GET /\r\nHost: x\r\n\r\n");
+    assert_reads(aloop_stream_readexactly(s, 4), "body");
+    peer_sends(&p, "one;two,three|;end");
+    const aloop_buf any[] = {{"|;", 2}, {",", 1}, {";", 1}};
+    assert_reads(aloop_stream_readuntil_any(s, any, 3), "one;");
+    assert_reads(aloop_stream_readuntil_any(s, any, 3), "two,");
+    assert_reads(aloop_stream_readuntil_any(s, any, 3), "three|;");
+    /* A separator that comes in pieces. */
+    aloop_task *reader = aloop_ensure_future(aloop_stream_readuntil(s, "<>", 2));
+    let_run(3);
+    peer_sends(&p, "more<");
+    AWAIT(aloop_sleep(0.01));
+    peer_sends(&p, ">x");
+    assert_reads(reader, "endmore<>");
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_separators(void **state) {
+    (void)state;
+    in_task(separators);
+}
+
+/* The limit counts what stands before the separator. */
+static int64_t limits(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(with_limit(4));
+    aloop_stream *s = p.stream;
+    peer_sends(&p, "abc\nabcd\nabcde\nnext\n");
+    assert_reads(aloop_stream_readline(s), "abc\n");
+    assert_reads(aloop_stream_readline(s), "abcd\n");
+    assert_code(AWAIT(aloop_stream_readuntil(s, "\n", 1)), ALOOP_ELIMITOVERRUN);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "Separator is found, but chunk is longer than limit");
+    assert_code(aloop_error_consumed(aloop_last_error()), 5);
+    assert_code(aloop_error_expected(aloop_last_error()), ALOOP_EWRONGTYPE);
+    assert_code(AWAIT(aloop_stream_readline(s)), ALOOP_ELIMITOVERRUN); /* and dropped */
+    assert_reads(aloop_stream_readline(s), "next\n");
+    peer_sends(&p, "0123456789");
+    assert_code(AWAIT(aloop_stream_readuntil(s, "\r\n", 2)), ALOOP_ELIMITOVERRUN);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "Separator is not found, and chunk exceed the limit");
+    assert_code(aloop_error_consumed(aloop_last_error()), 9);
+    assert_reads(aloop_stream_read(s, 100), "0123456789"); /* the data stayed */
+    peer_sends(&p, "0123456789");
+    assert_code(AWAIT(aloop_stream_readline(s)), ALOOP_ELIMITOVERRUN);
+    peer_sends(&p, "new\n"); /* the old data are gone */
+    assert_reads(aloop_stream_readline(s), "new\n");
+    peer_sends(&p, "0123456789"); /* other reads have no limit */
+    assert_reads(aloop_stream_readexactly(s, 10), "0123456789");
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    in_task(limits);
+}
+
+static int64_t one_reader(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    aloop_stream *s = p.stream;
+    aloop_task *first = aloop_ensure_future(aloop_stream_readline(s));
+    let_run(1);
+    assert_code(AWAIT(aloop_stream_read(s, 1)), ALOOP_EBUSY);
+    assert_string_equal(
+        aloop_error_message(aloop_last_error()),
+        "read() called while another coroutine is already waiting for incoming data");
+    assert_code(AWAIT(aloop_stream_readexactly(s, 1)), ALOOP_EBUSY);
+    assert_string_equal(
+        aloop_error_message(aloop_last_error()),
+        "readexactly() called while another coroutine is already waiting for incoming data");
+    peer_sends(&p, "half");
+    AWAIT(aloop_sleep(0.01));
+    assert_code(aloop_task_cancel(first, NULL), 1);
+    assert_code(AWAIT(first), ALOOP_ECANCELED);
+    peer_sends(&p, " and half\n");
+    assert_reads(aloop_stream_readline(s), "half and half\n");
+
+    /* Cancelled in the iteration in which the data came: nothing is lost. */
+    aloop_task *second = aloop_ensure_future(aloop_stream_readexactly(s, 4));
+    let_run(1);
+    peer_sends(&p, "data");
+    while (aloop_task_state(second) == ALOOP_TASK_WAITING) let_run(1);
+    aloop_task_cancel(second, NULL);
+    assert_code(AWAIT(second), ALOOP_ECANCELED);
+    assert_reads(aloop_stream_readexactly(s, 4), "data");
+
+    assert_code(AWAIT(aloop_wait_for(aloop_stream_read(s, 1), 0.01)), ALOOP_ETIMEDOUT);
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_one_reader(void **state) {
+    (void)state;
+    in_task(one_reader);
+}
+
+static int64_t pausing(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    assert_code(aloop_stream_pause_reading(p.stream), 0);
+    assert_code(aloop_stream_pause_reading(p.stream), 0);
+    peer_sends(&p, "x");
+    assert_code(AWAIT(aloop_wait_for(aloop_stream_read(p.stream, 1), 0.02)), ALOOP_ETIMEDOUT);
+    aloop_task *reader = aloop_ensure_future(aloop_stream_read(p.stream, 1));
+    let_run(2);
+    assert_code(aloop_stream_resume_reading(p.stream), 0);
+    assert_code(aloop_stream_resume_reading(p.stream), 0);
+    assert_reads(reader, "x");
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_pausing(void **state) {
+    (void)state;
+    in_task(pausing);
+}
+
+/* What stands behind data that came at once with it: an end or a reset, seen by
+ * a reader that writes in between, and by one that does not. */
+static int64_t behind_the_data(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int i = 0; i < 4; i++) {
+        const bool writes = (i & 1) != 0, resets = (i & 2) != 0;
+        struct peer p = connect_peer(NULL);
+        peer_sends(&p, "data");
+        if (resets) peer_resets(&p);
+        else peer_ends(&p);
+        assert_reads(aloop_stream_read(p.stream, 100), "data");
+        if (writes) aloop_stream_write(p.stream, "x", 1);
+        aloop_bytes *end = NULL;
+        const int64_t status = aloop_await(
+            aloop_wait_for(aloop_stream_read(p.stream, 100), 5), (void **)&end);
+        if (!resets) assert_true(status == 0 || (writes && status == ALOOP_ECONNRESET));
+        else assert_true(status == ALOOP_ECONNRESET || (writes && status == ALOOP_EPIPE));
+        aloop_bytes_unref(end);
+        drop_peer(&p);
+    }
+    return 0;
+}
+
+static void test_behind_the_data(void **state) {
+    (void)state;
+    in_task(behind_the_data);
+}
+
+static int64_t reset(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    aloop_stream *s = p.stream;
+    aloop_task *reader = aloop_ensure_future(aloop_stream_readline(s));
+    let_run(1);
+    peer_sends(&p, "part");
+    AWAIT(aloop_sleep(0.01));
+    peer_resets(&p);
+    assert_code(AWAIT(reader), ALOOP_ECONNRESET);
+    assert_code(AWAIT(aloop_stream_read(s, 1)), ALOOP_ECONNRESET);
+    assert_code(AWAIT(aloop_stream_readexactly(s, 1)), ALOOP_ECONNRESET);
+    assert_code(AWAIT(aloop_stream_drain(s)), ALOOP_ECONNRESET);
+    assert_code(AWAIT(aloop_stream_wait_closed(s)), ALOOP_ECONNRESET);
+    assert_code(aloop_stream_write(s, "x", 1), ALOOP_ECONNRESET);
+    assert_code(aloop_stream_is_closing(s), 1);
+    assert_code(aloop_stream_close(s), 0);
+    assert_code(aloop_stream_get_extra_info(s, "fd", NULL, 0), ALOOP_ENOENT);
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_reset(void **state) {
+    (void)state;
+    in_task(reset);
+}
+
+/* Writing --------------------------------------------------------------------------------- */
+
+static int64_t writes(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    aloop_stream *s = p.stream;
+    assert_code(aloop_stream_write(s, "hello", 5), 0);
+    assert_code(aloop_stream_write(s, NULL, 0), 0);
+    peer_gets(&p, "hello");
+    const aloop_buf parts[] = {{"a", 1}, {NULL, 0}, {"bc", 2}, {"def", 3}};
+    assert_code(aloop_stream_writelines(s, parts, 4), 0);
+    peer_gets(&p, "abcdef");
+    assert_code(AWAIT(aloop_stream_drain(s)), 0);
+    assert_code(aloop_stream_can_write_eof(s), 1);
+    assert_code(aloop_stream_write_eof(s), 0);
+    assert_code(aloop_stream_write_eof(s), 0);
+    char end;
+    assert_int_equal(recv(p.fd, &end, 1, 0), 0);
+    assert_code(aloop_stream_write(s, "x", 1), ALOOP_EINVALIDSTATE);
+    peer_sends(&p, "still read");
+    assert_reads(aloop_stream_read(s, 100), "still read");
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_writes(void **state) {
+    (void)state;
+    in_task(writes);
+}
+
+static void swallow(int fd, size_t n) {
+    static char scratch[65536];
+    while (n > 0) {
+        const ssize_t got = recv(fd, scratch, n < sizeof scratch ? n : sizeof scratch, 0);
+        assert_true(got > 0);
+        n -= (size_t)got;
+    }
+}
+
+/* Writes until bytes wait in the stream, which the kernel does not take. */
+static size_t fill(aloop_stream *s, size_t *sent) {
+    static char block[65536];
+    int64_t waits = 0;
+    while (waits == 0) {
+        waits = aloop_stream_write(s, block, sizeof block);
+        assert_true(waits >= 0);
+        *sent += sizeof block;
+    }
+    return (size_t)waits;
+}
+
+static int64_t back_pressure(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    aloop_stream *s = p.stream;
+    size_t sent = 0;
+    const size_t waits = fill(s, &sent);
+    assert_code(aloop_stream_get_write_buffer_size(s), (int64_t)waits);
+    /* At the mark drain does not wait, one byte above it does. */
+    assert_code(aloop_stream_set_write_buffer_limits(s, (int64_t)waits + 1, 0), 0);
+    assert_code(aloop_stream_write(s, "x", 1), (int64_t)waits + 1);
+    aloop_task *free_to_go = aloop_ensure_future(aloop_stream_drain(s));
+    let_run(2);
+    assert_code(aloop_future_done(free_to_go), 1);
+    assert_code(AWAIT(free_to_go), 0);
+    assert_code(aloop_stream_write(s, "y", 1), (int64_t)waits + 2);
+    aloop_task *drains[3];
+    for (int i = 0; i < 3; i++) drains[i] = aloop_ensure_future(aloop_stream_drain(s));
+    let_run(3);
+    for (int i = 0; i < 3; i++) assert_code(aloop_future_done(drains[i]), 0);
+    aloop_task_cancel(drains[1], NULL);
+    assert_code(AWAIT(drains[1]), ALOOP_ECANCELED);
+    swallow(p.fd, sent - waits);
+    assert_code(AWAIT(drains[0]), 0);
+    assert_code(AWAIT(drains[2]), 0);
+    assert_code(aloop_stream_get_write_buffer_size(s), 0);
+    swallow(p.fd, waits + 2);
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_back_pressure(void **state) {
+    (void)state;
+    in_task(back_pressure);
+}
+
+/* Half close and close wait for what is queued; abort does not. */
+static int64_t flushes(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int how = 0; how < 4; how++) {
+        struct peer p = connect_peer(NULL);
+        size_t sent = 0;
+        fill(p.stream, &sent);
+        if (how == 0) {
+            assert_code(aloop_stream_write_eof(p.stream), 0);
+        } else if (how == 1) {
+            assert_code(aloop_stream_close(p.stream), 0);
+            assert_code(aloop_stream_close(p.stream), 0);
+            assert_code(aloop_stream_is_closing(p.stream), 1);
+            assert_code(aloop_stream_write(p.stream, "dropped", 7), 0);
+        } else if (how == 2) {
+            aloop_unref(p.stream); /* sends what it was given all the same */
+        } else {
+            assert_code(aloop_stream_abort(p.stream), 0);
+            assert_code(AWAIT(aloop_stream_wait_closed(p.stream)), 0);
+            assert_code(aloop_stream_get_write_buffer_size(p.stream), 0);
+            drop_peer(&p);
+            continue;
+        }
+        size_t got = 0;
+        static char scratch[65536];
+        for (;;) {
+            const ssize_t n = recv(p.fd, scratch, sizeof scratch, MSG_DONTWAIT);
+            if (n > 0) got += (size_t)n;
+            if (n == 0) break;
+            if (n < 0) AWAIT(aloop_sleep(0.001));
+        }
+        assert_int_equal(got, sent);
+        if (how == 1) assert_code(AWAIT(aloop_stream_wait_closed(p.stream)), 0);
+        if (how == 2) close(p.fd);
+        else drop_peer(&p);
+    }
+    return 0;
+}
+
+static void test_flushes(void **state) {
+    (void)state;
+    in_task(flushes);
+}
+
+static int64_t lost_while_draining(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int how = 0; how < 3; how++) {
+        struct peer p = connect_peer(NULL);
+        size_t sent = 0;
+        while (sent < 1 << 17 || aloop_stream_get_write_buffer_size(p.stream) <= 65536) {
+            fill(p.stream, &sent);
+        }
+        aloop_task *drain = aloop_ensure_future(aloop_stream_drain(p.stream));
+        aloop_task *closed = aloop_ensure_future(aloop_stream_wait_closed(p.stream));
+        let_run(3);
+        assert_code(aloop_future_done(drain), 0);
+        if (how == 0) peer_resets(&p);
+        else aloop_stream_abort(p.stream);
+        const int64_t expected = how == 0 ? ALOOP_ECONNRESET : 0;
+        assert_code(AWAIT(drain), expected);
+        assert_code(AWAIT(closed), expected);
+        if (how > 0) {
+            assert_code(AWAIT(aloop_stream_drain(p.stream)), ALOOP_ECONNRESET);
+            assert_string_equal(aloop_error_message(aloop_last_error()), "Connection lost");
+        }
+        drop_peer(&p);
+    }
+    return 0;
+}
+
+static void test_lost_while_draining(void **state) {
+    (void)state;
+    in_task(lost_while_draining);
+}
+
+/* Ending -------------------------------------------------------------------------------------- */
+
+static int64_t closing(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    aloop_stream *s = p.stream;
+    aloop_task *reader = aloop_ensure_future(aloop_stream_readline(s));
+    aloop_task *closed = aloop_ensure_future(aloop_stream_wait_closed(s));
+    aloop_task *given_up = aloop_ensure_future(aloop_stream_wait_closed(s));
+    let_run(2);
+    aloop_task_cancel(given_up, NULL);
+    assert_code(AWAIT(given_up), ALOOP_ECANCELED);
+    assert_code(aloop_stream_close(s), 0);
+    assert_code(aloop_future_done(closed), 0);
+    assert_code(AWAIT(closed), 0);
+    assert_reads(reader, "");
+    assert_reads(aloop_stream_read(s, 1), "");
+    assert_code(aloop_stream_at_eof(s), 1);
+    for (int i = 0; i < 4; i++) assert_code(aloop_stream_write(s, "x", 1), 0);
+    struct reports reports = {0};
+    capture_reports(aloop_get_running_loop(), &reports);
+    assert_code(aloop_stream_write(s, "x", 1), 0);
+    assert_int_equal(reports.count, 1);
+    assert_string_equal(reports.list[0].message, "socket.send() raised exception.");
+    assert_code(aloop_stream_pause_reading(s), 0);
+    assert_code(aloop_stream_write_eof(s), 0);
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_closing(void **state) {
+    (void)state;
+    in_task(closing);
+}
+
+static int64_t never(void *unused) {
+    (void)unused;
+    fail();
+    return 0;
+}
+
+static int64_t extra_info(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct peer p = connect_peer(NULL);
+    char text[64], again[8];
+    const int64_t n = aloop_stream_get_extra_info(p.stream, "peername", text, sizeof text);
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(text, "127.0.0.1:", 10);
+    assert_code(aloop_stream_get_extra_info(p.stream, "peername", again, sizeof again), n);
+    assert_string_equal(again, "127.0.0");
+    assert_true(aloop_stream_get_extra_info(p.stream, "sockname", text, sizeof text) > 10);
+    const int64_t fd = aloop_stream_get_extra_info(p.stream, "fd", text, sizeof text);
+    assert_int_equal(fd, atoi(text));
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_loop_add_reader(loop, (int32_t)fd, never, NULL, NULL), ALOOP_EBUSY);
+    drop_peer(&p);
+    return 0;
+}
+
+static void test_extra_info(void **state) {
+    (void)state;
+    in_task(extra_info);
+}
+
+/* Streams that outlive their loop. */
+static int64_t leave_open(void *arg, void **value) {
+    (void)value;
+    *(struct peer *)arg = connect_peer(NULL);
+    return 0;
+}
+
+static void test_after_the_loop(void **state) {
+    (void)state;
+    struct peer p;
+    aloop_loop *loop = real_loop();
+    assert_code(run_on(loop, leave_open, &p), 0);
+    close_loop(loop);
+    char end;
+    assert_int_equal(recv(p.fd, &end, 1, 0), 0);
+    assert_code(aloop_stream_write(p.stream, "x", 1), ALOOP_ESTALE);
+    assert_code(aloop_stream_close(p.stream), ALOOP_ESTALE);
+    assert_null(aloop_stream_read(p.stream, 1));
+    aloop_unref(p.stream);
+    close(p.fd);
+}
+
+/* Much data through small buffers, and in one piece. */
+#define MUCH ((size_t)3 << 20)
+static int64_t send_much(void *arg, void **value) {
+    (void)value;
+    aloop_stream *s = arg;
+    char *block = malloc(MUCH);
+    for (size_t i = 0; i < MUCH; i++) block[i] = (char)(i * 7 + i / 251);
+    int64_t rc = 0;
+    for (size_t at = 0; at < MUCH && rc >= 0; at += 100000) {
+        rc = aloop_stream_write(s, block + at, MUCH - at < 100000 ? MUCH - at : 100000);
+        if (rc >= 0) rc = AWAIT(aloop_stream_drain(s));
+        assert_true(aloop_stream_get_write_buffer_size(s) <= 65536);
+    }
+    free(block);
+    aloop_stream_close(s);
+    return rc;
+}
+
+static int64_t much(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int how = 0; how < 2; how++) {
+        aloop_server *server = NULL;
+        assert_code(aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", 0, NULL),
+                                (void **)&server), 0);
+        aloop_stream *in = NULL, *out = NULL;
+        assert_code(aloop_await(aloop_open_connection("localhost",
+                                                      (int)aloop_server_port(server, 0), NULL),
+                                (void **)&out), 0);
+        assert_code(aloop_await(aloop_server_accept(server), (void **)&in), 0);
+        aloop_server_close(server);
+        aloop_unref(server);
+        aloop_task *sender = aloop_create_task(send_much, out);
+        aloop_bytes *all = NULL;
+        assert_code(aloop_await(how == 0 ? aloop_stream_read(in, -1)
+                                         : aloop_stream_readexactly(in, MUCH),
+                                (void **)&all), (int64_t)MUCH);
+        const uint8_t *data = aloop_bytes_data(all);
+        for (size_t i = 0; i < MUCH; i++) assert_int_equal(data[i], (uint8_t)(i * 7 + i / 251));
+        aloop_bytes_unref(all);
+        assert_code(AWAIT(sender), 0);
+        aloop_unref(in);
+        aloop_unref(out);
+        let_run(3);
+    }
+    return 0;
+}
+
+static void test_much(void **state) {
+    (void)state;
+    in_task(much);
+}
+
+SUITE(CASE(test_bad_arguments), CASE(test_foreign_thread), CASE(test_reads),
+      CASE(test_incomplete), CASE(test_separators), CASE(test_limits), CASE(test_one_reader),
+      CASE(test_pausing), CASE(test_behind_the_data), CASE(test_reset), CASE(test_writes),
+      CASE(test_back_pressure), CASE(test_flushes), CASE(test_lost_while_draining),
+      CASE(test_closing), CASE(test_extra_info), CASE(test_after_the_loop), CASE(test_much))
