@@ -30,10 +30,10 @@ static int64_t run(void *arg, void **value) {
     struct job b = {"B", 1, 'b'};
     struct job c = {"C", 3, 'c'};
     void *list = NULL;
-    int64_t status = aloop_await(ALOOP_GATHER(0, aloop_create_task(work, &a),
-                                              aloop_create_task(work, &b),
-                                              aloop_create_task(work, &c)),
-                                 &list);
+    int64_t status =
+        aloop_await(ALOOP_GATHER(0, aloop_create_task(work, &a), aloop_create_task(work, &b),
+                                 aloop_create_task(work, &c)),
+                    &list);
     if (status < 0) return status;
 
     printf("Result: [");

@@ -52,7 +52,8 @@ ALOOP_API aloop_future *aloop_sleep_result(double delay, int64_t status, void *v
 
 #define ALOOP_RETURN_EXCEPTIONS 0x1
 
-/* Runs all; the value is an aloop_results with the outcomes in the order given.
+/* Runs all; the value is an aloop_results with the outcomes in the order given,
+ * the status how many.
  * The first error ends the gather, not the others; with RETURN_EXCEPTIONS all
  * outcomes are results. Cancelling it cancels all. Operations become tasks. */
 ALOOP_API aloop_future *aloop_gather(aloop_future *const *futures, int64_t n, int32_t flags);

@@ -41,8 +41,7 @@ static int64_t limited(void *unused, void **value) {
     assert_code(aloop_await(aloop_wait_for(aloop_create_task(slow_cleanup, &swallowed), 2), NULL),
                 5);
     assert_close(now() - begin, 3);
-    assert_code(aloop_await(aloop_wait_for(aloop_create_task(slow_cleanup, &failed), 2), NULL),
-                -7);
+    assert_code(aloop_await(aloop_wait_for(aloop_create_task(slow_cleanup, &failed), 2), NULL), -7);
     /* No time at all. */
     begin = now();
     aloop_future *done = aloop_loop_create_future(here());

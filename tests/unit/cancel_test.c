@@ -93,7 +93,7 @@ static int64_t take_it_back(void *unused, void **value) {
     assert_code(aloop_task_cancel(self, NULL), 1);
     assert_code(aloop_task_uncancel(self), 1);
     assert_code(aloop_task_uncancel(self), 0);
-    assert_code(aloop_task_uncancel(self), 0); /* not below */
+    assert_code(aloop_task_uncancel(self), 0);         /* not below */
     assert_code(aloop_await(aloop_sleep(1), NULL), 0); /* C7 */
     return 6;
 }
@@ -229,10 +229,10 @@ static int64_t from_another_thread(void *unused, void **value) {
     return 0;
 }
 
-#define TASK_CASE(name)                   \
+#define TASK_CASE(name)                     \
     static void test_##name(void **state) { \
-        (void)state;                      \
-        in_task(name);                    \
+        (void)state;                        \
+        in_task(name);                      \
     }
 TASK_CASE(before_the_first_step)
 TASK_CASE(while_waiting)

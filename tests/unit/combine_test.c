@@ -301,7 +301,9 @@ static int64_t wait_well(void *unused, void **value) {
         aloop_future *all[] = {start(&a), start(&b), start(&c)};
         aloop_task *slowest = aloop_ref(all[2]);
         const double begin = now();
-        const int64_t done = mode == ALOOP_ALL_COMPLETED ? 3 : mode == ALOOP_FIRST_COMPLETED ? 1 : 2;
+        const int64_t done = mode == ALOOP_ALL_COMPLETED     ? 3
+                             : mode == ALOOP_FIRST_COMPLETED ? 1
+                                                             : 2;
         assert_waited(aloop_wait(all, 3, -1, mode), done, 3 - done);
         assert_close(now() - begin, (double)done);
         assert_code(aloop_await(slowest, NULL), 3); /* never cancelled */
@@ -388,8 +390,7 @@ static void test_combining_needs_a_loop(void **state) {
     close_loop(loop);
 }
 
-SUITE(CASE(test_run_makes_and_closes_a_loop),
-      CASE(test_a_runner_runs_several_programs_on_one_loop), CASE(test_sleep),
-      CASE(test_gather_all), CASE(test_gather_and_cancel), CASE(test_combine_badly),
-      CASE(test_shield_it), CASE(test_wait_well), CASE(test_wait_and_cancel),
-      CASE(test_take_as_completed), CASE(test_combining_needs_a_loop))
+SUITE(CASE(test_run_makes_and_closes_a_loop), CASE(test_a_runner_runs_several_programs_on_one_loop),
+      CASE(test_sleep), CASE(test_gather_all), CASE(test_gather_and_cancel),
+      CASE(test_combine_badly), CASE(test_shield_it), CASE(test_wait_well),
+      CASE(test_wait_and_cancel), CASE(test_take_as_completed), CASE(test_combining_needs_a_loop))

@@ -14,8 +14,7 @@ static void test_records_carry_outcomes(void **state) {
     aloop_completion r[4];
     assert_int_equal(aloop_loop_poll(loop, r, 4, 0), 0);
     assert_code(aloop_loop_start(loop, aloop_ref(future), 1), 0);
-    assert_code(aloop_loop_start(loop, aloop_loop_create_task(loop, return_status, &answer), 2),
-                0);
+    assert_code(aloop_loop_start(loop, aloop_loop_create_task(loop, return_status, &answer), 2), 0);
     assert_code(aloop_future_set_result(future, 3, &freed, count_free), 0);
     assert_code(aloop_loop_start(loop, future, 3), 0);
     int64_t n = aloop_loop_poll(loop, r, 4, -1);
@@ -61,5 +60,4 @@ static void test_records_nobody_polls_are_dropped(void **state) {
     assert_int_equal(freed, 2);
 }
 
-SUITE(CASE(test_records_carry_outcomes),
-      CASE(test_records_nobody_polls_are_dropped))
+SUITE(CASE(test_records_carry_outcomes), CASE(test_records_nobody_polls_are_dropped))

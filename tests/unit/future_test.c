@@ -149,8 +149,7 @@ static void test_wrong_objects_are_refused(void **state) {
         assert_code(aloop_future_done(f), ALOOP_EINVAL);
         assert_code(aloop_future_cancelled(f), ALOOP_EINVAL);
         assert_code(aloop_future_cancel(f, NULL), ALOOP_EINVAL);
-        assert_code(aloop_future_add_done_callback(f, note_done, &freed, count_free),
-                    ALOOP_EINVAL);
+        assert_code(aloop_future_add_done_callback(f, note_done, &freed, count_free), ALOOP_EINVAL);
         assert_code(aloop_future_remove_done_callback(f, note_done, &freed), ALOOP_EINVAL);
         assert_null(aloop_future_loop(f));
         assert_code(aloop_future_set_result_threadsafe(f, 0, &freed, count_free), ALOOP_EINVAL);
@@ -184,8 +183,7 @@ static int64_t refused_here(void *future) {
     assert_code(aloop_future_done(future), ALOOP_EWRONGTHREAD);
     assert_code(aloop_future_cancelled(future), ALOOP_EWRONGTHREAD);
     assert_code(aloop_future_cancel(future, NULL), ALOOP_EWRONGTHREAD);
-    assert_code(aloop_future_add_done_callback(future, note_done, NULL, NULL),
-                ALOOP_EWRONGTHREAD);
+    assert_code(aloop_future_add_done_callback(future, note_done, NULL, NULL), ALOOP_EWRONGTHREAD);
     assert_code(aloop_future_remove_done_callback(future, note_done, NULL), ALOOP_EWRONGTHREAD);
     assert_ptr_equal(aloop_future_loop(future), loop);
     return 0;
@@ -268,8 +266,7 @@ static void test_a_destructor_may_remove_callbacks(void **state) {
     begin();
     self_removing = aloop_loop_create_future(loop);
     for (int i = 0; i < 3; i++) {
-        assert_code(aloop_future_add_done_callback(self_removing, note_done, &freed,
-                                                   remove_others),
+        assert_code(aloop_future_add_done_callback(self_removing, note_done, &freed, remove_others),
                     0);
     }
     assert_true(aloop_future_remove_done_callback(self_removing, note_done, &freed) >= 1);
@@ -413,5 +410,5 @@ SUITE(CASE(test_a_future_is_finished_once), CASE(test_an_error_keeps_its_detail)
       CASE(test_callbacks_run_later_and_in_order),
       CASE(test_callbacks_are_removed_by_function_and_data),
       CASE(test_a_destructor_may_remove_callbacks), CASE(test_a_failing_callback_is_reported),
-      CASE(test_a_failure_nobody_retrieved_is_reported),
-      CASE(test_a_callback_starts_an_operation), CASE(test_other_threads_finish_futures))
+      CASE(test_a_failure_nobody_retrieved_is_reported), CASE(test_a_callback_starts_an_operation),
+      CASE(test_other_threads_finish_futures))

@@ -465,7 +465,8 @@ static void test_a_seed_shuffles_an_iteration(void **state) {
     assert_string_equal(one, "abcdefgh");
 }
 
-/* run_until_complete ---------------------------------------------------------------------------- */
+/* run_until_complete ----------------------------------------------------------------------------
+ */
 
 static void test_run_until_complete_gives_the_outcome(void **state) {
     (void)state;
@@ -512,22 +513,15 @@ static void test_a_stop_in_the_iteration_of_the_result(void **state) {
     close_loop(loop);
 }
 
-SUITE(CASE(test_options_refuse_what_is_out_of_range),
-      CASE(test_a_new_loop_is_open_and_idle),
-      CASE(test_dropping_the_last_reference_closes),
-      CASE(test_a_closed_loop_refuses_everything),
-      CASE(test_null_and_other_objects_are_refused),
-      CASE(test_another_thread_is_refused),
+SUITE(CASE(test_options_refuse_what_is_out_of_range), CASE(test_a_new_loop_is_open_and_idle),
+      CASE(test_dropping_the_last_reference_closes), CASE(test_a_closed_loop_refuses_everything),
+      CASE(test_null_and_other_objects_are_refused), CASE(test_another_thread_is_refused),
       CASE(test_the_thread_that_runs_a_loop_owns_it),
-      CASE(test_run_until_complete_takes_a_loop_over),
-      CASE(test_a_loop_runs_once_at_a_time),
+      CASE(test_run_until_complete_takes_a_loop_over), CASE(test_a_loop_runs_once_at_a_time),
       CASE(test_the_current_loop_is_the_threads),
       CASE(test_an_iteration_runs_what_was_ready_in_order),
-      CASE(test_stop_ends_after_the_iteration),
-      CASE(test_a_cancelled_callback_does_not_run),
+      CASE(test_stop_ends_after_the_iteration), CASE(test_a_cancelled_callback_does_not_run),
       CASE(test_a_running_callback_cannot_be_cancelled),
-      CASE(test_stale_handles_never_hit_another_callback),
-      CASE(test_close_drops_what_is_scheduled),
-      CASE(test_a_seed_shuffles_an_iteration),
-      CASE(test_run_until_complete_gives_the_outcome),
+      CASE(test_stale_handles_never_hit_another_callback), CASE(test_close_drops_what_is_scheduled),
+      CASE(test_a_seed_shuffles_an_iteration), CASE(test_run_until_complete_gives_the_outcome),
       CASE(test_a_stop_in_the_iteration_of_the_result))

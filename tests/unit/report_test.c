@@ -143,8 +143,6 @@ static void test_debug_mode_reports_slow_callbacks(void **state) {
     close_loop(loop);
 }
 
-SUITE(CASE(test_failed_callbacks_are_reported),
-      CASE(test_exception_handlers_replace_each_other),
+SUITE(CASE(test_failed_callbacks_are_reported), CASE(test_exception_handlers_replace_each_other),
       CASE(test_the_default_handler_writes_to_standard_error),
-      CASE(test_exception_context_survives_null),
-      CASE(test_debug_mode_reports_slow_callbacks))
+      CASE(test_exception_context_survives_null), CASE(test_debug_mode_reports_slow_callbacks))

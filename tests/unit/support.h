@@ -26,11 +26,11 @@
 int case_begins(void **state);
 int case_ends(void **state);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, case_begins, case_ends)
-#define SUITE(...)                                             \
-    int main(void) {                                           \
-        const struct CMUnitTest cases[] = {__VA_ARGS__};       \
-        prepare_suite();                                       \
-        return cmocka_run_group_tests(cases, NULL, NULL);      \
+#define SUITE(...)                                        \
+    int main(void) {                                      \
+        const struct CMUnitTest cases[] = {__VA_ARGS__};  \
+        prepare_suite();                                  \
+        return cmocka_run_group_tests(cases, NULL, NULL); \
     }
 void prepare_suite(void);
 

@@ -164,9 +164,8 @@ static int64_t run_steps(void *unused, void **value) {
     struct frame frame = {0};
     assert_code(aloop_await(aloop_create_stackless_task(sum_up, &frame, free_frame), NULL), 16);
     assert_int_equal(frame.freed, 100);
-    assert_code(
-        aloop_await(aloop_create_stackless_task(pending_without_future, NULL, NULL), NULL),
-        ALOOP_EINVAL);
+    assert_code(aloop_await(aloop_create_stackless_task(pending_without_future, NULL, NULL), NULL),
+                ALOOP_EINVAL);
     assert_non_null(strstr(aloop_error_message(aloop_last_error()), "Task got bad yield"));
     assert_code(aloop_await(aloop_create_stackless_task(NULL, NULL, NULL), NULL), ALOOP_EINVAL);
     return 0;
@@ -439,7 +438,8 @@ static void test_wrong_objects_are_refused(void **state) {
     close_loop(loop);
 }
 
-/* Failures nobody awaits ------------------------------------------------------------------------ */
+/* Failures nobody awaits ------------------------------------------------------------------------
+ */
 
 static int64_t fail_soon(void *unused, void **value) {
     (void)unused;
@@ -482,7 +482,8 @@ static void test_the_close_ends_pending_tasks(void **state) {
     assert_string_equal(reports.list[1].message, "Task was destroyed but it is pending!");
 }
 
-/* Wakers ---------------------------------------------------------------------------------------- */
+/* Wakers ----------------------------------------------------------------------------------------
+ */
 
 static int64_t wake_here(void *waker) {
     for (int i = 0; i < 10; i++) assert_code(aloop_task_waker_wake(waker), 0);

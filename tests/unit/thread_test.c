@@ -16,7 +16,8 @@ static void pause_for(long nanoseconds) {
     nanosleep(&pause, NULL);
 }
 
-/* Posting from other threads --------------------------------------------------------------------- */
+/* Posting from other threads ---------------------------------------------------------------------
+ */
 
 enum { posters = 4, posts = 5000 };
 
@@ -123,7 +124,8 @@ static void test_posting_races_with_the_close(void **state) {
     }
 }
 
-/* References from other threads -------------------------------------------------------------------- */
+/* References from other threads
+ * -------------------------------------------------------------------- */
 
 static void *drop_later(void *future) {
     pause_for(3000000);
@@ -170,7 +172,7 @@ static void test_objects_outlive_the_loop(void **state) {
     aloop_loop *loop = real_loop();
     aloop_future *future = counted(loop, &freed);
     aloop_future *pending = aloop_loop_create_future(loop);
-    aloop_loop_unref(loop); /* the last reference: it closes */
+    aloop_loop_unref(loop);                            /* the last reference: it closes */
     assert_code(aloop_future_result(future, NULL), 0); /* outcomes stay readable */
     assert_code(aloop_future_done(pending), 0);
     assert_code(aloop_future_cancel(pending, NULL), ALOOP_ESTALE);
@@ -246,7 +248,8 @@ static void test_drops_race_with_the_close(void **state) {
     }
 }
 
-/* Fork --------------------------------------------------------------------------------------------- */
+/* Fork
+ * --------------------------------------------------------------------------------------------- */
 
 static int in_child(aloop_loop *loop) {
     int unused = 0;
@@ -287,12 +290,8 @@ static void test_a_forked_child_renews_the_loop(void **state) {
     assert_string_equal(reports.list[0].message, "Task was destroyed but it is pending!");
 }
 
-SUITE(CASE(test_posts_arrive_once_and_in_order),
-      CASE(test_stop_from_another_thread_wakes),
-      CASE(test_posting_races_with_the_close),
-      CASE(test_a_drop_reaches_a_sleeping_loop),
-      CASE(test_a_drop_after_the_close_frees_on_its_thread),
-      CASE(test_objects_outlive_the_loop),
-      CASE(test_a_drop_during_the_close),
-      CASE(test_drops_race_with_the_close),
+SUITE(CASE(test_posts_arrive_once_and_in_order), CASE(test_stop_from_another_thread_wakes),
+      CASE(test_posting_races_with_the_close), CASE(test_a_drop_reaches_a_sleeping_loop),
+      CASE(test_a_drop_after_the_close_frees_on_its_thread), CASE(test_objects_outlive_the_loop),
+      CASE(test_a_drop_during_the_close), CASE(test_drops_race_with_the_close),
       CASE(test_a_forked_child_renews_the_loop))

@@ -55,10 +55,14 @@ static int by_deadline(const void *a, const void *b) {
 /* Some of each: many equal, within a millisecond, within minutes, within years. */
 static double draw_deadline(void) {
     switch (draw(4)) {
-    case 0: return draw(50);
-    case 1: return draw(1000000) / 1e9;
-    case 2: return draw(1000000000) / 1e6;
-    default: return draw(1000000000);
+    case 0:
+        return draw(50);
+    case 1:
+        return draw(1000000) / 1e9;
+    case 2:
+        return draw(1000000000) / 1e6;
+    default:
+        return draw(1000000000);
     }
 }
 

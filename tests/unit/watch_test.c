@@ -139,8 +139,7 @@ static void test_descriptors_that_cannot_be_watched(void **state) {
     int freed = 0;
     struct pair p = new_pair();
     assert_code(aloop_loop_add_reader(p.loop, -1, count_call, &freed, count_free), ALOOP_EBADF);
-    assert_code(aloop_loop_add_reader(p.loop, 999999, count_call, &freed, count_free),
-                ALOOP_EBADF);
+    assert_code(aloop_loop_add_reader(p.loop, 999999, count_call, &freed, count_free), ALOOP_EBADF);
     assert_code(aloop_loop_add_writer(p.loop, -1, count_call, &freed, count_free), ALOOP_EBADF);
     assert_code(aloop_loop_add_reader(p.loop, p.ends[0], NULL, NULL, NULL), ALOOP_EINVAL);
     assert_code(aloop_loop_add_writer(p.loop, p.ends[1], NULL, NULL, NULL), ALOOP_EINVAL);
