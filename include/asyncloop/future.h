@@ -67,7 +67,8 @@ ALOOP_API aloop_loop *aloop_future_loop(aloop_future *future);
 
 /* From any thread, and they wake the loop; the caller must hold a reference.
  * They succeed also where the future is done by the time the loop gets to it:
- * then the value is freed. Errors: ALOOP_ENOMEM, ALOOP_ESTALE, ALOOP_EINVAL. */
+ * then the value is freed. Errors: ALOOP_ENOMEM, ALOOP_ESTALE, ALOOP_EINVAL,
+ * ALOOP_EWRONGTYPE (a result for a task or an operation). */
 ALOOP_API int64_t aloop_future_set_result_threadsafe(aloop_future *future, int64_t status,
                                                      void *value, aloop_free_fn free_fn);
 ALOOP_API int64_t aloop_future_set_error_threadsafe(aloop_future *future, aloop_error *error);

@@ -82,7 +82,8 @@ ALOOP_API aloop_task *aloop_create_task(aloop_coro_fn fn, void *arg);
 /* frame becomes the task's; free_fn frees it when the step has ended. */
 ALOOP_API aloop_task *aloop_create_stackless_task(aloop_step_fn step, void *frame,
                                                   aloop_free_fn free_fn);
-/* As the options say (borrowed). */
+/* As the options say (borrowed; may be used again, but an argument with a
+ * destructor goes to the first task, and then needs setting anew). */
 ALOOP_API aloop_task *aloop_create_task_ex(aloop_task_options *options);
 /* The same without the loop's task factory, which calls this one. */
 ALOOP_API aloop_task *aloop_task_new(aloop_loop *loop, aloop_task_options *options);

@@ -143,6 +143,7 @@ void deliver(node *item, action what) {
 
 int64_t send(future *f, const delivery &what) {
     if (f == nullptr || !f->is_future()) return ALOOP_EINVAL;
+    if (!what.cancels && f->type != kind::future) return ALOOP_EWRONGTYPE;
     delivery *d = create<delivery>(what);
     if (d == nullptr) return ALOOP_ENOMEM;
     d->fn = deliver;

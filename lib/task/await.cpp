@@ -330,12 +330,31 @@ task *pass_cancel_on(task *t, const char *message) {
 
 }  // namespace
 
+namespace {
+
+// Tasks that await each other in a circle can only be freed by force: t gets the
+// cancellation although what it waits for is pending still.
+void break_circle(task *t) {
+    t->on(k_must_cancel);
+    if (!waits_on_future(t)) return;
+    leaf_of(t)->waiters.remove(static_cast<node *>(t));
+    schedule(t);
+}
+
+}  // namespace
+
 bool cancel_task(task *t, const char *message) {
     if (!t->pending()) return false;
+    task *first = t;
     do {  // a chain of tasks is walked, not recursed
         t->cancel_requests()++;
+        t->set(k_marked);
         t = pass_cancel_on(t, message);
-    } while (t != nullptr);
+    } while (t != nullptr && !t->has(k_marked));
+    for (task *seen = first; seen != nullptr && seen->has(k_marked); seen = as_task(leaf_of(seen))) {
+        seen->clear(k_marked);
+    }
+    if (t != nullptr) break_circle(t);
     return true;
 }
 

@@ -220,9 +220,9 @@ task *make_task(loop *l, task_options *o) {
         task_extra *more = t->need_extra();
         ok = more != nullptr;
         if (ok) {
-            more->name = o->name;
+            more->name = o->name != nullptr ? copy_string(o->name) : nullptr;
             more->stack_size = o->stack_size;
-            o->name = nullptr;
+            ok = o->name == nullptr || more->name != nullptr;
         }
     }
     if (!ok) {
@@ -239,7 +239,11 @@ task *make_task(loop *l, task_options *o) {
     }
     t->run.frame = o->arg;
     t->run.frame_free = o->arg_free;
-    o->arg_free = nullptr;
+    if (o->arg_free != nullptr) {  // the argument is the task's now
+        o->arg_free = nullptr;
+        o->fn = nullptr;
+        o->step = nullptr;
+    }
     begin(t, o->eager >= 0 ? o->eager != 0 : l->eager_tasks);
     return t;
 }

@@ -43,9 +43,12 @@ future *waker_future(waker *w) {
     if ((w->state.fetch_and(~k_woken) & k_woken) != 0) {
         return finished_future(w->home, 0, nullptr, nullptr);
     }
+    if (w->pending != nullptr) {
+        ref(w->pending);
+        return w->pending;
+    }
     future *f = make_future(w->home);
     if (f == nullptr) return failed_future(w->home, ALOOP_ENOMEM);
-    if (w->pending != nullptr) unref(w->pending);
     w->pending = f;
     ref(f);
     return f;

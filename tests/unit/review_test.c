@@ -372,7 +372,77 @@ static void test_dropped_combinations_report_their_failure_once(void **state) {
     }
 }
 
-SUITE(CASE(test_a_renewed_child_leaves_the_parents_epoll_alone),
+/* Circles and second uses ---------------------------------------------------------------- */
+
+static aloop_task *other_of_circle[2];
+
+static int64_t await_other(void *arg, void **value) {
+    (void)value;
+    let_run(1);
+    return aloop_await(aloop_ref(other_of_circle[*(int *)arg]), NULL);
+}
+
+static int64_t cancel_a_circle(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    static int first = 0, second = 1;
+    other_of_circle[1] = aloop_create_task(await_other, &first);
+    other_of_circle[0] = aloop_create_task(await_other, &second);
+    let_run(3);
+    assert_code(aloop_task_cancel(other_of_circle[0], NULL), 1);
+    assert_code(aloop_await(other_of_circle[0], NULL), ALOOP_ECANCELED);
+    assert_code(aloop_await(other_of_circle[1], NULL), ALOOP_ECANCELED);
+    return 0;
+}
+
+static void test_tasks_in_a_circle_can_be_cancelled(void **state) {
+    (void)state;
+    in_task(cancel_a_circle);
+}
+
+static int64_t use_options_twice(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_task_options *options = aloop_task_options_new();
+    aloop_task_options_set_coro(options, fail_soon, NULL, NULL);
+    aloop_task_options_set_name(options, "twin");
+    for (int i = 0; i < 2; i++) {
+        aloop_task *task = aloop_create_task_ex(options);
+        char name[8];
+        assert_code(aloop_task_get_name(task, name, sizeof name), 4);
+        assert_string_equal(name, "twin");
+        assert_code(aloop_await(task, NULL), ALOOP_EUSER);
+    }
+    aloop_task_options_set_coro(options, fail_soon, malloc(1), free);
+    assert_code(aloop_await(aloop_create_task_ex(options), NULL), ALOOP_EUSER);
+    assert_code(aloop_await(aloop_create_task_ex(options), NULL), ALOOP_EINVAL);
+    aloop_unref(options);
+    return 0;
+}
+
+static void test_task_options_may_be_used_again(void **state) {
+    (void)state;
+    in_task(use_options_twice);
+}
+
+static int64_t refuse_results(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_task *task = aloop_create_task(fail_soon, NULL);
+    assert_code(aloop_future_set_result_threadsafe(task, 1, NULL, NULL), ALOOP_EWRONGTYPE);
+    assert_code(aloop_await(task, NULL), ALOOP_EUSER);
+    return 0;
+}
+
+static void test_a_task_takes_no_result_from_a_thread(void **state) {
+    (void)state;
+    in_task(refuse_results);
+}
+
+SUITE(CASE(test_tasks_in_a_circle_can_be_cancelled),
+      CASE(test_task_options_may_be_used_again),
+      CASE(test_a_task_takes_no_result_from_a_thread),
+      CASE(test_a_renewed_child_leaves_the_parents_epoll_alone),
       CASE(test_a_child_may_drop_the_parents_loop),
       CASE(test_a_post_wakes_the_host_of_an_embedded_loop),
       CASE(test_slow_callbacks_delay_a_timer_by_one_of_them),
