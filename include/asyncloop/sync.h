@@ -1,6 +1,6 @@
 /*
  * sync.h: locks, events, conditions, semaphores and barriers for the tasks of
- * one loop. asyncio's synchronization primitives.
+ * one loop: asyncio's synchronization primitives, and a read-write lock.
  *
  * What waits is an operation (see future.h): await it, or combine it, for
  * instance with a timeout: aloop_await(aloop_wait_for(aloop_lock_acquire(l), 1), NULL).
@@ -116,6 +116,26 @@ ALOOP_API int64_t aloop_barrier_parties(aloop_barrier *barrier);
 /* How many wait for the others to arrive. */
 ALOOP_API int64_t aloop_barrier_n_waiting(aloop_barrier *barrier);
 ALOOP_API int64_t aloop_barrier_broken(aloop_barrier *barrier);
+
+/* Read-write lock: asyncio has none ------------------------------------------------------ */
+
+typedef struct aloop_rwlock aloop_rwlock;
+
+ALOOP_API int64_t aloop_rwlock_new(aloop_rwlock **lock);
+/* Operations: 0 when the caller may read, with other readers, or write, alone.
+ * First come, first served: readers do not overtake a writer that waits. */
+ALOOP_API aloop_future *aloop_rwlock_acquire_read(aloop_rwlock *lock);
+ALOOP_API aloop_future *aloop_rwlock_acquire_write(aloop_rwlock *lock);
+/* Any task may release; ALOOP_ENOTOWNER if the lock is not held in this way. */
+ALOOP_API int64_t aloop_rwlock_release_read(aloop_rwlock *lock);
+ALOOP_API int64_t aloop_rwlock_release_write(aloop_rwlock *lock);
+/* How many read, write (0 or 1), and wait for either; else ALOOP_EINVAL. Those
+ * who were let in and have not run yet count as reading or writing. */
+#define ALOOP_RWLOCK_STAT_READERS 0
+#define ALOOP_RWLOCK_STAT_WRITERS 1
+#define ALOOP_RWLOCK_STAT_WAITING_READERS 2
+#define ALOOP_RWLOCK_STAT_WAITING_WRITERS 3
+ALOOP_API int64_t aloop_rwlock_statistic(aloop_rwlock *lock, int32_t which);
 
 #ifdef __cplusplus
 }

@@ -60,6 +60,7 @@ enum class kind : uint8_t {
     channel,
     tls_context,
     thread_future,
+    rwlock,
     free_other,
     // loop objects that are no futures
     first_loop_object,

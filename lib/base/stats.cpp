@@ -45,6 +45,7 @@ const counter k_counters[] = {
     {"others", kind::free_other},
     {"exit stacks", kind::exit_stack},
     {"call graphs", kind::call_graph},
+    {"read-write locks", kind::rwlock},
 };
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -82,7 +82,8 @@ static const struct {
     model_fn run;
 } models[] = {{"lock", lock_model},           {"semaphore", semaphore_model},
               {"event", event_model},         {"condition", condition_model},
-              {"barrier", barrier_model},     {"queue", queue_model}};
+              {"barrier", barrier_model},     {"queue", queue_model},
+              {"read-write lock", rwlock_model}};
 enum { MODELS = sizeof models / sizeof models[0] };
 
 static int64_t run_model(void *model, void **value) {

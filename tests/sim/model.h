@@ -59,6 +59,7 @@ void drop_actors(void);
 /* A model runs as the main task of a loop of its own. */
 typedef void (*model_fn)(void);
 void lock_model(void);
+void rwlock_model(void);
 void semaphore_model(void);
 void event_model(void);
 void condition_model(void);

@@ -75,6 +75,50 @@ void semaphore_model(void) {
     aloop_unref(semaphore);
 }
 
+/* Read-write lock: one writer or any number of readers ----------------------------- */
+
+static int32_t readers, writers;
+
+static int64_t reader_or_writer(void *arg, void **value) {
+    (void)value;
+    struct actor *a = arg;
+    int64_t status = 0;
+    while (a->steps-- > 0) {
+        const bool write = any(3) == 0;
+        status = await_somehow(write ? aloop_rwlock_acquire_write(object)
+                                     : aloop_rwlock_acquire_read(object), NULL);
+        if (status >= 0) {
+            *(write ? &writers : &readers) += 1;
+            claim(writers == 0 || (writers == 1 && readers == 0), "a writer is not alone");
+            status = dawdle();
+            *(write ? &writers : &readers) -= 1;
+            claim((write ? aloop_rwlock_release_write(object)
+                         : aloop_rwlock_release_read(object)) == 0, "a release failed");
+        }
+        if (status < 0 && !goes_on()) break;
+        status = dawdle();
+        if (status < 0 && !goes_on()) break;
+    }
+    return status;
+}
+
+void rwlock_model(void) {
+    aloop_rwlock *lock = NULL;
+    aloop_rwlock_new(&lock);
+    object = lock;
+    readers = writers = 0;
+    for (uint32_t n = 2 + any(MODEL_ACTORS - 1); n > 0; n--) {
+        add_actor(reader_or_writer, 1 + (int32_t)any(6));
+    }
+    wreak_havoc(4 + (int32_t)any(12));
+    expect_all_ended();
+    for (int32_t which = 0; which < 4; which++) {
+        claim(aloop_rwlock_statistic(lock, which) == 0, "a turn was lost");
+    }
+    drop_actors();
+    aloop_unref(lock);
+}
+
 /* Event: who waits is waiting for an event that is not set ---------------------------- */
 
 static int64_t event_waiter(void *arg, void **value) {
