@@ -71,11 +71,14 @@ struct shutdown final : operation {
     }
 };
 
-// Takes the open ones out of the list and closes them side by side.
+// Closes the open ones side by side. They stay in the list until their bodies
+// have ended: what resists is discarded with the loop.
 int64_t close_all(shutdown *self, open_generators *all) {
     loop *l = loop_of(self);
     int64_t n = 0;
-    for (link *i = all->list.head(); i != nullptr; i = all->list.after(i)) n++;
+    for (link *i = all->list.head(); i != nullptr; i = all->list.after(i)) {
+        n += generator_of(i)->closed ? 0 : 1;
+    }
     if (n == 0) return 0;
     const size_t size = sizeof(void *) * static_cast<size_t>(n);
     self->closing = static_cast<generator **>(allocate(size));
@@ -84,8 +87,9 @@ int64_t close_all(shutdown *self, open_generators *all) {
         release(each);
         return ALOOP_ENOMEM;
     }
-    while (link *first = all->list.pop()) {
-        generator *g = generator_of(first);
+    for (link *i = all->list.head(); i != nullptr; i = all->list.after(i)) {
+        generator *g = generator_of(i);
+        if (g->closed) continue;
         future *f = make_aclose(g);
         each[self->count] = f != nullptr ? f : failed_future(l, ALOOP_ENOMEM);
         self->closing[self->count++] = g;

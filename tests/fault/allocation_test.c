@@ -200,6 +200,65 @@ static int64_t shields(void *arg, void **value) {
     return status;
 }
 
+static int64_t yielder(void *arg) {
+    int64_t rc = 0;
+    for (int i = 0; i < 3 && rc >= 0; i++) {
+        rc = aloop_await(aloop_sleep(*(double *)arg), NULL);
+        if (rc >= 0) rc = aloop_yield(NULL);
+    }
+    return rc;
+}
+
+/* Collected, closed half-way, abandoned, and left to the runner. */
+static aloop_generator *left_open;
+
+static int64_t generators(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    int64_t status = 0;
+    for (int way = 0; way < 4 && status >= 0; way++) {
+        aloop_generator *g = aloop_generator_new(yielder, &short_time, NULL);
+        if (g == NULL) return ALOOP_ENOMEM;
+        if (way == 0) {
+            void *list = NULL;
+            status = aloop_await(aloop_generator_collect(g), &list);
+            if (status >= 0) aloop_unref(list);
+        } else {
+            status = aloop_await(aloop_generator_next(g), NULL);
+        }
+        if (way == 1) {
+            const int64_t closed = aloop_await(aloop_generator_aclose(g), NULL);
+            if (status >= 0) status = closed;
+        }
+        if (way < 3) aloop_unref(g);
+        else left_open = g;
+    }
+    return status;
+}
+
+static int64_t unwind(void *unused) {
+    (void)unused;
+    return aloop_await(aloop_sleep(0), NULL);
+}
+
+static int64_t scopes(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    ALOOP_SCOPE(scope);
+    if (scope == NULL) return ALOOP_ENOMEM;
+    int64_t status = aloop_exit_stack_callback(scope, unwind, NULL);
+    if (status < 0) return status;
+    aloop_cancel_scope *s = NULL;
+    status = aloop_cancel_scope_enter(&s, 0.001, 0);
+    if (status < 0) return status;
+    status = aloop_await(aloop_sleep(1), NULL);
+    aloop_call_graph *g = aloop_capture_call_graph(NULL, ALOOP_NO_LIMIT);
+    aloop_unref(g);
+    status = aloop_cancel_scope_exit(s, status);
+    aloop_unref(s);
+    return aloop_exit_stack_close(scope, status);
+}
+
 struct scenario {
     const char *name;
     aloop_coro_fn main;
@@ -209,6 +268,7 @@ static const struct scenario scenarios[] = {
     {"tasks", tasks},           {"gather", gathering},      {"limits", limits},
     {"groups", groups},         {"wait", waiting},          {"as_completed", completing},
     {"scheduling", scheduling}, {"contexts", contexts},     {"shield", shields},
+    {"generators", generators}, {"scopes", scopes},
 };
 
 static int64_t run_program(aloop_coro_fn main) {
@@ -228,6 +288,8 @@ static int64_t run_program(aloop_coro_fn main) {
     }
     aloop_runner_close(runner);
     aloop_unref(runner);
+    aloop_unref(left_open);
+    left_open = NULL;
     return status;
 }
 

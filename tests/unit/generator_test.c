@@ -851,6 +851,21 @@ static void test_iterating_after_shutdown_is_noted_in_debug_mode(void **state) {
     close_loop(loop);
 }
 
+/* What does not let itself be closed goes with the loop, also if it is kept. */
+static void test_a_stubborn_generator_outlives_its_loop(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    struct reports seen;
+    capture_reports(loop, &seen);
+    struct cleanup c[3] = {{.yields = true}, {0}, {0}};
+    assert_code(run_on(loop, leave_open, c), 0);
+    assert_code(run_on(loop, shut_down, loop), 0);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.list[0].text, "async generator ignored GeneratorExit");
+    close_loop(loop);
+    for (int i = 0; i < 3; i++) aloop_unref(left_open[i]);
+}
+
 /* A loop that closes without a shutdown discards the bodies, at rest or not. */
 static int64_t leave_running(void *data, void **value) {
     (void)data, (void)value;
@@ -954,4 +969,5 @@ SUITE(CASE(test_next_runs_from_yield_to_yield), CASE(test_the_body_awaits),
       CASE(test_a_dropped_generator_is_closed_by_a_task),
       CASE(test_shutdown_closes_what_is_open), CASE(test_run_shuts_generators_down),
       CASE(test_iterating_after_shutdown_is_noted_in_debug_mode),
-      CASE(test_closing_the_loop_discards_bodies), CASE(test_bad_arguments))
+      CASE(test_closing_the_loop_discards_bodies),
+      CASE(test_a_stubborn_generator_outlives_its_loop), CASE(test_bad_arguments))
