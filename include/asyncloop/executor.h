@@ -61,6 +61,22 @@ ALOOP_API int64_t aloop_executor_set_name(aloop_executor *executor, const char *
  * ALOOP_EQUEUEFULL. */
 ALOOP_API int64_t aloop_executor_set_max_queue(aloop_executor *executor, int64_t n);
 
+/* A pool of n worker processes, 0: one a core. They are forked from a server
+ * process, which is forked in this call: make the pool early, best before the
+ * program starts threads, for a worker begins with the memory of this moment,
+ * without the program's descriptors. NULL also where no process can be made. */
+ALOOP_API aloop_executor *aloop_executor_new_processes(int64_t n);
+/* Runs fn(data) there (data is copied); the value is an aloop_bytes, what fn set
+ * *result to (a reference), the status what it returned; aloop_raise gives a
+ * failure its text. fn must lie in a module that was loaded when the pool was
+ * made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
+ * ALOOP_EBROKENPOOL and the cause in the text, and another worker takes its
+ * place. A shutdown whose time is up kills the workers. Other executors run fn
+ * in a thread. NULL if loop is NULL, closed or of another thread. */
+typedef int64_t (*aloop_process_fn)(const void *data, size_t n, aloop_bytes **result);
+ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *executor,
+                                             aloop_process_fn fn, const void *data, size_t n);
+
 /* An executor of the program's own. submit gets a job: it arranges for
  * aloop_job_run(job) to be called once, on any thread, and returns 0; or refuses
  * it with a code. withdraw (may be NULL) returns 1 if job will now never be run,

@@ -96,6 +96,15 @@ inline executor *from_c(aloop_executor *e) { return reinterpret_cast<executor *>
 
 // nullptr: out of memory. n is at least 1.
 executor *make_thread_pool(int64_t n, const char *name);
+// What turns it into a pool of processes.
+struct pool_extension_info {
+    void *data;
+    void (*abandon)(void *data);
+    void (*destroy)(void *data);
+};
+void extend_pool(executor *e, const pool_extension_info &extension);
+void *pool_extension(executor *e);  // nullptr: none
+executor *make_process_pool(int64_t n);
 executor *make_custom(const aloop_executor_vtable &table, void *data, aloop_free_fn free_fn);
 int64_t name_pool(executor *e, const char *name);
 int64_t bound_pool(executor *e, int64_t n);
@@ -122,6 +131,8 @@ struct job_request {
 // Starts a job on e (nullptr: the loop's default). A failed future if that is
 // not possible; then arg was freed.
 future *submit_job(loop *l, executor *e, const job_request &request);
+// The same for a function of bytes, in a worker process if e has some.
+future *submit_call(loop *l, executor *e, aloop_process_fn function, const void *data, size_t n);
 // An operation.
 future *make_to_thread(loop *l, const job_request &request);
 // An operation; e is nullptr for the loop's default executor. timeout < 0: none.

@@ -93,6 +93,23 @@ aloop_executor *aloop_executor_new_threads(int64_t n) {
     return reinterpret_cast<aloop_executor *>(e);
 }
 
+aloop_executor *aloop_executor_new_processes(int64_t n) {
+    if (n < 0) return nullptr;
+    const int64_t cores = default_thread_count() - 4;
+    executor *e = make_process_pool(n > 0 ? n : (cores > 0 ? cores : 1));
+    return reinterpret_cast<aloop_executor *>(e);
+}
+
+aloop_future *aloop_run_in_process(aloop_loop *handle, aloop_executor *executor,
+                                   aloop_process_fn fn, const void *data, size_t n) {
+    loop *l = from_c(handle);
+    if (check_loop(l) < 0) return nullptr;
+    if (fn == nullptr || !good(executor) || (data == nullptr && n > 0)) {
+        return to_c(failed_future(l, ALOOP_EINVAL));
+    }
+    return to_c(submit_call(l, from_c(executor), fn, data, n));
+}
+
 int64_t aloop_executor_set_name(aloop_executor *e, const char *name) {
     return good(e) && name != nullptr ? name_pool(from_c(e), name) : ALOOP_EINVAL;
 }

@@ -48,6 +48,7 @@ struct thread_pool final : executor {
     int64_t room = k_max_queue;
     bool shutting = false;
     char name[12];
+    pool_extension_info extension = {};  // set before the first job
 
     explicit thread_pool(int64_t n);
     ~thread_pool() {
@@ -240,6 +241,7 @@ void abandon(executor *e) {
         }
         pthread_cond_broadcast(&p->work);
     }
+    if (p->extension.data != nullptr) p->extension.abandon(p->extension.data);
     while (link *first = dropped.pop()) {
         job *j = job_of_queue(first);
         j->status = ALOOP_ECANCELED;
@@ -281,6 +283,7 @@ void destroy_pool(executor *e) {
         p->workers.remove(w);
         destroy(w);
     }
+    if (p->extension.data != nullptr && !p->of_parent()) p->extension.destroy(p->extension.data);
     destroy(p);
 }
 
@@ -297,9 +300,24 @@ const executor_ops k_thread_pool = {
     .runs_functions = true,
 };
 
+const executor_ops k_process_pool = {
+    .submit = submit,
+    .withdraw = withdraw,
+    .begin_shutdown = begin_shutdown,
+    .await_end = await_end,
+    .forget_end = forget_end,
+    .join = join,
+    .abandon = abandon,
+    .describe_running = describe_running,
+    .destroy = destroy_pool,
+    .runs_functions = false,
+};
+
 thread_pool::thread_pool(int64_t n) : executor(&k_thread_pool), most(n) {}
 
-thread_pool *pool_from(executor *e) { return e->ops == &k_thread_pool ? from(e) : nullptr; }
+thread_pool *pool_from(executor *e) {
+    return e->ops == &k_thread_pool || e->ops == &k_process_pool ? from(e) : nullptr;
+}
 
 }  // namespace
 
@@ -307,6 +325,16 @@ executor *make_thread_pool(int64_t n, const char *name) {
     thread_pool *p = create<thread_pool>(n);
     if (p != nullptr) std::snprintf(p->name, sizeof p->name, "%s", name);
     return p;
+}
+
+void extend_pool(executor *e, const pool_extension_info &extension) {
+    e->ops = &k_process_pool;
+    from(e)->extension = extension;
+}
+
+void *pool_extension(executor *e) {
+    const thread_pool *p = pool_from(e);
+    return p != nullptr ? p->extension.data : nullptr;
 }
 
 int64_t name_pool(executor *e, const char *name) {

@@ -1,0 +1,72 @@
+// fork_server.hpp: worker processes for a pool, forked from a server process.
+//
+// The server is forked when the pool is made, does nothing but wait for
+// requests, and forks each worker from itself: so workers, also those that
+// replace dead ones later, have no threads, locks or descriptors of what the
+// program has become since. The bet: the pool is made early, best before other
+// threads exist; the server itself only makes calls that are safe in any child.
+//
+// Requests go one at a time over a socket; when that closes, the server ends,
+// and with their own sockets the workers. The server reaps its workers, each by
+// its pid, and only when it is asked to: so a pid stays valid until then.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <pthread.h>
+
+#include "../base/bytes.hpp"
+#include "executor.hpp"
+
+namespace aloop {
+
+struct fork_server;
+
+// A worker process, as the thread that drives it sees it.
+struct worker_process : link {
+    fork_server *server;
+    int fd = -1;
+    int pid = 0;
+};
+
+struct fork_server final {
+    std::atomic<int32_t> refs{1};
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    ring workers;
+    int fd = -1;
+    int pid = 0;
+    bool killed = false;  // no more workers
+};
+
+// nullptr: *code says why.
+fork_server *start_server(int64_t *code);
+void drop_server(fork_server *s);
+// Starts a worker; 0 or a code.
+int64_t start_worker_process(fork_server *s, worker_process *w);
+// Ends it and gives its wait status, -1 if that is not known.
+int end_worker_process(worker_process *w);
+// At once, whatever they do.
+void kill_workers(fork_server *s);
+
+// The worker's side (worker.cpp): serves requests until fd closes.
+void serve_calls(int fd);
+
+// A call as it goes over the worker's socket, and its answer; data follow.
+struct call_header {
+    uint64_t function;
+    uint64_t module;  // where its module lies: the same in the worker
+    uint64_t size;
+};
+struct answer_header {
+    int64_t status;
+    uint64_t size;          // of the result, or
+    uint64_t message_size;  // of the error's text
+};
+
+bool send_all(int fd, const void *data, size_t n);
+bool receive_all(int fd, void *data, size_t n);
+
+// Runs function(data) in the worker of the calling pool thread.
+int64_t call_worker(fork_server *s, aloop_process_fn function, const bytes *data);
+
+}  // namespace aloop

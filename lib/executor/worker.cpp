@@ -1,0 +1,128 @@
+// worker.cpp: a call from a pool's thread into its worker process: both sides.
+//
+// SPDX-License-Identifier: MIT
+#include <dlfcn.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "../base/bytes.hpp"
+#include "fork_server.hpp"
+
+namespace aloop {
+
+namespace {
+
+uint64_t module_of(uint64_t function) {
+    Dl_info where;
+    const bool known = dladdr(reinterpret_cast<void *>(function), &where) != 0;
+    return known ? reinterpret_cast<uint64_t>(where.dli_fbase) : 0;
+}
+
+// The worker's side --------------------------------------------------------------------------
+
+bool answer(int fd, int64_t status, const bytes *result, const char *message) {
+    const size_t size = result != nullptr ? result->size : 0;
+    const size_t message_size = message != nullptr ? std::strlen(message) : 0;
+    const answer_header header = {status, size, message_size};
+    return send_all(fd, &header, sizeof header) &&
+           (size == 0 || send_all(fd, result->data, size)) && send_all(fd, message, message_size);
+}
+
+// False: the parent is gone.
+bool serve_call(int fd) {
+    call_header header;
+    if (!receive_all(fd, &header, sizeof header)) return false;
+    bytes *data = make_bytes(nullptr, header.size);
+    if (data == nullptr) return false;
+    bool there = receive_all(fd, data->data, header.size);
+    if (there && module_of(header.function) != header.module) {
+        there = answer(fd, ALOOP_EINVAL, nullptr,
+                       "the function's module was not loaded when the pool was made");
+    } else if (there) {
+        error *raised = nullptr;
+        t_thread.raised = &raised;
+        aloop_bytes *result = nullptr;
+        const aloop_process_fn function = reinterpret_cast<aloop_process_fn>(header.function);
+        const int64_t status = function(data->data, data->size, &result);
+        const bool detail = status < 0 && raised != nullptr && raised->code == status;
+        there = answer(fd, status, status >= 0 ? from_c(result) : nullptr,
+                       detail ? message_of(raised) : nullptr);
+        if (raised != nullptr) unref(raised);
+        aloop_unref(result);
+    }
+    unref(data);
+    return there;
+}
+
+// The thread's side ------------------------------------------------------------------------------
+
+// Each thread of a pool has a worker of its own, from its first call on.
+struct thread_worker final : worker_process {
+    bool alive = false;
+    ~thread_worker() {
+        if (alive) end_worker_process(this);
+    }
+};
+
+thread_worker &this_worker() {
+    static thread_local thread_worker worker;
+    return worker;
+}
+
+int64_t report_death(thread_worker &w) {
+    const int pid = w.pid;
+    w.alive = false;
+    const int status = end_worker_process(&w);
+    if (WIFSIGNALED(status)) {
+        return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d died: %s", pid,
+                             ::sigdescr_np(WTERMSIG(status)));
+    }
+    return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d ended with status %d", pid,
+                         WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+int64_t receive_answer(thread_worker &w) {
+    answer_header header;
+    if (!receive_all(w.fd, &header, sizeof header)) return report_death(w);
+    bytes *result = make_bytes(nullptr, header.size + header.message_size);
+    // Without memory the socket is in the middle of an answer: no use any more.
+    const bool there = result != nullptr && receive_all(w.fd, result->data, result->size);
+    if (!there) {
+        if (result != nullptr) unref(result);
+        return report_death(w);
+    }
+    if (header.status >= 0) return aloop_job_return(header.status, result, free_bytes);
+    if (header.message_size > 0) {
+        result->data[result->size] = 0;
+        aloop_raise_message(header.status, reinterpret_cast<const char *>(result->data));
+    }
+    unref(result);
+    return header.status;
+}
+
+}  // namespace
+
+void serve_calls(int fd) {
+    while (serve_call(fd)) {
+    }
+}
+
+int64_t call_worker(fork_server *s, aloop_process_fn function, const bytes *data) {
+    const uint64_t address = reinterpret_cast<uint64_t>(function);
+    const call_header header = {address, module_of(address), data->size};
+    if (header.module == 0) return ALOOP_EINVAL;
+    thread_worker &w = this_worker();
+    if (!w.alive) {
+        const int64_t code = start_worker_process(s, &w);
+        if (code < 0) return code;
+        w.alive = true;
+    }
+    if (!send_all(w.fd, &header, sizeof header) || !send_all(w.fd, data->data, data->size)) {
+        return report_death(w);
+    }
+    return receive_answer(w);
+}
+
+}  // namespace aloop
