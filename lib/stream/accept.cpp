@@ -95,7 +95,7 @@ int64_t make_client(server *s, int fd, const address &peer, stream **out) {
 // From this listener: as accept_one.
 int64_t accept_from(listener *at, stream **out) {
     server *s = at->home;
-    while (at->readable && !s->backing_off) {
+    while (at->readable && s->serving && !s->backing_off) {
         address peer;
         socklen_t size = sizeof peer.path;
         const int64_t fd = loop_of(s)->sys()->accept4(at->fd, &peer.any, &size,
