@@ -40,6 +40,12 @@ typedef int64_t (*aloop_client_fn)(aloop_stream *stream, void *data);
 ALOOP_API aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char *host,
                                            int32_t port, const aloop_stream_options *options);
 
+/* The same on a Unix socket; "@name" is an abstract one. A socket file that was
+ * left there is replaced, ours is removed with the server. */
+ALOOP_API aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *data,
+                                                const char *path,
+                                                const aloop_stream_options *options);
+
 /* The next connection of a server without a handler: an operation whose value
  * is a stream. ALOOP_ESTALE once the server is closed. */
 ALOOP_API aloop_future *aloop_server_accept(aloop_server *server);

@@ -79,6 +79,11 @@ ALOOP_API int64_t aloop_stream_options_set_data_free(aloop_stream_options *optio
 ALOOP_API aloop_future *aloop_open_connection(const char *host, int32_t port,
                                               const aloop_stream_options *options);
 
+/* The same to a Unix socket; "@name" is an abstract one. -errno, and
+ * ALOOP_EINVAL for a path that is too long. */
+ALOOP_API aloop_future *aloop_open_unix_connection(const char *path,
+                                                   const aloop_stream_options *options);
+
 /* Reading -----------------------------------------------------------------------------------
  *
  * Operations whose value is an aloop_bytes (a reference) and whose status is

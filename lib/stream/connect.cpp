@@ -121,7 +121,9 @@ bool begin_attempt(connect_op *op, int64_t i) {
         attempt_failed(op, to, fd);
         return false;
     }
-    prepare_tcp(l, static_cast<int>(fd), op->options->keep_alive != 0);
+    if (to.family() != AF_UNIX) {
+        prepare_tcp(l, static_cast<int>(fd), op->options->keep_alive != 0);
+    }
     error *why = nullptr;
     int64_t code = bind_local(op, static_cast<int>(fd), to.family(), &why);
     if (code < 0) {
@@ -265,6 +267,7 @@ int64_t advance(connect_op *op) {
     loop *l = loop_of(op);
     switch (op->phase) {
     case k_begin:
+        if (op->remote != nullptr) break;  // a path
         op->phase = k_resolved;
         return op->await(resolve(l, op->host, op->port, op->options->family, false));
     case k_resolved:
@@ -321,6 +324,19 @@ future *make_connect(loop *l, const char *host, int32_t port, stream_options *op
         unref(options);
     }
     return op;
+}
+
+future *make_unix_connect(loop *l, const address &to, stream_options *options) {
+    future *f = make_connect(l, nullptr, 0, options);
+    if (f == nullptr) return nullptr;
+    connect_op *op = static_cast<connect_op *>(f);
+    op->remote = make_addresses(1);
+    if (op->remote == nullptr) {
+        unref(f);
+        return nullptr;
+    }
+    op->remote->entries[0] = to;
+    return f;
 }
 
 }  // namespace aloop

@@ -12,6 +12,9 @@ namespace aloop {
 // fails; nullptr: out of memory.
 future *make_connect(loop *l, const char *host, int32_t port, stream_options *options);
 
+// The same to a path.
+future *make_unix_connect(loop *l, const address &to, stream_options *options);
+
 // As every TCP connection of asyncio: no delay for small writes.
 void prepare_tcp(loop *l, int fd, bool keep_alive);
 

@@ -68,6 +68,7 @@ void close_listeners(server *s) {
     }
     if (s->spare >= 0) l->sys()->close(s->spare);
     s->spare = -1;
+    remove_file(std::exchange(s->file, nullptr));
     s->serving = false;
     if (s->retry.is_set()) s->retry.clear();
 }
@@ -254,12 +255,14 @@ struct start_op final : operation {
     char *host;
     int32_t port;
     stream_options *options;  // owned
+    address_list *given = nullptr;  // owned: not to be resolved
     server *made = nullptr;   // owned
 
     start_op(domain *d, aloop_client_fn fn, void *argument, char *name, int32_t number,
              stream_options *o);
     ~start_op() {
         if (made != nullptr) unref(static_cast<loop_object *>(made));
+        if (given != nullptr) free_addresses(given);
         release(host);
         unref(options);
     }
@@ -278,10 +281,12 @@ int64_t bind_socket(start_op *op, const address &to, int *out) {
     if (fd == -EAFNOSUPPORT || fd == -EPROTONOSUPPORT) return 0;
     if (fd < 0) return fd;
     const int s = static_cast<int>(fd);
-    if (op->options->reuse_address != 0) set_option(l, s, SOL_SOCKET, SO_REUSEADDR);
-    if (op->options->reuse_port != 0) set_option(l, s, SOL_SOCKET, SO_REUSEPORT);
-    if (op->options->keep_alive != 0) set_option(l, s, SOL_SOCKET, SO_KEEPALIVE);
+    const bool internet = to.family() != AF_UNIX;
+    if (internet && op->options->reuse_address != 0) set_option(l, s, SOL_SOCKET, SO_REUSEADDR);
+    if (internet && op->options->reuse_port != 0) set_option(l, s, SOL_SOCKET, SO_REUSEPORT);
+    if (internet && op->options->keep_alive != 0) set_option(l, s, SOL_SOCKET, SO_KEEPALIVE);
     if (to.family() == AF_INET6) set_option(l, s, IPPROTO_IPV6, IPV6_V6ONLY);
+    remove_stale(to);
     const int64_t code = l->sys()->bind(s, &to.any, to.size);
     if (code >= 0) {
         *out = s;
@@ -290,6 +295,9 @@ int64_t bind_socket(start_op *op, const address &to, int *out) {
     l->sys()->close(s);
     if (code == -EADDRNOTAVAIL) return 0;
     char text[k_address_text];
+    if (to.family() == AF_UNIX && code == -EADDRINUSE) {
+        return op->fail(code, "Address %s is already in use", describe_address(to, text, sizeof text));
+    }
     char reason[96];
     std::snprintf(reason, sizeof reason, "%s", describe(code));
     reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
@@ -346,6 +354,7 @@ int64_t make_server(start_op *op, address_list *list) {
     if (s->listeners == nullptr) return ALOOP_ENOMEM;
     int64_t code = bind_all(op, list);
     if (code < 0) return code;
+    s->file = remember_file(list->entries[0]);
     s->spare = static_cast<int>(l->sys()->open("/dev/null", O_RDONLY | O_CLOEXEC, 0));
     if (op->options->start_serving != 0) code = start_serving(s);
     if (code < 0) return code;
@@ -371,11 +380,11 @@ int64_t step_start(operation *base, task *, int64_t status) {
     }
     if (op->phase == k_resolve) {
         op->phase = k_listen;
-        return op->await(resolve(loop_of(op), op->host, op->port, op->options->family, true));
+        if (op->given == nullptr) return op->await(resolve(loop_of(op), op->host, op->port, op->options->family, true));
     }
     if (op->phase == k_listen) {
-        void *list = nullptr;
-        take_value(op->inner, &list);
+        void *list = std::exchange(op->given, nullptr);
+        if (list == nullptr) take_value(op->inner, &list);
         const int64_t code = make_server(op, static_cast<address_list *>(list));
         free_addresses(list);
         if (code < 0) return code;
@@ -406,6 +415,20 @@ future *make_start_server(loop *l, aloop_client_fn handler, void *data, const ch
         unref(options);
     }
     return op;
+}
+
+future *make_start_unix_server(loop *l, aloop_client_fn handler, void *data, const address &at,
+                               stream_options *options) {
+    future *f = make_start_server(l, handler, data, nullptr, 0, options);
+    if (f == nullptr) return nullptr;
+    start_op *op = static_cast<start_op *>(f);
+    op->given = make_addresses(1);
+    if (op->given == nullptr) {
+        unref(f);
+        return nullptr;
+    }
+    op->given->entries[0] = at;
+    return f;
 }
 
 }  // namespace aloop

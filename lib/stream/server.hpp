@@ -16,6 +16,7 @@
 
 #include "../loop/alarm.hpp"
 #include "options.hpp"
+#include "socket_file.hpp"
 #include "stream.hpp"
 
 namespace aloop {
@@ -39,6 +40,7 @@ struct server final : loop_object, self_held {
     ring closers;             // server_waiter
     future *forever = nullptr;  // what serve_forever waits on; borrowed
     aloop::alarm retry;
+    socket_file *file = nullptr;  // of a Unix server
     int spare = -1;
     bool serving = false;
     bool closed = false;
@@ -54,6 +56,10 @@ inline aloop_server *to_c(server *s) { return reinterpret_cast<aloop_server *>(s
 // An operation whose value is a server. Takes the options over.
 future *make_start_server(loop *l, aloop_client_fn handler, void *data, const char *host,
                           int32_t port, stream_options *options);
+
+// The same on a path.
+future *make_start_unix_server(loop *l, aloop_client_fn handler, void *data, const address &at,
+                               stream_options *options);
 
 int64_t start_serving(server *s);
 void close_server(server *s);

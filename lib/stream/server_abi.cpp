@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <asyncloop/server.h>
 
+#include <cstring>
+
 #include "server.hpp"
 
 using namespace aloop;
@@ -42,6 +44,21 @@ aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char
     }
     stream_options *o = copy_options(options_from<stream_options>(options));
     return made(l, o != nullptr ? make_start_server(l, handler, data, host, port, o) : nullptr);
+}
+
+aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *data, const char *path,
+                                      const aloop_stream_options *options) {
+    loop *l = current_loop();
+    if (l == nullptr || l->check() < 0) return nullptr;
+    address at;
+    if (path == nullptr || !path_address(path, std::strlen(path), &at)) {
+        return refused(ALOOP_EINVAL, "no path, or one that is too long");
+    }
+    if (options != nullptr && options_from<stream_options>(options) == nullptr) {
+        return refused(ALOOP_EINVAL);
+    }
+    stream_options *o = copy_options(options_from<stream_options>(options));
+    return made(l, o != nullptr ? make_start_unix_server(l, handler, data, at, o) : nullptr);
 }
 
 aloop_future *aloop_server_accept(aloop_server *handle) {

@@ -130,6 +130,20 @@ aloop_future *aloop_open_connection(const char *host, int32_t port,
     return made(l, o != nullptr ? make_connect(l, host, port, o) : nullptr);
 }
 
+aloop_future *aloop_open_unix_connection(const char *path, const aloop_stream_options *options) {
+    loop *l = usable_loop();
+    if (l == nullptr) return nullptr;
+    address to;
+    if (path == nullptr || !path_address(path, std::strlen(path), &to)) {
+        return refused(ALOOP_EINVAL, "no path, or one that is too long");
+    }
+    if (options != nullptr && options_from<stream_options>(options) == nullptr) {
+        return refused(ALOOP_EINVAL);
+    }
+    stream_options *o = copy_options(options_from<stream_options>(options));
+    return made(l, o != nullptr ? make_unix_connect(l, to, o) : nullptr);
+}
+
 // Reading ---------------------------------------------------------------------------------------
 
 aloop_future *aloop_stream_read(aloop_stream *handle, int64_t n) {

@@ -430,6 +430,52 @@ static void test_starving(void **state) {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Unix sockets, with a file and without. */
+static int64_t paths(void *arg, void **value) {
+    (void)arg, (void)value;
+    char path[64], abstract[64], text[128];
+    snprintf(path, sizeof path, "/tmp/asyncloop-test-%d", (int)getpid());
+    snprintf(abstract, sizeof abstract, "@asyncloop-test-%d", (int)getpid());
+    assert_failed(aloop_open_unix_connection(NULL, NULL), ALOOP_EINVAL);
+    assert_failed(aloop_start_unix_server(NULL, NULL, "", NULL), ALOOP_EINVAL);
+    char *const long_path = malloc(200);
+    memset(long_path, 'x', 199);
+    long_path[199] = '\0';
+    assert_failed(aloop_open_unix_connection(long_path, NULL), ALOOP_EINVAL);
+    free(long_path);
+    assert_code(AWAIT(aloop_open_unix_connection(path, NULL)), ALOOP_ENOENT);
+    int served = 0;
+    for (int i = 0; i < 2; i++) {
+        const char *at = i == 0 ? path : abstract;
+        aloop_server *server = NULL;
+        aloop_stream *s = NULL;
+        assert_code(aloop_await(aloop_start_unix_server(echo_lines, &served, at, NULL),
+                                (void **)&server), 0);
+        assert_code(aloop_await(aloop_open_unix_connection(at, NULL), (void **)&s), 0);
+        assert_code(aloop_stream_get_extra_info(s, "peername", text, sizeof text),
+                    (int64_t)strlen(at));
+        assert_string_equal(text, at);
+        aloop_stream_write(s, "x\n", 2);
+        assert_reads(aloop_stream_readline(s), "x\n");
+        aloop_stream_write_eof(s);
+        assert_reads(aloop_stream_read(s, -1), "");
+        aloop_unref(s);
+        assert_int_equal(access(path, F_OK), i == 0 ? 0 : -1);
+        if (i == 1) {
+            assert_code(AWAIT(aloop_start_unix_server(echo_lines, &served, at, NULL)), -EADDRINUSE);
+        }
+        end(server);
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    assert_int_equal(served, 2);
+    return 0;
+}
+
+static void test_paths(void **state) {
+    (void)state;
+    in_task(paths);
+}
+
 /* A server, its handler and its client are left when the loop closes. */
 static int64_t leave_all(void *arg, void **value) {
     (void)value;
@@ -453,4 +499,5 @@ static void test_left_behind(void **state) {
 
 SUITE(CASE(test_bad_arguments), CASE(test_echo), CASE(test_handlers), CASE(test_not_yet_serving),
       CASE(test_serve_forever), CASE(test_closing_clients), CASE(test_accepting),
-      CASE(test_thousand), CASE(test_bad_company), CASE(test_starving), CASE(test_left_behind))
+      CASE(test_thousand), CASE(test_bad_company), CASE(test_starving), CASE(test_paths),
+      CASE(test_left_behind))
