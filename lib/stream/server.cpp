@@ -296,7 +296,8 @@ int64_t bind_socket(start_op *op, const address &to, int *out) {
     if (code == -EADDRNOTAVAIL) return 0;
     char text[k_address_text];
     if (to.family() == AF_UNIX && code == -EADDRINUSE) {
-        return op->fail(code, "Address %s is already in use", describe_address(to, text, sizeof text));
+        return op->fail(code, "Address %s is already in use",
+                        describe_address(to, text, sizeof text));
     }
     char reason[96];
     std::snprintf(reason, sizeof reason, "%s", describe(code));
@@ -380,7 +381,10 @@ int64_t step_start(operation *base, task *, int64_t status) {
     }
     if (op->phase == k_resolve) {
         op->phase = k_listen;
-        if (op->given == nullptr) return op->await(resolve(loop_of(op), op->host, op->port, op->options->family, true));
+        if (op->given == nullptr) {
+            return op->await(
+                resolve(loop_of(op), op->host, op->port, op->options->family, true));
+        }
     }
     if (op->phase == k_listen) {
         void *list = std::exchange(op->given, nullptr);

@@ -36,7 +36,8 @@ socket_file *remember_file(const address &a) {
 void remove_file(socket_file *f) {
     if (f == nullptr) return;
     struct stat info;
-    const bool ours = stat(f->path, &info) == 0 && info.st_dev == f->device && info.st_ino == f->inode;
+    const bool ours =
+        stat(f->path, &info) == 0 && info.st_dev == f->device && info.st_ino == f->inode;
     if (ours) unlink(f->path);
     destroy(f);
 }
