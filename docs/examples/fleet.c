@@ -37,11 +37,12 @@ struct host {
     char outcome[200];
 };
 
-static const char *const play_hosts[] = {"web-1", "web-2", "web-3", "db-1", "db-2", "cache-1", NULL};
+static const char *const play_hosts[] = {"web-1", "web-2",   "web-3", "db-1",
+                                         "db-2",  "cache-1", NULL};
 static const char *const play_command[] = {
     "sh", "-c",
-    "case $1 in web-1) sleep 0.3;; web-3) echo disk full >&2; exit 3;; db-1) sleep 0.1; kill -9 $$;;"
-    " db-2) echo waiting for a lock; sleep 60;; esac; echo $1 is up",
+    "case $1 in web-1) sleep 0.3;; web-3) echo disk full >&2; exit 3;;"
+    " db-1) sleep 0.1; kill -9 $$;; db-2) echo waiting for a lock; sleep 60;; esac; echo $1 is up",
     "sh", "{}", NULL};
 
 static void conclude(struct host *h, int64_t status, double timeout) {

@@ -69,7 +69,8 @@ void has_ended(node *item, action what) {
 // Nobody waits any more; what is on its way finishes a future that nobody sees.
 void stop_waiting(shutdown *self) {
     if (self->ended == nullptr) return;
-    end_waiter *w = self->of->of_parent() ? nullptr : self->of->ops->forget_end(self->of, self->ended);
+    const bool ours = !self->of->of_parent();
+    end_waiter *w = ours ? self->of->ops->forget_end(self->of, self->ended) : nullptr;
     if (w != nullptr) has_ended(w, action::drop);
     unref(std::exchange(self->ended, nullptr));
     if (std::exchange(self->pinned, false)) loop_of(self)->unpin();
@@ -128,7 +129,9 @@ int64_t give_up(shutdown *self) {
     if (self->standard) {
         // What still runs is on its own; the loop must not wait for it again.
         loop_executors *list = loop_executors::of(l);
-        if (list != nullptr && list->standard == self->of) unref(std::exchange(list->standard, nullptr));
+        if (list != nullptr && list->standard == self->of) {
+            unref(std::exchange(list->standard, nullptr));
+        }
     }
     error *e = format_error(ALOOP_ETIMEDOUT,
                             "The executor did not finish joining its threads within %g seconds. "

@@ -131,7 +131,8 @@ int64_t start_worker(thread_pool *p) {
     worker *w = create<worker>();
     if (w == nullptr) return ALOOP_ENOMEM;
     w->pool = p;
-    std::snprintf(w->name, sizeof w->name, "%.11s_%u", p->name, static_cast<unsigned>(p->started % 1000));
+    const unsigned number = static_cast<unsigned>(p->started % 1000);
+    std::snprintf(w->name, sizeof w->name, "%.11s_%u", p->name, number);
     sigset_t all;
     sigset_t before;
     sigfillset(&all);

@@ -109,7 +109,8 @@ int64_t step_feed(operation *op, task *, int64_t status) {
     if (status < 0 && !is_gone(status)) return status;
     if (status >= 0 && self->sent < size) {
         const size_t left = size - self->sent;
-        const iovec part = {self->input->data + self->sent, left < k_feed_size ? left : k_feed_size};
+        const size_t some = left < k_feed_size ? left : k_feed_size;
+        const iovec part = {self->input->data + self->sent, some};
         self->sent += part.iov_len;
         const int64_t queued = write_parts(self->to, &part, 1);
         if (queued >= 0 && !self->to->is(k_closing)) return op->await(make_drain(self->to));
