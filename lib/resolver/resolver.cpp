@@ -15,8 +15,10 @@ namespace {
 
 constexpr int k_most_threads = 4;
 
-// One name under way. It belongs to the pool, then to the thread, then, posted,
-// to the loop's thread; `result` to whoever has it.
+// One name under way. It stands in the pool's queue, then among its running
+// jobs, then, posted, in the loop's inbox. `result` is the loop's thread's alone:
+// the close takes it away from jobs that still run, so that a thread that is
+// late holds nothing of the loop.
 struct job : posted {
     loop *home;
     future *result;
@@ -36,6 +38,7 @@ struct pool final : resource {
     pthread_cond_t work = PTHREAD_COND_INITIALIZER;
     job *head = nullptr;
     job *tail = nullptr;
+    job *running = nullptr;
     int idle = 0;
     int threads = 0;
     int users = 1;
@@ -89,11 +92,9 @@ void give_outcome(future *f, const char *host, int code, int system_error, addri
 }
 
 void free_job(job *j) {
-    loop *home = j->home;
     if (j->found != nullptr) freeaddrinfo(j->found);
     release(j->host);
     destroy(j);
-    unref(static_cast<object *>(home));
 }
 
 // Back on the loop's thread.
@@ -106,6 +107,12 @@ void deliver(node *item, action what) {
     }
     unref(f);
     free_job(j);
+}
+
+void take_out(pool *p, job *j) {
+    job **at = &p->running;
+    while (*at != j) at = &(*at)->next_job;
+    *at = j->next_job;
 }
 
 void *run_thread(void *argument) {
@@ -121,14 +128,18 @@ void *run_thread(void *argument) {
         job *j = p->head;
         p->head = j->next_job;
         if (p->head == nullptr) p->tail = nullptr;
+        j->next_job = p->running;
+        p->running = j;
         pthread_mutex_unlock(&p->mutex);
         j->code = getaddrinfo(j->host, j->port, &j->hints, &j->found);
         j->system_error = errno;
-        if (j->home->post(j) < 0) {  // closed meanwhile: nobody waits
-            unref(j->result);
-            free_job(j);
-        }
         pthread_mutex_lock(&p->mutex);
+        if (p->closing) {
+            free_job(j);  // nobody waits any more
+            break;
+        }
+        take_out(p, j);
+        p->home->post(j);  // it cannot be closed before the pool is
     }
     pthread_mutex_unlock(&p->mutex);
     leave_pool(p);
@@ -161,6 +172,11 @@ void close_pool(resource *self) {
     p->closing = true;
     job *left = p->head;
     p->head = p->tail = nullptr;
+    for (job *j = p->running; j != nullptr; j = j->next_job) {
+        p->home->unpin();
+        unref(j->result);
+    }
+    p->running = nullptr;
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->mutex);
     while (left != nullptr) {
@@ -220,7 +236,6 @@ future *resolve_in_thread(loop *l, const char *host, const char *port, const add
     j->hints = hints;
     std::snprintf(j->port, sizeof j->port, "%s", port);
     ref(f);
-    ref(static_cast<object *>(l));
     if (submit(p, j)) {
         l->pin();
         return f;
