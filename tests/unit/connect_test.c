@@ -34,6 +34,21 @@ static int32_t free_port(void) {
     return port;
 }
 
+static int threads(void) {
+    DIR *list = opendir("/proc/self/task");
+    int n = -2; /* . and .. */
+    while (readdir(list) != NULL) n++;
+    closedir(list);
+    return n;
+}
+
+/* A lookup that was given up goes on in its thread, whose sockets to the name
+ * servers go with it. */
+static void wait_for_threads(int before) {
+    for (int i = 0; i < 1000 && threads() > before; i++) usleep(10000);
+    assert_true(threads() <= before);
+}
+
 static int64_t refused(void *arg, void **value) {
     (void)arg, (void)value;
     const int32_t port = free_port();
@@ -91,15 +106,9 @@ static int64_t names(void *arg, void **value) {
 
 static void test_names(void **state) {
     (void)state;
+    const int before = threads();
     in_task(names);
-}
-
-static int threads(void) {
-    DIR *list = opendir("/proc/self/task");
-    int n = -2; /* . and .. */
-    while (readdir(list) != NULL) n++;
-    closedir(list);
-    return n;
+    wait_for_threads(before);
 }
 
 /* The loop closes while a name is looked up. */
@@ -114,9 +123,7 @@ static void test_lookup_left_behind(void **state) {
     (void)state;
     const int before = threads();
     for (int i = 0; i < 20; i++) assert_code(run_virtual(leave_lookup, NULL, NULL), 0);
-    /* The threads' own sockets, to the name servers, go with them. */
-    for (int i = 0; i < 500 && threads() > before; i++) usleep(10000);
-    assert_true(threads() <= before);
+    wait_for_threads(before);
 }
 
 static int64_t local_address(void *arg, void **value) {
