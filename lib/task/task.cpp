@@ -211,12 +211,16 @@ void begin(task *t, bool eager) {
 
 }  // namespace
 
-task *make_task(loop *l, task_options *o) {
+namespace {
+
+// A task with nothing to run yet, its number and its context; extras (a name, a
+// stack of its own size) come from the options, if there are any.
+task *new_task(loop *l, const task_options *o) {
     task *t = l->make_object<task>();
     if (t == nullptr) return nullptr;
     t->number = next_number(l);
-    bool ok = set_up_context(t, o->context);
-    if (ok && (o->name != nullptr || o->stack_size != 0)) {
+    bool ok = set_up_context(t, o != nullptr ? o->context : nullptr);
+    if (ok && o != nullptr && (o->name != nullptr || o->stack_size != 0)) {
         task_extra *more = t->need_extra();
         ok = more != nullptr;
         if (ok) {
@@ -225,12 +229,18 @@ task *make_task(loop *l, task_options *o) {
             ok = o->name == nullptr || more->name != nullptr;
         }
     }
-    if (!ok) {
-        t->state = k_finished;
-        free_extra(t);
-        l->free_object(t);
-        return nullptr;
-    }
+    if (ok) return t;
+    t->state = k_finished;
+    free_extra(t);
+    l->free_object(t);
+    return nullptr;
+}
+
+}  // namespace
+
+task *make_task(loop *l, task_options *o) {
+    task *t = new_task(l, o);
+    if (t == nullptr) return nullptr;
     if (o->fn != nullptr) {
         t->on(k_stackful);
         t->run.fn = o->fn;
@@ -249,30 +259,16 @@ task *make_task(loop *l, task_options *o) {
 }
 
 task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn) {
-    task *t = l->make_object<task>();
+    task *t = new_task(l, nullptr);
     if (t == nullptr) return nullptr;
-    t->number = next_number(l);
-    if (!set_up_context(t, nullptr)) {
-        t->state = k_finished;
-        free_extra(t);
-        l->free_object(t);
-        return nullptr;
-    }
     t->run = {{step}, frame, free_fn};
     begin(t, l->eager_tasks);
     return t;
 }
 
 task *make_stackful_task(loop *l, aloop_coro_fn fn, void *arg) {
-    task *t = l->make_object<task>();
+    task *t = new_task(l, nullptr);
     if (t == nullptr) return nullptr;
-    t->number = next_number(l);
-    if (!set_up_context(t, nullptr)) {
-        t->state = k_finished;
-        free_extra(t);
-        l->free_object(t);
-        return nullptr;
-    }
     t->on(k_stackful);
     t->run.fn = fn;
     t->run.frame = arg;
