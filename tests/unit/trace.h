@@ -30,7 +30,9 @@ static inline void note(const char *what) {
 static inline void note_end(const char *what, int64_t status) {
     char text[64];
     if (status < 0) {
-        snprintf(text, sizeof text, "%s:%s", what, aloop_errname(status) + strlen("ALOOP_"));
+        const char *name = aloop_errname(status);
+        if (strncmp(name, "ALOOP_", strlen("ALOOP_")) == 0) name += strlen("ALOOP_");
+        snprintf(text, sizeof text, "%s:%s", what, name);
     } else {
         snprintf(text, sizeof text, "%s:%d", what, (int)status);
     }
