@@ -1,0 +1,164 @@
+/* process.h: talking to children.
+ * SPDX-License-Identifier: MIT */
+#include "children.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+static int64_t by_hand(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_process *p = shell("while read x; do echo got $x; done",
+                             pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_INHERIT));
+    for (int i = 0; i < 3; i++) {
+        assert_true(aloop_stream_write(aloop_process_stdin(p), "line\n", 5) >= 0);
+        aloop_bytes *line = NULL;
+        assert_code(aloop_await(aloop_stream_readline(aloop_process_stdout(p)), (void **)&line), 9);
+        assert_string_equal((const char *)aloop_bytes_data(line), "got line\n");
+        aloop_unref(line);
+    }
+    assert_code(aloop_stream_write(aloop_process_stdout(p), "x", 1), ALOOP_EINVALIDSTATE);
+    assert_code(aloop_stream_write_eof(aloop_process_stdin(p)), 0);
+    assert_code(aloop_await(aloop_process_wait(p), NULL), 0);
+    aloop_bytes *rest = NULL;
+    assert_code(aloop_await(aloop_stream_read(aloop_process_stdout(p), -1), (void **)&rest), 0);
+    aloop_unref(rest);
+    assert_code(aloop_stream_close(aloop_process_stdin(p)), 0);
+    assert_code(aloop_await(aloop_stream_wait_closed(aloop_process_stdin(p)), NULL), 0);
+    aloop_unref(p);
+    return 0;
+}
+
+static void talking_to_a_child(void **state) {
+    (void)state;
+    on_real_clock(by_hand);
+}
+
+enum { much = 20 * 1000 * 1000 };
+
+static int64_t through_cat(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    uint8_t *data = malloc(much);
+    for (int i = 0; i < much; i++) data[i] = (uint8_t)(i * 7 + i / 251);
+    aloop_process *p = shell("tee /dev/stderr", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_PIPE));
+    aloop_results *results = NULL;
+    assert_code(aloop_await(aloop_process_communicate(p, data, much), (void **)&results), 0);
+    for (int i = 0; i < 2; i++) {
+        aloop_bytes *b = aloop_results_value(results, i);
+        assert_int_equal(aloop_results_status(results, i), much);
+        assert_int_equal(aloop_bytes_size(b), much);
+        assert_true(memcmp(aloop_bytes_data(b), data, much) == 0);
+    }
+    aloop_unref(results);
+    aloop_unref(p);
+    free(data);
+    return 0;
+}
+
+static void much_in_all_directions_at_once(void **state) {
+    (void)state;
+    on_real_clock(through_cat);
+}
+
+static int64_t unwanted_input(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    char *data = calloc(1, 1 << 20);
+    aloop_process *p = shell("exec true", pipes(ALOOP_PIPE, ALOOP_INHERIT, ALOOP_INHERIT));
+    aloop_results *results = NULL;
+    assert_code(aloop_await(aloop_process_communicate(p, data, 1 << 20), (void **)&results), 0);
+    assert_int_equal(aloop_results_count(results), 2);
+    aloop_unref(results);
+    aloop_unref(p);
+    free(data);
+    return 0;
+}
+
+static void unread_input_is_no_error(void **state) {
+    (void)state;
+    on_real_clock(unwanted_input);
+}
+
+static int64_t partial(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_process *p = shell("echo first; read x; echo second $x",
+                             pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_INHERIT));
+    aloop_future *f = aloop_ensure_future(aloop_process_communicate(p, NULL, 0));
+    aloop_bytes *so_far = NULL;
+    do { /* its stdin is closed: it ends, but the reader is cancelled before that */
+        assert_code(aloop_await(aloop_sleep(0.002), NULL), 0);
+        aloop_unref(so_far);
+        so_far = aloop_process_output(p, 1);
+    } while (aloop_bytes_size(so_far) == 0);
+    assert_true(strncmp((const char *)aloop_bytes_data(so_far), "first\n", 6) == 0);
+    aloop_unref(so_far);
+    aloop_future_cancel(f, NULL);
+    aloop_await(f, NULL);
+    aloop_results *results = NULL;
+    assert_code(aloop_await(aloop_process_communicate(p, NULL, 0), (void **)&results), 0);
+    assert_string_equal((const char *)aloop_bytes_data(aloop_results_value(results, 0)),
+                        "first\nsecond\n");
+    aloop_unref(results);
+    aloop_unref(p);
+    return 0;
+}
+
+static int64_t timed_out(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_process *p = shell("echo partial; exec sleep 60",
+                             pipes(ALOOP_INHERIT, ALOOP_PIPE, ALOOP_INHERIT));
+    aloop_bytes *so_far = NULL;
+    do {
+        assert_code(aloop_await(aloop_wait_for(aloop_process_communicate(p, NULL, 0), 0.05), NULL),
+                    ALOOP_ETIMEDOUT);
+        aloop_unref(so_far);
+        so_far = aloop_process_output(p, 1);
+    } while (aloop_bytes_size(so_far) == 0);
+    assert_string_equal((const char *)aloop_bytes_data(so_far), "partial\n");
+    aloop_unref(so_far);
+    assert_code(aloop_process_kill(p), 0);
+    aloop_results *results = NULL;
+    assert_code(aloop_await(aloop_process_communicate(p, NULL, 0), (void **)&results),
+                ALOOP_SIGNALED + SIGKILL);
+    assert_string_equal((const char *)aloop_bytes_data(aloop_results_value(results, 0)),
+                        "partial\n");
+    aloop_unref(results);
+    aloop_unref(p);
+    return 0;
+}
+
+static void a_cancelled_communicate_keeps_what_it_read(void **state) {
+    (void)state;
+    on_real_clock(partial);
+    on_real_clock(timed_out);
+}
+
+static int64_t capped(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_process_options *o = pipes(ALOOP_DEVNULL, ALOOP_PIPE, ALOOP_INHERIT);
+    assert_code(aloop_process_options_set_output_limit(o, 100000), 0);
+    aloop_process *p = shell("exec cat /dev/zero", o);
+    assert_code(aloop_await(aloop_process_communicate(p, NULL, 0), NULL), ALOOP_ELIMITOVERRUN);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "the child wrote more than 100000 bytes to its stdout");
+    aloop_bytes *kept = aloop_process_output(p, 1);
+    assert_true(aloop_bytes_size(kept) > 100000 && aloop_bytes_size(kept) < 300000);
+    aloop_unref(kept);
+    assert_code(aloop_process_kill(p), 0);
+    assert_code(aloop_await(aloop_process_wait(p), NULL), ALOOP_SIGNALED + SIGKILL);
+    aloop_unref(p);
+    return 0;
+}
+
+static void output_has_a_cap(void **state) {
+    (void)state;
+    on_real_clock(capped);
+}
+
+SUITE(CASE(talking_to_a_child), CASE(much_in_all_directions_at_once),
+      CASE(unread_input_is_no_error), CASE(a_cancelled_communicate_keeps_what_it_read),
+      CASE(output_has_a_cap))

@@ -1,0 +1,141 @@
+/* executor.h: pools of processes.
+ * SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct reports reports;
+
+static int64_t do_nothing(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    return 0;
+}
+
+static int64_t reverse(const void *data, size_t n, aloop_bytes **result) {
+    char *text = malloc(n);
+    for (size_t i = 0; i < n; i++) text[i] = ((const char *)data)[n - 1 - i];
+    *result = aloop_bytes_new(text, n);
+    free(text);
+    return getpid();
+}
+
+static int64_t crash(const void *data, size_t n, aloop_bytes **result) {
+    (void)data;
+    (void)n;
+    (void)result;
+    return raise(SIGKILL);
+}
+
+static int64_t refuse(const void *data, size_t n, aloop_bytes **result) {
+    (void)n;
+    (void)result;
+    return aloop_raise(ALOOP_EUSER - 5, "refused: %s", (const char *)data);
+}
+
+static int64_t block(const void *data, size_t n, aloop_bytes **result) {
+    (void)data;
+    (void)n;
+    (void)result;
+    pause();
+    return 0;
+}
+
+static void assert_reversed(aloop_executor *pool, bool elsewhere) {
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_bytes *result = NULL;
+    const int64_t pid =
+        aloop_await(aloop_run_in_process(loop, pool, reverse, "abc", 3), (void **)&result);
+    assert_true(pid > 0 && (pid != getpid()) == elsewhere);
+    assert_int_equal(aloop_bytes_size(result), 3);
+    assert_string_equal((const char *)aloop_bytes_data(result), "cba");
+    aloop_unref(result);
+}
+
+static int64_t processes(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_executor *pool = aloop_executor_new_processes(2);
+    assert_non_null(pool);
+    for (int i = 0; i < 3; i++) assert_reversed(pool, true);
+    aloop_future *all[8];
+    for (int i = 0; i < 8; i++) {
+        all[i] = aloop_run_in_process(loop, pool, i == 3 ? crash : reverse, "x", 1);
+    }
+    aloop_results *results = NULL;
+    assert_code(aloop_await(aloop_gather(all, 8, ALOOP_RETURN_EXCEPTIONS), (void **)&results), 8);
+    for (int i = 0; i < 8; i++) {
+        if (i == 3) {
+            assert_code(aloop_results_status(results, i), ALOOP_EBROKENPOOL);
+            assert_non_null(strstr(aloop_error_message(aloop_results_error(results, i)),
+                                   "died: Killed"));
+        } else {
+            assert_true(aloop_results_status(results, i) > 0);
+        }
+    }
+    aloop_unref(results);
+    assert_reversed(pool, true);
+    assert_code(aloop_await(aloop_run_in_process(loop, pool, refuse, "no", 2), NULL),
+                ALOOP_EUSER - 5);
+    assert_string_equal(aloop_error_message(aloop_last_error()), "refused: no");
+    enum { much = 3000000 };
+    char *data = calloc(1, much);
+    aloop_bytes *back = NULL;
+    assert_true(aloop_await(aloop_run_in_process(loop, pool, reverse, data, much),
+                            (void **)&back) > 0);
+    assert_int_equal(aloop_bytes_size(back), much);
+    aloop_unref(back);
+    free(data);
+    int freed = 0;
+    assert_failed(aloop_run_in_executor(loop, pool, do_nothing, &freed, count_free),
+                  ALOOP_EWRONGTYPE);
+    assert_int_equal(freed, 1);
+    assert_code(aloop_loop_set_default_executor(loop, pool), ALOOP_EWRONGTYPE);
+    assert_failed(aloop_run_in_process(loop, pool, NULL, "", 0), ALOOP_EINVAL);
+    assert_failed(aloop_run_in_process(loop, pool, reverse, NULL, 1), ALOOP_EINVAL);
+    assert_failed(aloop_run_in_process(loop, NULL, reverse, "", 0), ALOOP_EINVAL);
+    assert_null(aloop_run_in_process(NULL, pool, reverse, "", 0));
+    aloop_unref(pool);
+    pool = aloop_executor_new_threads(1);
+    assert_reversed(pool, false);
+    aloop_unref(pool);
+    assert_null(aloop_executor_new_processes(-1));
+    return 0;
+}
+
+static void a_pool_of_processes(void **state) {
+    (void)state;
+    in_task(processes);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static int64_t blocked_worker(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    aloop_executor *pool = aloop_executor_new_processes(1);
+    aloop_future *f = aloop_run_in_process(loop, pool, block, "", 0);
+    aloop_future *queued = aloop_run_in_process(loop, pool, reverse, "", 0);
+    assert_code(aloop_await(aloop_sleep(0.05), NULL), 0);
+    assert_code(aloop_await(aloop_executor_shutdown(pool, 0.05), NULL), ALOOP_ETIMEDOUT);
+    assert_code(aloop_await(f, NULL), ALOOP_EBROKENPOOL);
+    assert_code(aloop_await(queued, NULL), ALOOP_ECANCELED);
+    aloop_unref(pool);
+    return 0;
+}
+
+static void a_blocked_worker_is_killed_at_the_deadline(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    assert_code(run_on(loop, blocked_worker, NULL), 0);
+    close_loop(loop);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+SUITE(CASE(a_pool_of_processes), CASE(a_blocked_worker_is_killed_at_the_deadline))

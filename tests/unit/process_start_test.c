@@ -1,0 +1,231 @@
+/* process.h: what a child starts with, and failing to start.
+ * SPDX-License-Identifier: MIT */
+#include "children.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Failing to start ----------------------------------------------------------------- */
+
+static void assert_not_started(const char *program, aloop_process_options *options, int64_t code,
+                               const char *text) {
+    const char *argv[] = {program, "x", NULL};
+    assert_code(aloop_await(aloop_create_subprocess_exec(argv, options), NULL), code);
+    assert_string_equal(aloop_error_message(aloop_last_error()), text);
+    aloop_unref(options);
+}
+
+static int64_t not_started(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_not_started("no-such-program", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_PIPE), ALOOP_ENOENT,
+                       "No such file or directory: 'no-such-program'");
+    assert_not_started("/no/such/program", NULL, ALOOP_ENOENT,
+                       "No such file or directory: '/no/such/program'");
+    assert_not_started("/etc/passwd", NULL, -EACCES, "Permission denied: '/etc/passwd'");
+    assert_not_started("", NULL, ALOOP_ENOENT, "No such file or directory: ''");
+    aloop_process_options *o = aloop_process_options_new();
+    assert_code(aloop_process_options_set_cwd(o, "/no/such/folder"), 0);
+    assert_not_started("true", o, ALOOP_ENOENT, "No such file or directory: '/no/such/folder'");
+    o = aloop_process_options_new();
+    assert_code(aloop_process_options_set_umask(o, 022), 0);
+    assert_not_started("/no/such/program", o, ALOOP_ENOENT,
+                       "No such file or directory: '/no/such/program'");
+    o = aloop_process_options_new();
+    const char *env[] = {"PATH=/no/such/folder", NULL};
+    assert_code(aloop_process_options_set_env(o, env), 0);
+    assert_not_started("true", o, ALOOP_ENOENT, "No such file or directory: 'true'");
+    o = pipes(ALOOP_INHERIT, 9999, ALOOP_INHERIT);
+    const char *argv[] = {"true", NULL};
+    assert_code(aloop_await(aloop_create_subprocess_exec(argv, o), NULL), ALOOP_EBADF);
+    aloop_unref(o);
+    return 0;
+}
+
+static void failures_are_raised_with_the_name(void **state) {
+    (void)state;
+    on_real_clock(not_started);
+}
+
+static int64_t bad_arguments_in_loop(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const char *nothing[] = {NULL};
+    const char *argv[] = {"true", NULL};
+    assert_failed(aloop_create_subprocess_exec(NULL, NULL), ALOOP_EINVAL);
+    assert_failed(aloop_create_subprocess_exec(nothing, NULL), ALOOP_EINVAL);
+    assert_failed(aloop_create_subprocess_shell(NULL, NULL), ALOOP_EINVAL);
+    assert_failed(aloop_create_subprocess_exec(
+                      argv, (aloop_process_options *)aloop_get_running_loop()),
+                  ALOOP_EINVAL);
+    assert_failed(aloop_process_wait(NULL), ALOOP_EINVAL);
+    assert_failed(aloop_process_communicate(NULL, NULL, 0), ALOOP_EINVAL);
+    aloop_process *p = shell("exit 0", NULL);
+    assert_null(aloop_process_stdin(p));
+    assert_null(aloop_process_stdout(p));
+    assert_null(aloop_process_stderr(p));
+    assert_failed(aloop_process_communicate(p, NULL, 1), ALOOP_EINVAL);
+    assert_null(aloop_process_output(p, 0));
+    assert_code(aloop_await(aloop_process_wait(p), NULL), 0);
+    aloop_unref(p);
+    return 0;
+}
+
+static void bad_arguments(void **state) {
+    (void)state;
+    const char *argv[] = {"true", NULL};
+    assert_null(aloop_create_subprocess_exec(argv, NULL));
+    assert_null(aloop_process_wait(NULL));
+    assert_null(aloop_process_communicate(NULL, NULL, 0));
+    assert_null(aloop_process_stdin(NULL));
+    assert_null(aloop_process_output(NULL, 1));
+    assert_code(aloop_process_pid(NULL), ALOOP_EINVAL);
+    assert_code(aloop_process_returncode(NULL, NULL), ALOOP_EINVAL);
+    assert_code(aloop_process_kill(NULL), ALOOP_EINVAL);
+    assert_code(aloop_process_terminate(NULL), ALOOP_EINVAL);
+    assert_code(aloop_process_signal_group(NULL, 9), ALOOP_EINVAL);
+    aloop_process_options *o = aloop_process_options_new();
+    assert_code(aloop_process_options_set_stdin(NULL, 0), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_stdin(o, ALOOP_STDOUT), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_stdout(o, ALOOP_STDOUT), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_stderr(o, -5), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_cwd(o, NULL), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_env(o, NULL), ALOOP_EINVAL);
+    assert_code(aloop_process_options_add_fd(o, -1, 3), ALOOP_EINVAL);
+    assert_code(aloop_process_options_add_fd(o, 0, 2), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_process_group(o, -1), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_umask(o, -1), ALOOP_EINVAL);
+    assert_code(aloop_process_options_add_rlimit(o, -1, 1, 1), ALOOP_EINVAL);
+    assert_code(aloop_process_options_add_rlimit(o, RLIMIT_CPU, 2, 1), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_limit(o, 0), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_user(NULL, 0), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_group(NULL, 0), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_new_session(NULL, 0), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_output_limit(NULL, 0), ALOOP_EINVAL);
+    aloop_unref(o);
+    on_real_clock(bad_arguments_in_loop);
+}
+
+/* Options ---------------------------------------------------------------------------- */
+
+static int64_t stdio(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const int32_t inherit = ALOOP_INHERIT;
+    assert_writes("echo out; echo err >&2", pipes(inherit, ALOOP_PIPE, ALOOP_PIPE), "out\n", "err\n");
+    assert_writes("echo out; echo err >&2", pipes(inherit, ALOOP_PIPE, ALOOP_STDOUT), "out\nerr\n",
+                  NULL);
+    assert_writes("echo out; echo err >&2", pipes(inherit, ALOOP_DEVNULL, ALOOP_PIPE), NULL, "err\n");
+    assert_writes("cat", pipes(ALOOP_DEVNULL, ALOOP_PIPE, inherit), "", NULL);
+    assert_writes("echo again > /dev/stdout", pipes(inherit, ALOOP_PIPE, inherit), "again\n", NULL);
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_code(run_shell("echo to the fd; echo too >&2", pipes(inherit, ends[1], ALOOP_STDOUT)), 0);
+    char text[32] = "";
+    assert_int_equal(read(ends[0], text, sizeof text - 1), 14);
+    assert_string_equal(text, "to the fd\ntoo\n");
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static void standard_streams(void **state) {
+    (void)state;
+    on_real_clock(stdio);
+}
+
+static int64_t surroundings(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const int32_t inherit = ALOOP_INHERIT;
+    aloop_process_options *o = pipes(inherit, ALOOP_PIPE, inherit);
+    assert_code(aloop_process_options_set_cwd(o, "/tmp"), 0);
+    assert_code(aloop_process_options_set_cwd(o, "/"), 0);
+    assert_writes("pwd", o, "/\n", NULL);
+    o = pipes(inherit, ALOOP_PIPE, inherit);
+    const char *env[] = {"NAME=a value", "PATH=/bin:/usr/bin", NULL};
+    assert_code(aloop_process_options_set_env(o, env), 0);
+    assert_code(aloop_process_options_set_env(o, env), 0);
+    assert_writes("echo $NAME $HOME", o, "a value\n", NULL);
+    o = pipes(inherit, ALOOP_PIPE, inherit);
+    assert_code(aloop_process_options_set_umask(o, 027), 0);
+    assert_code(aloop_process_options_add_rlimit(o, RLIMIT_NOFILE, 77, 99), 0);
+    assert_code(aloop_process_options_set_cwd(o, "/"), 0);
+    assert_writes("umask; ulimit -n; ulimit -Hn; pwd", o, "0027\n77\n99\n/\n", NULL);
+    o = pipes(inherit, ALOOP_PIPE, inherit);
+    assert_code(aloop_process_options_set_new_session(o, 1), 0);
+    assert_writes("test $(ps -o sid= -p $$) = $$ && echo leader", o, "leader\n", NULL);
+    o = pipes(inherit, ALOOP_PIPE, inherit);
+    assert_code(aloop_process_options_set_new_session(o, 1), 0);
+    assert_code(aloop_process_options_set_umask(o, 0), 0);
+    assert_writes("test $(ps -o sid= -p $$) = $$ && echo leader", o, "leader\n", NULL);
+    if (geteuid() != 0) return 0;
+    o = pipes(inherit, ALOOP_PIPE, inherit);
+    assert_code(aloop_process_options_set_user(o, 65534), 0);
+    assert_code(aloop_process_options_set_group(o, 65533), 0);
+    assert_writes("id -u; id -g; id -G", o, "65534\n65533\n65533\n", NULL);
+    return 0;
+}
+
+static void folder_environment_limits_and_ids(void **state) {
+    (void)state;
+    on_real_clock(surroundings);
+}
+
+static int64_t descriptors(void *by_vfork, void **value) {
+    (void)value;
+    int ends[2];
+    int leaking[2];
+    assert_int_equal(pipe(leaking), 0); /* without O_CLOEXEC: not for the child either */
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    aloop_process_options *o = pipes(ALOOP_INHERIT, ALOOP_PIPE, ALOOP_INHERIT);
+    if (*(bool *)by_vfork) assert_code(aloop_process_options_set_umask(o, 022), 0);
+    assert_code(aloop_process_options_add_fd(o, ends[1], 9), 0);
+    assert_code(aloop_process_options_add_fd(o, ends[1], 3), 0); /* it is one of the parent's */
+    /* 4 is what ls itself opens. */
+    assert_writes("echo nine >&9; echo other >&3; exec ls /proc/self/fd", o, "0\n1\n2\n3\n4\n9\n",
+                  NULL);
+    char text[32] = "";
+    assert_int_equal(read(ends[0], text, sizeof text - 1), 11);
+    assert_string_equal(text, "nine\nother\n");
+    for (int i = 0; i < 2; i++) {
+        close(ends[i]);
+        close(leaking[i]);
+    }
+    return 0;
+}
+
+static int64_t descriptors_both_ways(void *unused, void **value) {
+    (void)unused;
+    bool by_vfork[] = {false, true};
+    descriptors(&by_vfork[0], value);
+    return descriptors(&by_vfork[1], value);
+}
+
+static void extra_descriptors_and_no_others(void **state) {
+    (void)state;
+    on_real_clock(descriptors_both_ways);
+}
+
+static int64_t default_signals(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    signal(SIGPIPE, SIG_IGN);
+    assert_code(run_shell("kill -PIPE $$", NULL), ALOOP_SIGNALED + SIGPIPE);
+    aloop_process_options *o = aloop_process_options_new();
+    assert_code(aloop_process_options_set_umask(o, 022), 0);
+    assert_code(run_shell("kill -PIPE $$", o), ALOOP_SIGNALED + SIGPIPE);
+    signal(SIGPIPE, SIG_DFL);
+    return 0;
+}
+
+static void a_child_dies_of_sigpipe(void **state) {
+    (void)state;
+    on_real_clock(default_signals);
+}
+
+SUITE(CASE(failures_are_raised_with_the_name), CASE(bad_arguments), CASE(standard_streams),
+      CASE(folder_environment_limits_and_ids), CASE(extra_descriptors_and_no_others),
+      CASE(a_child_dies_of_sigpipe))
