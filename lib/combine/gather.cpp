@@ -9,6 +9,7 @@
 
 #include "../base/results.hpp"
 #include "../task/operation.hpp"
+#include "../task/task.hpp"
 
 namespace aloop {
 
@@ -42,9 +43,23 @@ void fail_as(gather *g, future *f) {
     fail(g, f->status(), e);
 }
 
+// A gather that was cancelled carries the message of the last child named, which
+// in asyncio is also that of a request that the child has outlived.
+error *last_message(const gather *g) {
+    future *last = g->children[g->count - 1].of;
+    error *e = nullptr;
+    if (last->state == k_was_cancelled) {
+        e = error_of(last);
+    } else if (const task *t = as_task(last); t != nullptr && t->more != nullptr) {
+        e = t->more->cancel_error;
+    }
+    if (e != nullptr) ref(e);
+    return e;
+}
+
 void complete(gather *g) {
     if (g->cancel_requested) {
-        fail(g, ALOOP_ECANCELED, nullptr);
+        fail(g, ALOOP_ECANCELED, last_message(g));
         return;
     }
     results *list = make_results(g->count);

@@ -2,6 +2,7 @@
 #include "shield.hpp"
 
 #include <cstdio>
+#include <utility>
 
 #include "../task/operation.hpp"
 
@@ -18,7 +19,13 @@ struct shield final : future {
 
 int64_t on_inner_done(aloop_future *handle, void *data) {
     shield *s = static_cast<shield *>(data);
-    if (s->pending()) finish_like(s, from_c(handle));
+    future *inner = from_c(handle);
+    if (!s->pending()) return 0;
+    if (inner->state == k_was_cancelled) {
+        cancel_now(s, nullptr);  // the message was for the inner one
+    } else {
+        finish_like(s, inner);
+    }
     return 0;
 }
 
@@ -34,14 +41,19 @@ int64_t on_abandoned_done(aloop_future *handle, void *) {
     return 0;
 }
 
+// An inner one that is done by now was asyncio's business no more.
+int64_t on_outer_cancelled(aloop_future *handle, void *) {
+    shield *s = static_cast<shield *>(from_c(handle));
+    if (!s->inner->pending()) return 0;
+    if (s->observer != nullptr) forget(std::exchange(s->observer, nullptr));
+    remove_done_callback(s->inner, on_abandoned_done, nullptr);  // one report is enough
+    observe(s->inner, on_abandoned_done, nullptr, nullptr);
+    return 0;
+}
+
 bool cancel_shield(future *f, const char *message) {
     shield *s = static_cast<shield *>(f);
-    if (s->observer != nullptr) forget(s->observer);
-    s->observer = nullptr;
-    if (s->inner->pending()) {
-        remove_done_callback(s->inner, on_abandoned_done, nullptr);  // one report is enough
-        observe(s->inner, on_abandoned_done, nullptr, nullptr);
-    }
+    observe(s, on_outer_cancelled, nullptr, nullptr);
     cancel_now(s, message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr);
     return true;
 }

@@ -213,6 +213,18 @@ void abandon_wait(task *t) {
     forget_waiting(t);
 }
 
+namespace {
+
+// What an await of the task itself gives, in the next iteration as in asyncio.
+int64_t refuse_itself(operation *op, task *, int64_t status) {
+    if (op->phase++ == 0) return op->yield();
+    return status < 0 ? status : op->fail(ALOOP_EINVAL, "Task cannot await on itself");
+}
+
+const op_info k_await_itself = {"await_itself", refuse_itself, free_operation<operation>};
+
+}  // namespace
+
 future *check_awaited(task *t, future *f) {
     loop *l = loop_of(t);
     if (f == nullptr) return failed_future(l, ALOOP_EINVAL);
@@ -220,7 +232,8 @@ future *check_awaited(task *t, future *f) {
     const bool itself = f == t;
     unref(f);
     if (!itself) return failed_future(l, ALOOP_EWRONGLOOP);
-    return failed_future(l, make_error(ALOOP_EINVAL, "Task cannot await on itself"), ALOOP_EINVAL);
+    operation *refusal = l->make_object<operation>(&k_await_itself);
+    return refusal != nullptr ? refusal : failed_future(l, ALOOP_ENOMEM);
 }
 
 void leave_wait(task *t) {

@@ -1,0 +1,218 @@
+/*
+ * message_test.c: which message a cancellation carries, and in which iteration it
+ * arrives, where several requests or combinations meet. As in asyncio; found by
+ * the differential tests.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+/* The message that the victim's await failed with, and when. */
+static struct {
+    char message[64];
+    int64_t status, iteration;
+} seen;
+
+static void see(int64_t status) {
+    aloop_error *error = aloop_last_error();
+    seen.status = status;
+    seen.iteration = aloop_loop_iteration(aloop_get_running_loop());
+    snprintf(seen.message, sizeof seen.message, "%s",
+             error != NULL ? aloop_error_message(error) : "");
+}
+
+static int64_t waits_for(void *future, void **value) {
+    (void)value;
+    see(aloop_await(aloop_ref(future), NULL));
+    return 0;
+}
+
+static const char *no_message(void) { return aloop_strerror(ALOOP_ECANCELED); }
+
+static int64_t first_request_counts(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_future *never = aloop_loop_create_future(aloop_get_running_loop());
+    aloop_task *task = aloop_create_task(waits_for, never);
+    let_run(1);
+    assert_code(aloop_task_cancel(task, NULL), 1);
+    assert_code(aloop_task_cancel(task, "late"), 1);
+    aloop_await(task, NULL);
+    assert_code(seen.status, ALOOP_ECANCELED);
+    assert_string_equal(seen.message, no_message());
+    aloop_unref(never);
+    return 0;
+}
+
+static void test_first_request_counts(void **state) {
+    (void)state;
+    in_task(first_request_counts);
+}
+
+static int64_t waits_for_gather(void *children, void **value) {
+    aloop_future **child = children;
+    (void)value;
+    see(aloop_await(ALOOP_GATHER(ALOOP_RETURN_EXCEPTIONS, aloop_ref(child[0]), aloop_ref(child[1])),
+                    NULL));
+    return 0;
+}
+
+static int64_t gather_names_the_last(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_future *child[2] = {aloop_loop_create_future(loop), aloop_loop_create_future(loop)};
+    aloop_task *task = aloop_create_task(waits_for_gather, child);
+    let_run(1);
+    assert_code(aloop_task_cancel(task, "stop"), 1);
+    aloop_await(task, NULL);
+    assert_code(seen.status, ALOOP_ECANCELED);
+    assert_string_equal(seen.message, "stop");
+    aloop_unref(child[0]);
+    aloop_unref(child[1]);
+    return 0;
+}
+
+static void test_gather_names_the_last(void **state) {
+    (void)state;
+    in_task(gather_names_the_last);
+}
+
+static int64_t yields(void *unused, void **value) {
+    (void)unused, (void)value;
+    see(aloop_await(aloop_sleep_result(0, 0, NULL, NULL), NULL));
+    return 0;
+}
+
+static int64_t message_reaches_an_operation(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_task *task = aloop_create_task(yields, NULL);
+    aloop_task_cancel(task, NULL); /* not begun: it never runs */
+    aloop_await(task, NULL);
+    aloop_task_options *options = aloop_task_options_new();
+    aloop_task_options_set_coro(options, yields, NULL, NULL);
+    aloop_task_options_set_eager_start(options, 1);
+    task = aloop_create_task_ex(options);
+    assert_code(aloop_task_cancel(task, "stop"), 1);
+    aloop_await(task, NULL);
+    assert_code(seen.status, ALOOP_ECANCELED);
+    assert_string_equal(seen.message, "stop");
+    aloop_unref(options);
+    return 0;
+}
+
+static void test_message_reaches_an_operation(void **state) {
+    (void)state;
+    in_task(message_reaches_an_operation);
+}
+
+static int64_t no_time_waits_in_asyncios_iterations(void *unused, void **value) {
+    (void)unused, (void)value;
+    const int64_t before = aloop_loop_iteration(aloop_get_running_loop());
+    see(aloop_await(aloop_wait_for(aloop_sleep(0), 0), NULL));
+    assert_code(seen.status, ALOOP_ETIMEDOUT);
+    assert_int_equal(seen.iteration - before, 3);
+    return 0;
+}
+
+static void test_no_time_waits_in_asyncios_iterations(void **state) {
+    (void)state;
+    in_task(no_time_waits_in_asyncios_iterations);
+}
+
+static int64_t holds_on(void *unused, void **value) {
+    (void)unused, (void)value;
+    if (aloop_await(aloop_sleep(100), NULL) == ALOOP_ECANCELED) aloop_await(aloop_sleep(5), NULL);
+    return 7;
+}
+
+static int64_t waits_without_time(void *task, void **value) {
+    (void)value;
+    see(aloop_await(aloop_wait_for(aloop_ref(task), 0), NULL));
+    return 0;
+}
+
+static int64_t cancelling_the_waiter_leaves_the_target(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_task *target = aloop_create_task(holds_on, NULL);
+    let_run(1);
+    aloop_task *task = aloop_create_task(waits_without_time, target);
+    let_run(2);
+    assert_code(aloop_task_cancel(task, "enough"), 1);
+    aloop_await(task, NULL);
+    assert_code(seen.status, ALOOP_ECANCELED);
+    assert_string_equal(seen.message, "enough");
+    assert_code(aloop_task_cancelling(target), 1);
+    assert_code(aloop_await(target, NULL), 7);
+    return 0;
+}
+
+static void test_cancelling_the_waiter_leaves_the_target(void **state) {
+    (void)state;
+    in_task(cancelling_the_waiter_leaves_the_target);
+}
+
+static int64_t shield_of_a_cancelled_one(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_future *inner = aloop_loop_create_future(aloop_get_running_loop());
+    aloop_future *outer = aloop_shield(aloop_ref(inner));
+    assert_code(aloop_future_cancel(inner, "inner"), 1);
+    see(aloop_await(outer, NULL));
+    assert_code(seen.status, ALOOP_ECANCELED);
+    assert_string_equal(seen.message, no_message());
+    aloop_unref(inner);
+    return 0;
+}
+
+static void test_shield_of_a_cancelled_one(void **state) {
+    (void)state;
+    in_task(shield_of_a_cancelled_one);
+}
+
+/* The inner one fails before the loop hears that nobody listens: no report. */
+static int64_t shield_failing_at_once(void *unused, void **value) {
+    struct reports reports = {0};
+    aloop_loop *loop = aloop_get_running_loop();
+    (void)unused, (void)value;
+    capture_reports(loop, &reports);
+    for (int late = 0; late < 2; late++) {
+        aloop_future *inner = aloop_loop_create_future(loop);
+        aloop_future *outer = aloop_shield(aloop_ref(inner));
+        assert_code(aloop_future_cancel(outer, NULL), 1);
+        if (late != 0) let_run(2);
+        aloop_future_set_error_code(inner, ALOOP_EUSER);
+        assert_non_null(aloop_future_error(inner));
+        let_run(3);
+        assert_int_equal(reports.count, late);
+        aloop_unref(outer);
+        aloop_unref(inner);
+    }
+    return 0;
+}
+
+static void test_shield_failing_at_once(void **state) {
+    (void)state;
+    in_task(shield_failing_at_once);
+}
+
+static int64_t awaiting_itself(void *unused, void **value) {
+    (void)unused, (void)value;
+    const int64_t before = aloop_loop_iteration(aloop_get_running_loop());
+    see(aloop_await(aloop_ref(aloop_current_task(NULL)), NULL));
+    assert_code(seen.status, ALOOP_EINVAL);
+    assert_string_equal(seen.message, "Task cannot await on itself");
+    assert_int_equal(seen.iteration - before, 1);
+    return 0;
+}
+
+static void test_awaiting_itself(void **state) {
+    (void)state;
+    in_task(awaiting_itself);
+}
+
+SUITE(CASE(test_first_request_counts), CASE(test_gather_names_the_last),
+      CASE(test_message_reaches_an_operation), CASE(test_no_time_waits_in_asyncios_iterations),
+      CASE(test_cancelling_the_waiter_leaves_the_target), CASE(test_shield_of_a_cancelled_one),
+      CASE(test_shield_failing_at_once), CASE(test_awaiting_itself))
