@@ -6,7 +6,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "support.h"

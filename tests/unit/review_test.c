@@ -335,6 +335,14 @@ static int64_t fail_soon(void *unused, void **value) {
     return ALOOP_EUSER;
 }
 
+/* Once the loop has heard that nobody listens. */
+static int64_t fail_later(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    let_run(2);
+    return ALOOP_EUSER;
+}
+
 static int64_t forget_failures(void *unused, void **value) {
     (void)unused;
     (void)value;
@@ -345,7 +353,7 @@ static int64_t forget_failures(void *unused, void **value) {
     let_run(4);
     aloop_unref(shield);
     /* Two shields given up, one report. */
-    aloop_task *task = aloop_create_task(fail_soon, NULL);
+    aloop_task *task = aloop_create_task(fail_later, NULL);
     aloop_future *first = aloop_shield(aloop_ref(task));
     aloop_future *second = aloop_shield(task);
     assert_code(aloop_future_cancel(first, NULL), 1);
