@@ -9,7 +9,6 @@
 
 #include "../base/results.hpp"
 #include "../task/operation.hpp"
-#include "../task/task.hpp"
 
 namespace aloop {
 
@@ -43,16 +42,10 @@ void fail_as(gather *g, future *f) {
     fail(g, f->status(), e);
 }
 
-// A gather that was cancelled carries the message of the last child named, which
-// in asyncio is also that of a request that the child has outlived.
+// A gather that was cancelled carries the message of the last child named.
 error *last_message(const gather *g) {
     future *last = g->children[g->count - 1].of;
-    error *e = nullptr;
-    if (last->state == k_was_cancelled) {
-        e = error_of(last);
-    } else if (const task *t = as_task(last); t != nullptr && t->more != nullptr) {
-        e = t->more->cancel_error;
-    }
+    error *e = last->state == k_was_cancelled ? error_of(last) : nullptr;
     if (e != nullptr) ref(e);
     return e;
 }

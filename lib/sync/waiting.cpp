@@ -49,7 +49,7 @@ int64_t count_pending(ring &list) {
 error *cancellation_of(operation *op, task *by) {
     error *e = nullptr;
     if (op->inner != nullptr && op->inner->state == k_was_cancelled) {
-        e = static_cast<error *>(op->inner->done.value);
+        e = error_of(op->inner);  // also without a message: it is the one that came first
     } else if (by->more != nullptr) {
         e = by->more->cancel_error;
     }

@@ -281,9 +281,14 @@ void run_task(node *item, action what) {
 
 namespace {
 
+void mark_context(task *t, bool entered) {
+    if (t->more != nullptr && t->more->context != nullptr) t->more->context->entered = entered;
+}
+
 int64_t step_in_context(task *t, void **value) {
     context_scope scope(t->more != nullptr && t->more->context != nullptr ? &t->more->context->map
                                                                          : &t_context.none);
+    mark_context(t, true);
     int64_t status = 0;
     const bool cancelled = t->is(k_must_cancel);
     t->off(k_must_cancel);
@@ -305,6 +310,7 @@ int64_t step_in_context(task *t, void **value) {
             status = ALOOP_PENDING;
         }
     }
+    mark_context(t, false);
     return status;
 }
 

@@ -118,8 +118,11 @@ var_map **make_task_cell() {
     task *t = l != nullptr ? l->current_task : nullptr;
     task_extra *more = t != nullptr ? t->need_extra() : nullptr;
     if (more == nullptr) return nullptr;
-    if (more->context == nullptr) more->context = create<context>(nullptr);
-    if (more->context == nullptr) return nullptr;
+    if (more->context == nullptr) {
+        more->context = create<context>(nullptr);
+        if (more->context == nullptr) return nullptr;
+        more->context->entered = true;  // by the running task
+    }
     t_context.cell = &more->context->map;
     return t_context.cell;
 }

@@ -211,7 +211,68 @@ static void test_awaiting_itself(void **state) {
     in_task(awaiting_itself);
 }
 
-SUITE(CASE(test_first_request_counts), CASE(test_gather_names_the_last),
+static int64_t waits_at_barrier(void *barrier, void **value) {
+    (void)value;
+    see(aloop_await(aloop_barrier_wait(barrier), NULL));
+    return 0;
+}
+
+static int64_t first_request_counts_at_a_barrier(void *unused, void **value) {
+    aloop_barrier *barrier;
+    (void)unused, (void)value;
+    assert_code(aloop_barrier_new(&barrier, 2), 0);
+    aloop_task *task = aloop_create_task(waits_at_barrier, barrier);
+    let_run(1);
+    assert_code(aloop_task_cancel(task, NULL), 1);
+    assert_code(aloop_task_cancel(task, "late"), 1);
+    aloop_await(task, NULL);
+    assert_code(seen.status, ALOOP_ECANCELED);
+    assert_string_equal(seen.message, no_message());
+    aloop_unref(barrier);
+    return 0;
+}
+
+static void test_first_request_counts_at_a_barrier(void **state) {
+    (void)state;
+    in_task(first_request_counts_at_a_barrier);
+}
+
+static int64_t nothing(void *unused) {
+    (void)unused;
+    return 0;
+}
+
+static int64_t enters_its_own_context(void *context, void **value) {
+    (void)value;
+    assert_code(aloop_context_run(context, nothing, NULL), ALOOP_EBUSY);
+    let_run(1);
+    assert_code(aloop_context_run(context, nothing, NULL), ALOOP_EBUSY);
+    return 0;
+}
+
+static int64_t a_running_task_is_in_its_context(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_context *context = aloop_context_copy();
+    aloop_task_options *options = aloop_task_options_new();
+    aloop_task_options_set_coro(options, enters_its_own_context, context, NULL);
+    aloop_task_options_set_context(options, context);
+    aloop_task *task = aloop_create_task_ex(options);
+    assert_code(aloop_context_run(context, nothing, NULL), 0);
+    let_run(1);
+    assert_code(aloop_context_run(context, nothing, NULL), 0);
+    assert_code(aloop_await(task, NULL), 0);
+    aloop_unref(options);
+    aloop_context_unref(context);
+    return 0;
+}
+
+static void test_a_running_task_is_in_its_context(void **state) {
+    (void)state;
+    in_task(a_running_task_is_in_its_context);
+}
+
+SUITE(CASE(test_first_request_counts_at_a_barrier), CASE(test_a_running_task_is_in_its_context),
+      CASE(test_first_request_counts), CASE(test_gather_names_the_last),
       CASE(test_message_reaches_an_operation), CASE(test_no_time_waits_in_asyncios_iterations),
       CASE(test_cancelling_the_waiter_leaves_the_target), CASE(test_shield_of_a_cancelled_one),
       CASE(test_shield_failing_at_once), CASE(test_awaiting_itself))

@@ -153,6 +153,9 @@ def install():
     rewrite(tasks._AsCompletedIterator, "__init__",
             "{ensure_future(aw, loop=loop) for aw in set(aws)}",
             "set([ensure_future(aw, loop=loop) for aw in set(aws)])")
+    # A cancelled gather asks its last child for a message, even if that was not cancelled at all.
+    rewrite(tasks, "gather", "fut._make_cancelled_error()",
+            "(fut._make_cancelled_error() if fut.cancelled() else exceptions.CancelledError())")
     # A shield that ended with its inner future schedules a callback that finds nothing to do;
     # an iteration for that alone would be counted.
     rewrite(tasks, "shield", "if outer.cancelled():",
