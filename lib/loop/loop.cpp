@@ -45,6 +45,16 @@ loop_options::loop_options()
       clock(environment_says("ASYNCLOOP_CLOCK", "virtual") ? ALOOP_CLOCK_VIRTUAL
                                                            : ALOOP_CLOCK_MONOTONIC) {}
 
+// Once, before any thread has a loop.
+struct loop_hooks {
+    loop_hooks() {
+        g_wake_domain = loop::wake_domain;
+        g_timer_fire[static_cast<int>(timer_tag::handle)] = loop::run_handle;
+    }
+};
+
+static const loop_hooks g_hooks;
+
 // Life ---------------------------------------------------------------------------------
 
 loop::loop(const loop_options &options)
@@ -57,8 +67,6 @@ loop::loop(const loop_options &options)
       forks_(fork_generation()),
       sys_(options.sys) {
     thread.store(thread_token(), std::memory_order_relaxed);
-    g_wake_domain = wake_domain;
-    g_timer_fire[static_cast<int>(timer_tag::handle)] = run_handle;
     count_live(kind::loop, 1);
     enlist_domain(this);
 }

@@ -276,6 +276,7 @@ private:
     ring resources_;
 
     friend void destroy_loop(object *o);
+    friend struct loop_hooks;
 };
 
 inline loop *from_c(aloop_loop *l) { return reinterpret_cast<loop *>(l); }

@@ -138,6 +138,15 @@ void describe(object *o, char *buffer, size_t size) {
                   f->failed() ? " " : "", f->failed() ? name_of(f->status()) : "");
 }
 
+struct task_hooks {
+    task_hooks() {
+        g_make_task_cell = make_task_cell;
+        g_describe = describe;
+    }
+};
+
+const task_hooks g_hooks;
+
 }  // namespace
 
 int64_t prepare_tasks(loop *l) {
@@ -146,8 +155,6 @@ int64_t prepare_tasks(loop *l) {
     r->home = l;
     r->close = close_tasks;
     l->end_of_iteration = report_unclaimed;
-    g_make_task_cell = make_task_cell;
-    g_describe = describe;
     // Closed in reverse: the tasks, then the stacks they ran on.
     const int64_t code = prepare_fibers(l);
     if (code < 0) {

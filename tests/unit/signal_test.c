@@ -6,6 +6,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -209,7 +210,7 @@ static void many_loops_in_many_threads_listen(void **state) {
     assert_true(handler_of(SIGUSR2) == SIG_DFL);
 }
 
-static volatile sig_atomic_t storm_over;
+static atomic_int storm_over;
 
 static void *storm(void *unused) {
     (void)unused;
