@@ -61,6 +61,30 @@ static void much_in_all_directions_at_once(void **state) {
     on_real_clock(through_cat);
 }
 
+/* Both ways: cat answers while it is still being written to. */
+static int64_t a_hundred_megabytes(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const size_t size = getenv("ASYNCLOOP_LONG_TESTS") != NULL ? 100 * 1000 * 1000 : 1000 * 1000;
+    uint32_t *data = malloc(size);
+    for (size_t i = 0; i < size / 4; i++) data[i] = (uint32_t)(i * 2654435761u);
+    aloop_process *p = shell("exec cat", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_INHERIT));
+    aloop_results *results = NULL;
+    assert_code(aloop_await(aloop_process_communicate(p, data, size), (void **)&results), 0);
+    aloop_bytes *back = aloop_results_value(results, 0);
+    assert_int_equal(aloop_bytes_size(back), size);
+    assert_true(memcmp(aloop_bytes_data(back), data, size) == 0);
+    aloop_unref(results);
+    aloop_unref(p);
+    free(data);
+    return 0;
+}
+
+static void much_through_cat_and_back(void **state) {
+    (void)state;
+    on_real_clock(a_hundred_megabytes);
+}
+
 static int64_t unwanted_input(void *unused, void **value) {
     (void)unused;
     (void)value;
@@ -160,5 +184,6 @@ static void output_has_a_cap(void **state) {
 }
 
 SUITE(CASE(talking_to_a_child), CASE(much_in_all_directions_at_once),
+      CASE(much_through_cat_and_back),
       CASE(unread_input_is_no_error), CASE(a_cancelled_communicate_keeps_what_it_read),
       CASE(output_has_a_cap))
