@@ -38,7 +38,7 @@ ALOOP_API int64_t aloop_job_set_name(const char *name);
 
 /* Runs fn(arg) in the running loop's default executor, in a copy of the
  * caller's context. An operation. free_fn(arg) runs exactly once in every case,
- * on the loop's thread, when the job has ended or cannot run any more.
+ * on the loop's own stack, when the job has ended or cannot run any more.
  * Errors besides the job's own: ALOOP_ESHUTDOWN, ALOOP_EQUEUEFULL. */
 ALOOP_API aloop_future *aloop_to_thread(aloop_job_fn fn, void *arg, aloop_free_fn free_fn);
 /* The same in a given executor (NULL: the loop's default), started at once, with
@@ -70,8 +70,8 @@ ALOOP_API aloop_executor *aloop_executor_new_processes(int64_t n);
  * *result to (a reference), the status what it returned; aloop_raise gives a
  * failure its text. fn must lie in a module that was loaded when the pool was
  * made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
- * ALOOP_EBROKENPOOL and the cause in the text, and another worker takes its
- * place. A shutdown whose time is up kills the workers. Other executors run fn
+ * ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
+ * told, and another worker takes its place. A shutdown whose time is up kills the workers. Other executors run fn
  * in a thread. NULL if loop is NULL, closed or of another thread. */
 typedef int64_t (*aloop_process_fn)(const void *data, size_t n, aloop_bytes **result);
 ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *executor,

@@ -40,6 +40,7 @@ struct job final : posted, job_link {
     aloop_free_fn value_free = nullptr;
     error *failure = nullptr;
     std::atomic<bool> cancelled{false};
+    bool worker_died = false;  // of itself: its loop is told
     char name[k_job_name] = "";  // see name_this_job
 };
 
@@ -128,9 +129,15 @@ struct job_request {
     var_map *context;  // adopted
 };
 
+// nullptr: out of memory; then arg is still the caller's.
+job *make_job(loop *l, const job_request &request);
 // Starts a job on e (nullptr: the loop's default). A failed future if that is
-// not possible; then arg was freed.
+// not possible; then the job is gone. Its argument's destructor is the
+// program's and runs on the loop's own stack.
+future *submit_job(loop *l, executor *e, job *j);
 future *submit_job(loop *l, executor *e, const job_request &request);
+// A future that has failed with that code; arg goes as above.
+future *refuse_job(loop *l, const job_request &request, int64_t code);
 // The same for a function of bytes, in a worker process if e has some.
 future *submit_call(loop *l, executor *e, aloop_process_fn function, const void *data, size_t n);
 // An operation.

@@ -66,8 +66,9 @@ int64_t aloop_job_drop(aloop_job *j) {
 aloop_future *aloop_to_thread(aloop_job_fn fn, void *arg, aloop_free_fn free_fn) {
     loop *l = usable_loop();
     if (l != nullptr && fn != nullptr) return to_c(make_to_thread(l, {fn, arg, free_fn, nullptr}));
+    if (l != nullptr) return to_c(refuse_job(l, {fn, arg, free_fn, nullptr}, ALOOP_EINVAL));
     free_arg(free_fn, arg);
-    return l != nullptr ? to_c(failed_future(l, ALOOP_EINVAL)) : nullptr;
+    return nullptr;
 }
 
 aloop_future *aloop_run_in_executor(aloop_loop *handle, aloop_executor *executor, aloop_job_fn fn,
@@ -81,8 +82,9 @@ aloop_future *aloop_run_in_executor(aloop_loop *handle, aloop_executor *executor
     if (usable && code == 0) {
         return to_c(submit_job(l, from_c(executor), {fn, arg, free_fn, nullptr}));
     }
+    if (usable) return to_c(refuse_job(l, {fn, arg, free_fn, nullptr}, code));
     free_arg(free_fn, arg);
-    return usable ? to_c(failed_future(l, code)) : nullptr;
+    return nullptr;
 }
 
 // Executors -----------------------------------------------------------------------------------

@@ -226,6 +226,11 @@ void kill_workers(fork_server *s) {
     }
 }
 
+bool workers_killed(fork_server *s) {
+    locked hold(s);
+    return s->killed;
+}
+
 bool send_all(int fd, const void *data, size_t n) {
     const char *at = static_cast<const char *>(data);
     while (n > 0) {

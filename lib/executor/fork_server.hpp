@@ -47,6 +47,7 @@ int64_t start_worker_process(fork_server *s, worker_process *w);
 int end_worker_process(worker_process *w);
 // At once, whatever they do.
 void kill_workers(fork_server *s);
+bool workers_killed(fork_server *s);
 
 // The worker's side (worker.cpp): serves requests until fd closes.
 void serve_calls(int fd);

@@ -19,9 +19,18 @@ void free_job(job *j) {
     if (j->value_free != nullptr) j->value_free(j->value);
     if (j->failure != nullptr) unref(j->failure);
     drop(j->context);
-    unref(j->by);
+    if (j->by != nullptr) unref(j->by);
     unref(static_cast<object *>(j->home));
     destroy(j);
+}
+
+// Frees a job that never ran; from a fiber, by way of the inbox.
+void dismiss(job *j) {
+    if (j->home->on_fiber) {
+        hand_back(j);
+    } else {
+        free_job(j);
+    }
 }
 
 // Takes the loop's things off the job; on the loop's thread.
@@ -50,6 +59,9 @@ void settle(job *j) {
 void arrive(node *item, action what) {
     job *j = static_cast<job *>(item);
     if (j->list != nullptr) {
+        if (what == action::run && j->worker_died) {
+            j->home->report("A worker process died", j->status, j->failure, j->result);
+        }
         if (what == action::run) settle(j);
         j->home->unpin();
         detach(j);
@@ -212,29 +224,48 @@ int64_t begin_job(loop *l, executor *e, job *j, const char **why) {
 
 }  // namespace
 
-future *submit_job(loop *l, executor *e, const job_request &request) {
+job *make_job(loop *l, const job_request &request) {
     job *j = create<job>();
-    const char *why = nullptr;
-    int64_t code = ALOOP_ENOMEM;
-    if (j != nullptr) {
-        j->fn = arrive;
-        j->home = l;
-        j->fn_ = request.fn;
-        j->arg = request.arg;
-        j->arg_free = request.arg_free;
-        j->context = request.context;
-        ref(static_cast<object *>(l));
-        code = begin_job(l, e, j, &why);
-        if (code == 0) {
-            ref(j->result);
-            return j->result;
-        }
-        unref(static_cast<object *>(l));
-        destroy(j);
+    if (j == nullptr) {
+        drop(request.context);
+        return nullptr;
     }
-    if (request.arg_free != nullptr) request.arg_free(request.arg);
-    drop(request.context);
+    j->fn = arrive;
+    j->home = l;
+    j->fn_ = request.fn;
+    j->arg = request.arg;
+    j->arg_free = request.arg_free;
+    j->context = request.context;
+    ref(static_cast<object *>(l));
+    return j;
+}
+
+future *submit_job(loop *l, executor *e, job *j) {
+    const char *why = nullptr;
+    const int64_t code = begin_job(l, e, j, &why);
+    if (code == 0) {
+        ref(j->result);
+        return j->result;
+    }
+    dismiss(j);
     return failed_future(l, why != nullptr ? make_error(code, why) : nullptr, code);
+}
+
+future *submit_job(loop *l, executor *e, const job_request &request) {
+    job *j = make_job(l, request);
+    if (j != nullptr) return submit_job(l, e, j);
+    if (request.arg_free != nullptr) request.arg_free(request.arg);
+    return failed_future(l, ALOOP_ENOMEM);
+}
+
+future *refuse_job(loop *l, const job_request &request, int64_t code) {
+    job *j = request.arg_free != nullptr ? make_job(l, request) : nullptr;
+    if (j != nullptr) {
+        dismiss(j);
+    } else if (request.arg_free != nullptr) {
+        request.arg_free(request.arg);
+    }
+    return failed_future(l, code);
 }
 
 int64_t set_default_executor(loop *l, executor *e) {

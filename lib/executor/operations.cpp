@@ -24,12 +24,25 @@ struct thread_call final : operation {
     }
 };
 
+// One that never started has the program's destructor to run: not on a fiber.
+void destroy_call(operation *op) {
+    thread_call *self = static_cast<thread_call *>(op);
+    if (loop_of(op)->on_fiber && self->arg_free != nullptr) {
+        op->set(k_started);
+        bury(op);
+        return;
+    }
+    loop_of(op)->free_object(self);
+}
+
 int64_t step_call(operation *op, task *, int64_t status) {
     thread_call *self = static_cast<thread_call *>(op);
     if (self->phase++ == 0) {
-        const aloop_free_fn arg_free = std::exchange(self->arg_free, nullptr);
-        return op->await(submit_job(loop_of(op), nullptr,
-                                    {self->fn, self->arg, arg_free, capture_context()}));
+        loop *l = loop_of(op);
+        job *j = make_job(l, {self->fn, self->arg, self->arg_free, capture_context()});
+        if (j == nullptr) return ALOOP_ENOMEM;
+        self->arg_free = nullptr;  // it is the job's
+        return op->await(submit_job(l, nullptr, j));
     }
     if (status < 0) return status;
     void *value = nullptr;
@@ -39,7 +52,7 @@ int64_t step_call(operation *op, task *, int64_t status) {
     return status;
 }
 
-const op_info k_thread_call = {"to_thread", step_call, free_operation<thread_call>};
+const op_info k_thread_call = {"to_thread", step_call, destroy_call};
 
 thread_call::thread_call(domain *d, const job_request &request)
     : operation(d, &k_thread_call), fn(request.fn), arg(request.arg), arg_free(request.arg_free) {}

@@ -71,9 +71,11 @@ thread_worker &this_worker() {
     return worker;
 }
 
+// Workers that a shutdown killed did not die of themselves.
 int64_t report_death(thread_worker &w) {
     const int pid = w.pid;
     w.alive = false;
+    current_job()->worker_died = !workers_killed(w.server);
     const int status = end_worker_process(&w);
     if (WIFSIGNALED(status)) {
         return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d died: %s", pid,

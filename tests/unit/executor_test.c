@@ -114,6 +114,13 @@ static int64_t do_nothing(void *unused, void **value) {
     return 0;
 }
 
+/* The loop's own stack has no current task. */
+static void free_off_fiber(void *counter) {
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_true(loop == NULL || aloop_current_task(loop) == NULL);
+    count_free(counter);
+}
+
 static int64_t destructors(void *unused, void **value) {
     (void)unused;
     (void)value;
@@ -121,18 +128,24 @@ static int64_t destructors(void *unused, void **value) {
     assert_code(aloop_await(aloop_to_thread(do_nothing, &freed, note_thread), NULL), 0);
     assert_int_equal(freed, 1);
     assert_true(pthread_equal(freed_by, pthread_self()));
-    aloop_unref(aloop_to_thread(do_nothing, &freed, count_free)); /* never started */
-    assert_int_equal(freed, 2);
-    assert_failed(aloop_to_thread(NULL, &freed, count_free), ALOOP_EINVAL);
-    assert_int_equal(freed, 3);
+    aloop_unref(aloop_to_thread(do_nothing, &freed, free_off_fiber)); /* never started */
+    assert_failed(aloop_to_thread(NULL, &freed, free_off_fiber), ALOOP_EINVAL);
     aloop_loop *loop = aloop_get_running_loop();
-    assert_failed(aloop_run_in_executor(loop, NULL, NULL, &freed, count_free), ALOOP_EINVAL);
+    assert_failed(aloop_run_in_executor(loop, NULL, NULL, &freed, free_off_fiber), ALOOP_EINVAL);
     assert_failed(aloop_run_in_executor(loop, (aloop_executor *)loop, do_nothing, &freed,
-                                        count_free),
+                                        free_off_fiber),
                   ALOOP_EINVAL);
+    assert_int_equal(freed, 1); /* here is a fiber */
+    let_run(2);
     assert_int_equal(freed, 5);
     assert_null(aloop_run_in_executor(NULL, NULL, do_nothing, &freed, count_free));
     assert_int_equal(freed, 6);
+    assert_code(aloop_await(aloop_loop_shutdown_default_executor(loop, 5), NULL), 0);
+    assert_code(aloop_await(aloop_to_thread(do_nothing, &freed, free_off_fiber), NULL),
+                ALOOP_ESHUTDOWN);
+    let_run(2);
+    assert_int_equal(freed, 7);
+    aloop_unref(aloop_to_thread(do_nothing, &freed, free_off_fiber)); /* the last step's */
     return 0;
 }
 
@@ -317,6 +330,7 @@ static int64_t bounded(void *unused, void **value) {
     int freed = 0;
     assert_failed(aloop_run_in_executor(loop, pool, do_nothing, &freed, count_free),
                   ALOOP_EQUEUEFULL);
+    let_run(2);
     assert_int_equal(freed, 1);
     sem_post(&go_on);
     assert_code(aloop_await(first, NULL), 0);

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -60,6 +61,7 @@ static int64_t processes(void *unused, void **value) {
     (void)unused;
     (void)value;
     aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
     aloop_executor *pool = aloop_executor_new_processes(2);
     assert_non_null(pool);
     for (int i = 0; i < 3; i++) assert_reversed(pool, true);
@@ -94,6 +96,7 @@ static int64_t processes(void *unused, void **value) {
     int freed = 0;
     assert_failed(aloop_run_in_executor(loop, pool, do_nothing, &freed, count_free),
                   ALOOP_EWRONGTYPE);
+    let_run(2);
     assert_int_equal(freed, 1);
     assert_code(aloop_loop_set_default_executor(loop, pool), ALOOP_EWRONGTYPE);
     assert_failed(aloop_run_in_process(loop, pool, NULL, "", 0), ALOOP_EINVAL);
@@ -111,6 +114,13 @@ static int64_t processes(void *unused, void **value) {
 static void a_pool_of_processes(void **state) {
     (void)state;
     in_task(processes);
+    assert_int_equal(reports.count, 1); /* the job's own errors are its caller's alone */
+    assert_string_equal(reports.list[0].message, "A worker process died");
+    assert_code(reports.list[0].code, ALOOP_EBROKENPOOL);
+    assert_true(reports.list[0].with_future);
+    int pid = 0;
+    assert_int_equal(sscanf(reports.list[0].text, "worker process %d died: Killed", &pid), 1);
+    assert_true(pid > 0 && pid != getpid());
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -135,6 +145,8 @@ static void a_blocked_worker_is_killed_at_the_deadline(void **state) {
     aloop_loop *loop = real_loop();
     assert_code(run_on(loop, blocked_worker, NULL), 0);
     close_loop(loop);
+    assert_int_equal(reports.count, 1); /* of the shutdown, not of a crash */
+    assert_code(reports.list[0].code, ALOOP_ETIMEDOUT);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
