@@ -101,4 +101,18 @@ static inline void soon(const char *name) {
     assert_true(aloop_loop_call_soon(here(), note_call, (void *)name, NULL) > 0);
 }
 
+/* A time limit on what follows, and its end, which can be had once. */
+static inline aloop_timeout *limit(double delay) {
+    aloop_timeout *t = NULL;
+    assert_code(aloop_timeout_enter(&t, delay), 0);
+    return t;
+}
+
+static inline int64_t leave(aloop_timeout *t, int64_t status) {
+    const int64_t left = aloop_timeout_exit(t, status);
+    assert_code(aloop_timeout_exit(t, status), ALOOP_EINVALIDSTATE);
+    aloop_unref(t);
+    return left;
+}
+
 #endif

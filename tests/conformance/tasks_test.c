@@ -396,6 +396,24 @@ TEST(factory_counts_nested_tasks) {
     return 0;
 }
 
+static int64_t own_name(void *name, void **value UNUSED) {
+    char text[16];
+    aloop_task_get_name(self(), text, sizeof text);
+    return strcmp(text, name) == 0;
+}
+
+/* A name given with the options passes through a factory. */
+TEST(names_pass_through_a_factory) {
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_loop_set_task_factory(here(), count_made, NULL, NULL), 0);
+    assert_code(aloop_task_options_set_coro(o, own_name, "given", NULL), 0);
+    assert_code(aloop_task_options_set_name(o, "given"), 0);
+    assert_code(outcome(aloop_create_task_ex(o)), 1);
+    assert_code(aloop_loop_set_task_factory(here(), NULL, NULL, NULL), 0);
+    aloop_unref(o);
+    return 0;
+}
+
 /* Running programs --------------------------------------------------------------------- */
 
 static int64_t leave_behind(void *jobs, void **value UNUSED) {
@@ -425,6 +443,14 @@ static void run_cancels_what_is_left(void **state) {
                         "unhandled exception during asyncio.run() shutdown");
     aloop_unref(runner);
     aloop_unref(options);
+}
+
+/* 1.1: the main task's outcome is that of the run, an error too. */
+static void run_gives_errors(void **state) {
+    (void)state;
+    struct job good = {"good", 0, 7, 0, 0}, bad = {"bad", 0, -5, 0, 0};
+    assert_code(aloop_run(work, &good, NULL), 7);
+    assert_code(aloop_run(work, &bad, NULL), -5);
 }
 
 static int64_t set_var(void *to, void **value UNUSED) {
@@ -474,5 +500,6 @@ SUITE(CASE(future_changes_once), CASE(future_callbacks_removed),
       CASE(sleep_and_its_timer), CASE(ensure_future), CASE(context_of_each_task),
       CASE(context_of_nested_tasks), CASE(eager_completion), CASE(eager_step_that_blocks),
       CASE(eager_current_and_all_tasks), CASE(eager_context), CASE(eager_gather_is_done),
-      CASE(factory_counts_nested_tasks), CASE(run_cancels_what_is_left),
+      CASE(factory_counts_nested_tasks),
+      CASE(names_pass_through_a_factory), CASE(run_cancels_what_is_left), CASE(run_gives_errors),
       CASE(runner_keeps_its_context), CASE(runner_refuses))

@@ -1,190 +1,9 @@
 /*
- * timeout and TaskGroup: statements of 1.6 and 1.7, with the iteration of each
- * event.
+ * TaskGroup: the statements of 1.7, with the iteration of each event.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "conform.h"
-
-static aloop_timeout *limit(double delay) {
-    aloop_timeout *t = NULL;
-    assert_code(aloop_timeout_enter(&t, delay), 0);
-    return t;
-}
-
-static int64_t leave(aloop_timeout *t, int64_t status) {
-    const int64_t left = aloop_timeout_exit(t, status);
-    assert_code(aloop_timeout_exit(t, status), ALOOP_EINVALIDSTATE);
-    aloop_unref(t);
-    return left;
-}
-
-/* timeout ------------------------------------------------------------------------------ */
-
-/* 1.6 timeout: in time, too late, and with no limit. */
-TEST(timeout_in_time_and_too_late) {
-    aloop_timeout *t = limit(1);
-    assert_close(aloop_timeout_when(t), 1);
-    assert_code(leave(t, nap(0.5)), 0);
-    t = limit(1);
-    assert_code(nap(9), ALOOP_ECANCELED);
-    assert_code(aloop_timeout_expired(t), 1);
-    assert_code(leave(t, ALOOP_ECANCELED), ALOOP_ETIMEDOUT);
-    assert_close(now(), 1.5);
-    t = limit(INFINITY);
-    assert_true(isinf(aloop_timeout_when(t)));
-    assert_code(leave(t, nap(100)), 0);
-    assert_code(aloop_timeout_at(&t, now() + 1), 0);
-    assert_code(leave(t, nap(9)), ALOOP_ETIMEDOUT);
-    return 0;
-}
-
-/* 1.6 timeout: no time: at the first await that waits, in the next iteration. */
-TEST(timeout_in_the_past) {
-    const double past[] = {0, -1};
-    for (int i = 0; i < 2; i++) {
-        begin_trace();
-        aloop_timeout *t = limit(past[i]);
-        assert_code(outcome(finished(1)), 1); /* does not wait */
-        note_end("block", nap(1));
-        assert_code(leave(t, ALOOP_ECANCELED), ALOOP_ETIMEDOUT);
-        assert_trace("block:ECANCELED@2 ");
-        t = limit(past[i]);
-        assert_code(leave(t, nap(0)), ALOOP_ETIMEDOUT);
-        t = limit(past[i]);
-        assert_code(aloop_timeout_expired(t), 0);
-        assert_code(leave(t, 3), 3); /* never awaited */
-        assert_code(nap(0), 0);
-    }
-    return 0;
-}
-
-/* 1.6 timeout: nested, the outer one fires: the inner has not expired. */
-TEST(timeout_outer_fires) {
-    aloop_timeout *outer = limit(1), *inner = limit(5);
-    const int64_t status = nap(9);
-    assert_code(aloop_timeout_expired(inner), 0);
-    assert_code(leave(inner, status), ALOOP_ECANCELED);
-    assert_code(leave(outer, ALOOP_ECANCELED), ALOOP_ETIMEDOUT);
-    return 0;
-}
-
-/* 1.6 timeout: nested, the inner one fires: its error passes the outer one. */
-TEST(timeout_inner_fires) {
-    aloop_timeout *outer = limit(5), *inner = limit(1);
-    const int64_t status = leave(inner, nap(9));
-    assert_code(status, ALOOP_ETIMEDOUT);
-    assert_code(aloop_timeout_expired(outer), 0);
-    assert_code(leave(outer, status), ALOOP_ETIMEDOUT);
-    return 0;
-}
-
-/* 1.6 timeout: nested with one deadline: both expired, the count ends at 0. */
-TEST(timeout_nested_with_one_deadline) {
-    aloop_timeout *outer = limit(1), *inner = limit(1);
-    const int64_t status = nap(9);
-    assert_code(status, ALOOP_ECANCELED);
-    assert_code(aloop_timeout_expired(inner), 1);
-    assert_code(aloop_timeout_expired(outer), 1);
-    assert_code(leave(inner, status), ALOOP_ECANCELED); /* two requests: not its alone */
-    assert_code(leave(outer, ALOOP_ECANCELED), ALOOP_ETIMEDOUT);
-    assert_code(aloop_task_cancelling(self()), 0);
-    return 0;
-}
-
-/* 1.6 timeout: a new limit inside the cleanup of an expired one. */
-TEST(timeout_in_a_cleanup) {
-    aloop_timeout *t = limit(1);
-    assert_code(nap(9), ALOOP_ECANCELED);
-    aloop_timeout *second = limit(1);
-    assert_code(leave(second, nap(9)), ALOOP_ETIMEDOUT);
-    assert_code(leave(t, ALOOP_ECANCELED), ALOOP_ETIMEDOUT);
-    return 0;
-}
-
-/* 1.6 timeout: errors of the block pass, before and after it expired. */
-TEST(timeout_other_errors_pass) {
-    assert_code(leave(limit(1), -5), -5);
-    aloop_timeout *t = limit(1);
-    assert_code(nap(9), ALOOP_ECANCELED);
-    assert_code(leave(t, -5), -5);
-    assert_code(aloop_task_cancelling(self()), 0);
-    return 0;
-}
-
-/* 1.6 timeout: what was awaited is cancelled by somebody else: passes. */
-TEST(timeout_and_a_foreign_cancellation) {
-    aloop_future *f = pending();
-    aloop_timeout *t = limit(1);
-    assert_code(aloop_future_cancel(f, NULL), 1);
-    assert_code(leave(t, outcome(f)), ALOOP_ECANCELED);
-    assert_code(aloop_task_cancelling(self()), 0);
-    return 0;
-}
-
-/* 1.6 timeout: swallowed by the block: no error, expired, the count is back. */
-TEST(timeout_swallowed) {
-    aloop_timeout *t = limit(1);
-    assert_code(nap(9), ALOOP_ECANCELED);
-    assert_code(aloop_timeout_expired(t), 1);
-    assert_code(leave(t, 0), 0);
-    assert_code(aloop_task_cancelling(self()), 0);
-    return 0;
-}
-
-/* 1.6 timeout: rescheduled later, sooner, never; refused once it has expired. */
-TEST(timeout_rescheduled) {
-    aloop_timeout *t = limit(1);
-    assert_code(aloop_timeout_reschedule(t, 3), 0);
-    assert_close(aloop_timeout_when(t), 3);
-    assert_code(nap(2), 0);
-    assert_code(aloop_timeout_reschedule(t, INFINITY), 0);
-    assert_code(nap(2), 0);
-    assert_code(aloop_timeout_reschedule(t, now() - 1), 0);
-    assert_code(nap(2), ALOOP_ECANCELED);
-    assert_close(now(), 4);
-    assert_code(aloop_timeout_reschedule(t, 9), ALOOP_EINVALIDSTATE);
-    assert_code(leave(t, ALOOP_ECANCELED), ALOOP_ETIMEDOUT);
-    return 0;
-}
-
-static int64_t clean_up_in_time(void *delay, void **value UNUSED) {
-    assert_code(nap(9), ALOOP_ECANCELED);
-    aloop_timeout *t = limit(*(double *)delay);
-    if (*(double *)delay > 0) assert_code(aloop_task_cancel(self(), "again"), 1);
-    return leave(t, nap(1));
-}
-
-/* 1.6 timeout: entered with a count above 0, it still tells its own expiry from
- * a new request. */
-TEST(timeout_after_a_cancellation) {
-    double none = 0, some = 5;
-    aloop_task *task = running(clean_up_in_time, &none);
-    assert_code(aloop_task_cancel(task, NULL), 1);
-    assert_code(outcome(task), ALOOP_ETIMEDOUT);
-    task = running(clean_up_in_time, &some);
-    assert_code(aloop_task_cancel(task, NULL), 1);
-    assert_code(outcome(task), ALOOP_ECANCELED);
-    return 0;
-}
-
-static int64_t block_for_one(void *unused UNUSED, void **value UNUSED) {
-    aloop_timeout *t = limit(1);
-    return leave(t, nap(9));
-}
-
-static int64_t cancel_by_timer(void *task) { return aloop_task_cancel(task, "ext") < 0; }
-
-/* 1.6 timeout: a request from outside in the iteration of the expiry wins. */
-TEST(timeout_beside_a_request_from_outside) {
-    aloop_task *task = aloop_create_task(block_for_one, NULL);
-    assert_true(aloop_loop_call_at(here(), 1, cancel_by_timer, task, NULL) > 0);
-    assert_code(outcome(task), ALOOP_ECANCELED);
-    assert_last_message("ext");
-    return 0;
-}
-
-/* TaskGroup ---------------------------------------------------------------------------- */
 
 static aloop_task_group *group(void) {
     aloop_task_group *g = NULL;
@@ -409,6 +228,44 @@ TEST(group_errors_and_a_cancellation) {
     return 0;
 }
 
+static int64_t family_within(void *family, void **value UNUSED) {
+    return outcome(aloop_create_task(run_family, family));
+}
+
+/* 1.7: the same in a task that the cancelled one awaits. */
+TEST(group_in_an_awaited_task) {
+    struct family f = {{{"a", 1.3, -5, 0, 0}}, 1, 20, 0.5, 0, 0};
+    aloop_task *task = aloop_create_task(family_within, &f);
+    assert_code(nap(1), 0);
+    assert_code(aloop_task_cancel(task, NULL), 1);
+    assert_code(outcome(task), ALOOP_EGROUP);
+    assert_errors(-5);
+    return 0;
+}
+
+static int64_t family_in_a_group(void *family, void **value UNUSED) {
+    struct job slow = {"slow", 9, 0, 0, 0};
+    aloop_task_group *g = group();
+    spawn(g, &slow);
+    int64_t status = run_family(family, NULL);
+    assert_errors(-5, -6);
+    status = aloop_task_group_exit(g, status);
+    assert_code(aloop_error_code(aloop_error_child(aloop_last_error(), 0)), ALOOP_EGROUP);
+    return status;
+}
+
+/* 1.7: nested, cancelled from outside, and the inner tasks fail in their cleanup. */
+TEST(group_nested_and_cancelled) {
+    struct family f = {{{"a", 9, 0, 0, -5}, {"b", 9, 0, 0, -6}}, 2, 20, 0, 0, 0};
+    aloop_task *task = aloop_create_task(family_in_a_group, &f);
+    assert_code(nap(1), 0);
+    assert_code(aloop_task_cancel(task, NULL), 1);
+    assert_code(outcome(task), ALOOP_EGROUP);
+    assert_errors(ALOOP_EGROUP);
+    assert_non_null(strstr(trace, "slow:ECANCELED"));
+    return 0;
+}
+
 /* 1.7: nested groups nest their errors. */
 TEST(group_nested_inner_fails) {
     struct job bad = {"bad", 1, -5, 0, 0}, slow = {"slow", 9, 0, 0, 0};
@@ -547,18 +404,14 @@ TEST(timeout_around_a_group) {
     return 0;
 }
 
-SUITE(CASE(timeout_in_time_and_too_late), CASE(timeout_in_the_past), CASE(timeout_outer_fires),
-      CASE(timeout_inner_fires), CASE(timeout_nested_with_one_deadline),
-      CASE(timeout_in_a_cleanup), CASE(timeout_other_errors_pass),
-      CASE(timeout_and_a_foreign_cancellation), CASE(timeout_swallowed),
-      CASE(timeout_rescheduled), CASE(timeout_after_a_cancellation),
-      CASE(timeout_beside_a_request_from_outside), CASE(group_waits_for_all),
-      CASE(group_without_tasks), CASE(group_child_cancelled_alone), CASE(group_child_fails),
-      CASE(group_errors_in_order_of_completion), CASE(group_many_fail_at_once),
-      CASE(group_block_fails), CASE(group_block_fails_in_its_cleanup),
-      CASE(group_parent_cancelled), CASE(group_parent_cancelled_and_children_fail),
+SUITE(CASE(group_waits_for_all), CASE(group_without_tasks), CASE(group_child_cancelled_alone),
+      CASE(group_child_fails), CASE(group_errors_in_order_of_completion),
+      CASE(group_many_fail_at_once), CASE(group_block_fails),
+      CASE(group_block_fails_in_its_cleanup), CASE(group_parent_cancelled),
+      CASE(group_parent_cancelled_and_children_fail),
       CASE(group_child_fails_during_the_blocks_cleanup),
       CASE(group_block_replaces_the_cancellation), CASE(group_errors_and_a_cancellation),
+      CASE(group_in_an_awaited_task), CASE(group_nested_and_cancelled),
       CASE(group_nested_inner_fails), CASE(group_nested_outer_fails),
       CASE(group_nested_both_fail), CASE(group_grows_while_exiting), CASE(group_cancel),
       CASE(group_passes_options_on), CASE(timeout_around_a_group))
