@@ -1,7 +1,9 @@
 # prepare.sh: sourced by the scripts that install what they need and build.
 #
 #   need PACKAGE...             installs by apt those that are missing, as root
-#                               or with sudo; no apt-get when none is
+#                               or with sudo; no apt-get when none is.
+#                               COMMAND/PACKAGE: only where the command is missing,
+#                               for what often comes from elsewhere than Debian
 #   build DIR TARGETS OPTION... sets DIR up with OPTIONs unless it stands, and
 #                               builds TARGETS (everything, if empty) there
 
@@ -30,6 +32,12 @@ need() {
     command -v dpkg-query >/dev/null || return 0
     missing=
     for package in "$@"; do
+        case $package in
+        */*)
+            command -v "${package%/*}" >/dev/null && continue
+            package=${package#*/}
+            ;;
+        esac
         installed "$package" || missing="$missing $package"
     done
     [ -n "$missing" ] || return 0
