@@ -27,6 +27,8 @@
 
 #include <asyncloop/queue.h>
 
+#include <asyncloop/channel.h>
+
 #include <asyncloop/scope.h>
 
 #include <asyncloop/introspect.h>

@@ -73,6 +73,7 @@ enum class kind : uint8_t {
     stream,
     datagram,
     process,
+    channel_end,
     loop_other,
     // futures
     first_future,
