@@ -1,6 +1,7 @@
 /*
  * The loop's invariants (1.0) and its scheduling and errors (1.13), with the
- * iteration of each event.
+ * iteration of each event. 1.0-3 stands in timer_test.c of the unit tests
+ * (run_once_waits_no_longer_than_told), 1.0-9 in cancellation_test.c (c10).
  *
  * SPDX-License-Identifier: MIT
  */
