@@ -21,6 +21,18 @@ bool out_of_resources(int64_t code) {
     return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
 }
 
+// It is one connection's failure, or a passing one: others may wait behind it,
+// and the kernel does not tell of them again. accept(2) names these.
+bool of_one_connection(int64_t code) {
+    switch (-code) {
+    case EINTR: case ECONNABORTED: case EPROTO: case EPERM: case ENETDOWN: case ENOPROTOOPT:
+    case EHOSTDOWN: case ENONET: case EHOSTUNREACH: case EOPNOTSUPP: case ENETUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void schedule_listener(listener *at, bool from_poll) {
     if (at->queued) return;
     at->queued = true;
@@ -108,7 +120,7 @@ int64_t accept_from(listener *at, stream **out) {
             at->readable = false;
         } else if (out_of_resources(fd)) {
             back_off(s, at->fd, fd);
-        } else if (fd != -EINTR && fd != -ECONNABORTED && fd != -EPROTO && fd != -EPERM) {
+        } else if (!of_one_connection(fd)) {
             at->readable = false;
             return fd;
         }
