@@ -84,8 +84,8 @@ void let_go(self_held *self) {
 void destroy_server(object *o) {
     server *s = static_cast<server *>(o);
     loop *l = loop_of(s);
-    if (l->on_fiber && s->options->data_free != nullptr) {
-        s->inbox_next = l->graveyard;  // the program's code runs on the loop's stack
+    if (l->on_fiber) {
+        s->inbox_next = l->graveyard;  // frees what is the program's
         l->graveyard = s;
         return;
     }
@@ -169,10 +169,10 @@ int64_t step_accept(operation *op, task *, int64_t status) {
     if (s->closed) return op->fail(ALOOP_ESTALE, "server is closed");
     stream *client = nullptr;
     const int64_t code = accept_one(s, &client);
-    if (code < 0) return code;
     if (code == 0) return self->wait_in(&s->acceptors);
+    wake_acceptor(s);  // where one came, usable or not, more may have come
+    if (code < 0) return code;
     op->give(client, free_stream);
-    wake_acceptor(s);  // where one came, more may have come
     return 0;
 }
 
@@ -376,7 +376,10 @@ enum : uint32_t { k_resolve = 0, k_listen, k_started };
 int64_t step_start(operation *base, task *, int64_t status) {
     start_op *op = static_cast<start_op *>(base);
     if (status < 0) {
-        if (op->phase == k_started) close_server(op->made);
+        if (op->phase == k_started) {
+            op->options->data_free = nullptr;  // the data stay the caller's
+            close_server(op->made);
+        }
         return status;
     }
     if (op->phase == k_resolve) {

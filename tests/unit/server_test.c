@@ -476,6 +476,28 @@ static void test_paths(void **state) {
     in_task(paths);
 }
 
+/* Cancelled on its way: the data stay the caller's. */
+static int64_t starting(void *arg, void **value) {
+    (void)value;
+    aloop_stream_options *options = aloop_stream_options_new();
+    aloop_stream_options_set_data_free(options, count_free);
+    aloop_future *start =
+        aloop_ensure_future(aloop_start_server(echo_lines, arg, "127.0.0.1", 0, options));
+    aloop_unref(options);
+    let_run(1); /* it listens, and gives the others a turn */
+    aloop_future_cancel(start, NULL);
+    assert_code(AWAIT(start), ALOOP_ECANCELED);
+    let_run(2);
+    return 0;
+}
+
+static void test_cancelled_start(void **state) {
+    (void)state;
+    int freed = 0;
+    assert_code(run_virtual(starting, &freed, NULL), 0);
+    assert_int_equal(freed, 0);
+}
+
 /* A server, its handler and its client are left when the loop closes. */
 static int64_t leave_all(void *arg, void **value) {
     (void)value;
@@ -499,5 +521,5 @@ static void test_left_behind(void **state) {
 
 SUITE(CASE(test_bad_arguments), CASE(test_echo), CASE(test_handlers), CASE(test_not_yet_serving),
       CASE(test_serve_forever), CASE(test_closing_clients), CASE(test_accepting),
-      CASE(test_thousand), CASE(test_bad_company), CASE(test_starving), CASE(test_paths),
+      CASE(test_thousand), CASE(test_bad_company), CASE(test_starving), CASE(test_paths), CASE(test_cancelled_start),
       CASE(test_left_behind))
