@@ -159,9 +159,11 @@ int64_t write_parts(stream *s, const iovec *parts, int n) {
         return s->loss;
     }
     int64_t result = static_cast<int64_t>(s->queued_bytes);
-    while (n > 0 && result >= 0) {
+    for (bool first = true; n > 0 && result >= 0; first = false) {
         const int some = n < k_most_parts ? n : k_most_parts;
         result = write_some(s, parts, some);
+        // A gap in the data is worse than its end.
+        if (result == ALOOP_ENOMEM && !first) lose(s, result, make_error(result, nullptr));
         parts += some;
         n -= some;
     }
