@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include <asyncloop.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,68 @@ static int64_t scopes(void *arg, void **value) {
     return aloop_exit_stack_close(scope, status);
 }
 
+/* A connection, with more to send than the kernel takes at once. */
+static int64_t echo(aloop_stream *client, void *data) {
+    (void)data;
+    int64_t status = 1;
+    while (status > 0) {
+        aloop_bytes *bytes = NULL;
+        status = aloop_await(aloop_stream_read(client, 65536), (void **)&bytes);
+        if (status > 0) aloop_stream_write(client, aloop_bytes_data(bytes), (size_t)status);
+        aloop_bytes_unref(bytes);
+        if (status > 0 && aloop_await(aloop_stream_drain(client), NULL) < 0) return 0;
+    }
+    return 0;
+}
+
+static char much[1 << 20];
+
+static int64_t converse(aloop_stream *s) {
+    int64_t status = aloop_stream_write(s, "hello\n", 6);
+    if (status >= 0) status = aloop_await(aloop_stream_drain(s), NULL);
+    aloop_bytes *bytes = NULL;
+    if (status >= 0) status = aloop_await(aloop_stream_readline(s), (void **)&bytes);
+    aloop_bytes_unref(bytes);
+    bytes = NULL;
+    if (status >= 0) status = aloop_stream_write(s, much, sizeof much);
+    if (status >= 0) {
+        status = aloop_await(aloop_stream_readexactly(s, sizeof much), (void **)&bytes);
+    }
+    aloop_bytes_unref(bytes);
+    bytes = NULL;
+    if (status >= 0) status = aloop_stream_write_eof(s);
+    if (status >= 0) status = aloop_await(aloop_stream_readuntil(s, "--", 2), (void **)&bytes);
+    aloop_bytes_unref(bytes);
+    return status == ALOOP_EINCOMPLETEREAD ? 0 : status;
+}
+
+static int64_t streams(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_server *server = NULL;
+    int64_t status =
+        aloop_await(aloop_start_server(echo, NULL, "127.0.0.1", 0, NULL), (void **)&server);
+    if (status < 0) return status;
+    aloop_stream *s = NULL;
+    const int32_t port = (int32_t)aloop_server_port(server, 0);
+    status = aloop_await(aloop_open_connection("127.0.0.1", port, NULL), (void **)&s);
+    if (status >= 0) {
+        status = converse(s);
+        aloop_stream_close(s);
+        const int64_t closed = aloop_await(aloop_stream_wait_closed(s), NULL);
+        if (status >= 0) status = closed;
+        aloop_unref(s);
+    }
+    aloop_server_close(server);
+    aloop_server_abort_clients(server);
+    const int64_t closed = aloop_await(aloop_server_wait_closed(server), NULL);
+    aloop_unref(server);
+    /* The other side ran out of memory and left. */
+    const int left = status == -ECONNRESET || status == -EPIPE || status == ALOOP_EINCOMPLETEREAD;
+    if (left) status = ALOOP_ENOMEM;
+    return status < 0 ? status : closed < 0 ? closed : 0;
+}
+
 struct scenario {
     const char *name;
     aloop_coro_fn main;
@@ -268,7 +331,7 @@ static const struct scenario scenarios[] = {
     {"tasks", tasks},           {"gather", gathering},      {"limits", limits},
     {"groups", groups},         {"wait", waiting},          {"as_completed", completing},
     {"scheduling", scheduling}, {"contexts", contexts},     {"shield", shields},
-    {"generators", generators}, {"scopes", scopes},
+    {"generators", generators}, {"scopes", scopes},         {"streams", streams},
 };
 
 static int64_t run_program(aloop_coro_fn main) {
