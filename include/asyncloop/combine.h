@@ -85,6 +85,16 @@ ALOOP_API aloop_future *aloop_wait(aloop_future *const *futures, int64_t n, doub
 ALOOP_API aloop_results *aloop_wait_result_done(aloop_wait_result *result);
 ALOOP_API aloop_results *aloop_wait_result_pending(aloop_wait_result *result);
 
+/* Waits until one of them, operations as well, is done: an operation whose
+ * status is that one's index (the lowest, if several are) and whose value is an
+ * aloop_results with a reference to every future, in the order given. Outcomes
+ * stay in the futures; nothing is cancelled, whether it loses or the select
+ * itself is cancelled. A loser keeps running: await it later, select it again,
+ * or cancel it; a get or receive then loses no item. aloop_results_unref drops
+ * the references, so keep one (aloop_ref) of what still matters. n = 0:
+ * ALOOP_EINVAL. asyncio has none. */
+ALOOP_API aloop_future *aloop_select(aloop_future *const *futures, int64_t n);
+
 /* The outcome of future, or ALOOP_ETIMEDOUT after timeout seconds: then it was
  * cancelled, and its cleanup awaited. Negative infinity or less than 0 behaves
  * as 0; INFINITY waits without limit. An operation. */

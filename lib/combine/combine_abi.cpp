@@ -8,6 +8,7 @@
 #include "gather.hpp"
 #include "group.hpp"
 #include "run.hpp"
+#include "select.hpp"
 #include "shield.hpp"
 #include "sleep.hpp"
 #include "timeout.hpp"
@@ -250,6 +251,17 @@ aloop_results *aloop_wait_result_done(aloop_wait_result *r) {
 
 aloop_results *aloop_wait_result_pending(aloop_wait_result *r) {
     return lists_of(r) != nullptr ? to_c(lists_of(r)->pending) : nullptr;
+}
+
+aloop_future *aloop_select(aloop_future *const *futures, int64_t n) {
+    loop *l = usable_loop();
+    if (l == nullptr) {
+        drop_all(futures, n);
+        return nullptr;
+    }
+    const int64_t code = check_futures(l, futures, n);
+    if (code < 0 || n == 0) return to_c(failed_future(l, n == 0 ? ALOOP_EINVAL : code));
+    return to_c(make_select(l, as_futures(futures), n));
 }
 
 int64_t aloop_as_completed(aloop_completions **out, aloop_future *const *futures, int64_t n,
