@@ -15,6 +15,7 @@ namespace aloop {
 namespace {
 
 constexpr int k_most_accepts = 64;            // of one listener in one iteration
+constexpr int k_most_bad = 1024;
 constexpr int64_t k_retry_after = 1000000000;  // asyncio's ACCEPT_RETRY_DELAY
 
 bool out_of_resources(int64_t code) {
@@ -107,6 +108,7 @@ int64_t make_client(server *s, int fd, const address &peer, stream **out) {
 // From this listener: as accept_one.
 int64_t accept_from(listener *at, stream **out) {
     server *s = at->home;
+    int bad = 0;  // in a row; so many are a ban on accepting, not connections
     while (at->readable && s->serving && !s->backing_off) {
         address peer;
         socklen_t size = sizeof peer.path;
@@ -120,7 +122,7 @@ int64_t accept_from(listener *at, stream **out) {
             at->readable = false;
         } else if (out_of_resources(fd)) {
             back_off(s, at->fd, fd);
-        } else if (!of_one_connection(fd)) {
+        } else if (!of_one_connection(fd) || ++bad == k_most_bad) {
             at->readable = false;
             return fd;
         }
