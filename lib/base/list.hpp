@@ -55,6 +55,24 @@ public:
         return item;
     }
 
+    // Takes item out of the middle, O(n): for what happens rarely.
+    bool remove(node *item) {
+        node *before = nullptr;
+        for (node *at = head_; at != nullptr; at = static_cast<node *>(at->next)) {
+            if (at == item) {
+                if (before != nullptr) {
+                    before->next = at->next;
+                } else {
+                    head_ = static_cast<node *>(at->next);
+                }
+                if (tail_ == at) tail_ = before;
+                return true;
+            }
+            before = at;
+        }
+        return false;
+    }
+
     // All of other, behind what is here.
     void append(fifo &other) {
         if (other.head_ == nullptr) return;

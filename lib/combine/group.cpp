@@ -130,6 +130,7 @@ struct join final : operation {
     int64_t status;       // of the block
     error *block_error;   // owned
     bool propagate = false;
+    bool interrupted = false;  // cancelled while it waited
     error *cancel_error = nullptr;  // owned
 
     join(domain *d, group *g, int64_t block_status, error *e);
@@ -154,7 +155,7 @@ int64_t group_result(join *self) {
         const int64_t left = uncancel(g->parent);
         // Somebody else's request, which the group's own has swallowed, goes on.
         if (left == 0) self->propagate = false;
-        else if (left > g->requests_before) self->propagate = true;
+        else if (self->interrupted && left > g->requests_before) self->propagate = true;
     }
     if (self->propagate && g->error_count == 0) {
         return self->raise(ALOOP_ECANCELED, std::exchange(self->cancel_error, nullptr));
@@ -185,9 +186,14 @@ int64_t step(operation *op, task *by, int64_t status) {
         g->exiting = true;
         if (self->status == ALOOP_ECANCELED) keep_cancel_error(self, self->block_error);
         if (self->status < 0 && !g->aborting) abort_group(g);
-    } else if (status == ALOOP_ECANCELED && !g->aborting) {
-        keep_cancel_error(self, op->inner != nullptr ? error_of(op->inner) : last_error(by));
-        abort_group(g);
+    } else if (status == ALOOP_ECANCELED) {
+        // Of an aborting group it goes on only if it is not the group's own.
+        if (!self->propagate) {
+            keep_cancel_error(self, op->inner != nullptr ? error_of(op->inner) : last_error(by));
+            self->propagate = !g->aborting;
+        }
+        self->interrupted = true;
+        if (!g->aborting) abort_group(g);
     }
     if (g->all_done != nullptr) unref(std::exchange(g->all_done, nullptr));
     if (g->members.empty()) return group_result(self);
@@ -254,7 +260,8 @@ bool add_task(group *g, task *t) {
 
 void cancel_group(group *g) {
     if (g->finished || (g->exiting && g->members.empty())) return;
-    if (!g->aborting) abort_group(g);
+    if (g->aborting) return;
+    abort_group(g);
     if (g->parent->pending() && !g->parent_cancelled) cancel_parent(g);
 }
 

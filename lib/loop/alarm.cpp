@@ -34,6 +34,10 @@ struct announce {
 void alarm::set(loop_object *o, void (*fn_)(alarm *), int64_t when, bool soon) {
     rings = fn_;
     if (alarm_state == silenced) {
+        if (soon && loop_of(owner)->reschedule(this)) {  // as a call_soon of its own
+            alarm_state = queued;
+            return;
+        }
         again = true;
         again_soon = soon;
         again_when = when;

@@ -110,6 +110,12 @@ public:
 
     // Scheduling ----------------------------------------------------------------
     void schedule(node *item) { ready_.push(item); }
+    // Moves what is scheduled behind everything else; false: it was not. O(n).
+    bool reschedule(node *item) {
+        if (!batch_.remove(item) && !ready_.remove(item)) return false;
+        ready_.push(item);
+        return true;
+    }
     bool any_ready() const { return !ready_.empty(); }
     void schedule_io(node *item) { io_ready_.push(item); }  // from io::ready
     int64_t call_soon(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);

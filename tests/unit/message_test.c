@@ -271,7 +271,60 @@ static void test_a_running_task_is_in_its_context(void **state) {
     in_task(a_running_task_is_in_its_context);
 }
 
-SUITE(CASE(test_first_request_counts_at_a_barrier), CASE(test_a_running_task_is_in_its_context),
+static aloop_timeout *moved;
+
+static int64_t moves(void *unused, void **value) {
+    (void)unused, (void)value;
+    return aloop_timeout_reschedule(moved, 0);
+}
+
+/* It goes off where a callback scheduled by the reschedule would run. */
+static int64_t due_again_is_behind_what_is_ready(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_task *task = aloop_create_task(moves, NULL);
+    assert_code(aloop_timeout_enter(&moved, 0), 0);
+    assert_code(aloop_await(aloop_sleep(0), NULL), 0);
+    assert_code(aloop_timeout_exit(moved, 0), 0);
+    assert_code(aloop_timeout_expired(moved), 0);
+    assert_code(aloop_await(task, NULL), 0);
+    aloop_unref(moved);
+    return 0;
+}
+
+static void test_due_again_is_behind_what_is_ready(void **state) {
+    (void)state;
+    in_task(due_again_is_behind_what_is_ready);
+}
+
+static int64_t waits_for_a_group(void *unused, void **value) {
+    aloop_task_group *group;
+    (void)unused, (void)value;
+    assert_code(aloop_task_group_enter(&group), 0);
+    assert_code(aloop_task_group_spawn(group, sleep_for_ever, NULL), 0);
+    see(aloop_task_group_exit(group, 0));
+    return 0;
+}
+
+static int64_t a_waiting_group_keeps_the_first(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_task *task = aloop_create_task(waits_for_a_group, NULL);
+    let_run(2);
+    assert_code(aloop_task_cancel(task, "first"), 1);
+    let_run(1);
+    assert_code(aloop_task_cancel(task, "second"), 1);
+    aloop_await(task, NULL);
+    assert_code(seen.status, ALOOP_ECANCELED);
+    assert_string_equal(seen.message, "first");
+    return 0;
+}
+
+static void test_a_waiting_group_keeps_the_first(void **state) {
+    (void)state;
+    in_task(a_waiting_group_keeps_the_first);
+}
+
+SUITE(CASE(test_due_again_is_behind_what_is_ready), CASE(test_a_waiting_group_keeps_the_first),
+      CASE(test_first_request_counts_at_a_barrier), CASE(test_a_running_task_is_in_its_context),
       CASE(test_first_request_counts), CASE(test_gather_names_the_last),
       CASE(test_message_reaches_an_operation), CASE(test_no_time_waits_in_asyncios_iterations),
       CASE(test_cancelling_the_waiter_leaves_the_target), CASE(test_shield_of_a_cancelled_one),
