@@ -73,7 +73,7 @@ int64_t step(operation *op, task *by, int64_t status) {
         break;
     case k_cancelling:
         if (status < 0) return status;
-        if (self->target->state == k_was_cancelled) return ALOOP_ETIMEDOUT;
+        if (self->target->status() == ALOOP_ECANCELED) return ALOOP_ETIMEDOUT;
         self->phase = k_plain;
         return self->await(std::exchange(self->target, nullptr));
     default:

@@ -184,8 +184,8 @@ int64_t context_set(contextvar *var, void *value, aloop_free_fn free_fn, context
 }
 
 int64_t context_reset(contextvar *var, context_token *token) {
+    if (token->used) return ALOOP_EINVALIDSTATE;  // before all else, as in Python
     if (token->var != var || token->cell != current_cell()) return ALOOP_EINVAL;
-    if (token->used) return ALOOP_EINVALIDSTATE;
     const int64_t code = store(token->cell, var, token->old);
     if (code < 0) return code;
     token->old = nullptr;

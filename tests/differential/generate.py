@@ -202,6 +202,8 @@ class Generator:
         if kind == "waitfor":
             waiting = nesting == 0 and "wait" in self.themes and self.chance(0.2)
             inner = self.combination("wait", 1) if waiting else self.awaitable(nesting + 1)
+            if waiting and inner.endswith(" 0"):
+                inner = "sleep 1"   # C answers an empty wait() at once, and not when it starts
             return f"waitfor {self.rng.choice(TIMEOUTS)} {inner}"
         return idioms.simple(self, kind)
 

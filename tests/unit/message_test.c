@@ -113,6 +113,8 @@ static int64_t no_time_waits_in_asyncios_iterations(void *unused, void **value) 
     see(aloop_await(aloop_wait_for(aloop_sleep(0), 0), NULL));
     assert_code(seen.status, ALOOP_ETIMEDOUT);
     assert_int_equal(seen.iteration - before, 3);
+    see(aloop_await(aloop_wait_for(ALOOP_GATHER(0, aloop_sleep(9), aloop_sleep(9)), 0), NULL));
+    assert_code(seen.status, ALOOP_ETIMEDOUT);
     return 0;
 }
 
