@@ -13,8 +13,10 @@ static int64_t job(void *arg, void **value) {
 
 static int64_t submit(void *loop, void **value) {
     (void)value;
-    for (; left > 0; left--)
+    while (left > 0) {
+        left--;  // before the await, during which the other fibers look at it
         must_code(aloop_await(aloop_run_in_executor(loop, pool, job, NULL, NULL), NULL));
+    }
     return 0;
 }
 
