@@ -82,7 +82,9 @@ error *make_incomplete(stream *s, int64_t expected) {
     bytes *partial = make_bytes(have > 0 ? s->unread->data() + s->unread->begin : nullptr, have);
     if (partial == nullptr) return nullptr;
     char wanted[32] = "undefined";
-    if (expected >= 0) std::snprintf(wanted, sizeof wanted, "%lld", static_cast<long long>(expected));
+    if (expected >= 0) {
+        std::snprintf(wanted, sizeof wanted, "%lld", static_cast<long long>(expected));
+    }
     error *e = format_error(ALOOP_EINCOMPLETEREAD,
                             "%zu bytes read on a total of %s expected bytes", have, wanted);
     if (e != nullptr && attach(e, partial, expected)) {

@@ -144,7 +144,7 @@ aloop_future *aloop_open_unix_connection(const char *path, const aloop_stream_op
     return made(l, o != nullptr ? make_unix_connect(l, to, o) : nullptr);
 }
 
-// Reading ---------------------------------------------------------------------------------------
+// Reading ------------------------------------------------------------------------------------
 
 aloop_future *aloop_stream_read(aloop_stream *handle, int64_t n) {
     const int64_t code = check_stream(handle);
@@ -252,7 +252,7 @@ int64_t aloop_error_expected(const aloop_error *e) { return number_of(e, ALOOP_E
 
 int64_t aloop_error_consumed(const aloop_error *e) { return number_of(e, ALOOP_ELIMITOVERRUN); }
 
-// Writing -----------------------------------------------------------------------------------------
+// Writing ------------------------------------------------------------------------------------
 
 int64_t aloop_stream_write(aloop_stream *handle, const void *data, size_t n) {
     const aloop_buf one = {data, n};
@@ -305,7 +305,7 @@ int64_t aloop_stream_get_write_buffer_size(aloop_stream *handle) {
     return code < 0 ? code : static_cast<int64_t>(from_c(handle)->queued_bytes);
 }
 
-// Closing -------------------------------------------------------------------------------------------
+// Closing ------------------------------------------------------------------------------------
 
 int64_t aloop_stream_close(aloop_stream *handle) {
     const int64_t code = check_stream(handle);

@@ -39,8 +39,9 @@ struct match {
 
 match find_one(const uint8_t *data, size_t n, size_t from, const void *separator, size_t size) {
     if (from > n || n - from < size) return {0, 0, false};
-    const void *at = size == 1 ? std::memchr(data + from, *static_cast<const uint8_t *>(separator), n - from)
-                               : memmem(data + from, n - from, separator, size);
+    const void *at =
+        size == 1 ? std::memchr(data + from, *static_cast<const uint8_t *>(separator), n - from)
+                  : memmem(data + from, n - from, separator, size);
     if (at == nullptr) return {0, 0, false};
     const size_t begin = static_cast<size_t>(static_cast<const uint8_t *>(at) - data);
     return {begin, begin + size, true};
