@@ -19,6 +19,7 @@
 
 #include <asyncloop.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +27,14 @@
 
 /* The allocator under test: counts, and fails number `fail_at` (and, if
  * `for_good` is set, all later ones). */
-static long allocations;
-static long fail_at;
-static int for_good;
-static long failures;
+static atomic_long allocations; /* jobs allocate in threads of their own */
+static atomic_long fail_at;
+static atomic_int for_good;
+static atomic_long failures;
 
 static int must_fail(void) {
-    allocations++;
-    const int fails = fail_at > 0 && (allocations == fail_at || (for_good && allocations > fail_at));
+    const long number = atomic_fetch_add(&allocations, 1) + 1;
+    const int fails = fail_at > 0 && (number == fail_at || (for_good && number > fail_at));
     failures += fails;
     return fails;
 }
@@ -322,6 +323,48 @@ static int64_t streams(void *arg, void **value) {
     return status < 0 ? status : closed < 0 ? closed : 0;
 }
 
+/* A child that sends back what it is sent, and one that is killed. */
+static int64_t children(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_process_options *options = aloop_process_options_new();
+    if (options == NULL) return ALOOP_ENOMEM;
+    aloop_process_options_set_stdin(options, ALOOP_PIPE);
+    aloop_process_options_set_stdout(options, ALOOP_PIPE);
+    aloop_process *p = NULL;
+    int64_t status = aloop_await(aloop_create_subprocess_shell("exec cat", options), (void **)&p);
+    aloop_unref(options);
+    if (status < 0) return status;
+    void *outputs = NULL;
+    status = aloop_await(aloop_process_communicate(p, "hello", 5), &outputs);
+    aloop_unref(outputs);
+    if (status < 0) {
+        aloop_process_kill(p);
+        aloop_await(aloop_process_wait(p), NULL);
+    }
+    aloop_unref(p);
+    return status;
+}
+
+static int64_t job(void *arg, void **value) {
+    (void)value;
+    return *(double *)arg > 0 ? 0 : ALOOP_EUSER;
+}
+
+static int64_t jobs(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    int64_t status = aloop_await(aloop_to_thread(job, &short_time, NULL), NULL);
+    if (status < 0) return status;
+    aloop_executor *pool = aloop_executor_new_threads(1);
+    if (pool == NULL) return ALOOP_ENOMEM;
+    aloop_loop *loop = aloop_get_running_loop();
+    status = aloop_await(aloop_run_in_executor(loop, pool, job, &short_time, NULL), NULL);
+    const int64_t ended = aloop_await(aloop_executor_shutdown(pool, 5), NULL);
+    aloop_unref(pool);
+    return status < 0 ? status : ended;
+}
+
 struct scenario {
     const char *name;
     aloop_coro_fn main;
@@ -332,6 +375,7 @@ static const struct scenario scenarios[] = {
     {"groups", groups},         {"wait", waiting},          {"as_completed", completing},
     {"scheduling", scheduling}, {"contexts", contexts},     {"shield", shields},
     {"generators", generators}, {"scopes", scopes},         {"streams", streams},
+    {"children", children},     {"jobs", jobs},
 };
 
 static int64_t run_program(aloop_coro_fn main) {

@@ -1,5 +1,5 @@
-// system_call_test.cpp: every system call that a program of sockets and timers
-// makes fails in turn, with each error that it may give.
+// system_call_test.cpp: every system call that a program of sockets, timers and
+// children makes fails in turn, with each error that it may give.
 //
 // The loop's table of system calls is replaced by one that lets the n-th call
 // of a kind fail. What must hold: the program ends in time, with success or an
@@ -77,6 +77,11 @@ const call_kind k_calls[] = {
     {"eventfd", {EMFILE, ENFILE, 0}},
     {"timerfd_create", {EMFILE, ENFILE, 0}},
     {"timerfd_settime", {EINVAL, 0}},
+    {"read", {EINTR, EIO, ENOMEM, 0}},
+    {"open", {EMFILE, ENFILE, EACCES, 0}},
+    {"pipe2", {EMFILE, ENFILE, 0}},
+    {"pidfd_open", {EMFILE, ENFILE, ENOMEM, 0}},
+    {"fcntl", {EMFILE, EBADF, 0}},
 };
 constexpr int k_call_count = sizeof k_calls / sizeof k_calls[0];
 
@@ -96,11 +101,16 @@ sys_table faulty_table() {
     t.eventfd = faulty<11, &sys_table::eventfd>::call;
     t.timerfd_create = faulty<12, &sys_table::timerfd_create>::call;
     t.timerfd_settime = faulty<13, &sys_table::timerfd_settime>::call;
+    t.read = faulty<14, &sys_table::read>::call;
+    t.open = faulty<15, &sys_table::open>::call;
+    t.pipe2 = faulty<16, &sys_table::pipe2>::call;
+    t.pidfd_open = faulty<17, &sys_table::pidfd_open>::call;
+    t.fcntl = faulty<18, &sys_table::fcntl>::call;
     return t;
 }
 
-// The program: a server that echoes lines, a client that sends three, each step
-// under a time limit ------------------------------------------------------------------------
+// The program: a server that echoes lines, a client that sends three, and a child
+// that sends back what it is sent, each step under a time limit ----------------------------------------
 
 constexpr double k_limit = 0.5;
 
@@ -161,7 +171,28 @@ int64_t client(int port) {
     return status < 0 ? status : closed;
 }
 
-int64_t program(void *, void **) {
+int64_t child() {
+    aloop_process_options *options = aloop_process_options_new();
+    aloop_process_options_set_stdin(options, ALOOP_PIPE);
+    aloop_process_options_set_stdout(options, ALOOP_PIPE);
+    aloop_process_options_set_stderr(options, ALOOP_DEVNULL);
+    void *value = nullptr;
+    int64_t status = await_value(aloop_create_subprocess_shell("exec cat", options), &value);
+    aloop_unref(options);
+    if (status < 0) return status;
+    auto *process = static_cast<aloop_process *>(value);
+    value = nullptr;
+    status = await_value(aloop_process_communicate(process, "hello", 5), &value);
+    aloop_unref(value);
+    if (status < 0) {
+        aloop_process_kill(process);
+        await_limited(aloop_process_wait(process));
+    }
+    aloop_unref(process);
+    return status;
+}
+
+int64_t sockets() {
     void *value = nullptr;
     int64_t status = await_value(aloop_start_server(echo, nullptr, "127.0.0.1", 0, nullptr), &value);
     if (status < 0) return status;
@@ -172,6 +203,12 @@ int64_t program(void *, void **) {
     await_limited(aloop_server_wait_closed(server));
     aloop_unref(server);
     return status;
+}
+
+int64_t program(void *, void **) {
+    const int64_t first = sockets();
+    const int64_t second = child();
+    return first < 0 ? first : second;
 }
 
 void quiet(aloop_loop *, aloop_exception_context *, void *) {}
