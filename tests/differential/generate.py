@@ -245,7 +245,9 @@ class Generator:
         self.depth -= 1
 
     def write_await(self, nesting):
-        self.emit("awaitself" if self.chance(0.005) else "await " + self.awaitable())
+        # Of body 0 alone: whom a task that awaits itself has as a waiter gets a RuntimeError too.
+        itself = self.chance(0.005) and self.body == 0
+        self.emit("awaitself" if itself else "await " + self.awaitable())
 
     def write_sync(self, nesting):
         self.emit(self.instruction())
