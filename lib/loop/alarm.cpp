@@ -10,18 +10,7 @@ void go_off(node *item, action what) {
     const bool wanted = a->alarm_state != alarm::silenced && what == action::run;
     loop_object *owner = a->owner;
     a->alarm_state = alarm::idle;
-    if (a->again && what == action::run) {
-        // Its place in the queue is that of the old setting, its time the new.
-        a->again = false;
-        const bool due = a->again_soon;
-        if (due) {
-            a->rings(a);
-        } else {
-            a->set(owner, a->rings, a->again_when, false);
-        }
-    } else if (wanted) {
-        a->rings(a);
-    }
+    if (wanted) a->rings(a);
     unref(owner);
 }
 
@@ -33,19 +22,13 @@ struct announce {
 
 void alarm::set(loop_object *o, void (*fn_)(alarm *), int64_t when, bool soon) {
     rings = fn_;
-    if (alarm_state == silenced) {
-        if (soon && loop_of(owner)->reschedule(this)) {  // as a call_soon of its own
-            alarm_state = queued;
-            return;
-        }
-        again = true;
-        again_soon = soon;
-        again_when = when;
-        return;
-    }
-    owner = o;
-    ref(o);
     loop *l = loop_of(o);
+    if (alarm_state == silenced) {
+        l->unschedule(this);  // its reference to the owner goes on
+    } else {
+        owner = o;
+        ref(o);
+    }
     if (soon) {
         alarm_state = queued;
         prev = nullptr;
@@ -58,7 +41,6 @@ void alarm::set(loop_object *o, void (*fn_)(alarm *), int64_t when, bool soon) {
 }
 
 void alarm::clear() {
-    again = false;
     if (alarm_state == armed && timers::is_armed(this)) {
         loop_of(owner)->timer_wheel().cancel(this);
         alarm_state = idle;

@@ -251,7 +251,7 @@ int64_t loop::stop() {
 int64_t loop::iterate(int64_t deadline) {
     iteration_++;
     if (!inbox_empty()) drain_inbox();
-    if (ready_.empty() && !timers_.any_overdue() && !stopping()) {
+    if (!any_ready() && !timers_.any_overdue() && !stopping()) {
         const int64_t first = timers_.next();
         const int64_t began = virtual_ ? now_ : monotonic_now();
         sleep_until(first < deadline ? first : deadline);
@@ -262,6 +262,7 @@ int64_t loop::iterate(int64_t deadline) {
         timers_.expire(now_, ready_);
     }
     batch_.append(ready_);
+    hollow_ = false;
     const int64_t n = debug || random_ != 0 ? run_batch_in_debug() : run_batch();
     counters_.callbacks += n;
     if (end_of_iteration != nullptr) end_of_iteration(this);
@@ -394,7 +395,7 @@ int64_t loop::now() {
 // Who asks is about to sleep on backend_fd in the loop's stead.
 double loop::backend_timeout() {
     sleeping_.store(true, std::memory_order_seq_cst);
-    if (!ready_.empty() || timers_.any_overdue() || stopping() || !inbox_empty()) return 0;
+    if (any_ready() || timers_.any_overdue() || stopping() || !inbox_empty()) return 0;
     const int64_t first = timers_.next();
     if (first == k_never) return -1;
     const int64_t wait = first - now();

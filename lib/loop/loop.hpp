@@ -110,13 +110,12 @@ public:
 
     // Scheduling ----------------------------------------------------------------
     void schedule(node *item) { ready_.push(item); }
-    // Moves what is scheduled behind everything else; false: it was not. O(n).
-    bool reschedule(node *item) {
-        if (!batch_.remove(item) && !ready_.remove(item)) return false;
-        ready_.push(item);
-        return true;
+    // Takes back what is scheduled. O(n). Its iteration takes place all the same:
+    // in asyncio the entry stays, dead.
+    void unschedule(node *item) {
+        if (!batch_.remove(item) && ready_.remove(item)) hollow_ = true;
     }
-    bool any_ready() const { return !ready_.empty(); }
+    bool any_ready() const { return !ready_.empty() || hollow_; }
     void schedule_io(node *item) { io_ready_.push(item); }  // from io::ready
     int64_t call_soon(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
     int64_t call_soon_threadsafe(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
@@ -266,6 +265,7 @@ private:
     uint32_t clock_gap_ = 1;
     std::atomic<bool> running_{false};
     bool virtual_ = false;
+    bool hollow_ = false;  // the next iteration takes place even with nothing ready
     std::atomic<bool> stopping_{false};
     int64_t iteration_ = 0;
     loop_counters counters_;

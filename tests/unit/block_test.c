@@ -4,10 +4,9 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "support.h"
+#include "trace.h"
 
 #include <math.h>
-#include <string.h>
 
 static aloop_loop *here(void) { return aloop_get_running_loop(); }
 static double now(void) { return aloop_loop_time(here()); }
@@ -117,6 +116,58 @@ static int64_t time_blocks(void *unused, void **value) {
     aloop_unref(t);
     assert_code(aloop_timeout_enter(&t, -1), 0);
     assert_code(aloop_timeout_exit(t, nap(1)), ALOOP_ETIMEDOUT);
+    aloop_unref(t);
+    return 0;
+}
+
+/* A timeout that is due stands in the queue; put off, it is armed at once, ahead of
+ * what is armed after it. */
+static aloop_timeout *put_off;
+
+static int64_t sleep_limited(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_code(aloop_timeout_enter(&put_off, 0), 0);
+    note_end("limited", aloop_timeout_exit(put_off, nap(9)));
+    aloop_unref(put_off);
+    return 0;
+}
+
+static int64_t put_off_due(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    begin_trace();
+    aloop_task *task = aloop_create_task(sleep_limited, NULL);
+    let_run(1);
+    assert_code(aloop_timeout_reschedule(put_off, now() + 2), 0);
+    nap(2);
+    note("slept");
+    assert_code(aloop_await(task, NULL), 0);
+    assert_trace("limited:ETIMEDOUT@4 slept@4 ");
+    return 0;
+}
+
+/* Put off in the iteration that queued it, it leaves one with nothing to run, as
+ * asyncio's cancelled handle does. */
+static int64_t put_off_queued(void *unused, void **value) {
+    aloop_timeout *t = NULL;
+    (void)unused;
+    (void)value;
+    begin_trace();
+    assert_code(aloop_timeout_enter(&t, 0), 0);
+    assert_code(aloop_timeout_reschedule(t, now() + 2), 0);
+    assert_code(aloop_timeout_reschedule(t, now() + 1), 0);
+    note_end("put off", aloop_timeout_exit(t, nap(9)));
+    assert_trace("put off:ETIMEDOUT@3 ");
+    assert_close(now(), 1);
+    aloop_unref(t);
+    /* And taken back altogether. */
+    begin_trace();
+    assert_code(aloop_timeout_enter(&t, 0), 0);
+    assert_code(aloop_timeout_reschedule(t, INFINITY), 0);
+    assert_code(aloop_timeout_exit(t, nap(1)), 0);
+    note("never");
+    assert_trace("never@3 ");
     aloop_unref(t);
     return 0;
 }
@@ -324,6 +375,8 @@ static int64_t group_joined(void *unused, void **value) {
     }
 TASK_CASE(limited)
 TASK_CASE(time_blocks)
+TASK_CASE(put_off_due)
+TASK_CASE(put_off_queued)
 TASK_CASE(nest)
 TASK_CASE(cancel_from_outside)
 TASK_CASE(group_well)
@@ -332,6 +385,7 @@ TASK_CASE(group_ended)
 TASK_CASE(group_cancelled)
 TASK_CASE(group_joined)
 
-SUITE(CASE(test_limited), CASE(test_time_blocks), CASE(test_nest), CASE(test_cancel_from_outside),
+SUITE(CASE(test_limited), CASE(test_time_blocks), CASE(test_put_off_due),
+      CASE(test_put_off_queued), CASE(test_nest), CASE(test_cancel_from_outside),
       CASE(test_blocks_need_a_task), CASE(test_group_well), CASE(test_group_failing),
       CASE(test_group_ended), CASE(test_group_cancelled), CASE(test_group_joined))
