@@ -350,12 +350,15 @@ completions *make_completions(loop *l, future *const *futures, int64_t n, double
     c->entries = entries;
     c->waiters = waiters;
     const int64_t distinct = take_distinct(futures, n, waiters);
+    c->count = distinct;
+    // As in asyncio all tasks begin before the callback of the first done future.
     for (int64_t i = 0; i < distinct; i++) {
         entries[i] = {ensure_future(waiters[i]), nullptr, c, -1};
-        c->count++;
-        entries[i].observer = observe(entries[i].of, on_completed, &entries[i], completion_observer_gone);
-        if (entries[i].observer == nullptr) {
-            for (int64_t k = i + 1; k < distinct; k++) unref(waiters[k]);
+    }
+    for (int64_t i = 0; i < distinct; i++) {
+        completions::entry &e = entries[i];
+        e.observer = observe(e.of, on_completed, &e, completion_observer_gone);
+        if (e.observer == nullptr) {
             unref(static_cast<loop_object *>(c));
             return nullptr;
         }

@@ -305,6 +305,22 @@ TEST(as_completed_gives_results) {
     return 0;
 }
 
+/* 1.6 as_completed: operations become tasks before a done future counts, so that what
+ * ends in its first step is there with it. */
+TEST(as_completed_starts_before_it_listens) {
+    aloop_queue *queue = NULL;
+    assert_code(aloop_queue_new(&queue, NULL), 0);
+    aloop_future *all[] = {finished(1), aloop_queue_put(queue, NULL)};
+    aloop_completions *c = NULL;
+    begin_trace();
+    assert_code(aloop_as_completed(&c, all, 2, -1), 0);
+    for (int i = 0; i < 2; i++) note_end("next", outcome(aloop_as_completed_next_result(c)));
+    assert_trace("next:1@2 next:0@2 ");
+    aloop_unref(c);
+    aloop_unref(queue);
+    return 0;
+}
+
 /* 1.6 as_completed: one named twice comes once. */
 TEST(as_completed_without_duplicates) {
     aloop_future *f = finished(1);
@@ -383,6 +399,6 @@ SUITE(CASE(wait_refuses_what_it_cannot_wait_for), CASE(wait_for_all), CASE(wait_
       CASE(wait_for_waits_for_the_cleanup), CASE(wait_for_cancelled),
       CASE(wait_for_cancelled_beside_the_result), CASE(wait_for_cancellation_swallowed),
       CASE(wait_for_and_a_shield), CASE(as_completed_gives_the_originals),
-      CASE(as_completed_gives_results), CASE(as_completed_without_duplicates),
-      CASE(as_completed_times_out), CASE(as_completed_consumer_cancelled),
-      CASE(as_completed_consumed_by_two))
+      CASE(as_completed_gives_results), CASE(as_completed_starts_before_it_listens),
+      CASE(as_completed_without_duplicates), CASE(as_completed_times_out),
+      CASE(as_completed_consumer_cancelled), CASE(as_completed_consumed_by_two))

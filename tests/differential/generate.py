@@ -67,6 +67,7 @@ class Generator:
         self.func = -1
         self.factor = 1             # how often the loops around repeat what is being written
         self.handling = False       # inside an except clause
+        self.awaited_itself = False
         self.timeouts = 0           # how many timeout blocks are around
         self.groups = 0             # how many group blocks are around
         self.copies = set()         # bodies that have tasks in their second slot
@@ -245,8 +246,9 @@ class Generator:
         self.depth -= 1
 
     def write_await(self, nesting):
-        # Of body 0 alone: whom a task that awaits itself has as a waiter gets a RuntimeError too.
-        itself = self.chance(0.005) and self.body == 0
+        # Once, of body 0 alone: whoever awaits such a task then, itself too, fails at once.
+        itself = self.chance(0.005) and self.body == 0 and nesting == 0 and not self.awaited_itself
+        self.awaited_itself |= itself
         self.emit("awaitself" if itself else "await " + self.awaitable())
 
     def write_sync(self, nesting):
