@@ -111,6 +111,7 @@ typedef struct aloop_buf {
 #define ALOOP_ENOSENDFILE (-10026)     /* sendfile is not possible here */
 #define ALOOP_ESTACK (-10027)          /* a fiber overflowed its stack */
 #define ALOOP_EGENERATOREXIT (-10028)  /* thrown into a generator to close it */
+#define ALOOP_ELAGGED (-10029)         /* a broadcast's receiver was too slow */
 #define ALOOP_PENDING (-10100)         /* a step task waits: see aloop_suspend */
 #define ALOOP_EUSER (-1000000)         /* this and below: the program's own */
 

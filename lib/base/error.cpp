@@ -68,6 +68,7 @@ const code_text k_codes[] = {
     {ALOOP_ENOSENDFILE, "ALOOP_ENOSENDFILE", "sendfile is not possible here"},
     {ALOOP_ESTACK, "ALOOP_ESTACK", "Stack overflow in a fiber"},
     {ALOOP_EGENERATOREXIT, "ALOOP_EGENERATOREXIT", "The generator is being closed"},
+    {ALOOP_ELAGGED, "ALOOP_ELAGGED", "Too slow: values were missed"},
     {ALOOP_PENDING, "ALOOP_PENDING", "Suspended"},
 };
 

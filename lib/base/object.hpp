@@ -74,6 +74,8 @@ enum class kind : uint8_t {
     datagram,
     process,
     channel_end,
+    fan_end,
+    message,
     loop_other,
     // futures
     first_future,

@@ -7,11 +7,28 @@ namespace aloop {
 
 namespace {
 
+// The last end to go is the end of the channel.
+void part(channel_end *end) {
+    if (end->peer != nullptr) {
+        end->peer->peer = nullptr;
+    } else if (end->counted) {
+        count_live(kind::channel, -1);
+    }
+}
+
 void destroy_end(object *o) {
     channel_end *end = static_cast<channel_end *>(o);
-    close_end(end);
-    if (end->peer != nullptr) end->peer->peer = nullptr;
-    loop_of(end)->free_object(end);
+    loop *l = loop_of(end);
+    if (!l->closed) {
+        close_end(end);
+        part(end);
+    } else {
+        // Other threads may drop the peer now; nobody can use the queue any more.
+        pthread_mutex_lock(&l->closed_mutex);
+        part(end);
+        pthread_mutex_unlock(&l->closed_mutex);
+    }
+    l->free_object(end);
 }
 
 const register_kind g_end(kind::channel_end, {"channel_end", destroy_end});
@@ -31,7 +48,10 @@ struct channel_op final : operation {
         ref(of);
     }
     ~channel_op() {
-        if (work != nullptr) unref(work);
+        if (work != nullptr) {
+            work->set(k_started);  // debug mode has reported this operation, once is enough
+            unref(work);
+        }
         unref(end);
     }
 };
@@ -87,6 +107,8 @@ int64_t make_channel(loop *l, int64_t capacity, bool once, aloop_free_fn item_fr
     if (in != nullptr && out != nullptr) {
         in->peer = out;
         out->peer = in;
+        in->counted = out->counted = true;
+        count_live(kind::channel, 1);
         *sender = in;
         *receiver = out;
         return 0;

@@ -23,6 +23,7 @@ struct channel_end final : loop_object {
     bool sends;
     bool once;  // closes after the first item
     bool is_closed = false;
+    bool counted = false;  // the pair was made
 
     channel_end(domain *d, queue *q, bool sending, bool single)
         : loop_object(kind::channel_end, d), items(q), sends(sending), once(single) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "../sync/entry.hpp"
 #include "channel.hpp"
+#include "entry.hpp"
 
 using namespace aloop;
 
@@ -14,17 +14,11 @@ channel_end *end_from(void *handle, bool sends) {
     return end->sends == sends ? end : nullptr;
 }
 
-// 0 if the calling thread may use it, else why not.
-int64_t check_end(const channel_end *end) {
-    return end != nullptr ? loop_of(end)->check() : ALOOP_EINVAL;
-}
-
 int64_t make_pair(aloop_sender **sender, aloop_receiver **receiver, int64_t capacity, bool once,
                   aloop_free_fn item_free) {
     if (sender == nullptr || receiver == nullptr) return ALOOP_EINVAL;
-    loop *l = current_loop();
-    if (l == nullptr) return ALOOP_ENORUNNINGLOOP;
-    int64_t code = l->check();
+    loop *l = nullptr;
+    int64_t code = loop_for_ends(&l);
     if (code < 0) return code;
     channel_end *in = nullptr;
     channel_end *out = nullptr;
@@ -33,18 +27,6 @@ int64_t make_pair(aloop_sender **sender, aloop_receiver **receiver, int64_t capa
     *sender = reinterpret_cast<aloop_sender *>(in);
     *receiver = reinterpret_cast<aloop_receiver *>(out);
     return 0;
-}
-
-// An operation on an end: make(end); whether it was made is left in *taken.
-template <typename F>
-aloop_future *operate(channel_end *end, bool *taken, F make) {
-    loop *l = current_loop();
-    if (l == nullptr || l->check() != 0) return nullptr;
-    if (end == nullptr) return to_c(failed_future(l, ALOOP_EINVAL));
-    if (loop_of(end) != l) return to_c(failed_future(l, ALOOP_EWRONGLOOP));
-    future *f = make(end);
-    *taken = f != nullptr;
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
 }
 
 int64_t close(channel_end *end) {
@@ -85,8 +67,10 @@ int64_t aloop_oneshot_new(aloop_sender **sender, aloop_receiver **receiver,
 aloop_future *aloop_sender_send(aloop_sender *handle, void *item) {
     channel_end *end = end_from(handle, true);
     bool taken = false;
-    aloop_future *f = operate(end, &taken, [item](channel_end *to) {
-        return make_channel_send(to, item);
+    aloop_future *f = operate(end, [&](channel_end *to) {
+        future *made = make_channel_send(to, item);
+        taken = made != nullptr;
+        return made;
     });
     // The caller gave the item away, whatever happened to the send.
     if (!taken && end != nullptr && end->items->item_free != nullptr && item != nullptr) {
@@ -102,8 +86,7 @@ int64_t aloop_sender_try_send(aloop_sender *handle, void *item) {
 }
 
 aloop_future *aloop_receiver_receive(aloop_receiver *handle) {
-    bool taken = false;
-    return operate(end_from(handle, false), &taken, make_receive);
+    return operate(end_from(handle, false), make_receive);
 }
 
 int64_t aloop_receiver_try_receive(aloop_receiver *handle, void **item) {

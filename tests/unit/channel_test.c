@@ -336,6 +336,36 @@ static int64_t never_awaited(void *arg, void **value) {
     return 0;
 }
 
+/* In debug mode the program hears of each operation once. */
+static int64_t forgotten(void *arg, void **value) {
+    (void)value;
+    const struct reports *heard = arg;
+    struct pair p = channel(1);
+    assert_code(aloop_debug_stats(18), 1);
+    aloop_unref(aloop_sender_send(p.in, item(1)));
+    aloop_unref(aloop_receiver_receive(p.out));
+    let_run(1);
+    assert_int_equal(heard->count, 2);
+    drop(p);
+    assert_code(aloop_debug_stats(18), 0);
+    return 0;
+}
+
+static void test_never_awaited_is_reported(void **state) {
+    (void)state;
+    struct reports heard;
+    made = freed = 0;
+    assert_string_equal(aloop_debug_stats_name(18), "channels");
+    aloop_loop *loop = virtual_loop();
+    aloop_loop_set_debug(loop, 1);
+    capture_reports(loop, &heard);
+    assert_code(run_on(loop, forgotten, &heard), 0);
+    assert_string_equal(heard.list[0].message, "operation 'channel.send' was never awaited");
+    assert_string_equal(heard.list[1].message, "operation 'channel.receive' was never awaited");
+    close_loop(loop);
+    assert_int_equal(made, freed);
+}
+
 static void test_cancellation(void **state) {
     (void)state;
     in_program(receiver_cancelled);
@@ -414,5 +444,5 @@ static void test_bad_input(void **state) {
     assert_null(aloop_receiver_receive(NULL));
 }
 
-SUITE(CASE(test_sending), CASE(test_ends), CASE(test_cancellation), CASE(test_loops),
-      CASE(test_bad_input))
+SUITE(CASE(test_sending), CASE(test_ends), CASE(test_cancellation),
+      CASE(test_never_awaited_is_reported), CASE(test_loops), CASE(test_bad_input))

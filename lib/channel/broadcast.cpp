@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "broadcast.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace aloop {
+
+namespace {
+
+void destroy_broadcast(fan *f) { destroy(static_cast<broadcast *>(f)); }
+
+// One end less has to see it. Program code may run.
+void see(broadcast::slot *s) {
+    if (s->held != nullptr && --s->unseen == 0) unref(std::exchange(s->held, nullptr));
+}
+
+void give_up(fan *f, fan_end *e) {
+    broadcast *b = static_cast<broadcast *>(f);
+    ref(b);  // a destructor may drop the last one
+    const int64_t end = b->next;
+    const int64_t from = std::max(e->place, b->oldest());
+    e->place = end;
+    for (int64_t n = from; n < end; n++) {
+        // What a destructor sends may take the place of what is still to be given up.
+        if (n >= b->oldest()) see(b->at(n));
+    }
+    unref(b);
+}
+
+int64_t step(operation *op, task *by, int64_t status) {
+    fan_op *self = static_cast<fan_op *>(op);
+    if (!self->resume(by, &status)) return status;
+    message *m = nullptr;
+    status = take_next(self->end, &m);
+    if (status == ALOOP_EQUEUEEMPTY) return self->wait();
+    if (status == ALOOP_ELAGGED) {
+        return op->fail(status, "%lld values were missed",
+                        static_cast<long long>(self->end->missed));
+    }
+    if (status == 0) op->give(m, aloop_unref);
+    return status;
+}
+
+const op_info k_receive = {"broadcast.receive", step, free_operation<fan_op>};
+
+}  // namespace
+
+broadcast::broadcast(slot *room, int64_t n, aloop_free_fn free_fn)
+    : fan(fan_way::every_value, free_fn, destroy_broadcast), slots(room), capacity(n) {
+    std::uninitialized_fill_n(slots, n, slot{});
+    give_up = aloop::give_up;
+}
+
+broadcast::~broadcast() {
+    for (int64_t i = 0; i < capacity; i++) {
+        if (slots[i].held != nullptr) unref(slots[i].held);
+    }
+    release(slots);
+}
+
+int64_t make_broadcast(loop *l, int64_t capacity, aloop_free_fn item_free, fan_end **sender) {
+    size_t size = 0;
+    if (__builtin_mul_overflow(static_cast<size_t>(capacity), sizeof(broadcast::slot), &size)) {
+        return ALOOP_ENOMEM;
+    }
+    auto *room = static_cast<broadcast::slot *>(allocate(size));
+    if (room == nullptr) return ALOOP_ENOMEM;
+    broadcast *b = create<broadcast>(room, capacity, item_free);
+    if (b == nullptr) {
+        release(room);
+        return ALOOP_ENOMEM;
+    }
+    fan_end *end = make_fan_sender(l, b);
+    if (end == nullptr) return ALOOP_ENOMEM;
+    *sender = end;
+    return 0;
+}
+
+int64_t send_to_all(fan_end *sender, void *item) {
+    broadcast *b = broadcast_of(sender);
+    if (sender->is_closed) return ALOOP_ESTALE;
+    if (b->receivers == 0) return ALOOP_EPIPE;
+    message *m = loop_of(sender)->make_object<message>(item, b->item_free);
+    if (m == nullptr) return ALOOP_ENOMEM;
+    broadcast::slot *s = b->at(b->next++);
+    message *oldest = std::exchange(s->held, m);
+    const int64_t n = s->unseen = b->receivers;
+    pop_and_wake(b->waiters, true);
+    if (oldest != nullptr) unref(oldest);  // last: program code may run
+    return n;
+}
+
+int64_t take_next(fan_end *receiver, message **m) {
+    broadcast *b = broadcast_of(receiver);
+    if (receiver->is_closed) return ALOOP_ESTALE;
+    if (receiver->place < b->oldest()) {
+        receiver->missed = b->oldest() - receiver->place;
+        receiver->place = b->oldest();
+        return ALOOP_ELAGGED;
+    }
+    if (receiver->place == b->next) return b->sender_open ? ALOOP_EQUEUEEMPTY : ALOOP_ESTOPITERATION;
+    broadcast::slot *s = b->at(receiver->place++);
+    *m = s->held;
+    ref(*m);
+    see(s);
+    return 0;
+}
+
+future *make_broadcast_receive(fan_end *receiver) {
+    return loop_of(receiver)->make_object<fan_op>(&k_receive, receiver);
+}
+
+int64_t count_kept(const broadcast *b) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < b->capacity; i++) n += b->slots[i].held != nullptr;
+    return n;
+}
+
+}  // namespace aloop

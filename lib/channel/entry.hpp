@@ -1,0 +1,34 @@
+// entry.hpp: what the C entry points of channels share: both kinds of ends are
+// loop objects, and their loop is where they were made.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "../future/future.hpp"
+
+namespace aloop {
+
+// 0 if the calling thread may use the end, else why not; nullptr is no end.
+template <typename E>
+int64_t check_end(const E *end) {
+    return end != nullptr ? loop_of(end)->check() : ALOOP_EINVAL;
+}
+
+// 0 if the calling thread has a loop to make ends on.
+inline int64_t loop_for_ends(loop **l) {
+    *l = current_loop();
+    return *l != nullptr ? (*l)->check() : ALOOP_ENORUNNINGLOOP;
+}
+
+// An operation on an end: make(end).
+template <typename E, typename F>
+aloop_future *operate(E *end, F make) {
+    loop *l = current_loop();
+    if (l == nullptr || l->check() != 0) return nullptr;
+    if (end == nullptr) return to_c(failed_future(l, ALOOP_EINVAL));
+    if (loop_of(end) != l) return to_c(failed_future(l, ALOOP_EWRONGLOOP));
+    future *f = make(end);
+    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
+}
+
+}  // namespace aloop
