@@ -89,12 +89,8 @@ int64_t make_client(server *s, int fd, const address &peer, stream **out) {
         l->sys()->close(fd);
         return code;
     }
-    client->peer = create<address>(peer);
-    client->on(k_from_server);
-    client->server = s;
-    ref(static_cast<loop_object *>(s));
-    s->clients.push(static_cast<client_link *>(client));
-    s->active++;
+    client->peer.set(peer);
+    add_client(s, client);
     if (s->starved) {
         s->starved = false;
         if (s->spare < 0) {

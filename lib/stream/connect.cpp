@@ -103,7 +103,7 @@ int64_t begin_on(connect_op *op, int fd, const address &to, stream **out, bool *
     if (code >= 0) {
         s->on(k_connecting);
         if (!*done) s->ready_bits() = 0;
-        s->peer = create<address>(to);
+        s->peer.set(to);
         *out = s;
         return 0;
     }

@@ -14,16 +14,9 @@ int64_t pipe_read(stream *s, void *to, size_t n) { return loop_of(s)->sys()->rea
 // Not reached: the writing side counts as ended.
 int64_t pipe_write(stream *, const iovec *, int) { return -EBADF; }
 
-void pipe_close(stream *s) {
-    loop *l = loop_of(s);
-    if (l->watchers != nullptr) l->watchers->disclaim(s->fd);
-    l->sys()->close(s->fd);
-    s->fd = -1;
-}
-
 bool pipe_trusts(stream *) { return false; }
 
-const stream_layer k_read_pipe = {pipe_read, pipe_write, nullptr, pipe_close, pipe_trusts};
+const stream_layer k_read_pipe = {pipe_read, pipe_write, nullptr, close_descriptor, pipe_trusts};
 
 }  // namespace
 

@@ -15,44 +15,22 @@ namespace aloop {
 
 namespace {
 
-// An operation that stands in a list of the server while it waits.
-struct waiter_link : link {};
-struct server_waiter final : operation, waiter_link {
-    server *of;
-    ring *in = nullptr;
-
-    server_waiter(domain *d, const op_info *info, server *s) : operation(d, info), of(s) {
-        ref(static_cast<loop_object *>(s));
-    }
+struct server_waiter final : ring_waiter {
+    using ring_waiter::ring_waiter;
+    server *home() const { return static_cast<server *>(of); }
     ~server_waiter() {
-        leave();
-        if (inner != nullptr && of->forever == inner) of->forever = nullptr;
-        unref(static_cast<loop_object *>(of));
-    }
-    int64_t wait_in(ring *list) {
-        in = list;
-        list->push(static_cast<waiter_link *>(this));
-        return await(make_future(loop_of(this)));
-    }
-    void leave() {
-        if (in != nullptr) in->remove(static_cast<waiter_link *>(this));
-        in = nullptr;
+        if (inner != nullptr && home()->forever == inner) home()->forever = nullptr;
     }
 };
 
-server_waiter *waiter_of(link *l) {
-    return static_cast<server_waiter *>(static_cast<waiter_link *>(l));
-}
-
-void wake_every(ring &waiters) {
-    for (link *l = waiters.head(); l != nullptr; l = waiters.after(l)) {
-        future *f = waiter_of(l)->inner;
-        if (f->pending()) finish(f, 0, nullptr, nullptr);
-    }
-}
-
+// Closed, and its last connection too: it keeps itself alive no longer.
 void check_closed(server *s) {
-    if (s->closed && s->active == 0) wake_every(s->closers);
+    if (!s->closed || s->active > 0) return;
+    wake_waiting(s->waiters, k_for_end);
+    self_held *held = s;
+    if (held->prev == nullptr) return;
+    loop_of(s)->self_held.remove(held);
+    unref(static_cast<loop_object *>(s));
 }
 
 void close_listeners(server *s) {
@@ -78,6 +56,10 @@ void let_go(self_held *self) {
     server *s = static_cast<server *>(self);
     s->closed = true;
     close_listeners(s);
+    while (link *l = s->clients.head()) {
+        self_held *client = static_cast<self_held *>(l);
+        client->let_go(client);
+    }
     unref(static_cast<loop_object *>(s));
 }
 
@@ -91,7 +73,7 @@ void destroy_server(object *o) {
     }
     close_listeners(s);
     release(s->listeners);
-    if (s->options->data_free != nullptr && s->handler != nullptr) s->options->data_free(s->data);
+    if (s->owns_data && s->options->data_free != nullptr) s->options->data_free(s->data);
     drop(s->context);
     unref(s->options);
     l->free_object(s);
@@ -121,37 +103,35 @@ int64_t start_serving(server *s) {
 void close_server(server *s) {
     if (s->closed) return;
     s->closed = true;
-    loop *l = loop_of(s);
-    l->self_held.remove(static_cast<self_held *>(s));
     close_listeners(s);
     if (s->forever != nullptr) cancel(s->forever, nullptr);
-    wake_every(s->acceptors);
+    wake_waiting(s->waiters, k_for_client);
     check_closed(s);
-    unref(static_cast<loop_object *>(s));
 }
 
 void close_clients(server *s, bool abort) {
     for (link *l = s->clients.head(); l != nullptr; l = s->clients.after(l)) {
-        stream *client = static_cast<stream *>(static_cast<client_link *>(l));
+        stream *client = static_cast<stream *>(static_cast<self_held *>(l));
         if (abort) abort_stream(client);
         else close_stream(client);
     }
 }
 
-void client_gone(server *s, stream *client) {
-    s->clients.remove(static_cast<client_link *>(client));
+void add_client(server *s, stream *client) {
+    client->server = s;
+    ref(static_cast<loop_object *>(s));
+    self_held *held = client;
+    loop_of(s)->self_held.remove(held);
+    s->clients.push(held);
+    s->active++;
+}
+
+void client_gone(server *s) {
     s->active--;
     check_closed(s);
 }
 
-void wake_acceptor(server *s) {
-    for (link *l = s->acceptors.head(); l != nullptr; l = s->acceptors.after(l)) {
-        future *f = waiter_of(l)->inner;
-        if (!f->pending()) continue;
-        finish(f, 0, nullptr, nullptr);
-        return;
-    }
-}
+void wake_acceptor(server *s) { wake_waiting(s->waiters, k_for_client, 1); }
 
 // Operations of a server ----------------------------------------------------------------------
 
@@ -159,7 +139,7 @@ namespace {
 
 int64_t step_accept(operation *op, task *, int64_t status) {
     server_waiter *self = static_cast<server_waiter *>(op);
-    server *s = self->of;
+    server *s = self->home();
     const bool was_woken = self->in != nullptr && op->inner->state == k_finished;
     self->leave();
     if (status < 0) {
@@ -169,7 +149,7 @@ int64_t step_accept(operation *op, task *, int64_t status) {
     if (s->closed) return op->fail(ALOOP_ESTALE, "server is closed");
     stream *client = nullptr;
     const int64_t code = accept_one(s, &client);
-    if (code == 0) return self->wait_in(&s->acceptors);
+    if (code == 0) return self->wait_in(&s->waiters, k_for_client);
     wake_acceptor(s);  // where one came, usable or not, more may have come
     if (code < 0) return code;
     op->give(client, free_stream);
@@ -179,14 +159,14 @@ int64_t step_accept(operation *op, task *, int64_t status) {
 int64_t step_start_serving(operation *op, task *, int64_t status) {
     server_waiter *self = static_cast<server_waiter *>(op);
     if (status < 0 || op->phase++ > 0) return status;
-    const int64_t code = start_serving(self->of);
+    const int64_t code = start_serving(self->home());
     return code < 0 ? code : op->yield();
 }
 
 enum : uint32_t { k_begin, k_serving, k_closing_down };
 
 int64_t begin_forever(server_waiter *self) {
-    server *s = self->of;
+    server *s = self->home();
     if (s->forever != nullptr) {
         return self->fail(ALOOP_EBUSY, "server is already being awaited on serve_forever()");
     }
@@ -201,7 +181,7 @@ int64_t begin_forever(server_waiter *self) {
 
 int64_t step_serve_forever(operation *op, task *, int64_t status) {
     server_waiter *self = static_cast<server_waiter *>(op);
-    server *s = self->of;
+    server *s = self->home();
     self->leave();
     if (self->phase == k_begin) return begin_forever(self);
     if (self->phase == k_serving) {
@@ -212,15 +192,15 @@ int64_t step_serve_forever(operation *op, task *, int64_t status) {
     } else if (status < 0) {
         return status;
     }
-    return s->active > 0 ? self->wait_in(&s->closers) : ALOOP_ECANCELED;
+    return s->active > 0 ? self->wait_in(&s->waiters, k_for_end) : ALOOP_ECANCELED;
 }
 
 int64_t step_wait_closed(operation *op, task *, int64_t status) {
     server_waiter *self = static_cast<server_waiter *>(op);
-    server *s = self->of;
+    server *s = self->home();
     self->leave();
     if (status < 0) return status;
-    return s->closed && s->active == 0 ? 0 : self->wait_in(&s->closers);
+    return s->closed && s->active == 0 ? 0 : self->wait_in(&s->waiters, k_for_end);
 }
 
 constexpr auto k_free = free_operation<server_waiter>;
@@ -361,6 +341,7 @@ int64_t make_server(start_op *op, address_list *list) {
     if (code < 0) return code;
     s->handler = op->handler;
     s->data = op->data;
+    s->owns_data = true;
     ref(static_cast<loop_object *>(s));  // its own, until it is closed
     l->self_held.push(static_cast<self_held *>(s));
     return 0;
@@ -377,7 +358,7 @@ int64_t step_start(operation *base, task *, int64_t status) {
     start_op *op = static_cast<start_op *>(base);
     if (status < 0) {
         if (op->phase == k_started) {
-            op->options->data_free = nullptr;  // the data stay the caller's
+            op->made->owns_data = false;  // the data stay the caller's
             close_server(op->made);
         }
         return status;

@@ -34,14 +34,14 @@ struct server final : loop_object, self_held {
     void *data = nullptr;
     stream_options *options;  // owned
     var_map *context;         // of its making
-    ring clients;             // client_link
+    ring clients;             // self_held, in place of the loop's list
     int64_t active = 0;
-    ring acceptors;           // server_waiter
-    ring closers;             // server_waiter
+    ring waiters;             // ring_waiter
     future *forever = nullptr;  // what serve_forever waits on; borrowed
     aloop::alarm retry;
     socket_file *file = nullptr;  // of a Unix server
     int spare = -1;
+    bool owns_data = false;   // the caller's until the server is made
     bool serving = false;
     bool closed = false;
     bool starved = false;     // an episode of EMFILE is under way
@@ -64,7 +64,9 @@ future *make_start_unix_server(loop *l, aloop_client_fn handler, void *data, con
 int64_t start_serving(server *s);
 void close_server(server *s);
 void close_clients(server *s, bool abort);
-void client_gone(server *s, stream *client);
+// A client counts from here until it is gone, and stands in `clients`.
+void add_client(server *s, stream *client);
+void client_gone(server *s);
 
 future *make_accept(server *s);
 future *make_start_serving(server *s);

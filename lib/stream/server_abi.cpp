@@ -3,27 +3,11 @@
 
 #include <cstring>
 
-#include "server.hpp"
+#include "entry.hpp"
 
 using namespace aloop;
 
 namespace {
-
-int64_t check_server(const aloop_server *handle) {
-    const server *s = reinterpret_cast<const server *>(handle);
-    return is(s, kind::server) ? loop_of(s)->check() : int64_t{ALOOP_EINVAL};
-}
-
-aloop_future *refused(int64_t code, const char *message = nullptr) {
-    loop *l = current_loop();
-    if (l == nullptr || l->check() < 0) return nullptr;
-    error *e = message != nullptr ? make_error(code, message) : nullptr;
-    return to_c(failed_future(l, e, code));
-}
-
-aloop_future *made(loop *l, future *f) {
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
-}
 
 // An operation on a server that can be used.
 aloop_future *operate(aloop_server *handle, future *(*make)(server *)) {
@@ -36,28 +20,20 @@ aloop_future *operate(aloop_server *handle, future *(*make)(server *)) {
 
 aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char *host,
                                  int32_t port, const aloop_stream_options *options) {
-    loop *l = current_loop();
-    if (l == nullptr || l->check() < 0) return nullptr;
-    if (port < 0 || port > 65535) return refused(ALOOP_EINVAL, "port must be 0-65535.");
-    if (options != nullptr && options_from<stream_options>(options) == nullptr) {
-        return refused(ALOOP_EINVAL);
-    }
-    stream_options *o = copy_options(options_from<stream_options>(options));
+    loop *l = usable_loop();
+    if (l == nullptr) return nullptr;
+    if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    stream_options *o = taken(options);
     return made(l, o != nullptr ? make_start_server(l, handler, data, host, port, o) : nullptr);
 }
 
 aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *data, const char *path,
                                       const aloop_stream_options *options) {
-    loop *l = current_loop();
-    if (l == nullptr || l->check() < 0) return nullptr;
+    loop *l = usable_loop();
+    if (l == nullptr) return nullptr;
     address at;
-    if (path == nullptr || !path_address(path, std::strlen(path), &at)) {
-        return refused(ALOOP_EINVAL, "no path, or one that is too long");
-    }
-    if (options != nullptr && options_from<stream_options>(options) == nullptr) {
-        return refused(ALOOP_EINVAL);
-    }
-    stream_options *o = copy_options(options_from<stream_options>(options));
+    if (const char *why = bad_path(path, options, &at)) return refused(ALOOP_EINVAL, why);
+    stream_options *o = taken(options);
     return made(l, o != nullptr ? make_start_unix_server(l, handler, data, at, o) : nullptr);
 }
 

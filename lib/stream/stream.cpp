@@ -20,28 +20,41 @@ void tear_down(stream *s) {
     s->on(k_closing);
     if (static_cast<io *>(s)->added) l->io_poller()->remove(s);
     s->layer->close(s);
-    l->self_held.remove(static_cast<self_held *>(s));
+    self_held *held = s;
+    if (held->prev != nullptr) (s->server != nullptr ? s->server->clients : l->self_held).remove(held);
     drop_queue(s);
 }
 
 void leave_server(stream *s) {
     if (s->server == nullptr) return;
     server *from = std::exchange(s->server, nullptr);
-    client_gone(from, s);
+    client_gone(from);
     unref(static_cast<loop_object *>(from));
 }
 
-// asyncio's connection_lost.
+void hold(stream *s) {
+    if (s->is(k_held)) return;
+    s->on(k_held);
+    ref(static_cast<loop_object *>(s));
+}
+
+void let_loose(stream *s) {
+    if (!s->is(k_held)) return;
+    s->off(k_held);
+    unref(static_cast<loop_object *>(s));
+}
+
+// asyncio's connection_lost: the user is told while the descriptor is open.
 void end_stream(stream *s) {
+    s->on(k_lost | k_closing);
+    if (s->user != nullptr) s->user->calls->over(s->user, s);
+    replace_user(s, nullptr);
     tear_down(s);
     if (s->loss == 0) s->on(k_at_end);
     wake_reader(s);
-    wake_all(s->drains);
-    wake_all(s->closers);
+    wake_waiting(s->waiters, 0xff);
     leave_server(s);
-    if (!s->is(k_flushing)) return;
-    s->off(k_flushing);
-    unref(static_cast<loop_object *>(s));
+    let_loose(s);
 }
 
 void enqueue(stream *s, bool from_poll) {
@@ -53,41 +66,81 @@ void enqueue(stream *s, bool from_poll) {
     else l->schedule(s);
 }
 
+// A reset that came while nobody reads: asyncio, which always reads, sees it.
+void look_for_failure(stream *s) {
+    s->off(k_suspect);
+    const int64_t code = s->layer->failure(s);
+    if (code < 0) lose(s, code, make_error(code, nullptr));
+}
+
+void read_for_user(stream *s) {
+    if (s->is(k_reading_paused | k_closing | k_at_end | k_sending_file)) return;
+    s->user->calls->readable(s->user, s);
+    const bool more = (s->ready_bits() & k_readable) != 0 && !s->is(k_at_end);
+    if (more && s->user != nullptr) look_again(s);
+}
+
 void handle_io(stream *s) {
     if (s->is(k_lost)) return;
-    if (s->is(k_connecting) || (s->ready_bits() & k_readable) != 0) wake_reader(s);
-    if (s->queue != nullptr && (s->ready_bits() & k_writable) != 0) flush(s);
-    if (s->is(k_flushing) && s->queue == nullptr && !s->is(k_lost)) end_stream(s);
+    if (s->is(k_suspect)) look_for_failure(s);
+    if (s->is(k_lost)) return;
+    if (s->is(k_connecting) || (s->ready_bits() & k_readable) != 0) {
+        if (s->user != nullptr) read_for_user(s);
+        else wake_reader(s);
+    }
+    if (s->is(k_lost)) return;
+    if ((s->ready_bits() & k_writable) != 0) {
+        if (s->queue_tail != nullptr) flush(s);
+        else if (s->is(k_sending_file)) wake_waiting(s->waiters, k_for_writable);
+    }
+    if (s->is(k_flushing) && s->queue_tail == nullptr && !s->is(k_lost)) end_stream(s);
+}
+
+void tell_made(stream *s) {
+    s->off(k_made_due);
+    if (s->user != nullptr) s->user->calls->made(s->user, s);
+    wake_waiting(s->waiters, k_for_made);
+    look_again(s);
+    if (s->is(k_io_due)) enqueue(s, false);
+}
+
+void tell_writing(stream *s) {
+    s->off(k_writing_due);
+    if (s->user != nullptr) s->user->calls->writing(s->user, s, s->is(k_writing_paused));
 }
 
 void run_stream(node *item, action what) {
     stream *s = static_cast<stream *>(item);
     s->off(k_queued);
     if (what == action::run) {
-        if (s->is(k_io_due)) {
+        // What its own calls ask for is for the next iteration.
+        const bool io_due = s->is(k_io_due) && !s->is(k_made_due), over_due = s->is(k_over_due);
+        if (s->is(k_writing_due)) tell_writing(s);
+        if (s->is(k_made_due)) {
+            tell_made(s);
+        } else if (io_due) {
             s->off(k_io_due);
-            const bool was_due = s->is(k_over_due);
             handle_io(s);
-            if (was_due) enqueue(s, false);  // asked for in this iteration: for the next
-        } else if (s->is(k_over_due)) {
+        }
+        if (over_due && !io_due) {
             s->off(k_over_due);
             end_stream(s);
+        } else if (over_due) {
+            enqueue(s, false);
         }
     }
     unref(static_cast<loop_object *>(s));
 }
 
-void on_ready(io *self, uint8_t bits) { stream_ready(static_cast<stream *>(self), bits); }
+void on_ready(io *self, uint8_t bits) { stream_ready(static_cast<stream *>(self), bits, true); }
 
 // The loop closes.
 void let_go(self_held *self) {
     stream *s = static_cast<stream *>(self);
-    loop_of(s)->self_held.push(self);  // tear_down takes it out
+    replace_user(s, nullptr);
     tear_down(s);
     leave_server(s);
-    if (!s->is(k_flushing)) return;
-    s->off(k_flushing);
-    unref(static_cast<loop_object *>(s));
+    let_loose(s);
 }
 
 void destroy_stream(object *o) {
@@ -101,10 +154,10 @@ void destroy_stream(object *o) {
         unref(static_cast<loop_object *>(s));
         return;
     }
+    replace_user(s, nullptr);
     clear_unread(s);
     drop_queue(s);
     if (s->failure != nullptr) unref(s->failure);
-    release(s->peer);
     l->free_object(s);
 }
 
@@ -133,6 +186,21 @@ int64_t socket_write(stream *s, const iovec *parts, int n) {
 
 int64_t socket_end(stream *s) { return loop_of(s)->sys()->shutdown(s->fd, SHUT_WR); }
 
+int64_t socket_failure(stream *s) {
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    const int64_t code =
+        loop_of(s)->sys()->getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &failure, &size);
+    return code < 0 ? 0 : -int64_t{failure};
+}
+
+int64_t socket_send_file(stream *s, int fd, int64_t *offset, size_t n) {
+    off_t at = *offset;
+    const int64_t sent = loop_of(s)->sys()->sendfile(s->fd, fd, &at, n);
+    if (sent > 0) *offset = at;
+    return sent;
+}
+
 // Unread data in the kernel would make the close a reset, which can destroy
 // what the peer has not read yet; as much as asyncio would have read is read.
 void socket_close(stream *s) {
@@ -144,20 +212,41 @@ void socket_close(stream *s) {
             if (l->sys()->recv(s->fd, scratch, k_read_size, 0) < int64_t{k_read_size}) break;
         }
     }
-    if (l->watchers != nullptr) l->watchers->disclaim(s->fd);
-    l->sys()->close(s->fd);
-    s->fd = -1;
+    close_descriptor(s);
 }
 
 // The kernel's do; a test's table that cuts reads short does not.
 bool socket_trusts(stream *s) { return loop_of(s)->sys()->recv == k_real_sys.recv; }
 
-const stream_layer k_socket = {socket_read, socket_write, socket_end, socket_close, socket_trusts};
+const stream_layer k_socket = {socket_read,  socket_write,   socket_end,      socket_close,
+                               socket_trusts, socket_failure, socket_send_file};
+
+uint32_t cut(size_t n) { return n < UINT32_MAX ? static_cast<uint32_t>(n) : UINT32_MAX; }
 
 }  // namespace
 
+void close_descriptor(stream *s) {
+    loop *l = loop_of(s);
+    if (l->watchers != nullptr) l->watchers->disclaim(s->fd);
+    l->sys()->close(s->fd);
+    s->fd = -1;
+}
+
 int64_t adopt_socket(loop *l, int fd, size_t limit, stream **out) {
     return adopt(l, fd, limit, &k_socket, k_readable | k_writable | k_hangup, out);
+}
+
+stream *adopt_layer(loop *l, size_t limit, const stream_layer *layer) {
+    stream *s = l->make_object<stream>(layer);
+    if (s == nullptr) return nullptr;
+    s->edge = true;
+    s->ready = on_ready;
+    s->node::fn = run_stream;
+    s->let_go = aloop::let_go;
+    s->limit = cut(limit);
+    s->ready_bits() = k_writable;  // until the layer says otherwise
+    l->self_held.push(static_cast<self_held *>(s));
+    return s;
 }
 
 int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t bits,
@@ -166,26 +255,20 @@ int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t 
     if (watchers == nullptr) return ALOOP_ENOMEM;
     int64_t code = watchers->claim(fd);
     if (code < 0) return code;
-    stream *s = l->make_object<stream>(layer);
+    stream *s = adopt_layer(l, limit, layer);
     if (s == nullptr) {
         watchers->disclaim(fd);
         return ALOOP_ENOMEM;
     }
     s->fd = fd;
     s->bits = bits;
-    s->edge = true;
-    s->ready = on_ready;
-    s->node::fn = run_stream;
-    s->let_go = aloop::let_go;
-    s->limit = limit;
-    s->ready_bits() = k_writable;  // until the kernel says otherwise
     code = l->io_poller()->add(s);
     if (code < 0) {
         watchers->disclaim(fd);
+        l->self_held.remove(static_cast<self_held *>(s));
         l->free_object(s);
         return code;
     }
-    l->self_held.push(static_cast<self_held *>(s));
     *out = s;
     return 0;
 }
@@ -197,15 +280,50 @@ void discard_stream(stream *s) {
     unref(static_cast<loop_object *>(s));
 }
 
-void stream_ready(stream *s, uint8_t bits) {
+void stream_ready(stream *s, uint8_t bits, bool from_poll) {
     s->ready_bits() |= bits;
     if ((bits & k_readable) != 0) s->off(k_drained);
     if (s->is(k_lost)) return;
-    const bool read = s->reading != nullptr && (bits & k_readable) != 0;
-    const bool write = s->queue != nullptr && (bits & k_writable) != 0;
-    if (!read && !write && !s->is(k_connecting)) return;
+    const bool asked = s->user != nullptr || (s->reading != nullptr && !s->is(k_reading_paused));
+    const bool read = asked && (bits & k_readable) != 0;
+    const bool sends = s->queue_tail != nullptr || s->is(k_sending_file);
+    const bool write = sends && (bits & k_writable) != 0;
+    // The kernel's failures come as both, without a hangup.
+    if (!asked && s->layer->failure != nullptr && bits == (k_readable | k_writable)) {
+        s->on(k_suspect);
+    }
+    if (!read && !write && !s->is(k_connecting | k_suspect)) return;
     s->on(k_io_due);
-    enqueue(s, true);
+    enqueue(s, from_poll);
+}
+
+void attach(stream *s, stream_user *u) {
+    replace_user(s, u);
+    hold(s);
+    s->on(k_made_due);
+    enqueue(s, false);
+}
+
+void user_paused(stream *s) {
+    if (s->user == nullptr) return;
+    if (!loop_of(s)->on_fiber) {
+        s->user->calls->writing(s->user, s, s->is(k_writing_paused));
+        return;
+    }
+    s->on(k_writing_due);
+    enqueue(s, false);
+}
+
+void replace_user(stream *s, stream_user *u) {
+    stream_user *old = std::exchange(s->user, u);
+    if (old != nullptr) old->calls->drop(old);
+}
+
+void look_again(stream *s) {
+    if (s->user == nullptr || (s->ready_bits() & k_readable) == 0) return;
+    if (s->is(k_lost | k_closing | k_at_end | k_reading_paused)) return;
+    s->on(k_io_due);
+    enqueue(s, false);
 }
 
 void wake_reader(stream *s) {
@@ -239,8 +357,9 @@ int64_t pull(stream *s, void *to, size_t n) {
     if (s->is(k_lost)) return s->loss != 0 ? s->loss : 0;
     if (s->is(k_at_end)) return 0;
     if ((s->ready_bits() & k_readable) == 0 || s->is(k_reading_paused)) return -EAGAIN;
-    if (s->pulled_in != l->iteration()) {
-        s->pulled_in = l->iteration();
+    const uint32_t iteration = static_cast<uint32_t>(l->iteration());
+    if (s->pulled_in != iteration) {
+        s->pulled_in = iteration;
         s->pulled = 0;
     }
     if (s->pulled >= k_share) return -EALREADY;
@@ -310,12 +429,12 @@ void close_stream(stream *s) {
     if (s->is(k_closing)) return;
     s->on(k_closing);
     s->on(k_in_order);
-    if (s->queue == nullptr) {
+    if (s->queue_tail == nullptr) {
         lose(s, 0, nullptr);
         return;
     }
     s->on(k_flushing);
-    ref(static_cast<loop_object *>(s));
+    hold(s);
 }
 
 void abort_stream(stream *s) {

@@ -15,6 +15,9 @@
 // succeeds, or else by one more read, which says EAGAIN. So a request and its
 // answer cost one read and one write (see pull and confirm).
 //
+// Whoever must be told instead of asking (a protocol, a layer above) is the
+// stream's user. Then the stream reads by itself, once an iteration.
+//
 // Life, as asyncio's transport: close() stops reading and flushes; lose() gives
 // up at once; both end, one iteration later, in `over`, where the descriptor is
 // closed and everybody who waits is woken.
@@ -25,8 +28,8 @@
 #include <asyncloop/stream.h>
 
 #include "../base/bytes.hpp"
-#include "../resolver/address.hpp"
-#include "../task/operation.hpp"
+#include "kept_address.hpp"
+#include "waiting.hpp"
 
 namespace aloop {
 
@@ -42,9 +45,28 @@ struct stream_layer {
     void (*close)(stream *s);
     // Whether a read that got less than it asked for has emptied it.
     bool (*trusts_short_reads)(stream *s);
+    // What has ended the connection behind unread data; nullptr: reads tell.
+    int64_t (*failure)(stream *s) = nullptr;
+    // As sendfile(2); nullptr: by reading and writing.
+    int64_t (*send_file)(stream *s, int fd, int64_t *offset, size_t n) = nullptr;
 };
 
-enum stream_flags : uint16_t {
+// Who takes what happens to a stream, on the loop's own stack. `over` is told of
+// a connection's end, at most once; `drop` comes last, when the stream goes or
+// another user takes its place, and frees the user.
+struct stream_user;
+struct user_calls {
+    void (*made)(stream_user *u, stream *s);
+    void (*readable)(stream_user *u, stream *s);  // pull() has something, or the end
+    void (*writing)(stream_user *u, stream *s, bool paused);
+    void (*over)(stream_user *u, stream *s);
+    void (*drop)(stream_user *u);
+};
+struct stream_user {
+    const user_calls *calls;
+};
+
+enum stream_flags : uint32_t {
     k_connecting = 0x1,
     k_closing = 0x2,       // close() was called, or it is lost
     k_lost = 0x4,          // no more input or output
@@ -57,9 +79,14 @@ enum stream_flags : uint16_t {
     k_io_due = 0x200,
     k_over_due = 0x400,
     k_drained = 0x800,     // the last read got less than it asked for
-    k_from_server = 0x1000,
-    k_flushing = 0x2000,   // closing: holds a reference to itself
+    k_made_due = 0x1000,   // its user is to be told that it is there
+    k_flushing = 0x2000,   // closing, once what is queued is sent
     k_in_order = 0x4000,   // closed by close(), not by abort() or a failure
+    k_sending_file = 0x8000,
+    k_suspect = 0x10000,   // what became ready while nobody reads may be a failure
+    k_one_way_out = 0x20000,  // a pipe to write to: its end is its closing
+    k_writing_due = 0x40000,  // its user is to be told whether writing is paused
+    k_held = 0x80000,      // holds a reference to itself until it is over
 };
 
 // Unread bytes, and bytes to be written: blocks that go when they are empty.
@@ -73,39 +100,38 @@ struct chunk {
     uint8_t *data() { return reinterpret_cast<uint8_t *>(this + 1); }
 };
 
-struct client_link : link {};
-
-struct stream final : loop_object, io, node, self_held, client_link {
+struct stream final : loop_object, io, node, self_held {
     const stream_layer *layer;
-    void *lower = nullptr;  // the layer's own
+    void *lower = nullptr;        // the layer's own
+    stream_user *user = nullptr;  // owned
     // Reading.
     stash *unread = nullptr;
-    size_t limit = 65536;
     future *reading = nullptr;  // what the one reader waits on; the operation owns it
     // Writing.
-    chunk *queue = nullptr;
-    chunk *queue_tail = nullptr;
+    chunk *queue_tail = nullptr;  // of a circle: its next is the head
     size_t queued_bytes = 0;
-    size_t high = 65536;
-    size_t low = 16384;
-    ring drains;  // stream_waiter
+    ring waiters;  // ring_waiter
     // Ending.
-    ring closers;  // stream_waiter
     error *failure = nullptr;
+    aloop::server *server = nullptr;  // whose client it is
+    kept_address peer;
+    uint32_t limit = 65536;
+    uint32_t high = 65536;
+    uint32_t low = 16384;
     int32_t loss = 0;  // the code of what ended it; 0: close or abort
     uint32_t pulled = 0;  // bytes read in this iteration, see pull()
-    int64_t pulled_in = -1;
-    aloop::server *server = nullptr;
-    address *peer = nullptr;
+    uint32_t pulled_in = 0;
 
     stream(domain *d, const stream_layer *l) : loop_object(kind::stream, d), layer(l) {}
 
-    bool is(stream_flags f) const { return (flags & f) != 0; }
-    void on(stream_flags f) { flags |= f; }
-    void off(stream_flags f) { flags &= static_cast<uint16_t>(~f); }
+    // `flags` is too short for them, and counts dropped writes instead.
+    bool is(uint32_t f) const { return (extra & f) != 0; }
+    void on(uint32_t f) { extra |= f; }
+    void off(uint32_t f) { extra &= ~f; }
+    uint16_t &dropped_writes() { return flags; }
     uint8_t &ready_bits() { return state; }
-    uint32_t &dropped_writes() { return extra; }
     size_t unread_bytes() const { return unread != nullptr ? unread->end - unread->begin : 0; }
+    chunk *queue() const { return queue_tail != nullptr ? queue_tail->next : nullptr; }
 };
 
 inline stream *from_c(aloop_stream *s) { return reinterpret_cast<stream *>(s); }
@@ -116,10 +142,23 @@ inline aloop_stream *to_c(stream *s) { return reinterpret_cast<aloop_stream *>(s
 int64_t adopt_socket(loop *l, int fd, size_t limit, stream **out);
 int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t bits,
               stream **out);
+// Without a descriptor: over memory, or another stream. nullptr: out of memory.
+stream *adopt_layer(loop *l, size_t limit, const stream_layer *layer);
 void free_stream(void *s);  // the destructor of a future's value
+void close_descriptor(stream *s);  // what a layer's close() ends with
 
-// The layer reports what became ready.
-void stream_ready(stream *s, uint8_t bits);
+// The layer reports what became ready: the poller, or anybody else.
+void stream_ready(stream *s, uint8_t bits, bool from_poll = false);
+
+// Gives it a user (taken over), which is told in the next iteration that it is
+// there, and after that of what comes. It lives until it is over then.
+void attach(stream *s, stream_user *u);
+// In the place of the one it has, if any, from now on; nullptr: none.
+void replace_user(stream *s, stream_user *u);
+// Tells it that writing is paused, or no longer: at once, unless on a fiber.
+void user_paused(stream *s);
+// Lets the user see in the next iteration what is there.
+void look_again(stream *s);
 
 // Reading (stream.cpp): at most n bytes of what is there; 0 at the end;
 // -EAGAIN: wait; -EALREADY: it had its share of this iteration. A failure ends
@@ -147,10 +186,14 @@ void lose(stream *s, int64_t code, error *adopted);
 // Closes what never was a connection: a connect that failed or lost its race.
 void discard_stream(stream *s);
 
-// Who waits for a stream: stands in `drains` or `closers`.
 future *make_drain(stream *s);
 future *make_wait_closed(stream *s);
-void wake_all(ring &waiters);
+// Done once the user was told of the connection; its value is the stream (a
+// reference that is taken over).
+future *make_wait_made(stream *s);
+// Sends n bytes of a file from offset on (n < 0: to its end); without `copies`
+// only if the kernel can. See sendfile.cpp.
+future *make_send_file(stream *s, int fd, int64_t offset, int64_t n, bool copies);
 
 // Reading operations (read.cpp, until.cpp).
 enum class read_mode : uint32_t { some, into, exactly, to_end };

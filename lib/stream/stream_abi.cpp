@@ -6,32 +6,11 @@
 #include <cstring>
 
 #include "connect.hpp"
+#include "entry.hpp"
 
 using namespace aloop;
 
 namespace {
-
-loop *usable_loop() {
-    loop *l = current_loop();
-    return l != nullptr && l->check() == 0 ? l : nullptr;
-}
-
-int64_t check_stream(const aloop_stream *handle) {
-    const stream *s = reinterpret_cast<const stream *>(handle);
-    return is(s, kind::stream) ? loop_of(s)->check() : int64_t{ALOOP_EINVAL};
-}
-
-// The answer of a function that returns a future to a stream it cannot use.
-aloop_future *refused(int64_t code, const char *message = nullptr) {
-    loop *l = usable_loop();
-    if (l == nullptr) return nullptr;
-    error *e = message != nullptr ? make_error(code, message) : nullptr;
-    return to_c(failed_future(l, e, code));
-}
-
-aloop_future *made(loop *l, future *f) {
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
-}
 
 stream_options *good(aloop_stream_options *o) { return options_from<stream_options>(o); }
 
@@ -41,8 +20,6 @@ int64_t set_flag(aloop_stream_options *handle, int32_t stream_options::*which, i
     o->*which = value != 0;
     return 0;
 }
-
-bool bad_size(size_t n) { return n > static_cast<size_t>(INT64_MAX) / 4; }
 
 }  // namespace
 
@@ -122,11 +99,8 @@ aloop_future *aloop_open_connection(const char *host, int32_t port,
                                     const aloop_stream_options *options) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
-    if (port < 0 || port > 65535) return refused(ALOOP_EINVAL, "port must be 0-65535.");
-    if (options != nullptr && options_from<stream_options>(options) == nullptr) {
-        return refused(ALOOP_EINVAL);
-    }
-    stream_options *o = copy_options(options_from<stream_options>(options));
+    if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    stream_options *o = taken(options);
     return made(l, o != nullptr ? make_connect(l, host, port, o) : nullptr);
 }
 
@@ -134,13 +108,8 @@ aloop_future *aloop_open_unix_connection(const char *path, const aloop_stream_op
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
     address to;
-    if (path == nullptr || !path_address(path, std::strlen(path), &to)) {
-        return refused(ALOOP_EINVAL, "no path, or one that is too long");
-    }
-    if (options != nullptr && options_from<stream_options>(options) == nullptr) {
-        return refused(ALOOP_EINVAL);
-    }
-    stream_options *o = copy_options(options_from<stream_options>(options));
+    if (const char *why = bad_path(path, options, &to)) return refused(ALOOP_EINVAL, why);
+    stream_options *o = taken(options);
     return made(l, o != nullptr ? make_unix_connect(l, to, o) : nullptr);
 }
 
@@ -334,10 +303,7 @@ namespace {
 
 // Whether the address is known; that of an open socket is asked of the kernel.
 bool address_of(stream *s, bool peer, address *out) {
-    if (peer && s->peer != nullptr) {
-        *out = *s->peer;
-        return true;
-    }
+    if (peer && s->peer.get(out)) return true;
     if (s->fd < 0) return false;
     const sys_table *sys = loop_of(s)->sys();
     socklen_t size = sizeof out->path;

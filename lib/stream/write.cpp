@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "stream.hpp"
 
@@ -44,10 +45,9 @@ bool append(stream *s, const void *data, size_t n) {
         if (room > SIZE_MAX / 2) return false;
         chunk *more = static_cast<chunk *>(allocate(sizeof(chunk) + room));
         if (more == nullptr) return false;
-        *more = {nullptr, 0, n - first, room};
+        *more = {more, 0, n - first, room};
         std::memcpy(more->data(), static_cast<const uint8_t *>(data) + first, n - first);
-        if (last != nullptr) last->next = more;
-        else s->queue = more;
+        if (last != nullptr) more->next = std::exchange(last->next, more);
         s->queue_tail = more;
     }
     if (first > 0) std::memcpy(last->data() + last->end, data, first);
@@ -56,26 +56,39 @@ bool append(stream *s, const void *data, size_t n) {
     return true;
 }
 
+void drop_head(stream *s) {
+    chunk *head = s->queue();
+    if (head == s->queue_tail) s->queue_tail = nullptr;
+    else s->queue_tail->next = head->next;
+    release(head);
+}
+
 void take_sent(stream *s, size_t n) {
     s->queued_bytes -= n;
-    while (s->queue != nullptr) {
-        chunk *c = s->queue;
+    while (chunk *c = s->queue()) {
         const size_t have = c->end - c->begin;
         if (n < have) {
             c->begin += n;
             return;
         }
         n -= have;
-        s->queue = c->next;
-        if (s->queue == nullptr) s->queue_tail = nullptr;
-        release(c);
+        drop_head(s);
     }
+}
+
+// asyncio's pause_writing, which is called from within the write, and
+// resume_writing.
+void check_high(stream *s) {
+    if (s->is(k_writing_paused) || s->queued_bytes <= s->high) return;
+    s->on(k_writing_paused);
+    user_paused(s);
 }
 
 void check_low(stream *s) {
     if (!s->is(k_writing_paused) || s->queued_bytes > s->low) return;
     s->off(k_writing_paused);
-    wake_all(s->drains);
+    wake_waiting(s->waiters, k_for_drain);
+    user_paused(s);
 }
 
 // Skips what was sent; the parts of the caller stay as they are.
@@ -94,7 +107,6 @@ int64_t queue_rest(stream *s, const iovec *parts, int n, size_t sent) {
         }
         sent = 0;
     }
-    if (s->queued_bytes > s->high) s->on(k_writing_paused);
     return static_cast<int64_t>(s->queued_bytes);
 }
 
@@ -103,7 +115,7 @@ int64_t write_some(stream *s, const iovec *parts, int n) {
     for (int i = 0; i < n; i++) total += parts[i].iov_len;
     if (total == 0) return static_cast<int64_t>(s->queued_bytes);
     size_t sent = 0;
-    if (s->queue == nullptr && (s->ready_bits() & k_writable) != 0) {
+    if (s->queue_tail == nullptr && (s->ready_bits() & k_writable) != 0) {
         const int64_t result = send_parts(s, parts, n);
         if (result < 0 && result != -EAGAIN) {
             lose(s, result, make_error(result, nullptr));
@@ -122,12 +134,14 @@ int64_t write_some(stream *s, const iovec *parts, int n) {
 }  // namespace
 
 void flush(stream *s) {
-    while (s->queue != nullptr && (s->ready_bits() & k_writable) != 0) {
+    while (s->queue_tail != nullptr && (s->ready_bits() & k_writable) != 0) {
         iovec parts[k_most_parts];
         int n = 0;
-        for (chunk *c = s->queue; c != nullptr && n < k_most_parts; c = c->next) {
+        chunk *c = s->queue();
+        do {
             parts[n++] = {c->data() + c->begin, c->end - c->begin};
-        }
+            c = c->next;
+        } while (c != s->queue() && n < k_most_parts);
         const int64_t sent = send_parts(s, parts, n);
         if (sent > 0) {
             take_sent(s, static_cast<size_t>(sent));
@@ -137,23 +151,22 @@ void flush(stream *s) {
         }
     }
     check_low(s);
-    if (s->queue == nullptr && s->is(k_end_wanted) && !s->is(k_lost)) s->layer->end(s);
+    if (s->queue_tail != nullptr || s->is(k_lost)) return;
+    wake_waiting(s->waiters, k_for_empty);
+    if (s->is(k_end_wanted) && s->layer->end != nullptr) s->layer->end(s);
 }
 
 void drop_queue(stream *s) {
-    while (chunk *c = s->queue) {
-        s->queue = c->next;
-        release(c);
-    }
-    s->queue_tail = nullptr;
+    while (s->queue_tail != nullptr) drop_head(s);
     s->queued_bytes = 0;
 }
 
 int64_t write_parts(stream *s, const iovec *parts, int n) {
     if (s->is(k_end_wanted)) return ALOOP_EINVALIDSTATE;
+    if (s->is(k_sending_file)) return ALOOP_EBUSY;
     if (s->is(k_closing)) {
-        constexpr uint32_t k_warn_at = 5;  // asyncio's LOG_THRESHOLD_FOR_CONNLOST_WRITES
-        if (++s->dropped_writes() == k_warn_at) {
+        constexpr uint16_t k_warn_at = 5;  // asyncio's LOG_THRESHOLD_FOR_CONNLOST_WRITES
+        if (s->dropped_writes() < k_warn_at && ++s->dropped_writes() == k_warn_at) {
             loop_of(s)->report("socket.send() raised exception.", s->loss, s->failure);
         }
         return s->loss;
@@ -167,26 +180,33 @@ int64_t write_parts(stream *s, const iovec *parts, int n) {
         parts += some;
         n -= some;
     }
+    check_high(s);
     return result;
 }
 
 int64_t end_writing(stream *s) {
     if (s->is(k_closing) || s->is(k_end_wanted)) return 0;
+    if (s->is(k_one_way_out)) {
+        close_stream(s);
+        return 0;
+    }
     if (s->layer->end == nullptr) return ALOOP_ENOSYS;
+    if (s->is(k_sending_file)) return ALOOP_EBUSY;
     s->on(k_end_wanted);
-    if (s->queue != nullptr) return 0;
+    if (s->queue_tail != nullptr) return 0;
     const int64_t code = s->layer->end(s);
     return code < 0 && code != -ENOTCONN ? code : 0;
 }
 
 int64_t set_water_marks(stream *s, int64_t high, int64_t low) {
+    constexpr int64_t k_most = UINT32_MAX;
     if (high < 0 && low < 0) high = 65536;
-    if (high < 0) high = low > INT64_MAX / 4 ? INT64_MAX : 4 * low;
+    if (high < 0) high = low > k_most / 4 ? k_most : 4 * low;
     if (low < 0) low = high / 4;
     if (low > high) return ALOOP_EINVAL;
-    s->high = static_cast<size_t>(high);
-    s->low = static_cast<size_t>(low);
-    if (s->queued_bytes > s->high) s->on(k_writing_paused);
+    s->high = static_cast<uint32_t>(high < k_most ? high : k_most);
+    s->low = static_cast<uint32_t>(low < k_most ? low : k_most);
+    check_high(s);
     check_low(s);
     return 0;
 }
@@ -195,29 +215,7 @@ int64_t set_water_marks(stream *s, int64_t high, int64_t low) {
 
 namespace {
 
-// A wait that stands in a list of the stream while it is under way.
-struct waiter_link : link {};
-struct stream_waiter final : operation, waiter_link {
-    stream *of;
-    ring *in = nullptr;
-
-    stream_waiter(domain *d, const op_info *info, stream *s) : operation(d, info), of(s) {
-        ref(static_cast<loop_object *>(s));
-    }
-    ~stream_waiter() {
-        leave();
-        unref(static_cast<loop_object *>(of));
-    }
-    int64_t wait_in(ring *list) {
-        in = list;
-        list->push(static_cast<waiter_link *>(this));
-        return await(make_future(loop_of(this)));
-    }
-    void leave() {
-        if (in != nullptr) in->remove(static_cast<waiter_link *>(this));
-        in = nullptr;
-    }
-};
+stream *stream_of(ring_waiter *w) { return static_cast<stream *>(w->of); }
 
 enum : uint32_t { k_begin, k_after_yield, k_waiting };
 
@@ -228,8 +226,8 @@ int64_t lost_status(operation *op, stream *s) {
 }
 
 int64_t step_drain(operation *op, task *, int64_t status) {
-    stream_waiter *self = static_cast<stream_waiter *>(op);
-    stream *s = self->of;
+    ring_waiter *self = static_cast<ring_waiter *>(op);
+    stream *s = stream_of(self);
     self->leave();
     if (status < 0) return status;
     switch (self->phase) {
@@ -244,37 +242,53 @@ int64_t step_drain(operation *op, task *, int64_t status) {
         if (const int64_t code = lost_status(op, s); code < 0) return code;
         if (!s->is(k_writing_paused)) return 0;
         self->phase = k_waiting;
-        return self->wait_in(&s->drains);
+        return self->wait_in(&s->waiters, k_for_drain);
     default:
         return s->loss != 0 ? fail_as(op, s) : 0;
     }
 }
 
 int64_t step_wait_closed(operation *op, task *, int64_t status) {
-    stream_waiter *self = static_cast<stream_waiter *>(op);
-    stream *s = self->of;
+    ring_waiter *self = static_cast<ring_waiter *>(op);
+    stream *s = stream_of(self);
     self->leave();
     if (status < 0) return status;
-    if (!s->is(k_over)) return self->wait_in(&s->closers);
+    if (!s->is(k_over)) return self->wait_in(&s->waiters, k_for_end);
     return s->loss != 0 ? fail_as(op, s) : 0;
 }
 
-const op_info k_drain = {"drain", step_drain, free_operation<stream_waiter>};
-const op_info k_wait_closed = {"wait_closed", step_wait_closed, free_operation<stream_waiter>};
+// asyncio's waiter of a new transport.
+int64_t step_wait_made(operation *op, task *, int64_t status) {
+    ring_waiter *self = static_cast<ring_waiter *>(op);
+    stream *s = stream_of(self);
+    self->leave();
+    if (status < 0) {
+        abort_stream(s);
+        return status;
+    }
+    if (s->is(k_made_due)) return self->wait_in(&s->waiters, k_for_made);
+    ref(static_cast<loop_object *>(s));
+    op->give(s, free_stream);
+    return 0;
+}
+
+constexpr auto k_free = free_operation<ring_waiter>;
+const op_info k_drain = {"drain", step_drain, k_free};
+const op_info k_wait_closed = {"wait_closed", step_wait_closed, k_free};
+const op_info k_wait_made = {"connection_made", step_wait_made, k_free};
 
 }  // namespace
 
-void wake_all(ring &waiters) {
-    for (link *l = waiters.head(); l != nullptr; l = waiters.after(l)) {
-        stream_waiter *w = static_cast<stream_waiter *>(static_cast<waiter_link *>(l));
-        if (w->inner->pending()) finish(w->inner, 0, nullptr, nullptr);
-    }
-}
-
-future *make_drain(stream *s) { return loop_of(s)->make_object<stream_waiter>(&k_drain, s); }
+future *make_drain(stream *s) { return loop_of(s)->make_object<ring_waiter>(&k_drain, s); }
 
 future *make_wait_closed(stream *s) {
-    return loop_of(s)->make_object<stream_waiter>(&k_wait_closed, s);
+    return loop_of(s)->make_object<ring_waiter>(&k_wait_closed, s);
+}
+
+future *make_wait_made(stream *s) {
+    future *f = loop_of(s)->make_object<ring_waiter>(&k_wait_made, s);
+    unref(static_cast<loop_object *>(s));
+    return f;
 }
 
 }  // namespace aloop

@@ -247,6 +247,28 @@ static void test_reuse_address(void **state) {
     in_task(reusing);
 }
 
+/* The data of a server are freed with it, also where no handler gets them. */
+static int64_t data_of_acceptors(void *arg, void **value) {
+    (void)arg, (void)value;
+    int freed = 0;
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_set_data_free(o, count_free), 0);
+    assert_code(aloop_stream_options_set_data_free(NULL, count_free), ALOOP_EINVAL);
+    aloop_server *server = serve(NULL, &freed, o);
+    assert_code(AWAIT(aloop_start_server(NULL, &freed, "127.0.0.1", port_of(server), o)),
+                -EADDRINUSE); /* the caller's still */
+    aloop_unref(o);
+    end(server);
+    let_run(2);
+    assert_int_equal(freed, 1);
+    return 0;
+}
+
+static void test_data_of_acceptors(void **state) {
+    (void)state;
+    in_task(data_of_acceptors);
+}
+
 static int64_t forever(void *arg, void **value) {
     (void)arg, (void)value;
     int served = 0;
@@ -568,7 +590,7 @@ static void test_left_behind(void **state) {
 }
 
 SUITE(CASE(test_bad_arguments), CASE(test_echo), CASE(test_handlers), CASE(test_not_yet_serving),
-      CASE(test_reuse_address),
+      CASE(test_reuse_address), CASE(test_data_of_acceptors),
       CASE(test_serve_forever), CASE(test_closing_clients), CASE(test_accepting),
       CASE(test_thousand), CASE(test_bad_company), CASE(test_starving), CASE(test_paths),
       CASE(test_cancelled_start), CASE(test_left_behind))

@@ -348,6 +348,59 @@ static void test_reset(void **state) {
     in_task(reset);
 }
 
+/* A reset that comes while nobody reads or writes, with data before it or not. */
+static int64_t unwatched_reset(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int how = 0; how < 3; how++) {
+        struct peer p = connect_peer(NULL);
+        aloop_task *closed = aloop_ensure_future(aloop_stream_wait_closed(p.stream));
+        let_run(2);
+        if (how == 1) peer_sends(&p, "unread");
+        if (how == 1) AWAIT(aloop_sleep(0.01));
+        assert_code(aloop_stream_is_closing(p.stream), 0);
+        if (how == 2) assert_code(aloop_stream_pause_reading(p.stream), 0);
+        peer_resets(&p);
+        assert_code(AWAIT(aloop_wait_for(closed, 5)), ALOOP_ECONNRESET);
+        assert_code(aloop_stream_is_closing(p.stream), 1);
+        assert_code(aloop_stream_get_extra_info(p.stream, "fd", NULL, 0), ALOOP_ENOENT);
+        assert_code(AWAIT(aloop_stream_read(p.stream, 1)), ALOOP_ECONNRESET);
+        assert_code(AWAIT(aloop_stream_drain(p.stream)), ALOOP_ECONNRESET);
+        drop_peer(&p);
+    }
+    return 0;
+}
+
+static void test_unwatched_reset(void **state) {
+    (void)state;
+    in_task(unwatched_reset);
+}
+
+/* Closing with unread data in the kernel: no reset that would destroy what the
+ * peer has not read yet, up to what asyncio would have read. */
+static int64_t unread_at_close(void *arg, void **value) {
+    (void)arg, (void)value;
+    static char much[131071];
+    for (int how = 0; how < 2; how++) {
+        struct peer p = connect_peer(NULL);
+        aloop_stream_write(p.stream, "the answer", 10);
+        if (how == 0) peer_sends(&p, "never read");
+        else assert_int_equal(send(p.fd, much, sizeof much, 0), sizeof much);
+        AWAIT(aloop_sleep(0.01));
+        assert_code(aloop_stream_close(p.stream), 0);
+        assert_code(AWAIT(aloop_stream_wait_closed(p.stream)), 0);
+        peer_gets(&p, "the answer");
+        char end;
+        assert_int_equal(recv(p.fd, &end, 1, 0), 0);
+        drop_peer(&p);
+    }
+    return 0;
+}
+
+static void test_unread_at_close(void **state) {
+    (void)state;
+    in_task(unread_at_close);
+}
+
 /* Ending -------------------------------------------------------------------------------------- */
 
 static int64_t closing(void *arg, void **value) {
@@ -436,5 +489,6 @@ static void test_after_the_loop(void **state) {
 
 SUITE(CASE(test_bad_arguments), CASE(test_foreign_thread), CASE(test_reads),
       CASE(test_incomplete), CASE(test_separators), CASE(test_limits), CASE(test_one_reader),
-      CASE(test_pausing), CASE(test_behind_the_data), CASE(test_reset), CASE(test_closing),
+      CASE(test_pausing), CASE(test_behind_the_data), CASE(test_reset), CASE(test_unwatched_reset),
+      CASE(test_unread_at_close), CASE(test_closing),
       CASE(test_extra_info), CASE(test_after_the_loop))
