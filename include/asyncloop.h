@@ -33,6 +33,8 @@
 
 #include <asyncloop/introspect.h>
 
+#include <asyncloop/resolver.h>
+
 #include <asyncloop/stream.h>
 
 #include <asyncloop/server.h>

@@ -219,6 +219,6 @@ aloop_future *aloop_results_future(const aloop_results *r, int64_t index) {
     return o != nullptr ? reinterpret_cast<aloop_future *>(o->from) : nullptr;
 }
 
-int64_t aloop_debug_stats(int32_t which) { return stat(which); }
+int64_t aloop_debug_stats(int32_t which) { return aloop::stat(which); }
 
 const char *aloop_debug_stats_name(int32_t which) { return stat_name(which); }

@@ -61,6 +61,14 @@ enum class kind : uint8_t {
     tls_context,
     thread_future,
     rwlock,
+    address,
+    addresses,
+    host_name,
+    packet,
+    packets,
+    file_stat,
+    file_names,
+    file_event,
     free_other,
     // loop objects that are no futures
     first_loop_object,
@@ -76,6 +84,8 @@ enum class kind : uint8_t {
     channel_end,
     fan_end,
     message,
+    file,
+    file_watch,
     loop_other,
     // futures
     first_future,

@@ -46,6 +46,14 @@ const counter k_counters[] = {
     {"exit stacks", kind::exit_stack},
     {"call graphs", kind::call_graph},
     {"read-write locks", kind::rwlock},
+    {"addresses", kind::address},
+    {"address lists", kind::addresses},
+    {"host names", kind::host_name},
+    {"datagrams", kind::packet},
+    {"datagram lists", kind::packets},
+    {"file statistics", kind::file_stat},
+    {"file name lists", kind::file_names},
+    {"file events", kind::file_event},
 };
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -2,14 +2,18 @@
 #include "sys.hpp"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 
 namespace aloop {
 
@@ -75,6 +79,34 @@ int64_t real_close(int fd) { return answer(::close(fd)); }
 int64_t real_fcntl(int fd, int command, int64_t argument) {
     return answer(::fcntl(fd, command, argument));
 }
+int64_t real_getaddrinfo(const char *host, const char *service, const addrinfo *hints,
+                         addrinfo **found) {
+    return ::getaddrinfo(host, service, hints, found);
+}
+int64_t real_getnameinfo(const sockaddr *a, socklen_t n, char *host, socklen_t host_size,
+                         char *service, socklen_t service_size, int flags) {
+    return ::getnameinfo(a, n, host, host_size, service, service_size, flags);
+}
+int64_t real_pread(int fd, void *b, size_t n, int64_t at) { return answer(::pread(fd, b, n, at)); }
+int64_t real_pwrite(int fd, const void *d, size_t n, int64_t at) {
+    return answer(::pwrite(fd, d, n, at));
+}
+int64_t real_lseek(int fd, int64_t offset, int whence) {
+    return answer(::lseek(fd, offset, whence));
+}
+int64_t real_fstat(int fd, struct stat *out) { return answer(::fstat(fd, out)); }
+int64_t real_stat_path(const char *path, struct stat *out, int flags) {
+    return answer(::fstatat(AT_FDCWD, path, out, flags));
+}
+int64_t real_fsync(int fd) { return answer(::fsync(fd)); }
+int64_t real_fdatasync(int fd) { return answer(::fdatasync(fd)); }
+int64_t real_ftruncate(int fd, int64_t size) { return answer(::ftruncate(fd, size)); }
+int64_t real_rename(const char *from, const char *to) { return answer(::rename(from, to)); }
+int64_t real_unlink(const char *path) { return answer(::unlink(path)); }
+int64_t real_inotify_init1(int flags) { return answer(::inotify_init1(flags)); }
+int64_t real_inotify_add_watch(int fd, const char *path, uint32_t mask) {
+    return answer(::inotify_add_watch(fd, path, mask));
+}
 
 std::atomic<const sys_table *> g_default{nullptr};
 
@@ -111,6 +143,21 @@ constinit const sys_table k_real_sys = {
     .open = real_open,
     .close = real_close,
     .fcntl = real_fcntl,
+    .getaddrinfo = real_getaddrinfo,
+    .freeaddrinfo = ::freeaddrinfo,
+    .getnameinfo = real_getnameinfo,
+    .pread = real_pread,
+    .pwrite = real_pwrite,
+    .lseek = real_lseek,
+    .fstat = real_fstat,
+    .stat_path = real_stat_path,
+    .fsync = real_fsync,
+    .fdatasync = real_fdatasync,
+    .ftruncate = real_ftruncate,
+    .rename = real_rename,
+    .unlink = real_unlink,
+    .inotify_init1 = real_inotify_init1,
+    .inotify_add_watch = real_inotify_add_watch,
 };
 
 void set_default_sys(const sys_table *table) { g_default.store(table, std::memory_order_release); }

@@ -14,7 +14,9 @@
 #include <cstddef>
 #include <cstdint>
 
+struct addrinfo;
 struct itimerspec;
+struct stat;
 
 namespace aloop {
 
@@ -49,6 +51,25 @@ struct sys_table {
     int64_t (*open)(const char *path, int flags, int mode);
     int64_t (*close)(int fd);
     int64_t (*fcntl)(int fd, int command, int64_t argument);
+    // Names: the codes are getaddrinfo's (EAI_SYSTEM: see errno).
+    int64_t (*getaddrinfo)(const char *host, const char *service, const addrinfo *hints,
+                           addrinfo **found);
+    void (*freeaddrinfo)(addrinfo *found);
+    int64_t (*getnameinfo)(const sockaddr *address, socklen_t size, char *host, socklen_t host_size,
+                           char *service, socklen_t service_size, int flags);
+    // Files.
+    int64_t (*pread)(int fd, void *buffer, size_t n, int64_t offset);
+    int64_t (*pwrite)(int fd, const void *data, size_t n, int64_t offset);
+    int64_t (*lseek)(int fd, int64_t offset, int whence);
+    int64_t (*fstat)(int fd, struct stat *out);
+    int64_t (*stat_path)(const char *path, struct stat *out, int flags);  // AT_ flags
+    int64_t (*fsync)(int fd);
+    int64_t (*fdatasync)(int fd);
+    int64_t (*ftruncate)(int fd, int64_t size);
+    int64_t (*rename)(const char *from, const char *to);
+    int64_t (*unlink)(const char *path);
+    int64_t (*inotify_init1)(int flags);
+    int64_t (*inotify_add_watch)(int fd, const char *path, uint32_t mask);
 };
 
 extern const sys_table k_real_sys;

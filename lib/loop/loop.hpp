@@ -198,8 +198,10 @@ public:
     object *out_of_memory = nullptr;   // a failed future (future folder)
     void *fibers = nullptr;   // the stack cache (task folder)
     void *executor = nullptr; // the default executor (executor folder)
-    void *resolver = nullptr;
+    void *resolver = nullptr;  // its side_pool (resolver folder)
+    void *files = nullptr;     // the same (file folder)
     void *read_buffer = nullptr;
+    void *batch_buffer = nullptr;  // of datagrams
     void *generators = nullptr;
     ring self_held;           // see future.hpp
     resource *watches = nullptr;  // completion records wanted (future folder)

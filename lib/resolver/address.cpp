@@ -2,8 +2,10 @@
 #include "address.hpp"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "../base/memory.hpp"
@@ -79,6 +81,54 @@ const char *format_address(const address &a, char *text, size_t size) {
         return text;
     }
     return unix_text(a, text, size, "");
+}
+
+const char *format_host(const address &a, char *text, size_t size) {
+    if (a.family() == AF_UNIX || a.family() == AF_UNSPEC) return format_address(a, text, size);
+    const void *from = a.family() == AF_INET ? static_cast<const void *>(&a.v4.sin_addr)
+                                             : &a.v6.sin6_addr;
+    inet_ntop(a.family(), from, text, static_cast<socklen_t>(size));
+    if (a.family() == AF_INET6 && a.v6.sin6_scope_id != 0) {
+        const size_t n = std::strlen(text);
+        std::snprintf(text + n, size - n, "%%%u", a.v6.sin6_scope_id);
+    }
+    return text;
+}
+
+namespace {
+
+// The number behind '%', or the interface's; 0: there is none of that name.
+uint32_t scope_of(const char *text) {
+    char *end;
+    const unsigned long number = std::strtoul(text, &end, 10);
+    if (end != text && *end == '\0' && number <= UINT32_MAX) return static_cast<uint32_t>(number);
+    return if_nametoindex(text);
+}
+
+}  // namespace
+
+bool numeric_address(const char *host, int port, address *out) {
+    *out = address();
+    if (inet_pton(AF_INET, host, &out->v4.sin_addr) == 1) {
+        out->v4.sin_family = AF_INET;
+        out->size = sizeof out->v4;
+        out->set_port(port);
+        return true;
+    }
+    char plain[INET6_ADDRSTRLEN];
+    const size_t n = std::strcspn(host, "%");
+    if (n >= sizeof plain) return false;
+    std::memcpy(plain, host, n);
+    plain[n] = '\0';
+    if (inet_pton(AF_INET6, plain, &out->v6.sin6_addr) != 1) return false;
+    out->v6.sin6_family = AF_INET6;
+    out->size = sizeof out->v6;
+    out->set_port(port);
+    if (host[n] == '%') {
+        out->v6.sin6_scope_id = scope_of(host + n + 1);
+        if (out->v6.sin6_scope_id == 0) return false;
+    }
+    return true;
 }
 
 bool path_address(const char *path, size_t n, address *out) {

@@ -46,6 +46,11 @@ const char *describe_address(const address &a, char *text, size_t size);
 // For programs: 127.0.0.1:80, [::1]:80, /path, @abstract.
 const char *format_address(const address &a, char *text, size_t size);
 
+// Without the port: 127.0.0.1, ::1, fe80::1%2, /path.
+const char *format_host(const address &a, char *text, size_t size);
+
+// False: host is no number. "%eth0" behind an IPv6 address is its scope.
+bool numeric_address(const char *host, int port, address *out);
 // A path, or an abstract name that begins with '@' or a NUL byte.
 bool path_address(const char *path, size_t n, address *out);
 
