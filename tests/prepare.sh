@@ -4,8 +4,8 @@
 #                               or with sudo; no apt-get when none is.
 #                               COMMAND/PACKAGE: only where the command is missing,
 #                               for what often comes from elsewhere than Debian
-#   build DIR TARGETS OPTION... sets DIR up with OPTIONs unless it stands, and
-#                               builds TARGETS (everything, if empty) there
+#   build DIR TARGETS OPTION... sets DIR up, or anew, with OPTIONs, and builds
+#                               TARGETS (everything, if empty) there
 
 # What the library and its tests are built with. A suite that needs more lists it
 # in tests/SUITE/packages, one package a line.
@@ -54,6 +54,8 @@ build() {
     if [ ! -f "$directory/build.ninja" ]; then
         rm -rf "$directory"
         meson setup "$directory" "$@" || return 1
+    elif [ $# -gt 0 ]; then
+        meson configure "$directory" "$@" || return 1
     fi
     ninja -C "$directory" $targets
 }

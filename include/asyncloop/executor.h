@@ -73,9 +73,9 @@ ALOOP_API aloop_executor *aloop_executor_new_processes(int64_t n);
  * ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
  * told, and another worker takes its place. A shutdown whose time is up kills the workers. Other executors run fn
  * in a thread. NULL if loop is NULL, closed or of another thread. */
-typedef int64_t (*aloop_process_fn)(const void *data, size_t n, aloop_bytes **result);
+typedef int64_t (*aloop_process_fn)(const void *data, size_t len, aloop_bytes **result);
 ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *executor,
-                                             aloop_process_fn fn, const void *data, size_t n);
+                                             aloop_process_fn fn, const void *data, size_t len);
 
 /* An executor of the program's own. submit gets a job: it arranges for
  * aloop_job_run(job) to be called once, on any thread, and returns 0; or refuses

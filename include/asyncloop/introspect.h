@@ -23,7 +23,7 @@ extern "C" {
 
 typedef struct aloop_call_graph aloop_call_graph;
 
-#define ALOOP_NO_LIMIT INT64_MAX
+#define ALOOP_NO_LIMIT 0x7fffffffffffffffLL
 
 /* A picture of this moment: of future (borrowed), or with NULL of the running
  * task. limit: how many frames of each stack; N > 0: the innermost N, N < 0: the

@@ -113,7 +113,7 @@ ALOOP_API aloop_future *aloop_process_wait(aloop_process *process);
  * (ALOOP_ELIMITOVERRUN), it keeps what it has read: aloop_process_output tells,
  * and another communicate goes on from there. An operation. */
 ALOOP_API aloop_future *aloop_process_communicate(aloop_process *process, const void *input,
-                                                  size_t n);
+                                                  size_t len);
 /* What communicate has read so far of descriptor 1 or 2: a reference; NULL for
  * another number or when out of memory. */
 ALOOP_API aloop_bytes *aloop_process_output(aloop_process *process, int32_t fd);

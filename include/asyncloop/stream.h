@@ -94,7 +94,7 @@ ALOOP_API aloop_future *aloop_open_unix_connection(const char *path,
 ALOOP_API aloop_future *aloop_stream_read(aloop_stream *stream, int64_t n);
 /* The same into memory of the caller, which must stay until it is done; the
  * status is the number of bytes, 0 at the end. */
-ALOOP_API aloop_future *aloop_stream_read_into(aloop_stream *stream, void *buffer, size_t n);
+ALOOP_API aloop_future *aloop_stream_read_into(aloop_stream *stream, void *buffer, size_t size);
 /* A line with its '\n'; at the end what is left, perhaps nothing. A line that
  * is longer than the limit fails with ALOOP_ELIMITOVERRUN and is dropped. */
 ALOOP_API aloop_future *aloop_stream_readline(aloop_stream *stream);
@@ -103,7 +103,7 @@ ALOOP_API aloop_future *aloop_stream_readexactly(aloop_stream *stream, int64_t n
 /* Up to and including the separator. ALOOP_EINCOMPLETEREAD; ALOOP_ELIMITOVERRUN
  * if it does not begin within the limit: the data stay where they are. */
 ALOOP_API aloop_future *aloop_stream_readuntil(aloop_stream *stream, const void *separator,
-                                               size_t n);
+                                               size_t len);
 /* The same with several separators; the one that ends first counts. */
 ALOOP_API aloop_future *aloop_stream_readuntil_any(aloop_stream *stream,
                                                    const aloop_buf *separators, size_t count);
@@ -122,10 +122,10 @@ ALOOP_API int64_t aloop_error_consumed(const aloop_error *error);
 
 /* Writing ------------------------------------------------------------------------------------- */
 
-/* Sends, or queues, n bytes (copied); returns how many bytes now wait. Never
+/* Sends, or queues, len bytes (copied); returns how many bytes now wait. Never
  * blocks: await drain now and then. After close the data are dropped: 0. After
  * the connection was lost: its code; after write_eof: ALOOP_EINVALIDSTATE. */
-ALOOP_API int64_t aloop_stream_write(aloop_stream *stream, const void *data, size_t n);
+ALOOP_API int64_t aloop_stream_write(aloop_stream *stream, const void *data, size_t len);
 ALOOP_API int64_t aloop_stream_writelines(aloop_stream *stream, const aloop_buf *parts,
                                           size_t count);
 /* Done at once unless more than the high-water mark waits; then when it has

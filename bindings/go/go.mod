@@ -1,0 +1,3 @@
+module libasyncloop.org/asyncloop
+
+go 1.19
