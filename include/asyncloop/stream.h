@@ -84,6 +84,23 @@ ALOOP_API aloop_future *aloop_open_connection(const char *host, int32_t port,
 ALOOP_API aloop_future *aloop_open_unix_connection(const char *path,
                                                    const aloop_stream_options *options);
 
+/* Two connected streams in memory: what one writes the other reads, in the next
+ * iteration at the earliest. 0, ALOOP_EINVAL, ALOOP_ENORUNNINGLOOP, ALOOP_ENOMEM. */
+ALOOP_API int64_t aloop_stream_pair(aloop_stream **a, aloop_stream **b,
+                                    const aloop_stream_options *options);
+
+/* A stream over an end of a pipe, a socket or a character device, which becomes
+ * nonblocking and the stream's; on failure it stays the caller's: ALOOP_EINVAL
+ * for other files, ALOOP_EBUSY where it is watched, -EPERM for a device that
+ * cannot be waited for. Futures that are done at once. A stream that is
+ * written to closes when its reader is gone, with -EPIPE if something was still
+ * to be sent; its write_eof closes it. Nobody is sent SIGPIPE.
+ * loop.connect_read_pipe, loop.connect_write_pipe. */
+ALOOP_API aloop_future *aloop_connect_read_pipe(int32_t descriptor,
+                                                const aloop_stream_options *options);
+ALOOP_API aloop_future *aloop_connect_write_pipe(int32_t descriptor,
+                                                 const aloop_stream_options *options);
+
 /* Reading -----------------------------------------------------------------------------------
  *
  * Operations whose value is an aloop_bytes (a reference) and whose status is
@@ -112,6 +129,7 @@ ALOOP_API int64_t aloop_stream_at_eof(aloop_stream *stream);
 /* Reads wait until resume; 0. Both may be repeated. */
 ALOOP_API int64_t aloop_stream_pause_reading(aloop_stream *stream);
 ALOOP_API int64_t aloop_stream_resume_reading(aloop_stream *stream);
+ALOOP_API int64_t aloop_stream_is_reading(aloop_stream *stream); /* not paused, not closing */
 
 /* What an ALOOP_EINCOMPLETEREAD carries: the bytes that came (borrowed), and
  * how many were expected (-1: unknown); and an ALOOP_ELIMITOVERRUN: how many
@@ -134,11 +152,27 @@ ALOOP_API aloop_future *aloop_stream_drain(aloop_stream *stream);
 /* Ends the sending side once everything is sent; the peer reads the end. */
 ALOOP_API int64_t aloop_stream_write_eof(aloop_stream *stream);
 ALOOP_API int64_t aloop_stream_can_write_eof(aloop_stream *stream);
-/* Negative: by asyncio's rule (65536; low is a quarter of high). ALOOP_EINVAL
- * if low is above high. */
+/* Negative: by asyncio's rule (65536; low is a quarter of high). More than 4 GiB
+ * is taken as that. ALOOP_EINVAL if low is above high. */
 ALOOP_API int64_t aloop_stream_set_write_buffer_limits(aloop_stream *stream, int64_t high,
                                                        int64_t low);
+ALOOP_API int64_t aloop_stream_get_write_buffer_limits(aloop_stream *stream, int64_t *high,
+                                                       int64_t *low);
 ALOOP_API int64_t aloop_stream_get_write_buffer_size(aloop_stream *stream);
+
+/* Sends count bytes of a file from offset on (count < 0: to its end); the status
+ * is how many, and the file's position is behind them, also after a failure or a
+ * cancellation. What was written before goes first; until it is done a write is
+ * ALOOP_EBUSY. By sendfile(2), or else (no regular file, another layer) by
+ * reading in the default executor and writing. The file stays the caller's and
+ * open. ALOOP_EINVAL for a negative file or offset and a count of 0;
+ * ALOOP_EINVALIDSTATE on a stream that closes; ALOOP_EBUSY while another runs; what
+ * ended the connection; -errno of the file. An operation. loop.sendfile. */
+ALOOP_API aloop_future *aloop_stream_sendfile(aloop_stream *stream, int32_t file, int64_t offset,
+                                              int64_t count);
+/* The same by sendfile(2) alone: ALOOP_ENOSENDFILE where it cannot be used. */
+ALOOP_API aloop_future *aloop_stream_sendfile_native(aloop_stream *stream, int32_t file,
+                                                     int64_t offset, int64_t count);
 
 /* Closing ---------------------------------------------------------------------------------------- */
 

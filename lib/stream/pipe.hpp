@@ -1,4 +1,4 @@
-// pipe.hpp: a stream over the reading end of a pipe.
+// pipe.hpp: streams over the ends of pipes, and pairs of streams in memory.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -7,7 +7,14 @@
 
 namespace aloop {
 
-// As adopt_socket; writing to it is ALOOP_EINVALIDSTATE.
+// As adopt_socket, for the reading end of a pipe; writing to it is
+// ALOOP_EINVALIDSTATE.
 int64_t adopt_read_pipe(loop *l, int fd, size_t limit, stream **out);
+// For the program's own descriptors: pipes, sockets and character devices, which
+// become nonblocking; ALOOP_EINVAL for others.
+int64_t connect_read_pipe(loop *l, int fd, size_t limit, stream **out);
+int64_t connect_write_pipe(loop *l, int fd, size_t limit, stream **out);
+
+int64_t make_pair(loop *l, size_t limit, stream **a, stream **b);
 
 }  // namespace aloop

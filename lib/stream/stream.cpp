@@ -21,7 +21,8 @@ void tear_down(stream *s) {
     if (static_cast<io *>(s)->added) l->io_poller()->remove(s);
     s->layer->close(s);
     self_held *held = s;
-    if (held->prev != nullptr) (s->server != nullptr ? s->server->clients : l->self_held).remove(held);
+    ring &list = s->server != nullptr ? s->server->clients : l->self_held;
+    if (held->prev != nullptr) list.remove(held);
     drop_queue(s);
 }
 
@@ -262,7 +263,7 @@ int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t 
     }
     s->fd = fd;
     s->bits = bits;
-    code = l->io_poller()->add(s);
+    if (bits != 0) code = l->io_poller()->add(s);
     if (code < 0) {
         watchers->disclaim(fd);
         l->self_held.remove(static_cast<self_held *>(s));
@@ -289,9 +290,9 @@ void stream_ready(stream *s, uint8_t bits, bool from_poll) {
     const bool sends = s->queue_tail != nullptr || s->is(k_sending_file);
     const bool write = sends && (bits & k_writable) != 0;
     // The kernel's failures come as both, without a hangup.
-    if (!asked && s->layer->failure != nullptr && bits == (k_readable | k_writable)) {
-        s->on(k_suspect);
-    }
+    const bool both = bits == (k_readable | k_writable);
+    const bool odd = both || (s->is(k_one_way_out) && (bits & k_readable) != 0);
+    if (!asked && odd && s->layer->failure != nullptr) s->on(k_suspect);
     if (!read && !write && !s->is(k_connecting | k_suspect)) return;
     s->on(k_io_due);
     enqueue(s, from_poll);
@@ -427,8 +428,10 @@ void clear_unread(stream *s) {
 
 void close_stream(stream *s) {
     if (s->is(k_closing)) return;
-    s->on(k_closing);
-    s->on(k_in_order);
+    s->on(k_closing | k_in_order);
+    if (s->is(k_sending_file)) {
+        wake_waiting(s->waiters, k_for_empty | k_for_writable | k_for_room);
+    }
     if (s->queue_tail == nullptr) {
         lose(s, 0, nullptr);
         return;

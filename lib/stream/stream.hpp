@@ -140,6 +140,7 @@ inline aloop_stream *to_c(stream *s) { return reinterpret_cast<aloop_stream *>(s
 // Making. The descriptor is nonblocking and becomes the stream's on success.
 // 0 or -errno; ALOOP_EBUSY where the program watches it.
 int64_t adopt_socket(loop *l, int fd, size_t limit, stream **out);
+// What is watched of it; 0: nothing, it is always ready.
 int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t bits,
               stream **out);
 // Without a descriptor: over memory, or another stream. nullptr: out of memory.

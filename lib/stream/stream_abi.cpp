@@ -196,9 +196,16 @@ int64_t aloop_stream_resume_reading(aloop_stream *handle) {
     const int64_t code = check_stream(handle);
     if (code < 0) return code;
     stream *s = from_c(handle);
+    if (s->is(k_closing) || !s->is(k_reading_paused)) return 0;
     s->off(k_reading_paused);
     if ((s->ready_bits() & k_readable) != 0) wake_reader(s);
+    look_again(s);
     return 0;
+}
+
+int64_t aloop_stream_is_reading(aloop_stream *handle) {
+    const int64_t code = check_stream(handle);
+    return code < 0 ? code : !from_c(handle)->is(k_reading_paused | k_closing);
 }
 
 aloop_bytes *aloop_error_partial(const aloop_error *handle) {
@@ -244,6 +251,8 @@ int64_t aloop_stream_writelines(aloop_stream *handle, const aloop_buf *parts, si
                                        static_cast<int>(count));
     if (queued == ALOOP_EINVALIDSTATE) {
         aloop_raise_message(queued, "Cannot call write() after write_eof()");
+    } else if (queued == ALOOP_EBUSY) {
+        aloop_raise_message(queued, "unable to write; sendfile is in progress");
     }
     return queued;
 }
@@ -261,12 +270,21 @@ int64_t aloop_stream_write_eof(aloop_stream *handle) {
 
 int64_t aloop_stream_can_write_eof(aloop_stream *handle) {
     const int64_t code = check_stream(handle);
-    return code < 0 ? code : from_c(handle)->layer->end != nullptr;
+    return code < 0 ? code
+                    : from_c(handle)->layer->end != nullptr || from_c(handle)->is(k_one_way_out);
 }
 
 int64_t aloop_stream_set_write_buffer_limits(aloop_stream *handle, int64_t high, int64_t low) {
     const int64_t code = check_stream(handle);
     return code < 0 ? code : set_water_marks(from_c(handle), high, low);
+}
+
+int64_t aloop_stream_get_write_buffer_limits(aloop_stream *handle, int64_t *high, int64_t *low) {
+    const int64_t code = check_stream(handle);
+    if (code < 0) return code;
+    if (high != nullptr) *high = from_c(handle)->high;
+    if (low != nullptr) *low = from_c(handle)->low;
+    return 0;
 }
 
 int64_t aloop_stream_get_write_buffer_size(aloop_stream *handle) {

@@ -20,6 +20,7 @@ enum wait_reason : uint8_t {
     k_for_made = 0x8,
     k_for_end = 0x10,      // of streams and of servers
     k_for_client = 0x20,   // of servers
+    k_for_room = 0x40,     // as a drain, of a file under way
 };
 
 struct ring_link : link {};

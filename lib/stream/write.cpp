@@ -87,7 +87,7 @@ void check_high(stream *s) {
 void check_low(stream *s) {
     if (!s->is(k_writing_paused) || s->queued_bytes > s->low) return;
     s->off(k_writing_paused);
-    wake_waiting(s->waiters, k_for_drain);
+    wake_waiting(s->waiters, k_for_drain | k_for_room);
     user_paused(s);
 }
 
