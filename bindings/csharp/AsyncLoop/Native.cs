@@ -1002,6 +1002,15 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_open_unix_connection")]
   public static extern global::System.IntPtr aloop_open_unix_connection([global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg1, global::System.IntPtr jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_pair")]
+  public static extern long aloop_stream_pair(global::System.IntPtr* jarg1, global::System.IntPtr* jarg2, global::System.IntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_connect_read_pipe")]
+  public static extern global::System.IntPtr aloop_connect_read_pipe(int jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_connect_write_pipe")]
+  public static extern global::System.IntPtr aloop_connect_write_pipe(int jarg1, global::System.IntPtr jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_read")]
   public static extern global::System.IntPtr aloop_stream_read(global::System.IntPtr jarg1, long jarg2);
 
@@ -1028,6 +1037,9 @@ internal unsafe class NativePINVOKE {
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_resume_reading")]
   public static extern long aloop_stream_resume_reading(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_is_reading")]
+  public static extern long aloop_stream_is_reading(global::System.IntPtr jarg1);
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_error_partial")]
   public static extern global::System.IntPtr aloop_error_partial(global::System.IntPtr jarg1);
@@ -1056,8 +1068,17 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_set_write_buffer_limits")]
   public static extern long aloop_stream_set_write_buffer_limits(global::System.IntPtr jarg1, long jarg2, long jarg3);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_get_write_buffer_limits")]
+  public static extern long aloop_stream_get_write_buffer_limits(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_get_write_buffer_size")]
   public static extern long aloop_stream_get_write_buffer_size(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_sendfile")]
+  public static extern global::System.IntPtr aloop_stream_sendfile(global::System.IntPtr jarg1, int jarg2, long jarg3, long jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_sendfile_native")]
+  public static extern global::System.IntPtr aloop_stream_sendfile_native(global::System.IntPtr jarg1, int jarg2, long jarg3, long jarg4);
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_close")]
   public static extern long aloop_stream_close(global::System.IntPtr jarg1);
@@ -2607,6 +2628,15 @@ internal static unsafe class Native {
 
   public static global::System.IntPtr aloop_open_unix_connection(string path, global::System.IntPtr options) { return NativePINVOKE.aloop_open_unix_connection(path, options); }
 
+  public static long aloop_stream_pair(global::System.IntPtr* a, global::System.IntPtr* b, global::System.IntPtr options) {
+    long ret = NativePINVOKE.aloop_stream_pair(a, b, options);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_connect_read_pipe(int descriptor, global::System.IntPtr options) { return NativePINVOKE.aloop_connect_read_pipe(descriptor, options); }
+
+  public static global::System.IntPtr aloop_connect_write_pipe(int descriptor, global::System.IntPtr options) { return NativePINVOKE.aloop_connect_write_pipe(descriptor, options); }
+
   public static global::System.IntPtr aloop_stream_read(global::System.IntPtr stream, long n) { return NativePINVOKE.aloop_stream_read(stream, n); }
 
   public static global::System.IntPtr aloop_stream_read_into(global::System.IntPtr stream, global::System.IntPtr buffer, global::System.UIntPtr size) { return NativePINVOKE.aloop_stream_read_into(stream, buffer, size); }
@@ -2631,6 +2661,11 @@ internal static unsafe class Native {
 
   public static long aloop_stream_resume_reading(global::System.IntPtr stream) {
     long ret = NativePINVOKE.aloop_stream_resume_reading(stream);
+    return ret;
+  }
+
+  public static long aloop_stream_is_reading(global::System.IntPtr stream) {
+    long ret = NativePINVOKE.aloop_stream_is_reading(stream);
     return ret;
   }
 
@@ -2673,10 +2708,19 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static long aloop_stream_get_write_buffer_limits(global::System.IntPtr stream, global::System.IntPtr high, global::System.IntPtr low) {
+    long ret = NativePINVOKE.aloop_stream_get_write_buffer_limits(stream, high, low);
+    return ret;
+  }
+
   public static long aloop_stream_get_write_buffer_size(global::System.IntPtr stream) {
     long ret = NativePINVOKE.aloop_stream_get_write_buffer_size(stream);
     return ret;
   }
+
+  public static global::System.IntPtr aloop_stream_sendfile(global::System.IntPtr stream, int file, long offset, long count) { return NativePINVOKE.aloop_stream_sendfile(stream, file, offset, count); }
+
+  public static global::System.IntPtr aloop_stream_sendfile_native(global::System.IntPtr stream, int file, long offset, long count) { return NativePINVOKE.aloop_stream_sendfile_native(stream, file, offset, count); }
 
   public static long aloop_stream_close(global::System.IntPtr stream) {
     long ret = NativePINVOKE.aloop_stream_close(stream);

@@ -4570,6 +4570,50 @@ SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_open_unix_connection(void *
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_pair(void * jarg1, void * jarg2, void * jarg3) {
+  long long jresult ;
+  aloop_stream **arg1 = (aloop_stream **) 0 ;
+  aloop_stream **arg2 = (aloop_stream **) 0 ;
+  aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream **)jarg1;
+  arg2 = (aloop_stream **)jarg2;
+  arg3 = (aloop_stream_options *)jarg3;
+  result = (int64_t)aloop_stream_pair(arg1,arg2,(struct aloop_stream_options const *)arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_connect_read_pipe(int jarg1, void * jarg2) {
+  void * jresult ;
+  int32_t arg1 ;
+  aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (aloop_stream_options *)jarg2;
+  result = (aloop_future *)aloop_connect_read_pipe(arg1,(struct aloop_stream_options const *)arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_connect_write_pipe(int jarg1, void * jarg2) {
+  void * jresult ;
+  int32_t arg1 ;
+  aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (aloop_stream_options *)jarg2;
+  result = (aloop_future *)aloop_connect_write_pipe(arg1,(struct aloop_stream_options const *)arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
 SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_read(void * jarg1, long long jarg2) {
   void * jresult ;
   aloop_stream *arg1 = (aloop_stream *) 0 ;
@@ -4689,6 +4733,18 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_resume_reading(vo
 
   arg1 = (aloop_stream *)jarg1;
   result = (int64_t)aloop_stream_resume_reading(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_is_reading(void * jarg1) {
+  long long jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream *)jarg1;
+  result = (int64_t)aloop_stream_is_reading(arg1);
   jresult = result;
   return jresult;
 }
@@ -4814,6 +4870,22 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_set_write_buffer_
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_write_buffer_limits(void * jarg1, void * jarg2, void * jarg3) {
+  long long jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int64_t *arg2 = (int64_t *) 0 ;
+  int64_t *arg3 = (int64_t *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (int64_t *)jarg2;
+  arg3 = (int64_t *)jarg3;
+  result = (int64_t)aloop_stream_get_write_buffer_limits(arg1,arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_write_buffer_size(void * jarg1) {
   long long jresult ;
   aloop_stream *arg1 = (aloop_stream *) 0 ;
@@ -4822,6 +4894,42 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_write_buffer_
   arg1 = (aloop_stream *)jarg1;
   result = (int64_t)aloop_stream_get_write_buffer_size(arg1);
   jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_sendfile(void * jarg1, int jarg2, long long jarg3, long long jarg4) {
+  void * jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (int32_t)jarg2;
+  arg3 = (int64_t)jarg3;
+  arg4 = (int64_t)jarg4;
+  result = (aloop_future *)aloop_stream_sendfile(arg1,arg2,arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_sendfile_native(void * jarg1, int jarg2, long long jarg3, long long jarg4) {
+  void * jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (int32_t)jarg2;
+  arg3 = (int64_t)jarg3;
+  arg4 = (int64_t)jarg4;
+  result = (aloop_future *)aloop_stream_sendfile_native(arg1,arg2,arg3,arg4);
+  jresult = (void *)result;
   return jresult;
 }
 

@@ -322,17 +322,17 @@ typedef _gostring_ swig_type_294;
 typedef long long swig_type_295;
 typedef long long swig_type_296;
 typedef long long swig_type_297;
-typedef _goslice_ swig_type_298;
-typedef long long swig_type_299;
+typedef long long swig_type_298;
+typedef _goslice_ swig_type_299;
 typedef long long swig_type_300;
 typedef long long swig_type_301;
 typedef long long swig_type_302;
 typedef long long swig_type_303;
 typedef long long swig_type_304;
 typedef long long swig_type_305;
-typedef _goslice_ swig_type_306;
+typedef long long swig_type_306;
 typedef long long swig_type_307;
-typedef long long swig_type_308;
+typedef _goslice_ swig_type_308;
 typedef long long swig_type_309;
 typedef long long swig_type_310;
 typedef long long swig_type_311;
@@ -343,52 +343,52 @@ typedef long long swig_type_315;
 typedef long long swig_type_316;
 typedef long long swig_type_317;
 typedef long long swig_type_318;
-typedef _gostring_ swig_type_319;
-typedef _goslice_ swig_type_320;
-typedef _gostring_ swig_type_321;
-typedef _gostring_ swig_type_322;
+typedef long long swig_type_319;
+typedef long long swig_type_320;
+typedef long long swig_type_321;
+typedef long long swig_type_322;
 typedef long long swig_type_323;
 typedef long long swig_type_324;
 typedef long long swig_type_325;
-typedef long long swig_type_326;
-typedef long long swig_type_327;
-typedef long long swig_type_328;
-typedef long long swig_type_329;
+typedef _gostring_ swig_type_326;
+typedef _goslice_ swig_type_327;
+typedef _gostring_ swig_type_328;
+typedef _gostring_ swig_type_329;
 typedef long long swig_type_330;
 typedef long long swig_type_331;
 typedef long long swig_type_332;
 typedef long long swig_type_333;
 typedef long long swig_type_334;
-typedef _gostring_ swig_type_335;
+typedef long long swig_type_335;
 typedef long long swig_type_336;
 typedef long long swig_type_337;
-typedef _gostring_ swig_type_338;
+typedef long long swig_type_338;
 typedef long long swig_type_339;
 typedef long long swig_type_340;
 typedef long long swig_type_341;
-typedef _goslice_ swig_type_342;
+typedef _gostring_ swig_type_342;
 typedef long long swig_type_343;
 typedef long long swig_type_344;
-typedef long long swig_type_345;
-typedef _goslice_ swig_type_346;
+typedef _gostring_ swig_type_345;
+typedef long long swig_type_346;
 typedef long long swig_type_347;
 typedef long long swig_type_348;
-typedef long long swig_type_349;
+typedef _goslice_ swig_type_349;
 typedef long long swig_type_350;
 typedef long long swig_type_351;
 typedef long long swig_type_352;
-typedef long long swig_type_353;
+typedef _goslice_ swig_type_353;
 typedef long long swig_type_354;
 typedef long long swig_type_355;
 typedef long long swig_type_356;
-typedef _gostring_ swig_type_357;
+typedef long long swig_type_357;
 typedef long long swig_type_358;
 typedef long long swig_type_359;
 typedef long long swig_type_360;
 typedef long long swig_type_361;
 typedef long long swig_type_362;
 typedef long long swig_type_363;
-typedef long long swig_type_364;
+typedef _gostring_ swig_type_364;
 typedef long long swig_type_365;
 typedef long long swig_type_366;
 typedef long long swig_type_367;
@@ -396,14 +396,21 @@ typedef long long swig_type_368;
 typedef long long swig_type_369;
 typedef long long swig_type_370;
 typedef long long swig_type_371;
-typedef _gostring_ swig_type_372;
+typedef long long swig_type_372;
 typedef long long swig_type_373;
 typedef long long swig_type_374;
-typedef _goslice_ swig_type_375;
+typedef long long swig_type_375;
 typedef long long swig_type_376;
 typedef long long swig_type_377;
 typedef long long swig_type_378;
-typedef long long swig_type_379;
+typedef _gostring_ swig_type_379;
+typedef long long swig_type_380;
+typedef long long swig_type_381;
+typedef _goslice_ swig_type_382;
+typedef long long swig_type_383;
+typedef long long swig_type_384;
+typedef long long swig_type_385;
+typedef long long swig_type_386;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -736,93 +743,100 @@ extern swig_type_291 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(ui
 extern swig_type_292 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_293 arg1, int arg2, uintptr_t arg3);
 extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_294 arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_295 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_296 arg3);
+extern swig_type_295 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_296 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_297 arg3);
 extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_297 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_298 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_299 arg3);
-extern swig_type_300 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_301 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_302 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_298 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_299 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_300 arg3);
+extern swig_type_301 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_302 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_303 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_304 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_303 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_304 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_305 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_306 arg2);
-extern swig_type_307 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_308 arg3);
+extern swig_type_305 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_306 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_307 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_308 arg2);
+extern swig_type_309 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_310 arg3);
 extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_309 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_310 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_311 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_312 arg2, swig_type_313 arg3);
-extern swig_type_314 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_315 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_316 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_317 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_311 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_312 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_313 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_314 arg2, swig_type_315 arg3);
+extern swig_type_316 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_317 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_318 arg3, swig_type_319 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_320 arg3, swig_type_321 arg4);
+extern swig_type_322 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_323 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_324 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_318 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_319 arg2, swig_type_320 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_321 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_322 arg3, uintptr_t arg4);
+extern swig_type_325 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2, swig_type_327 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_328 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_329 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_323 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_324 arg3);
-extern swig_type_325 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2);
-extern swig_type_327 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_330 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_331 arg3);
+extern swig_type_332 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_333 arg2);
+extern swig_type_334 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_328 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_335 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_329 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_330 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_331 _wrap_job_return_sys_6c96b6e831386849(swig_type_332 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_333 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_334 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_335 arg1);
+extern swig_type_336 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_337 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_338 _wrap_job_return_sys_6c96b6e831386849(swig_type_339 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_340 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_341 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_342 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_336 arg1);
-extern swig_type_337 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_338 arg2);
-extern swig_type_339 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_340 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_341 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_342 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_343 arg1);
+extern swig_type_344 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_345 arg2);
+extern swig_type_346 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_347 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_348 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_349 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_343 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_344 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_350 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_351 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_345 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_346 arg2);
-extern swig_type_347 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_348 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_349 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_350 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_351 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_352 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_352 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_353 arg2);
+extern swig_type_354 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_355 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_356 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_357 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_358 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_359 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_353 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_354 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_355 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_356 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_357 arg2);
-extern swig_type_358 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_359 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_360 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_361 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_362 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_363 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_364 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_365 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_366 arg3, swig_type_367 arg4);
-extern swig_type_368 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_369 arg2);
-extern swig_type_370 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_371 arg2);
+extern swig_type_360 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_361 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_362 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_363 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_364 arg2);
+extern swig_type_365 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_366 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_367 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_368 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_369 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_370 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_371 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_372 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_373 arg3, swig_type_374 arg4);
+extern swig_type_375 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_376 arg2);
+extern swig_type_377 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_378 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_372 arg1, uintptr_t arg2);
-extern swig_type_373 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_374 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_379 arg1, uintptr_t arg2);
+extern swig_type_380 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_381 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_375 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_382 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_376 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_377 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_378 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_379 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_383 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_384 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_385 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_386 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -4153,12 +4167,46 @@ swig_r_1 = swig_r
 	return swig_r_1
 }
 
+func Stream_pair(arg1 *uintptr, arg2 *uintptr, arg3 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 *uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	swig_r = (int64)(C._wrap_stream_pair_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	return swig_r
+}
+
+func Connect_read_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (uintptr)(C._wrap_connect_read_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Connect_write_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (uintptr)(C._wrap_connect_write_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
 func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_295(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_296(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4171,7 +4219,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_296(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_297(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4192,7 +4240,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_297(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_298(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4204,7 +4252,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_298)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_299)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4220,7 +4268,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_299(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_300(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4247,6 +4295,14 @@ func Stream_resume_reading(arg1 uintptr) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	swig_r = (int64)(C._wrap_stream_resume_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Stream_is_reading(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_stream_is_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4282,7 +4338,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_306)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_308)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4296,7 +4352,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_308(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_310(_swig_i_2)))
 	return swig_r
 }
 
@@ -4332,7 +4388,19 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_312(_swig_i_1), C.swig_type_313(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_314(_swig_i_1), C.swig_type_315(_swig_i_2)))
+	return swig_r
+}
+
+func Stream_get_write_buffer_limits(arg1 uintptr, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	swig_r = (int64)(C._wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4342,6 +4410,32 @@ func Stream_get_write_buffer_size(arg1 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	swig_r = (int64)(C._wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
+}
+
+func Stream_sendfile(arg1 uintptr, arg2 int32, arg3 int64, arg4 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	_swig_i_3 := arg4
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_318(_swig_i_2), C.swig_type_319(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Stream_sendfile_native(arg1 uintptr, arg2 int32, arg3 int64, arg4 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	_swig_i_3 := arg4
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_320(_swig_i_2), C.swig_type_321(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
 }
 
 func Stream_close(arg1 uintptr) (_swig_ret int64) {
@@ -4386,7 +4480,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_319)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_320)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_326)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_327)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4407,7 +4501,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4426,7 +4520,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_322)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4452,7 +4546,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_324(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_331(_swig_i_2)))
 	return swig_r
 }
 
@@ -4461,7 +4555,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_326(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_333(_swig_i_1)))
 	return swig_r
 }
 
@@ -4534,7 +4628,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_332(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_339(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4548,7 +4642,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_335)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_342)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4590,7 +4684,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_336(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_343(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4602,7 +4696,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_338)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_345)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4614,14 +4708,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_340(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_347(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_341(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_348(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4637,7 +4731,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_342)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_349)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -4693,7 +4787,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_346)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_353)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4804,7 +4898,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_364)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4883,7 +4977,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_366(_swig_i_2), C.swig_type_367(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_373(_swig_i_2), C.swig_type_374(_swig_i_3)))
 	return swig_r
 }
 
@@ -4892,7 +4986,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_369(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_376(_swig_i_1)))
 	return swig_r
 }
 
@@ -4901,7 +4995,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_371(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_378(_swig_i_1)))
 	return swig_r
 }
 
@@ -4923,7 +5017,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_372)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_379)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4996,7 +5090,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_382)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

@@ -5147,6 +5147,53 @@ aloop_future *_wrap_open_unix_connection_sys_6c96b6e831386849(_gostring_ _swig_g
 }
 
 
+long long _wrap_stream_pair_sys_6c96b6e831386849(aloop_stream **_swig_go_0, aloop_stream **_swig_go_1, aloop_stream_options *_swig_go_2) {
+  aloop_stream **arg1 = (aloop_stream **) 0 ;
+  aloop_stream **arg2 = (aloop_stream **) 0 ;
+  aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream ***)&_swig_go_0;
+  arg2 = *(aloop_stream ***)&_swig_go_1;
+  arg3 = *(aloop_stream_options **)&_swig_go_2;
+
+  result = (int64_t)aloop_stream_pair(arg1,arg2,(struct aloop_stream_options const *)arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_connect_read_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+  int32_t arg1 ;
+  aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = *(aloop_stream_options **)&_swig_go_1;
+
+  result = (aloop_future *)aloop_connect_read_pipe(arg1,(struct aloop_stream_options const *)arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_connect_write_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+  int32_t arg1 ;
+  aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = *(aloop_stream_options **)&_swig_go_1;
+
+  result = (aloop_future *)aloop_connect_write_pipe(arg1,(struct aloop_stream_options const *)arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
 aloop_future *_wrap_stream_read_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
@@ -5277,6 +5324,19 @@ long long _wrap_stream_resume_reading_sys_6c96b6e831386849(aloop_stream *_swig_g
   arg1 = *(aloop_stream **)&_swig_go_0;
 
   result = (int64_t)aloop_stream_resume_reading(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_is_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+
+  result = (int64_t)aloop_stream_is_reading(arg1);
   _swig_go_result = result;
   return _swig_go_result;
 }
@@ -5413,6 +5473,23 @@ long long _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(aloop_stream
 }
 
 
+long long _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int64_t *_swig_go_1, int64_t *_swig_go_2) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int64_t *arg2 = (int64_t *) 0 ;
+  int64_t *arg3 = (int64_t *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = *(int64_t **)&_swig_go_1;
+  arg3 = *(int64_t **)&_swig_go_2;
+
+  result = (int64_t)aloop_stream_get_write_buffer_limits(arg1,arg2,arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
@@ -5422,6 +5499,44 @@ long long _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(aloop_stream *
 
   result = (int64_t)aloop_stream_get_write_buffer_size(arg1);
   _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_stream_sendfile_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+  arg4 = (int64_t)_swig_go_3;
+
+  result = (aloop_future *)aloop_stream_sendfile(arg1,arg2,arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_stream_sendfile_native_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+  arg4 = (int64_t)_swig_go_3;
+
+  result = (aloop_future *)aloop_stream_sendfile_native(arg1,arg2,arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
   return _swig_go_result;
 }
 

@@ -1707,6 +1707,23 @@ extern "C" {
     /// ALOOP_EINVAL for a path that is too long.
     /// ```
     pub fn aloop_open_unix_connection(path: *const c_char, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// ```text
+    /// Two connected streams in memory: what one writes the other reads, in the next
+    /// iteration at the earliest. 0, ALOOP_EINVAL, ALOOP_ENORUNNINGLOOP, ALOOP_ENOMEM.
+    /// ```
+    pub fn aloop_stream_pair(a: *mut *mut aloop_stream, b: *mut *mut aloop_stream, options: *const aloop_stream_options) -> i64;
+    /// ```text
+    /// A stream over an end of a pipe, a socket or a character device, which becomes
+    /// nonblocking and the stream's; on failure it stays the caller's: ALOOP_EINVAL
+    /// for other files, ALOOP_EBUSY where it is watched, -EPERM for a device that
+    /// cannot be waited for. Futures that are done at once. A stream that is
+    /// written to closes when its reader is gone, with -EPIPE if something was still
+    /// to be sent; its write_eof closes it. Nobody is sent SIGPIPE.
+    /// loop.connect_read_pipe, loop.connect_write_pipe.
+    /// ```
+    pub fn aloop_connect_read_pipe(descriptor: i32, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// See [`aloop_connect_read_pipe`].
+    pub fn aloop_connect_write_pipe(descriptor: i32, options: *const aloop_stream_options) -> *mut aloop_future;
     /// Up to n bytes, at least one; n < 0: all until the end. No bytes: the end.
     pub fn aloop_stream_read(stream: *mut aloop_stream, n: i64) -> *mut aloop_future;
     /// ```text
@@ -1734,6 +1751,8 @@ extern "C" {
     pub fn aloop_stream_pause_reading(stream: *mut aloop_stream) -> i64;
     /// See [`aloop_stream_pause_reading`].
     pub fn aloop_stream_resume_reading(stream: *mut aloop_stream) -> i64;
+    /// not paused, not closing
+    pub fn aloop_stream_is_reading(stream: *mut aloop_stream) -> i64;
     /// ```text
     /// What an ALOOP_EINCOMPLETEREAD carries: the bytes that came (borrowed), and
     /// how many were expected (-1: unknown); and an ALOOP_ELIMITOVERRUN: how many
@@ -1762,12 +1781,27 @@ extern "C" {
     /// See [`aloop_stream_write_eof`].
     pub fn aloop_stream_can_write_eof(stream: *mut aloop_stream) -> i64;
     /// ```text
-    /// Negative: by asyncio's rule (65536; low is a quarter of high). ALOOP_EINVAL
-    /// if low is above high.
+    /// Negative: by asyncio's rule (65536; low is a quarter of high). More than 4 GiB
+    /// is taken as that. ALOOP_EINVAL if low is above high.
     /// ```
     pub fn aloop_stream_set_write_buffer_limits(stream: *mut aloop_stream, high: i64, low: i64) -> i64;
     /// See [`aloop_stream_set_write_buffer_limits`].
+    pub fn aloop_stream_get_write_buffer_limits(stream: *mut aloop_stream, high: *mut i64, low: *mut i64) -> i64;
+    /// See [`aloop_stream_set_write_buffer_limits`].
     pub fn aloop_stream_get_write_buffer_size(stream: *mut aloop_stream) -> i64;
+    /// ```text
+    /// Sends count bytes of a file from offset on (count < 0: to its end); the status
+    /// is how many, and the file's position is behind them, also after a failure or a
+    /// cancellation. What was written before goes first; until it is done a write is
+    /// ALOOP_EBUSY. By sendfile(2), or else (no regular file, another layer) by
+    /// reading in the default executor and writing. The file stays the caller's and
+    /// open. ALOOP_EINVAL for a negative file or offset and a count of 0;
+    /// ALOOP_EINVALIDSTATE on a stream that closes; ALOOP_EBUSY while another runs; what
+    /// ended the connection; -errno of the file. An operation. loop.sendfile.
+    /// ```
+    pub fn aloop_stream_sendfile(stream: *mut aloop_stream, file: i32, offset: i64, count: i64) -> *mut aloop_future;
+    /// The same by sendfile(2) alone: ALOOP_ENOSENDFILE where it cannot be used.
+    pub fn aloop_stream_sendfile_native(stream: *mut aloop_stream, file: i32, offset: i64, count: i64) -> *mut aloop_future;
     /// Sends what waits, then closes; again: 0.
     pub fn aloop_stream_close(stream: *mut aloop_stream) -> i64;
     /// Closes at once; what waits is dropped.
