@@ -108,7 +108,7 @@ class Interpreter:
     def __init__(self, path):
         self.path = os.path.abspath(path)
         if not os.access(self.path, os.X_OK):
-            raise EngineError(f"there is no interpreter at {path}")
+            raise EngineError(f"there is no interpreter at {path}: build it (README.md)")
         self.files = _Files()
 
     def run(self, texts):
