@@ -169,8 +169,11 @@ ALOOP_API aloop_error *aloop_exception_context_error(const aloop_exception_conte
 ALOOP_API aloop_future *aloop_exception_context_future(const aloop_exception_context *context);
 ALOOP_API aloop_task *aloop_exception_context_task(const aloop_exception_context *context);
 ALOOP_API aloop_handle aloop_exception_context_handle(const aloop_exception_context *context);
-/* Where the object was created ("" unless in debug mode). */
+/* In debug mode, else "": where the task, future or callback was created, and the
+ * callback that ran when the error was found; one call a line, the most recent
+ * last. asyncio's source_traceback and handle_traceback. */
 ALOOP_API const char *aloop_exception_context_source(const aloop_exception_context *context);
+ALOOP_API const char *aloop_exception_context_handle_source(const aloop_exception_context *context);
 
 /* NULL restores the default, which writes to standard error. */
 ALOOP_API int64_t aloop_loop_set_exception_handler(aloop_loop *loop, aloop_exception_handler_fn fn,
@@ -184,6 +187,9 @@ ALOOP_API int64_t aloop_loop_call_exception_handler(aloop_loop *loop, const char
 
 /* Debugging ------------------------------------------------------------------------- */
 
+/* Debug mode (also ASYNCLOOP_DEBUG=1) tells the exception handler, with where things
+ * were created, of calls from a wrong thread, slow callbacks, operations that were
+ * never awaited, cancellations that were swallowed, and loops never closed. */
 ALOOP_API int64_t aloop_loop_set_debug(aloop_loop *loop, int32_t debug);
 ALOOP_API int64_t aloop_loop_get_debug(aloop_loop *loop);
 /* In debug mode a callback or task step that takes this long is reported. */

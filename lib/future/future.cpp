@@ -36,6 +36,10 @@ void run_done_callback(node *item, action what) {
 
 bool is_callback(const link *l) { return static_cast<const node *>(l)->fn == run_done_callback; }
 
+const register_runnable g_callback(run_done_callback, nullptr, [](node *item) {
+    return reinterpret_cast<const void *>(static_cast<done_callback *>(item)->callback);
+});
+
 const register_kind g_future(kind::future, {"future", destroy_future});
 
 const register_observer *g_observers = nullptr;

@@ -29,6 +29,7 @@ enum future_flags : uint16_t {
     k_timer_due = 0x10,     // a sleep whose node is in the ready queue
     k_raised = 0x20,        // an operation's value word holds an error
     k_marked = 0x40,        // seen, while a list is searched for duplicates
+    k_swallowed = 0x80,     // a task that ended well although it was cancelled
 };
 
 struct future : loop_object {

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "graph.hpp"
 
-#include <dlfcn.h>
 #include <execinfo.h>
-
-#include <cstdarg>
-#include <cstdio>
 
 namespace aloop {
 
@@ -88,19 +84,6 @@ call_graph *capture_level(future *f, int64_t limit, int level) {
     return nullptr;
 }
 
-void describe_frame(writer &out, void *address) {
-    Dl_info where;
-    const bool known = dladdr(address, &where) != 0;
-    const unsigned long at = reinterpret_cast<unsigned long>(address);
-    if (known && where.dli_sname != nullptr) {
-        out.add("in %s() at %#lx", where.dli_sname, at);
-    } else if (known) {
-        out.add("in %s at %#lx", where.dli_fname, at);
-    } else {
-        out.add("at %#lx", at);
-    }
-}
-
 }  // namespace
 
 call_graph::~call_graph() {
@@ -117,16 +100,6 @@ int64_t awaiters_of(future *f, task **into, int64_t room) {
     return find_awaiters(f, into, room, 0, 0);
 }
 
-void writer::add(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    const bool room = buffer_ != nullptr && static_cast<size_t>(length_) < size_;
-    char *to = room ? buffer_ + length_ : nullptr;
-    const int n = std::vsnprintf(to, room ? size_ - static_cast<size_t>(length_) : 0, format, args);
-    va_end(args);
-    if (n > 0) length_ += n;
-}
-
 void describe_graph(writer &out, const call_graph *g, int indent) {
     const unsigned long id = reinterpret_cast<unsigned long>(g->of);
     if (const task *t = as_task(g->of)) {
@@ -139,7 +112,7 @@ void describe_graph(writer &out, const call_graph *g, int indent) {
     if (g->frame_count > 0) out.add("%*s  + Call stack:\n", indent, "");
     for (int64_t i = 0; i < g->frame_count; i++) {
         out.add("%*s  |   ", indent, "");
-        describe_frame(out, g->frames[i]);
+        out.add_code(g->frames[i]);
         out.add("\n");
     }
     if (g->awaited_count > 0) out.add("%*s  + Awaited by:\n", indent, "");

@@ -10,6 +10,7 @@
 
 #include <asyncloop/introspect.h>
 
+#include "../base/writer.hpp"
 #include "../task/task.hpp"
 
 namespace aloop {
@@ -37,21 +38,6 @@ inline aloop_call_graph *to_c(call_graph *g) { return reinterpret_cast<aloop_cal
 call_graph *capture(future *f, int64_t limit);
 // The tasks that await f; at most room of them are stored, all are counted.
 int64_t awaiters_of(future *f, task **into, int64_t room);
-
-// Text that is cut at the end of its buffer, but counted whole.
-class writer {
-public:
-    writer(char *buffer, size_t size) : buffer_(buffer), size_(size) {
-        if (buffer_ != nullptr && size_ > 0) buffer_[0] = '\0';
-    }
-    void add(const char *format, ...) ALOOP_PRINTF(2, 3);
-    int64_t length() const { return length_; }
-
-private:
-    char *buffer_;
-    size_t size_;
-    int64_t length_ = 0;
-};
 
 void describe_graph(writer &out, const call_graph *g, int indent);
 

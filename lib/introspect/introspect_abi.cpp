@@ -28,15 +28,6 @@ const call_graph *readable(const aloop_call_graph *handle) {
     return is(g, kind::call_graph) ? g : nullptr;
 }
 
-int64_t write_all(int fd, const char *text, int64_t length) {
-    for (int64_t done = 0; done < length;) {
-        const ssize_t n = ::write(fd, text + done, static_cast<size_t>(length - done));
-        if (n < 0 && errno != EINTR) return -errno;
-        if (n > 0) done += n;
-    }
-    return length;
-}
-
 // Writes what describe adds: once to learn the length, once more to write it.
 template <typename Describe>
 int64_t write_text(int fd, Describe describe) {
@@ -47,7 +38,7 @@ int64_t write_text(int fd, Describe describe) {
     if (text == nullptr) return ALOOP_ENOMEM;
     writer out(text, size);
     describe(out);
-    const int64_t result = write_all(fd, text, out.length());
+    const int64_t result = write_all(fd, text, out.written());
     release(text);
     return result;
 }

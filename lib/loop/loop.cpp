@@ -31,6 +31,7 @@ void destroy_loop(object *o) {
     if (!l->closed) {
         // The last reference to an open loop: nobody can run it any more.
         l->remote.store(1, std::memory_order_relaxed);
+        if (l->debug) l->report("unclosed event loop", 0, nullptr);
         if (l->close() < 0) return;  // the parent's, in a forked child: it stays
         unref(static_cast<object *>(l));
         return;
@@ -47,6 +48,11 @@ loop_options::loop_options()
 
 // Once, before any thread has a loop.
 struct loop_hooks {
+    register_runnable handles{loop::run_handle, nullptr, [](node *item) {
+                                  return reinterpret_cast<const void *>(
+                                      static_cast<handle *>(item)->callback);
+                              }};
+
     loop_hooks() {
         g_wake_domain = loop::wake_domain;
         g_timer_fire[static_cast<int>(timer_tag::handle)] = loop::run_handle;
@@ -100,7 +106,9 @@ int64_t loop::make(const loop_options &options, loop **out) {
 int64_t loop::check_slowly() const {
     if (closed) return ALOOP_ESTALE;
     if (thread.load(std::memory_order_relaxed) == thread_token()) return 0;  // its first call
-    return forks_ != fork_generation() ? ALOOP_ECHILD : ALOOP_EWRONGTHREAD;
+    if (forks_ != fork_generation()) return ALOOP_ECHILD;
+    if (debug) const_cast<loop *>(this)->post_misuse();
+    return ALOOP_EWRONGTHREAD;
 }
 
 int64_t loop::close() {
@@ -126,6 +134,7 @@ int64_t loop::close() {
     release(poller_);
     poller_ = nullptr;
     count_object(-1);
+    drop_origins();
     const bool last = live == 0;
     pthread_mutex_unlock(&closed_mutex);
     if (last) unref(static_cast<object *>(this));
@@ -209,6 +218,7 @@ int64_t loop::enter() {
     if (!running_.compare_exchange_strong(idle, true)) return ALOOP_ELOOPRUNNING;
     thread.store(thread_token(), std::memory_order_relaxed);
     t_thread.running = this;
+    entered_at_ = monotonic_now();
     sleeping_.store(false, std::memory_order_relaxed);  // see backend_timeout
     since_poll_ = k_poll_iterations;  // whoever runs it once at a time looks each time
     ref(static_cast<object *>(this));
@@ -219,6 +229,7 @@ void loop::leave() {
     stopping_.store(false, std::memory_order_relaxed);
     running_.store(false, std::memory_order_relaxed);
     t_thread.running = nullptr;
+    counters_.entered += monotonic_now() - entered_at_;
     unref(static_cast<object *>(this));
 }
 
@@ -253,9 +264,12 @@ int64_t loop::iterate(int64_t deadline) {
     if (!inbox_empty()) drain_inbox();
     if (!any_ready() && !timers_.any_overdue() && !stopping()) {
         const int64_t first = timers_.next();
-        const int64_t began = virtual_ ? now_ : monotonic_now();
+        const int64_t real = monotonic_now();
+        const int64_t began = virtual_ ? now_ : real;
         sleep_until(first < deadline ? first : deadline);
         counters_.slept += now_ - began;
+        counters_.idle += virtual_ ? monotonic_now() - real : now_ - began;
+        if (watched) tell_slept(real);
     } else if (poll_is_due()) {
         poll(0);
     } else if (timers_.may_be_due(now_)) {
@@ -263,10 +277,15 @@ int64_t loop::iterate(int64_t deadline) {
     }
     batch_.append(ready_);
     hollow_ = false;
-    const int64_t n = debug || random_ != 0 ? run_batch_in_debug() : run_batch();
+    const int64_t n = debug || watched || random_ != 0 ? run_batch_watched() : run_batch();
     counters_.callbacks += n;
     if (end_of_iteration != nullptr) end_of_iteration(this);
     return n;
+}
+
+int64_t loop::busy() const {
+    const int64_t now = running() ? monotonic_now() - entered_at_ : 0;
+    return counters_.entered + now - counters_.idle;
 }
 
 int64_t loop::ready_length() const {
@@ -353,38 +372,6 @@ int64_t loop::run_batch() {
         n++;
     }
     return n;
-}
-
-int64_t loop::run_batch_in_debug() {
-    if (random_ != 0) shuffle_batch();
-    int64_t n = 0;
-    while (node *item = batch_.pop()) {
-        const int64_t began = monotonic_now();
-        item->fn(item, action::run);
-        const double took = to_seconds(monotonic_now() - began);
-        n++;
-        if (debug && took >= slow_callback_duration) {
-            counters_.slow++;
-            char text[96];
-            std::snprintf(text, sizeof text, "Executing a callback or task step took %.3f seconds",
-                          took);
-            report(text, 0, nullptr);
-        }
-    }
-    return n;
-}
-
-// Test mode: the order within an iteration, drawn from the seed. Cards are
-// dealt to 16 piles three times, which needs no memory.
-void loop::shuffle_batch() {
-    for (int round = 0; round < 3; round++) {
-        fifo piles[16];
-        while (node *item = batch_.pop()) {
-            random_ = random_ * 6364136223846793005u + 1442695040888963407u;
-            piles[random_ >> 60].push(item);
-        }
-        for (fifo &pile : piles) batch_.append(pile);
-    }
 }
 
 int64_t loop::now() {

@@ -26,6 +26,8 @@
 #include "../base/slab.hpp"
 #include "../base/sys.hpp"
 #include "handles.hpp"
+#include "observe.hpp"
+#include "origin.hpp"
 #include "poller.hpp"
 #include "sim_world.hpp"
 #include "timers.hpp"
@@ -37,7 +39,9 @@ struct aloop_exception_context {
     aloop::object *future = nullptr;
     aloop::object *task = nullptr;
     aloop_handle handle = 0;
-    const char *source = "";
+    const void *made = nullptr;       // what was made at source, if neither task nor future
+    const char *source = "";          // set by report()
+    const char *handle_source = "";
 };
 
 namespace aloop {
@@ -70,13 +74,19 @@ struct loop_options final : options_of<loop_options> {
     loop_options();
 };
 
-// For aloop_loop_metrics. Slept: what was waited for I/O and timers, in ns.
+// For aloop_loop_metrics. Slept: what was waited for I/O and timers, in ns of the
+// loop's clock; idle: of the real one; entered: ns between enter and leave.
 struct loop_counters {
     int64_t callbacks = 0;
     int64_t polls = 0;
     int64_t slept = 0;
     int64_t slow = 0;
+    int64_t idle = 0;
+    int64_t entered = 0;
 };
+
+// Room for the description of an origin.
+constexpr size_t k_source_size = 1024;
 
 class loop final : public domain {
 public:
@@ -104,6 +114,7 @@ public:
     bool stopping() const { return stopping_.load(std::memory_order_seq_cst); }
     int64_t iteration() const { return iteration_; }
     const loop_counters &counters() const { return counters_; }
+    int64_t busy() const;  // ns between enter and leave that it was not idle
     int64_t ready_length() const;  // what has not run yet; counted on demand
     int64_t timer_count() const { return timers_.count(); }
     int64_t after_fork();  // 1 if the loop was emptied, 0 if it is no parent's
@@ -145,10 +156,13 @@ public:
         void *block = take_block<sizeof(T)>();
         if (block == nullptr) return nullptr;
         count_object(1);
-        return new (block) T(this, std::forward<Args>(args)...);
+        T *made = new (block) T(this, std::forward<Args>(args)...);
+        if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(made);
+        return made;
     }
     template <typename T>
     void free_object(T *o) {
+        if (origins_ != nullptr) [[unlikely]] origins_->forget(o);
         o->~T();
         give_block<sizeof(T)>(o);
     }
@@ -176,11 +190,23 @@ public:
     const sys_table *sys() const { return sys_; }
     poller *io_poller() { return poller_; }
 
+    // Watching ------------------------------------------------------------------------
+    void observe(observer_slot slot, loop_observer *observer);  // nullptr: not any more
+    loop_observer *observer(observer_slot slot) const;
+    void tell_task(object *task, bool made);  // if watched
+    bool watched = false;  // there are observers
+
     // Errors ----------------------------------------------------------------------------
     void report(aloop_exception_context *context);
     void report(const char *message, int64_t code, error *failure, object *future = nullptr,
                 object *task = nullptr);
     void default_report(aloop_exception_context *context);
+    // Another thread called where it may not: the loop's own thread reports it.
+    void post_misuse();
+    // In debug mode: where things of this loop are made; its thread.
+    void note_origin(const void *thing);
+    const origin *origin_of(const void *thing) const;
+    void drop_origins();
     int64_t set_exception_handler(aloop_exception_handler_fn fn, void *data,
                                   aloop_free_fn free_fn);
 
@@ -216,7 +242,7 @@ public:
     fifo unclaimed;           // failures nobody awaits yet (future folder)
     fifo completions;         // finished with a token (future folder)
     bool eager_tasks = false;
-    bool debug = false;
+    std::atomic<bool> debug{false};
     size_t stack_size = 65536;
     double slow_callback_duration = 0.1;
 
@@ -240,8 +266,12 @@ private:
     void sleep_until(int64_t deadline);
     void wait_virtual(int64_t deadline);
     int64_t run_batch();
-    int64_t run_batch_in_debug();
+    int64_t run_batch_watched();
     void shuffle_batch();
+    template <typename Tell>
+    void tell(Tell tell_one);
+    void tell_slept(int64_t from);
+    void add_sources(aloop_exception_context *context, char *source, char *handle_source);
     void give_closed(void *block, size_t size);
     static posted *closed_mark() { return reinterpret_cast<posted *>(1); }
     bool inbox_empty() const {
@@ -271,6 +301,10 @@ private:
     std::atomic<bool> stopping_{false};
     int64_t iteration_ = 0;
     loop_counters counters_;
+    int64_t entered_at_ = 0;
+    loop_observer *observers_[static_cast<int>(observer_slot::count)] = {};
+    origin_table *origins_ = nullptr;
+    const origin *running_origin_ = nullptr;  // of the callback that runs
     int64_t pins_ = 0;
     uint64_t random_ = 0;
     uint32_t forks_;

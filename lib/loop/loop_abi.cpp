@@ -303,6 +303,10 @@ const char *aloop_exception_context_source(const aloop_exception_context *c) {
     return c != nullptr ? c->source : "";
 }
 
+const char *aloop_exception_context_handle_source(const aloop_exception_context *c) {
+    return c != nullptr ? c->handle_source : "";
+}
+
 int64_t aloop_loop_set_exception_handler(aloop_loop *l, aloop_exception_handler_fn fn, void *data,
                                          aloop_free_fn free_fn) {
     const int64_t code = check_loop(from_c(l));
@@ -336,13 +340,15 @@ int64_t aloop_loop_call_exception_handler(aloop_loop *l, const char *message,
 
 int64_t aloop_loop_set_debug(aloop_loop *l, int32_t debug) {
     const int64_t code = check_loop(from_c(l));
-    if (code == 0) from_c(l)->debug = debug != 0;
-    return code;
+    if (code < 0) return code;
+    from_c(l)->debug = debug != 0;
+    if (debug == 0) from_c(l)->drop_origins();
+    return 0;
 }
 
 int64_t aloop_loop_get_debug(aloop_loop *l) {
     const int64_t code = check_loop(from_c(l));
-    return code < 0 ? code : from_c(l)->debug;
+    return code < 0 ? code : from_c(l)->debug.load();
 }
 
 int64_t aloop_loop_set_slow_callback_duration(aloop_loop *l, double seconds) {

@@ -3,10 +3,6 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
 
-#include <cstdarg>
-#include <cstdio>
-#include <cstring>
-
 #include "loop.hpp"
 #include "report.hpp"
 
@@ -16,33 +12,7 @@ void (*g_describe)(object *o, char *buffer, size_t size) = nullptr;
 
 namespace {
 
-// A report is written in one piece, so that threads do not mix theirs.
-class text {
-public:
-    void add(const char *format, ...) ALOOP_PRINTF(2, 3) {
-        va_list args;
-        va_start(args, format);
-        const int n = std::vsnprintf(buffer_ + used_, sizeof buffer_ - used_, format, args);
-        va_end(args);
-        if (n > 0) used_ += static_cast<size_t>(n);
-        if (used_ > sizeof buffer_ - 1) used_ = sizeof buffer_ - 1;
-    }
-
-    void write_to(int fd) {
-        size_t done = 0;
-        while (done < used_) {
-            const ssize_t n = ::write(fd, buffer_ + done, used_ - done);
-            if (n <= 0) return;
-            done += static_cast<size_t>(n);
-        }
-    }
-
-private:
-    char buffer_[8192];
-    size_t used_ = 0;
-};
-
-void add_error(text &out, const error *e, int depth) {
+void add_error(writer &out, const error *e, int depth) {
     if (depth > 8) return;
     const char *where = e->where != nullptr ? e->where : "";
     out.add("%*s%s (%ld): %s%s%s\n", depth * 2, "", name_of(e->code), static_cast<long>(e->code),
@@ -54,7 +24,7 @@ void add_error(text &out, const error *e, int depth) {
     }
 }
 
-void add_object(text &out, const char *key, object *o) {
+void add_object(writer &out, const char *key, object *o) {
     if (o == nullptr || g_describe == nullptr) return;
     char line[512];
     g_describe(o, line, sizeof line);
@@ -63,7 +33,28 @@ void add_object(text &out, const char *key, object *o) {
 
 }  // namespace
 
+// In debug mode: where the object was made, and the callback that runs.
+void loop::add_sources(aloop_exception_context *context, char *source, char *handle_source) {
+    const void *made = context->made != nullptr   ? context->made
+                       : context->task != nullptr ? context->task
+                                                  : context->future;
+    const bool of_callback = made == nullptr && context->handle != 0;
+    if (context->source[0] == '\0') {
+        writer out(source, k_source_size);
+        describe_origin(out, of_callback ? running_origin_ : origin_of(made));
+        context->source = source;
+    }
+    if (!of_callback) {
+        writer out(handle_source, k_source_size);
+        describe_origin(out, running_origin_);
+        context->handle_source = handle_source;
+    }
+}
+
 void loop::report(aloop_exception_context *context) {
+    char source[k_source_size];
+    char handle_source[k_source_size];
+    if (debug) add_sources(context, source, handle_source);
     if (exception_handler == nullptr) {
         default_report(context);
         return;
@@ -83,7 +74,9 @@ void loop::report(const char *message, int64_t code, error *failure, object *fut
 }
 
 void loop::default_report(aloop_exception_context *context) {
-    text out;
+    // Written in one piece, so that threads do not mix theirs.
+    char buffer[8192];
+    writer out(buffer, sizeof buffer);
     out.add("%s\n", context->message);
     if (context->failure != nullptr) {
         add_error(out, context->failure, 0);
@@ -93,8 +86,12 @@ void loop::default_report(aloop_exception_context *context) {
     }
     add_object(out, "future", context->future);
     add_object(out, "task", context->task);
-    if (context->source[0] != '\0') out.add("created at: %s\n", context->source);
-    out.write_to(STDERR_FILENO);
+    if (context->source[0] != '\0') {
+        out.add("Object created at (most recent call last):\n%s", context->source);
+    } else if (context->handle_source[0] != '\0') {
+        out.add("Handle created at (most recent call last):\n%s", context->handle_source);
+    }
+    write_all(STDERR_FILENO, buffer, out.written());
 }
 
 int64_t loop::set_exception_handler(aloop_exception_handler_fn fn, void *data,

@@ -15,6 +15,7 @@ void loop::run_handle(node *item, action what) {
     void *data = h->data;
     const aloop_free_fn free_fn = h->free_fn;
     var_map *map = h->context;
+    if (l->origins_ != nullptr) [[unlikely]] l->origins_->forget(h);
     l->handles_.give(h);
     if (wanted) {
         int64_t result;
@@ -43,6 +44,7 @@ handle *loop::make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_f
     h->data = data;
     h->free_fn = free_fn;
     h->context = capture_context();
+    if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(h);
     return h;
 }
 
@@ -121,6 +123,43 @@ int64_t loop::call_soon_threadsafe(aloop_callback_fn fn, void *data, aloop_free_
         return code;
     }
     return id;
+}
+
+namespace {
+
+// A call from a thread where it may not come from; its stack is that of the caller.
+struct misuse : posted {
+    loop *home;
+    origin from;
+};
+
+void report_misuse(node *item, action) {
+    misuse *m = static_cast<misuse *>(item);
+    char source[k_source_size];
+    writer out(source, sizeof source);
+    describe_origin(out, &m->from);
+    aloop_exception_context context;
+    context.message =
+        "Non-thread-safe operation invoked on an event loop other than the current one";
+    context.code = ALOOP_EWRONGTHREAD;
+    context.source = source;
+    m->home->report(&context);
+    destroy(m);
+}
+
+const register_runnable g_posted(run_posted, nullptr, [](node *item) {
+    return reinterpret_cast<const void *>(static_cast<posted_call *>(item)->callback);
+});
+
+}  // namespace
+
+void loop::post_misuse() {
+    misuse *m = create<misuse>();
+    if (m == nullptr) return;
+    m->fn = report_misuse;
+    m->home = this;
+    capture_origin(&m->from);
+    if (post(m) < 0) destroy(m);
 }
 
 int64_t loop::post(posted *item) {

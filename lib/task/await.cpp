@@ -142,6 +142,14 @@ void forget_waiting(task *t) {
     if (old != nullptr) unref(old);
 }
 
+// At the end of an iteration, on the loop's own stack.
+void report_later(task *t) {
+    loop *l = loop_of(t);
+    ref(t);
+    t->key = l->iteration();
+    l->unclaimed.push(t);
+}
+
 void fail_task(task *t, int64_t status, error *adopted) {
     if (status == ALOOP_ECANCELED) {
         cancel_now(t, adopted);
@@ -149,11 +157,7 @@ void fail_task(task *t, int64_t status, error *adopted) {
     }
     const bool awaited = !t->waiters.empty();
     fail(t, status, adopted);
-    if (awaited) return;
-    loop *l = loop_of(t);
-    ref(t);
-    t->key = l->iteration();
-    l->unclaimed.push(t);
+    if (!awaited) report_later(t);
 }
 
 // The task's failure gets the error that was raised for it, or that of the
@@ -196,8 +200,13 @@ void finish_task(task *t, int64_t status, void *value) {
     drop_coroutine(t);
     forget_waiting(t);
     l->tasks.remove(static_cast<all_tasks_link *>(t));
+    if (l->watched) [[unlikely]] l->tell_task(t, false);
     if (status >= 0) {
         finish(t, status, value, value_free);
+        if (l->debug && t->cancel_requests() > 0) {
+            t->set(k_swallowed);
+            report_later(t);
+        }
     } else {
         fail_task(t, status, e);
     }
@@ -237,7 +246,7 @@ future *check_awaited(task *t, future *f) {
 }
 
 void leave_wait(task *t) {
-    if (!waits_on_future(t)) ref(static_cast<future *>(t));
+    if (!waits_on_future(t)) loop_of(t)->unschedule(static_cast<node *>(t));
     abandon_wait(t);
 }
 
@@ -275,7 +284,7 @@ void run_task(node *item, action what) {
     if (what == action::run && t->pending()) {
         step_task(t);
     } else {
-        unref(static_cast<future *>(t));  // see drop_task and leave_wait
+        unref(static_cast<future *>(t));  // see drop_task
     }
 }
 

@@ -17,7 +17,10 @@ void destroy_operation(object *o) {
     if (op->pending() && !op->has(k_started) && l->debug && !l->closed) {
         char text[128];
         std::snprintf(text, sizeof text, "operation '%s' was never awaited", op->ops->name);
-        l->report(text, 0, nullptr);
+        aloop_exception_context context;
+        context.message = text;
+        context.made = op;
+        l->report(&context);
     }
     if (op->has(k_unretrieved)) {
         op->refs = 1;

@@ -60,9 +60,23 @@ void destroy_task(object *o) {
     loop_of(t)->free_object(t);
 }
 
+const register_runnable g_step(
+    run_task, [](node *item) -> object * { return static_cast<task *>(item); },
+    [](node *item) {
+        const task *t = static_cast<const task *>(item);
+        return reinterpret_cast<const void *>(t->pending() ? coroutine_address(t) : 0);
+    });
+
 const register_kind g_task(kind::task, {"task", destroy_task, [](future *f, const char *message) {
                                             return cancel_task(static_cast<task *>(f), message);
                                         }});
+
+void report_ended(task *t) {
+    if (t->has(k_unretrieved)) report_unretrieved(t, "Task exception was never retrieved");
+    if (!t->has(k_swallowed)) return;
+    t->clear(k_swallowed);
+    loop_of(t)->report("Task was cancelled, but swallowed the cancellation", 0, nullptr, t, t);
+}
 
 // Reports the failures that nobody claimed within the iteration after them.
 void report_unclaimed(loop *l) {
@@ -74,7 +88,7 @@ void report_unclaimed(loop *l) {
             young.push(item);
             continue;
         }
-        if (t->has(k_unretrieved)) report_unretrieved(t, "Task exception was never retrieved");
+        report_ended(t);
         unref(static_cast<future *>(t));
     }
     l->unclaimed.append(young);
@@ -106,7 +120,7 @@ void close_tasks(resource *self) {
     l->end_of_iteration = nullptr;
     while (node *item = l->unclaimed.pop()) {
         task *t = static_cast<task *>(item);
-        if (t->has(k_unretrieved)) report_unretrieved(t, "Task exception was never retrieved");
+        report_ended(t);
         unref(static_cast<future *>(t));
     }
     give_numbers_back(l);
@@ -208,6 +222,7 @@ bool set_up_context(task *t, context *given) {
 void begin(task *t, bool eager) {
     loop *l = loop_of(t);
     l->tasks.push(static_cast<all_tasks_link *>(t));
+    if (l->watched) [[unlikely]] l->tell_task(t, true);
     ref(static_cast<future *>(t));  // the loop's own, until it is done
     // Code of other languages never runs on a fiber: it waits for its turn.
     const bool stack_fits = !l->on_fiber || t->is(k_stackful);

@@ -113,7 +113,7 @@ void step_task(task *t);
 
 // Takes t off what it waits for, for good.
 void abandon_wait(task *t);
-// The same, and the node may stay in the ready queue, with a reference.
+// The same for the task that runs, which may stand in the ready queue too.
 void leave_wait(task *t);
 bool waits_on_future(const task *t);
 
