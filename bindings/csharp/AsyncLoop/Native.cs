@@ -255,6 +255,9 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_exception_context_source")]
   public static extern global::System.IntPtr aloop_exception_context_source(global::System.IntPtr jarg1);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_exception_context_handle_source")]
+  public static extern global::System.IntPtr aloop_exception_context_handle_source(global::System.IntPtr jarg1);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_set_exception_handler")]
   public static extern long aloop_loop_set_exception_handler(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3, global::System.IntPtr jarg4);
 
@@ -1607,6 +1610,10 @@ internal static unsafe class Native {
 
   public static string aloop_exception_context_source(global::System.IntPtr context) {
     return global::System.Runtime.InteropServices.Marshal.PtrToStringUTF8(NativePINVOKE.aloop_exception_context_source(context));
+  }
+
+  public static string aloop_exception_context_handle_source(global::System.IntPtr context) {
+    return global::System.Runtime.InteropServices.Marshal.PtrToStringUTF8(NativePINVOKE.aloop_exception_context_handle_source(context));
   }
 
   public static long aloop_loop_set_exception_handler(global::System.IntPtr loop, global::System.IntPtr fn, global::System.IntPtr data, global::System.IntPtr free_fn) {

@@ -1222,6 +1222,18 @@ SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_exception_context_source(vo
 }
 
 
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_exception_context_handle_source(void * jarg1) {
+  void * jresult ;
+  aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
+  char *result = 0 ;
+
+  arg1 = (aloop_exception_context *)jarg1;
+  result = (char *)aloop_exception_context_handle_source((struct aloop_exception_context const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_set_exception_handler(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
   long long jresult ;
   aloop_loop *arg1 = (aloop_loop *) 0 ;

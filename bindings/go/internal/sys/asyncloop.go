@@ -95,11 +95,11 @@ typedef _gostring_ swig_type_67;
 typedef long long swig_type_68;
 typedef long long swig_type_69;
 typedef _gostring_ swig_type_70;
-typedef long long swig_type_71;
+typedef _gostring_ swig_type_71;
 typedef long long swig_type_72;
 typedef long long swig_type_73;
-typedef _gostring_ swig_type_74;
-typedef long long swig_type_75;
+typedef long long swig_type_74;
+typedef _gostring_ swig_type_75;
 typedef long long swig_type_76;
 typedef long long swig_type_77;
 typedef long long swig_type_78;
@@ -118,43 +118,43 @@ typedef long long swig_type_90;
 typedef long long swig_type_91;
 typedef long long swig_type_92;
 typedef long long swig_type_93;
-typedef _gostring_ swig_type_94;
-typedef long long swig_type_95;
+typedef long long swig_type_94;
+typedef _gostring_ swig_type_95;
 typedef long long swig_type_96;
 typedef long long swig_type_97;
 typedef long long swig_type_98;
 typedef long long swig_type_99;
 typedef long long swig_type_100;
-typedef _gostring_ swig_type_101;
-typedef long long swig_type_102;
+typedef long long swig_type_101;
+typedef _gostring_ swig_type_102;
 typedef long long swig_type_103;
 typedef long long swig_type_104;
 typedef long long swig_type_105;
-typedef _gostring_ swig_type_106;
-typedef long long swig_type_107;
+typedef long long swig_type_106;
+typedef _gostring_ swig_type_107;
 typedef long long swig_type_108;
 typedef long long swig_type_109;
 typedef long long swig_type_110;
-typedef _gostring_ swig_type_111;
-typedef long long swig_type_112;
+typedef long long swig_type_111;
+typedef _gostring_ swig_type_112;
 typedef long long swig_type_113;
 typedef long long swig_type_114;
-typedef _gostring_ swig_type_115;
-typedef long long swig_type_116;
-typedef _goslice_ swig_type_117;
-typedef long long swig_type_118;
+typedef long long swig_type_115;
+typedef _gostring_ swig_type_116;
+typedef long long swig_type_117;
+typedef _goslice_ swig_type_118;
 typedef long long swig_type_119;
 typedef long long swig_type_120;
-typedef _goslice_ swig_type_121;
-typedef long long swig_type_122;
+typedef long long swig_type_121;
+typedef _goslice_ swig_type_122;
 typedef long long swig_type_123;
 typedef long long swig_type_124;
 typedef long long swig_type_125;
 typedef long long swig_type_126;
 typedef long long swig_type_127;
-typedef _gostring_ swig_type_128;
+typedef long long swig_type_128;
 typedef _gostring_ swig_type_129;
-typedef long long swig_type_130;
+typedef _gostring_ swig_type_130;
 typedef long long swig_type_131;
 typedef long long swig_type_132;
 typedef long long swig_type_133;
@@ -271,60 +271,60 @@ typedef long long swig_type_243;
 typedef long long swig_type_244;
 typedef long long swig_type_245;
 typedef long long swig_type_246;
-typedef _goslice_ swig_type_247;
-typedef long long swig_type_248;
+typedef long long swig_type_247;
+typedef _goslice_ swig_type_248;
 typedef long long swig_type_249;
 typedef long long swig_type_250;
 typedef long long swig_type_251;
-typedef _gostring_ swig_type_252;
-typedef long long swig_type_253;
-typedef _gostring_ swig_type_254;
-typedef long long swig_type_255;
-typedef _gostring_ swig_type_256;
-typedef long long swig_type_257;
+typedef long long swig_type_252;
+typedef _gostring_ swig_type_253;
+typedef long long swig_type_254;
+typedef _gostring_ swig_type_255;
+typedef long long swig_type_256;
+typedef _gostring_ swig_type_257;
 typedef long long swig_type_258;
 typedef long long swig_type_259;
 typedef long long swig_type_260;
 typedef long long swig_type_261;
-typedef _goslice_ swig_type_262;
-typedef long long swig_type_263;
-typedef _goslice_ swig_type_264;
-typedef long long swig_type_265;
+typedef long long swig_type_262;
+typedef _goslice_ swig_type_263;
+typedef long long swig_type_264;
+typedef _goslice_ swig_type_265;
 typedef long long swig_type_266;
 typedef long long swig_type_267;
 typedef long long swig_type_268;
 typedef long long swig_type_269;
-typedef _gostring_ swig_type_270;
-typedef long long swig_type_271;
+typedef long long swig_type_270;
+typedef _gostring_ swig_type_271;
 typedef long long swig_type_272;
 typedef long long swig_type_273;
 typedef long long swig_type_274;
 typedef long long swig_type_275;
 typedef long long swig_type_276;
-typedef _gostring_ swig_type_277;
+typedef long long swig_type_277;
 typedef _gostring_ swig_type_278;
 typedef _gostring_ swig_type_279;
 typedef _gostring_ swig_type_280;
-typedef long long swig_type_281;
+typedef _gostring_ swig_type_281;
 typedef long long swig_type_282;
 typedef long long swig_type_283;
 typedef long long swig_type_284;
-typedef _gostring_ swig_type_285;
-typedef long long swig_type_286;
+typedef long long swig_type_285;
+typedef _gostring_ swig_type_286;
 typedef long long swig_type_287;
 typedef long long swig_type_288;
 typedef long long swig_type_289;
 typedef long long swig_type_290;
 typedef long long swig_type_291;
 typedef long long swig_type_292;
-typedef _gostring_ swig_type_293;
+typedef long long swig_type_293;
 typedef _gostring_ swig_type_294;
-typedef long long swig_type_295;
+typedef _gostring_ swig_type_295;
 typedef long long swig_type_296;
 typedef long long swig_type_297;
 typedef long long swig_type_298;
-typedef _goslice_ swig_type_299;
-typedef long long swig_type_300;
+typedef long long swig_type_299;
+typedef _goslice_ swig_type_300;
 typedef long long swig_type_301;
 typedef long long swig_type_302;
 typedef long long swig_type_303;
@@ -332,8 +332,8 @@ typedef long long swig_type_304;
 typedef long long swig_type_305;
 typedef long long swig_type_306;
 typedef long long swig_type_307;
-typedef _goslice_ swig_type_308;
-typedef long long swig_type_309;
+typedef long long swig_type_308;
+typedef _goslice_ swig_type_309;
 typedef long long swig_type_310;
 typedef long long swig_type_311;
 typedef long long swig_type_312;
@@ -350,11 +350,11 @@ typedef long long swig_type_322;
 typedef long long swig_type_323;
 typedef long long swig_type_324;
 typedef long long swig_type_325;
-typedef _gostring_ swig_type_326;
-typedef _goslice_ swig_type_327;
-typedef _gostring_ swig_type_328;
+typedef long long swig_type_326;
+typedef _gostring_ swig_type_327;
+typedef _goslice_ swig_type_328;
 typedef _gostring_ swig_type_329;
-typedef long long swig_type_330;
+typedef _gostring_ swig_type_330;
 typedef long long swig_type_331;
 typedef long long swig_type_332;
 typedef long long swig_type_333;
@@ -366,19 +366,19 @@ typedef long long swig_type_338;
 typedef long long swig_type_339;
 typedef long long swig_type_340;
 typedef long long swig_type_341;
-typedef _gostring_ swig_type_342;
-typedef long long swig_type_343;
+typedef long long swig_type_342;
+typedef _gostring_ swig_type_343;
 typedef long long swig_type_344;
-typedef _gostring_ swig_type_345;
-typedef long long swig_type_346;
+typedef long long swig_type_345;
+typedef _gostring_ swig_type_346;
 typedef long long swig_type_347;
 typedef long long swig_type_348;
-typedef _goslice_ swig_type_349;
-typedef long long swig_type_350;
+typedef long long swig_type_349;
+typedef _goslice_ swig_type_350;
 typedef long long swig_type_351;
 typedef long long swig_type_352;
-typedef _goslice_ swig_type_353;
-typedef long long swig_type_354;
+typedef long long swig_type_353;
+typedef _goslice_ swig_type_354;
 typedef long long swig_type_355;
 typedef long long swig_type_356;
 typedef long long swig_type_357;
@@ -388,8 +388,8 @@ typedef long long swig_type_360;
 typedef long long swig_type_361;
 typedef long long swig_type_362;
 typedef long long swig_type_363;
-typedef _gostring_ swig_type_364;
-typedef long long swig_type_365;
+typedef long long swig_type_364;
+typedef _gostring_ swig_type_365;
 typedef long long swig_type_366;
 typedef long long swig_type_367;
 typedef long long swig_type_368;
@@ -403,14 +403,15 @@ typedef long long swig_type_375;
 typedef long long swig_type_376;
 typedef long long swig_type_377;
 typedef long long swig_type_378;
-typedef _gostring_ swig_type_379;
-typedef long long swig_type_380;
+typedef long long swig_type_379;
+typedef _gostring_ swig_type_380;
 typedef long long swig_type_381;
-typedef _goslice_ swig_type_382;
-typedef long long swig_type_383;
+typedef long long swig_type_382;
+typedef _goslice_ swig_type_383;
 typedef long long swig_type_384;
 typedef long long swig_type_385;
 typedef long long swig_type_386;
+typedef long long swig_type_387;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -494,349 +495,350 @@ extern uintptr_t _wrap_exception_context_future_sys_6c96b6e831386849(uintptr_t a
 extern uintptr_t _wrap_exception_context_task_sys_6c96b6e831386849(uintptr_t arg1);
 extern swig_type_69 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
 extern swig_type_70 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_71 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_71 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_72 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_loop_get_exception_handler_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_72 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_73 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_74 arg2, uintptr_t arg3);
-extern swig_type_75 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_76 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_77 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_73 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_74 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_75 arg2, uintptr_t arg3);
+extern swig_type_76 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_77 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_78 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_78 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_79 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_79 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_80 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_loop_backend_timeout_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_80 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_81 arg3);
-extern swig_type_82 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_83 arg3, double arg4);
-extern swig_type_84 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_85 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_86 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_87 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_88 arg2);
-extern swig_type_89 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_90 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_81 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_82 arg3);
+extern swig_type_83 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_84 arg3, double arg4);
+extern swig_type_85 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_86 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_87 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_88 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_89 arg2);
+extern swig_type_90 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_91 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_future_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_91 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_92 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_93 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_94 arg2);
-extern swig_type_95 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_96 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_92 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_93 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_94 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_95 arg2);
+extern swig_type_96 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_97 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_future_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_97 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_98 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_99 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_100 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_101 arg2);
-extern swig_type_102 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_103 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_98 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_99 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_100 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_101 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_102 arg2);
+extern swig_type_103 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_104 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_create_stackless_task_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_new_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_task_options_new_sys_6c96b6e831386849(void);
-extern swig_type_104 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_105 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_106 arg2);
-extern swig_type_107 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_108 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_105 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_106 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_107 arg2);
+extern swig_type_108 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_109 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_ensure_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_109 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_110 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_current_task_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_all_tasks_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_110 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_111 arg2);
-extern swig_type_112 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_113 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_114 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_115 arg2);
-extern swig_type_116 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_117 arg2);
-extern swig_type_118 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_111 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_112 arg2);
+extern swig_type_113 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_114 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_115 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_116 arg2);
+extern swig_type_117 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_118 arg2);
+extern swig_type_119 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_get_context_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_119 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_120 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_121 arg2);
-extern swig_type_122 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_123 arg3);
-extern swig_type_124 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_125 arg2, int arg3);
+extern swig_type_120 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_121 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_122 arg2);
+extern swig_type_123 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_124 arg3);
+extern swig_type_125 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_126 arg2, int arg3);
 extern uintptr_t _wrap_task_waker_new_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_waker_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_126 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_127 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_task_waker_unref_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_context_copy_sys_6c96b6e831386849(void);
 extern uintptr_t _wrap_context_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_context_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_127 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_128 arg1, uintptr_t arg2);
-extern swig_type_129 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_128 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_129 arg1, uintptr_t arg2);
+extern swig_type_130 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_contextvar_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_130 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
-extern swig_type_131 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_132 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern swig_type_133 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_131 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
+extern swig_type_132 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_133 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_134 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
 extern uintptr_t _wrap_runner_get_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_134 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_135 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_sleep_sys_6c96b6e831386849(double arg1);
-extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_135 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_136 arg2, int arg3);
+extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_136 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_137 arg2, int arg3);
 extern uintptr_t _wrap_shield_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_137 arg2, double arg3, int arg4);
+extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_138 arg2, double arg3, int arg4);
 extern uintptr_t _wrap_wait_result_done_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_wait_result_pending_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_138 arg2);
+extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_139 arg2);
 extern uintptr_t _wrap_wait_for_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_139 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_140 arg3, double arg4);
+extern swig_type_140 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_141 arg3, double arg4);
 extern uintptr_t _wrap_as_completed_next_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_as_completed_next_result_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_141 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_142 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_143 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_142 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_143 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_144 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern double _wrap_timeout_when_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_144 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_145 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_146 arg2);
-extern swig_type_147 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_145 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_146 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_147 arg2);
+extern swig_type_148 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_task_group_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_148 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_149 arg2);
+extern swig_type_149 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_150 arg2);
 extern uintptr_t _wrap_generator_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_150 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_151 arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_generator_throw_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_151 arg2);
+extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_152 arg2);
 extern uintptr_t _wrap_generator_aclose_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_generator_collect_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_152 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_153 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_lock_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_153 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_154 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_155 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_156 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_157 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_158 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_154 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_155 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_156 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_157 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_158 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_159 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_event_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_159 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_160 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_condition_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_160 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_161 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_161 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_162 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_for_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_162 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_163 arg2);
-extern swig_type_164 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_165 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_166 arg2);
-extern swig_type_167 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_168 arg2);
+extern swig_type_163 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_164 arg2);
+extern swig_type_165 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_166 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_167 arg2);
+extern swig_type_168 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_169 arg2);
 extern uintptr_t _wrap_semaphore_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_169 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_170 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_171 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_172 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_173 arg2);
+extern swig_type_170 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_171 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_172 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_173 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_174 arg2);
 extern uintptr_t _wrap_barrier_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_reset_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_174 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_175 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_176 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_177 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_175 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_176 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_177 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_178 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_rwlock_acquire_read_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_rwlock_acquire_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_178 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_179 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_180 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_179 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_180 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_181 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_queue_options_new_sys_6c96b6e831386849(void);
-extern swig_type_181 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_182 arg2);
-extern swig_type_183 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_184 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_185 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_186 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_182 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_183 arg2);
+extern swig_type_184 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_185 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_186 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_187 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_187 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_188 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_188 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_189 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_queue_join_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_189 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_190 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_191 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_192 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_193 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_194 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_195 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_196 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_197 arg3, uintptr_t arg4);
-extern swig_type_198 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_190 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_191 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_192 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_193 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_194 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_195 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_196 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_197 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_198 arg3, uintptr_t arg4);
+extern swig_type_199 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_199 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_200 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_200 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_201 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_202 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_203 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_204 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_201 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_202 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_203 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_204 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_205 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_message_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_205 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_206 arg2, uintptr_t arg3);
-extern swig_type_207 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_208 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_206 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_207 arg2, uintptr_t arg3);
+extern swig_type_208 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_209 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_broadcast_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_209 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_210 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_211 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_212 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_213 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_214 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_215 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_216 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_217 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_210 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_211 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_212 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_213 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_214 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_215 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_216 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_217 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_218 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_watch_sender_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_watch_receiver_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_218 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_219 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_220 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_221 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_222 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_223 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_224 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_225 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_219 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_220 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_221 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_222 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_223 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_224 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_225 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_226 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_exit_stack_new_sys_6c96b6e831386849(void);
-extern swig_type_226 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_227 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_228 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_227 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_228 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_229 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_exit_stack_pop_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_229 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_230 arg2);
-extern swig_type_231 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_232 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_233 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_230 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_231 arg2);
+extern swig_type_232 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_233 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_234 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_234 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_235 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_236 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_237 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_238 arg2);
-extern swig_type_239 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_240 arg2);
+extern swig_type_235 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_236 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_237 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_238 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_239 arg2);
+extern swig_type_240 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
+extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_241 arg2);
 extern uintptr_t _wrap_call_graph_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_241 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_242 arg2);
-extern swig_type_243 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_244 arg2);
-extern swig_type_245 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_246 arg2, swig_type_247 arg3);
-extern swig_type_248 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_249 arg2, int arg3);
-extern swig_type_250 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_251 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_252 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
-extern swig_type_253 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_254 arg2, int arg3);
-extern swig_type_255 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_256 arg2);
-extern swig_type_257 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_258 arg3);
-extern swig_type_259 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_260 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_261 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_262 arg2);
-extern swig_type_263 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_264 arg2);
-extern swig_type_265 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_266 arg3);
-extern swig_type_267 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_268 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_269 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_270 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_271 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_272 arg2);
+extern swig_type_242 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_243 arg2);
+extern swig_type_244 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_245 arg2);
+extern swig_type_246 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_247 arg2, swig_type_248 arg3);
+extern swig_type_249 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_250 arg2, int arg3);
+extern swig_type_251 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_252 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_253 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
+extern swig_type_254 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_255 arg2, int arg3);
+extern swig_type_256 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_257 arg2);
+extern swig_type_258 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_259 arg3);
+extern swig_type_260 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_261 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_262 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_263 arg2);
+extern swig_type_264 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_265 arg2);
+extern swig_type_266 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_267 arg3);
+extern swig_type_268 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_269 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_270 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_271 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_272 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_273 arg2);
 extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
-extern swig_type_273 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_274 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_275 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_276 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_277 arg1, swig_type_278 arg2, uintptr_t arg3);
+extern swig_type_274 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_275 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_276 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_277 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_278 arg1, swig_type_279 arg2, uintptr_t arg3);
 extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_279 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_280 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_280 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_281 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
-extern swig_type_281 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_282 arg2);
-extern swig_type_283 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_284 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_285 arg2, int arg3);
-extern swig_type_286 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_287 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_288 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_289 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_290 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_291 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_292 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_293 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_294 arg1, uintptr_t arg2);
-extern swig_type_295 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_282 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_283 arg2);
+extern swig_type_284 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_285 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_286 arg2, int arg3);
+extern swig_type_287 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_288 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_289 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_290 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_291 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_292 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_293 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_294 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_295 arg1, uintptr_t arg2);
+extern swig_type_296 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
 extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_296 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_297 arg3);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_297 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_298 arg3);
 extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_298 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_299 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_300 arg3);
-extern swig_type_301 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_302 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_303 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_304 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_299 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_300 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_301 arg3);
+extern swig_type_302 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_303 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_304 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_305 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_305 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_306 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_307 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_308 arg2);
-extern swig_type_309 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_310 arg3);
+extern swig_type_306 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_307 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_308 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_309 arg2);
+extern swig_type_310 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_311 arg3);
 extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_311 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_312 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_313 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_314 arg2, swig_type_315 arg3);
-extern swig_type_316 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_317 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_318 arg3, swig_type_319 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_320 arg3, swig_type_321 arg4);
-extern swig_type_322 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_323 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_324 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_312 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_313 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_314 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_315 arg2, swig_type_316 arg3);
+extern swig_type_317 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_318 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_319 arg3, swig_type_320 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_321 arg3, swig_type_322 arg4);
+extern swig_type_323 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_324 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_325 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_325 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2, swig_type_327 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_328 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_329 arg3, uintptr_t arg4);
+extern swig_type_326 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_327 arg2, swig_type_328 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_329 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_330 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_330 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_331 arg3);
-extern swig_type_332 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_333 arg2);
-extern swig_type_334 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_331 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_332 arg3);
+extern swig_type_333 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_334 arg2);
+extern swig_type_335 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_335 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_336 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_336 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_337 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_338 _wrap_job_return_sys_6c96b6e831386849(swig_type_339 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_340 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_341 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_342 arg1);
+extern swig_type_337 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_338 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_339 _wrap_job_return_sys_6c96b6e831386849(swig_type_340 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_341 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_342 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_343 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_343 arg1);
-extern swig_type_344 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_345 arg2);
-extern swig_type_346 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_347 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_348 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_349 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_344 arg1);
+extern swig_type_345 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_346 arg2);
+extern swig_type_347 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_348 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_349 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_350 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_350 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_351 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_351 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_352 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_352 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_353 arg2);
-extern swig_type_354 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_355 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_356 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_357 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_358 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_359 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_353 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_354 arg2);
+extern swig_type_355 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_356 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_357 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_358 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_359 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_360 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_360 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_361 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_362 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_363 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_364 arg2);
-extern swig_type_365 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_366 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_367 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_368 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_369 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_370 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_371 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_372 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_373 arg3, swig_type_374 arg4);
-extern swig_type_375 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_376 arg2);
-extern swig_type_377 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_378 arg2);
+extern swig_type_361 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_362 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_363 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_364 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_365 arg2);
+extern swig_type_366 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_367 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_368 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_369 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_370 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_371 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_372 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_373 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_374 arg3, swig_type_375 arg4);
+extern swig_type_376 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_377 arg2);
+extern swig_type_378 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_379 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_379 arg1, uintptr_t arg2);
-extern swig_type_380 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_381 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_380 arg1, uintptr_t arg2);
+extern swig_type_381 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_382 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_382 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_383 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_383 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_384 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_385 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_386 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_384 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_385 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_386 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_387 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -1687,6 +1689,17 @@ _swig_i_0 = arg1
 	return swig_r_1
 }
 
+func Exception_context_handle_source(arg1 uintptr) (_swig_ret string) {
+	var swig_r string
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r_p := C._wrap_exception_context_handle_source_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
+	var swig_r_1 string
+ swig_r_1 = swigCopyString(swig_r)
+	return swig_r_1
+}
+
 func Loop_set_exception_handler(arg1 uintptr, arg2 uintptr, arg3 uintptr, arg4 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
@@ -1729,7 +1742,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_74)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_75)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1816,7 +1829,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_81(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_82(_swig_i_2)))
 	return swig_r
 }
 
@@ -1828,7 +1841,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_83(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_84(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -1841,7 +1854,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_85(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_86(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1860,7 +1873,7 @@ func Future_set_error_code(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_88(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_89(_swig_i_1)))
 	return swig_r
 }
 
@@ -1916,7 +1929,7 @@ func Future_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_94)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_95)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1968,7 +1981,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_98(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_99(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1988,7 +2001,7 @@ func Future_cancel_threadsafe(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_101)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_102)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2079,7 +2092,7 @@ func Task_options_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_106)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_107)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2150,7 +2163,7 @@ func Task_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_111)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_112)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2179,7 +2192,7 @@ func Task_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_115)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_116)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2192,7 +2205,7 @@ func Task_get_name(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_117)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_118)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2231,7 +2244,7 @@ func Task_repr(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_121)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_122)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2245,7 +2258,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_123(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_124(_swig_i_2)))
 	return swig_r
 }
 
@@ -2255,7 +2268,7 @@ func Task_print_stack(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_125(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_126(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -2335,7 +2348,7 @@ func Contextvar_new(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_128)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_129)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -2446,7 +2459,7 @@ func Sleep_result(arg1 float64, arg2 int64, arg3 uintptr, arg4 uintptr) (_swig_r
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_135(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_136(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2458,7 +2471,7 @@ func Gather(arg1 *uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_136(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_137(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2481,7 +2494,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_137(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_138(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2512,7 +2525,7 @@ func Select(arg1 *uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_138(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_139(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2537,7 +2550,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_140(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_141(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2609,7 +2622,7 @@ func Timeout_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_146(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_147(_swig_i_1)))
 	return swig_r
 }
 
@@ -2646,7 +2659,7 @@ func Task_group_join(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_149(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_150(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2671,7 +2684,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_150(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_151(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2694,7 +2707,7 @@ func Generator_throw_code(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_151(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_152(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2861,7 +2874,7 @@ func Condition_notify(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_163(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_164(_swig_i_1)))
 	return swig_r
 }
 
@@ -2878,7 +2891,7 @@ func Semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_166(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_167(_swig_i_1)))
 	return swig_r
 }
 
@@ -2887,7 +2900,7 @@ func Bounded_semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_168(_swig_i_1)))
+	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_169(_swig_i_1)))
 	return swig_r
 }
 
@@ -2930,7 +2943,7 @@ func Barrier_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_173(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
 	return swig_r
 }
 
@@ -3054,7 +3067,7 @@ func Queue_options_set_maxsize(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_182(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_183(_swig_i_1)))
 	return swig_r
 }
 
@@ -3220,7 +3233,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_197(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_198(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3329,7 +3342,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_206(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_207(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3598,7 +3611,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_230(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_231(_swig_i_1)))
 	return swig_r
 }
 
@@ -3667,7 +3680,7 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_238(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_239(_swig_i_1)))
 	return swig_r
 }
 
@@ -3682,7 +3695,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_240(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_241(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3711,7 +3724,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_242(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_243(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3730,7 +3743,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_244(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_245(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3743,7 +3756,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_246(_swig_i_1), *(*C.swig_type_247)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_247(_swig_i_1), *(*C.swig_type_248)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -3756,7 +3769,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_249(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_250(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -3795,7 +3808,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_254)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_255)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3808,7 +3821,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_256)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_257)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3822,7 +3835,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_258(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_259(_swig_i_2)))
 	return swig_r
 }
 
@@ -3848,7 +3861,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_262)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_263)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3861,7 +3874,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_264)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_265)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3875,7 +3888,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_266(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_267(_swig_i_2)))
 	return swig_r
 }
 
@@ -3929,7 +3942,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_272(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_273(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3987,7 +4000,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_277)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_278)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_278)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_279)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4045,7 +4058,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_282(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_283(_swig_i_1)))
 	return swig_r
 }
 
@@ -4065,7 +4078,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_285)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_286)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4143,7 +4156,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_293)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_294)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4158,7 +4171,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_294)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_295)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4206,7 +4219,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_296(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_297(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4219,7 +4232,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_297(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_298(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4240,7 +4253,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_298(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_299(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4252,7 +4265,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_299)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_300)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4268,7 +4281,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_300(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_301(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4338,7 +4351,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_308)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_309)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4352,7 +4365,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_310(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_311(_swig_i_2)))
 	return swig_r
 }
 
@@ -4388,7 +4401,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_314(_swig_i_1), C.swig_type_315(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_315(_swig_i_1), C.swig_type_316(_swig_i_2)))
 	return swig_r
 }
 
@@ -4419,7 +4432,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_318(_swig_i_2), C.swig_type_319(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_319(_swig_i_2), C.swig_type_320(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4432,7 +4445,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_320(_swig_i_2), C.swig_type_321(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_321(_swig_i_2), C.swig_type_322(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4480,7 +4493,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_326)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_327)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_327)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4501,7 +4514,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4520,7 +4533,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_330)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4546,7 +4559,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_331(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_332(_swig_i_2)))
 	return swig_r
 }
 
@@ -4555,7 +4568,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_333(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_334(_swig_i_1)))
 	return swig_r
 }
 
@@ -4628,7 +4641,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_339(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_340(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4642,7 +4655,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_342)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_343)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4684,7 +4697,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_343(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_344(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4696,7 +4709,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_345)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_346)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4708,14 +4721,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_347(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_348(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_348(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_349(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4731,7 +4744,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_349)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_350)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -4787,7 +4800,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_353)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_354)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4898,7 +4911,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_364)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_365)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4977,7 +4990,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_373(_swig_i_2), C.swig_type_374(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_374(_swig_i_2), C.swig_type_375(_swig_i_3)))
 	return swig_r
 }
 
@@ -4986,7 +4999,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_376(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_377(_swig_i_1)))
 	return swig_r
 }
 
@@ -4995,7 +5008,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_378(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_379(_swig_i_1)))
 	return swig_r
 }
 
@@ -5017,7 +5030,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_379)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_380)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5090,7 +5103,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_382)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_383)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

@@ -1398,6 +1398,19 @@ _gostring_ _wrap_exception_context_source_sys_6c96b6e831386849(aloop_exception_c
 }
 
 
+_gostring_ _wrap_exception_context_handle_source_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+  aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
+  char *result = 0 ;
+  _gostring_ _swig_go_result;
+
+  arg1 = *(aloop_exception_context **)&_swig_go_0;
+
+  result = (char *)aloop_exception_context_handle_source((struct aloop_exception_context const *)arg1);
+  _swig_go_result = Swig_AllocateString((char*)result, result ? strlen((char*)result) : 0);
+  return _swig_go_result;
+}
+
+
 long long _wrap_loop_set_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_exception_handler_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_handler_fn arg2 = (aloop_exception_handler_fn) 0 ;

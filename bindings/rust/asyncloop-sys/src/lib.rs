@@ -874,8 +874,14 @@ extern "C" {
     pub fn aloop_exception_context_future(context: *const aloop_exception_context) -> *mut aloop_future;
     pub fn aloop_exception_context_task(context: *const aloop_exception_context) -> *mut aloop_task;
     pub fn aloop_exception_context_handle(context: *const aloop_exception_context) -> aloop_handle;
-    /// Where the object was created ("" unless in debug mode).
+    /// ```text
+    /// In debug mode, else "": where the task, future or callback was created, and the
+    /// callback that ran when the error was found; one call a line, the most recent
+    /// last. asyncio's source_traceback and handle_traceback.
+    /// ```
     pub fn aloop_exception_context_source(context: *const aloop_exception_context) -> *const c_char;
+    /// See [`aloop_exception_context_source`].
+    pub fn aloop_exception_context_handle_source(context: *const aloop_exception_context) -> *const c_char;
     /// NULL restores the default, which writes to standard error.
     pub fn aloop_loop_set_exception_handler(loop_: *mut aloop_loop, fn_: aloop_exception_handler_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// See [`aloop_loop_set_exception_handler`].
@@ -884,7 +890,13 @@ extern "C" {
     pub fn aloop_loop_default_exception_handler(loop_: *mut aloop_loop, context: *mut aloop_exception_context) -> i64;
     /// Reports on the program's own account; error (borrowed) may be NULL.
     pub fn aloop_loop_call_exception_handler(loop_: *mut aloop_loop, message: *const c_char, error: *mut aloop_error) -> i64;
+    /// ```text
+    /// Debug mode (also ASYNCLOOP_DEBUG=1) tells the exception handler, with where things
+    /// were created, of calls from a wrong thread, slow callbacks, operations that were
+    /// never awaited, cancellations that were swallowed, and loops never closed.
+    /// ```
     pub fn aloop_loop_set_debug(loop_: *mut aloop_loop, debug: i32) -> i64;
+    /// See [`aloop_loop_set_debug`].
     pub fn aloop_loop_get_debug(loop_: *mut aloop_loop) -> i64;
     /// In debug mode a callback or task step that takes this long is reported.
     pub fn aloop_loop_set_slow_callback_duration(loop_: *mut aloop_loop, seconds: f64) -> i64;
