@@ -49,16 +49,11 @@ const register_kind g_queue(kind::queue, {"queue", destroy_queue});
 
 // Putting -----------------------------------------------------------------------------------
 
-struct put final : operation {
-    queue *of;  // owned
-    waiter node;
+struct put final : op_on<queue> {
     void *item;  // nullptr once the queue has it
 
-    put(domain *d, queue *q, void *what);
-    ~put() {
-        node.leave(of->putters);
-        unref(of);
-    }
+    put(domain *d, const op_info *info, queue *q, void *what) : op_on(d, info, q), item(what) {}
+    ~put() { node.leave(of->putters); }
 };
 
 void drop_item(put *self) {
@@ -98,10 +93,7 @@ int64_t step_put(operation *op, task *by, int64_t status) {
     queue *q = self->of;
     if (self->phase++ != 0 && status < 0) return cancelled_put(self, by);
     if (q->full() && !q->is_shutdown) {
-        status = q->bind(op);
-        if (status == 0) {
-            status = stand_in(q->putters, &self->node, op, make_future(loop_of(op)));
-        }
+        status = block(q, q->putters, &self->node, op);
         return status == ALOOP_PENDING ? status : fail_put(self, status);
     }
     status = put_now(q, self->item);
@@ -112,19 +104,11 @@ int64_t step_put(operation *op, task *by, int64_t status) {
 
 const op_info k_put = {"queue.put", step_put, destroy_put};
 
-put::put(domain *d, queue *q, void *what) : operation(d, &k_put), of(q), item(what) { ref(q); }
-
 // Getting -----------------------------------------------------------------------------------
 
-struct get final : operation {
-    queue *of;  // owned
-    waiter node;
-
-    get(domain *d, queue *q);
-    ~get() {
-        node.leave(of->getters);
-        unref(of);
-    }
+struct get final : op_on<queue> {
+    using op_on::op_on;
+    ~get() { node.leave(of->getters); }
 };
 
 int64_t step_get(operation *op, task *by, int64_t status) {
@@ -135,11 +119,7 @@ int64_t step_get(operation *op, task *by, int64_t status) {
         if (!q->empty() && !self->node.cancelled()) pop_and_wake(q->getters, false);
         return pass_cancellation(op, by);
     }
-    if (q->empty() && !q->is_shutdown) {
-        status = q->bind(op);
-        return status < 0 ? status
-                          : stand_in(q->getters, &self->node, op, make_future(loop_of(op)));
-    }
+    if (q->empty() && !q->is_shutdown) return block(q, q->getters, &self->node, op);
     void *item = nullptr;
     status = get_now(q, &item);
     if (status == 0) op->give(item, q->item_free);
@@ -148,42 +128,23 @@ int64_t step_get(operation *op, task *by, int64_t status) {
 
 const op_info k_get = {"queue.get", step_get, free_operation<get>};
 
-get::get(domain *d, queue *q) : operation(d, &k_get), of(q) { ref(q); }
-
 // Joining -----------------------------------------------------------------------------------
 
-struct queue_join final : operation {
-    queue *of;  // owned
-    waiter node;
-
-    queue_join(domain *d, queue *q);
-    ~queue_join() {
-        node.leave(of->joiners);
-        unref(of);
-    }
+struct queue_join final : op_on<queue> {
+    using op_on::op_on;
+    ~queue_join() { node.leave(of->joiners); }
 };
 
 int64_t step_join(operation *op, task *by, int64_t status) {
     queue_join *self = static_cast<queue_join *>(op);
-    queue *q = self->of;
-    if (self->phase++ == 0) {
-        if (q->unfinished == 0) return 0;
-        status = q->bind(op);
-        return status < 0 ? status
-                          : stand_in(q->joiners, &self->node, op, make_future(loop_of(op)));
-    }
-    self->node.leave(q->joiners);
-    return status < 0 ? pass_cancellation(op, by) : 0;  // also where more was put since
+    return wait_once(self, self->of->joiners, self->of->unfinished == 0, by, status);
 }
 
 const op_info k_join = {"queue.join", step_join, free_operation<queue_join>};
 
-queue_join::queue_join(domain *d, queue *q) : operation(d, &k_join), of(q) { ref(q); }
-
 void one_less_unfinished(queue *q, int64_t by) {
     q->unfinished = std::max<int64_t>(q->unfinished - by, 0);
-    if (q->unfinished > 0) return;
-    for (link *l = q->joiners.head(); l != nullptr; l = q->joiners.after(l)) waiter_of(l)->wake();
+    if (q->unfinished == 0) wake_each(q->joiners);
 }
 
 }  // namespace
@@ -241,10 +202,12 @@ void shut_down(queue *q, bool immediate) {
     unref(q);
 }
 
-future *make_put(loop *home, queue *q, void *item) { return home->make_object<put>(q, item); }
+future *make_put(loop *home, queue *q, void *item) {
+    return home->make_object<put>(&k_put, q, item);
+}
 
-future *make_get(loop *home, queue *q) { return home->make_object<get>(q); }
+future *make_get(loop *home, queue *q) { return home->make_object<get>(&k_get, q); }
 
-future *make_queue_join(loop *home, queue *q) { return home->make_object<queue_join>(q); }
+future *make_queue_join(loop *home, queue *q) { return home->make_object<queue_join>(&k_join, q); }
 
 }  // namespace aloop

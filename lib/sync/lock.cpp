@@ -17,26 +17,18 @@ bool all_cancelled(lock *l) {
     return true;
 }
 
-struct acquire final : operation {
-    lock *of;  // owned
-    lock_claim claim;
-
-    acquire(domain *d, lock *l);
-    ~acquire() {
-        claim.leave(of->waiters);
-        unref(of);
-    }
+struct acquire final : op_on<lock, lock_claim> {
+    using op_on::op_on;
+    ~acquire() { node.leave(of->waiters); }
 };
 
 int64_t step(operation *op, task *by, int64_t status) {
     acquire *self = static_cast<acquire *>(op);
-    if (self->phase++ == 0) return self->claim.begin(self->of, op, nullptr);
-    return self->claim.resume(self->of, op, by, status);
+    if (self->phase++ == 0) return self->node.begin(self->of, op, nullptr);
+    return self->node.resume(self->of, op, by, status);
 }
 
 const op_info k_acquire = {"lock.acquire", step, free_operation<acquire>};
-
-acquire::acquire(domain *d, lock *l) : operation(d, &k_acquire), of(l) { ref(l); }
 
 const register_kind g_lock(kind::lock, {"lock", destroy_free<lock>});
 
@@ -69,6 +61,6 @@ int64_t lock_claim::resume(lock *l, operation *op, task *by, int64_t status) {
     return pass_cancellation(op, by);
 }
 
-future *make_acquire(loop *home, lock *l) { return home->make_object<acquire>(l); }
+future *make_acquire(loop *home, lock *l) { return home->make_object<acquire>(&k_acquire, l); }
 
 }  // namespace aloop

@@ -33,18 +33,17 @@ void let_in(rwlock *l) {
     }
 }
 
-struct acquire final : operation {
-    rwlock *of;  // owned
-    turn node;
+struct acquire final : op_on<rwlock, turn> {
     bool waits = false;
 
-    acquire(domain *d, rwlock *l, bool write);
+    acquire(domain *d, const op_info *info, rwlock *l, bool write) : op_on(d, info, l) {
+        node.write = write;
+    }
     ~acquire() {
         if (waits) {  // the loop closed
             node.leave(of->waiters);
             if (node.woken()) release_turn(of, node.write);
         }
-        unref(of);
     }
 };
 
@@ -58,9 +57,7 @@ int64_t step(operation *op, task *by, int64_t status) {
             enter(l, write);
             return 0;
         }
-        status = l->bind(op);
-        if (status < 0) return status;
-        status = stand_in(l->waiters, &self->node, op, make_future(loop_of(op)));
+        status = block(l, l->waiters, &self->node, op);
         self->waits = status == ALOOP_PENDING;
         return status;
     }
@@ -76,11 +73,6 @@ int64_t step(operation *op, task *by, int64_t status) {
 }
 
 const op_info k_acquire = {"rwlock.acquire", step, free_operation<acquire>};
-
-acquire::acquire(domain *d, rwlock *l, bool write) : operation(d, &k_acquire), of(l) {
-    node.write = write;
-    ref(l);
-}
 
 const register_kind g_rwlock(kind::rwlock, {"rwlock", destroy_free<rwlock>});
 
@@ -104,7 +96,7 @@ int64_t count_waiting(rwlock *l, bool write) {
 }
 
 future *make_rwlock_acquire(loop *home, rwlock *l, bool write) {
-    return home->make_object<acquire>(l, write);
+    return home->make_object<acquire>(&k_acquire, l, write);
 }
 
 }  // namespace aloop

@@ -17,18 +17,14 @@ void hand_over_all(semaphore *s) {
     }
 }
 
-struct acquire final : operation {
-    semaphore *of;  // owned
-    waiter node;
-
-    acquire(domain *d, semaphore *s);
+struct acquire final : op_on<semaphore> {
+    using op_on::op_on;
     ~acquire() {
         if (node.queued()) {
             // The loop closed between the handing over and the taking.
             if (node.woken()) of->value++;
             node.leave(of->waiters);
         }
-        unref(of);
     }
 };
 
@@ -40,9 +36,7 @@ int64_t step(operation *op, task *by, int64_t status) {
             s->value--;
             return 0;
         }
-        const int64_t code = s->bind(op);
-        return code < 0 ? code
-                        : stand_in(s->waiters, &self->node, op, make_future(loop_of(op)));
+        return block(s, s->waiters, &self->node, op);
     }
     self->node.leave(s->waiters);
     if (status < 0 && self->node.woken()) s->value++;
@@ -51,8 +45,6 @@ int64_t step(operation *op, task *by, int64_t status) {
 }
 
 const op_info k_acquire = {"semaphore.acquire", step, free_operation<acquire>};
-
-acquire::acquire(domain *d, semaphore *s) : operation(d, &k_acquire), of(s) { ref(s); }
 
 const register_kind g_semaphore(kind::semaphore, {"semaphore", destroy_free<semaphore>});
 
@@ -71,6 +63,8 @@ void release_permit(semaphore *s) {
     hand_over(s);
 }
 
-future *make_semaphore_acquire(loop *home, semaphore *s) { return home->make_object<acquire>(s); }
+future *make_semaphore_acquire(loop *home, semaphore *s) {
+    return home->make_object<acquire>(&k_acquire, s);
+}
 
 }  // namespace aloop

@@ -17,6 +17,11 @@ int64_t stand_in(ring &list, waiter *w, operation *op, future *f) {
     return op->await(f);
 }
 
+int64_t block(loop_bound *on, ring &list, waiter *w, operation *op) {
+    const int64_t code = on->bind(op);
+    return code < 0 ? code : stand_in(list, w, op, make_future(loop_of(op)));
+}
+
 future *renew_wait(operation *op) {
     future *f = op->inner;
     if (f->status() < 0 && f->done.value != nullptr) unref(static_cast<error *>(f->done.value));
@@ -32,6 +37,10 @@ bool wake_next(ring &list) {
         if (waiter_of(l)->wake()) return true;
     }
     return false;
+}
+
+void wake_each(ring &list) {
+    for (link *l = list.head(); l != nullptr; l = list.after(l)) waiter_of(l)->wake();
 }
 
 void pop_and_wake(ring &list, bool all) {

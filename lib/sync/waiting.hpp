@@ -55,15 +55,33 @@ struct waiter : link {
 
 inline waiter *waiter_of(link *l) { return static_cast<waiter *>(l); }
 
+// An operation on a primitive, and its place in the line there. What derives from
+// it leaves the line in its destructor: the loop may close meanwhile.
+template <typename T, typename W = waiter>
+struct op_on : operation {
+    T *of;  // owned
+    W node;
+
+    op_on(domain *d, const op_info *info, T *target) : operation(d, info), of(target) { ref(of); }
+    ~op_on() { unref(of); }
+};
+
 // The operation waits at the end of the list, on f (consumed; nullptr: out of
 // memory). ALOOP_PENDING or ALOOP_ENOMEM.
 int64_t stand_in(ring &list, waiter *w, operation *op, future *f);
+// The same on a future of its own, on behalf of the object whose list it is,
+// which from now on belongs to op's loop.
+int64_t block(loop_bound *on, ring &list, waiter *w, operation *op);
+// A whole step of an operation that waits at most once: unless it is `satisfied`.
+template <typename T>
+int64_t wait_once(op_on<T> *self, ring &list, bool satisfied, task *by, int64_t status);
 // The future that op waited on, made pending again, for what may not fail; a
 // reference.
 future *renew_wait(operation *op);
 
 // Wakes the first one that is pending: whether there was one.
 bool wake_next(ring &list);
+void wake_each(ring &list);
 // Takes waiters off the list until it has woken one (or, all: them all).
 void pop_and_wake(ring &list, bool all);
 int64_t count_pending(ring &list);
@@ -76,6 +94,13 @@ error *cancellation_of(operation *op, task *by);
 
 // A plain call's error, with a text if it is what the running task ends with.
 int64_t refuse(int64_t code, const char *text);
+
+template <typename T>
+int64_t wait_once(op_on<T> *self, ring &list, bool satisfied, task *by, int64_t status) {
+    if (self->phase++ == 0) return satisfied ? 0 : block(self->of, list, &self->node, self);
+    self->node.leave(list);
+    return status < 0 ? pass_cancellation(self, by) : 0;  // whatever is so since
+}
 
 template <typename T>
 void destroy_free(object *o) {
