@@ -25,6 +25,10 @@
 
 #include <asyncloop/sync.h>
 
+#include <asyncloop/limit.h>
+
+#include <asyncloop/once.h>
+
 #include <asyncloop/queue.h>
 
 #include <asyncloop/channel.h>

@@ -71,6 +71,7 @@ typedef struct aloop_buf {
 #define ALOOP_ENOENT (-2)
 #define ALOOP_EBADF (-9)
 #define ALOOP_ECHILD (-10) /* the loop was made before a fork */
+#define ALOOP_EAGAIN (-11) /* it would have to wait */
 #define ALOOP_ENOMEM (-12)
 #define ALOOP_EEXIST (-17)
 #define ALOOP_EINVAL (-22)

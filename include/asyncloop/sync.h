@@ -17,7 +17,8 @@
  * Every function gives ALOOP_EINVAL for NULL and for an object of another type
  * (an operation: a future that failed with it), every _new ALOOP_ENOMEM, every
  * operation ALOOP_ENOMEM when it cannot wait for want of memory, and NULL where
- * no loop runs in this thread.
+ * no loop runs in this thread. Every _statistic gives ALOOP_EINVAL for a number
+ * that it does not know.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -43,6 +44,10 @@ ALOOP_API aloop_future *aloop_lock_acquire(aloop_lock *lock);
 ALOOP_API int64_t aloop_lock_release(aloop_lock *lock);
 /* 1 while it is held, else 0. */
 ALOOP_API int64_t aloop_lock_locked(aloop_lock *lock);
+/* Whether it is held (1 or 0), and how many wait for it. */
+#define ALOOP_LOCK_STAT_LOCKED 0
+#define ALOOP_LOCK_STAT_WAITING 1
+ALOOP_API int64_t aloop_lock_statistic(aloop_lock *lock, int32_t which);
 
 /* Event: asyncio.Event ---------------------------------------------------------------- */
 
@@ -55,6 +60,10 @@ ALOOP_API int64_t aloop_event_clear(aloop_event *event);
 ALOOP_API int64_t aloop_event_is_set(aloop_event *event);
 /* An operation: 0 when the event is set, or was while this waited. */
 ALOOP_API aloop_future *aloop_event_wait(aloop_event *event);
+/* Whether it is set (1 or 0), and how many wait for it. */
+#define ALOOP_EVENT_STAT_SET 0
+#define ALOOP_EVENT_STAT_WAITING 1
+ALOOP_API int64_t aloop_event_statistic(aloop_event *event, int32_t which);
 
 /* Condition: asyncio.Condition -------------------------------------------------------- */
 
@@ -80,6 +89,12 @@ ALOOP_API aloop_future *aloop_condition_wait_for(aloop_condition *condition,
  * lock is not held; n < 0: ALOOP_EINVAL. */
 ALOOP_API int64_t aloop_condition_notify(aloop_condition *condition, int64_t n);
 ALOOP_API int64_t aloop_condition_notify_all(aloop_condition *condition);
+/* How many wait to be notified; of its lock: whether it is held (1 or 0), and how
+ * many wait for it, those who were notified among them. */
+#define ALOOP_CONDITION_STAT_WAITING 0
+#define ALOOP_CONDITION_STAT_LOCKED 1
+#define ALOOP_CONDITION_STAT_WAITING_LOCK 2
+ALOOP_API int64_t aloop_condition_statistic(aloop_condition *condition, int32_t which);
 
 /* Semaphores: asyncio.Semaphore, BoundedSemaphore ------------------------------------- */
 
@@ -97,6 +112,10 @@ ALOOP_API int64_t aloop_semaphore_release(aloop_semaphore *semaphore);
 ALOOP_API int64_t aloop_semaphore_locked(aloop_semaphore *semaphore);
 /* The permits that nobody has. */
 ALOOP_API int64_t aloop_semaphore_value(aloop_semaphore *semaphore);
+/* The same, and how many wait for one. */
+#define ALOOP_SEMAPHORE_STAT_VALUE 0
+#define ALOOP_SEMAPHORE_STAT_WAITING 1
+ALOOP_API int64_t aloop_semaphore_statistic(aloop_semaphore *semaphore, int32_t which);
 
 /* Barrier: asyncio.Barrier ------------------------------------------------------------ */
 
@@ -116,6 +135,12 @@ ALOOP_API int64_t aloop_barrier_parties(aloop_barrier *barrier);
 /* How many wait for the others to arrive. */
 ALOOP_API int64_t aloop_barrier_n_waiting(aloop_barrier *barrier);
 ALOOP_API int64_t aloop_barrier_broken(aloop_barrier *barrier);
+/* The three above, and how many wait outside until those who were let go have left. */
+#define ALOOP_BARRIER_STAT_PARTIES 0
+#define ALOOP_BARRIER_STAT_WAITING 1
+#define ALOOP_BARRIER_STAT_BROKEN 2
+#define ALOOP_BARRIER_STAT_WAITING_OUTSIDE 3
+ALOOP_API int64_t aloop_barrier_statistic(aloop_barrier *barrier, int32_t which);
 
 /* Read-write lock: asyncio has none ------------------------------------------------------ */
 
@@ -129,7 +154,7 @@ ALOOP_API aloop_future *aloop_rwlock_acquire_write(aloop_rwlock *lock);
 /* Any task may release; ALOOP_ENOTOWNER if the lock is not held in this way. */
 ALOOP_API int64_t aloop_rwlock_release_read(aloop_rwlock *lock);
 ALOOP_API int64_t aloop_rwlock_release_write(aloop_rwlock *lock);
-/* How many read, write (0 or 1), and wait for either; else ALOOP_EINVAL. Those
+/* How many read, write (0 or 1), and wait for either. Those
  * who were let in and have not run yet count as reading or writing. */
 #define ALOOP_RWLOCK_STAT_READERS 0
 #define ALOOP_RWLOCK_STAT_WRITERS 1

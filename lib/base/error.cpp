@@ -26,6 +26,7 @@ const code_text k_codes[] = {
     {ALOOP_EBADF, "ALOOP_EBADF", "Bad file descriptor"},
     {ALOOP_ECHILD, "ALOOP_ECHILD",
      "The loop was made before a fork: call aloop_loop_after_fork in the child"},
+    {ALOOP_EAGAIN, "ALOOP_EAGAIN", "Not at once: it would have to wait"},
     {ALOOP_ENOMEM, "ALOOP_ENOMEM", "Out of memory"},
     {ALOOP_EEXIST, "ALOOP_EEXIST", "Already exists"},
     {ALOOP_EINVAL, "ALOOP_EINVAL", "Invalid argument"},
@@ -77,7 +78,7 @@ static_assert(ALOOP_ECANCELED == -ECANCELED && ALOOP_ETIMEDOUT == -ETIMEDOUT &&
               ALOOP_ECONNRESET == -ECONNRESET && ALOOP_ECONNABORTED == -ECONNABORTED &&
               ALOOP_EINVAL == -EINVAL && ALOOP_ENOMEM == -ENOMEM && ALOOP_ENOSYS == -ENOSYS &&
               ALOOP_EPIPE == -EPIPE && ALOOP_ECHILD == -ECHILD && ALOOP_EBADF == -EBADF &&
-              ALOOP_ENOENT == -ENOENT && ALOOP_EEXIST == -EEXIST);
+              ALOOP_ENOENT == -ENOENT && ALOOP_EAGAIN == -EAGAIN && ALOOP_EEXIST == -EEXIST);
 
 const code_text *find(int64_t code) {
     for (const code_text &entry : k_codes) {

@@ -69,6 +69,10 @@ enum class kind : uint8_t {
     file_stat,
     file_names,
     file_event,
+    limiter,
+    rate_limiter,
+    once,
+    intake,
     free_other,
     // loop objects that are no futures
     first_loop_object,

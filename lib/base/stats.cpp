@@ -54,6 +54,10 @@ const counter k_counters[] = {
     {"file statistics", kind::file_stat},
     {"file name lists", kind::file_names},
     {"file events", kind::file_event},
+    {"capacity limiters", kind::limiter},
+    {"rate limiters", kind::rate_limiter},
+    {"once cells", kind::once},
+    {"thread-safe queue ends", kind::intake},
 };
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;

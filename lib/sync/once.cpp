@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "once.hpp"
+
+namespace aloop {
+
+namespace {
+
+void drop_scheduled(node *self, action) { unref(static_cast<once *>(self)); }
+
+// The value's destructor is program code: never on a fiber.
+void destroy_once(object *o) {
+    once *self = static_cast<once *>(o);
+    loop *l = running_loop();
+    if (self->value_free == nullptr || l == nullptr || !l->on_fiber) {
+        destroy(self);
+        return;
+    }
+    self->remote.store(1, std::memory_order_relaxed);
+    self->fn = drop_scheduled;
+    l->schedule(self);
+}
+
+const register_kind g_once(kind::once, {"once", destroy_once});
+
+struct get_or_init final : op_on<once> {
+    aloop_once_fn init;
+    void *data;
+    bool runs = false;  // its initializer is under way
+
+    get_or_init(domain *d, const op_info *info, once *o, aloop_once_fn fn, void *argument)
+        : op_on(d, info, o), init(fn), data(argument) {}
+    ~get_or_init() {
+        node.leave(of->waiters);
+        if (runs) of->busy = false;  // the loop closed
+    }
+};
+
+// Its initializer has ended.
+int64_t end_init(get_or_init *self, int64_t status) {
+    once *o = self->of;
+    self->runs = o->busy = false;
+    if (status >= 0) {
+        const aloop_free_fn value_free = self->inner->done.value_free;
+        void *value = nullptr;
+        status = take_value(self->inner, &value);
+        if (status >= 0) fill(o, status, value, value_free);
+    }
+    if (status < 0) {
+        wake_next(o->waiters);
+        return status;
+    }
+    self->give(o->value, nullptr);
+    return status;
+}
+
+int64_t step(operation *op, task *by, int64_t status) {
+    get_or_init *self = static_cast<get_or_init *>(op);
+    once *o = self->of;
+    if (self->runs) return end_init(self, status);
+    self->node.leave(o->waiters);
+    if (self->phase++ != 0 && status < 0) {
+        if (self->node.woken() && !o->full && !o->busy) wake_next(o->waiters);
+        return pass_cancellation(op, by);
+    }
+    if (o->full) {
+        op->give(o->value, nullptr);
+        return o->status;
+    }
+    if (o->busy) return block(o, o->waiters, &self->node, op);
+    status = o->bind(op);
+    if (status < 0) return status;
+    self->runs = o->busy = true;
+    return op->await(from_c(self->init(self->data)));
+}
+
+const op_info k_get = {"once.get_or_init", step, free_operation<get_or_init>};
+
+}  // namespace
+
+void fill(once *o, int64_t status, void *value, aloop_free_fn free_fn) {
+    o->full = true;
+    o->status = status;
+    o->value = value;
+    o->value_free = free_fn;
+    wake_each(o->waiters);
+}
+
+future *make_get_or_init(loop *home, once *o, aloop_once_fn init, void *data) {
+    return home->make_object<get_or_init>(&k_get, o, init, data);
+}
+
+}  // namespace aloop
