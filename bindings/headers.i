@@ -7,6 +7,8 @@
 %include <asyncloop/combine.h>
 %include <asyncloop/generator.h>
 %include <asyncloop/sync.h>
+%include <asyncloop/limit.h>
+%include <asyncloop/once.h>
 %include <asyncloop/queue.h>
 %include <asyncloop/channel.h>
 %include <asyncloop/scope.h>

@@ -19,4 +19,5 @@ RULE(aloop_exit_fn)
 RULE(aloop_client_fn)
 RULE(aloop_job_fn)
 RULE(aloop_process_fn)
+RULE(aloop_once_fn)
 %enddef

@@ -567,6 +567,9 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_lock_locked")]
   public static extern long aloop_lock_locked(global::System.IntPtr jarg1);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_lock_statistic")]
+  public static extern long aloop_lock_statistic(global::System.IntPtr jarg1, int jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_event_new")]
   public static extern long aloop_event_new(global::System.IntPtr* jarg1);
 
@@ -581,6 +584,9 @@ internal unsafe class NativePINVOKE {
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_event_wait")]
   public static extern global::System.IntPtr aloop_event_wait(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_event_statistic")]
+  public static extern long aloop_event_statistic(global::System.IntPtr jarg1, int jarg2);
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_condition_new")]
   public static extern long aloop_condition_new(global::System.IntPtr* jarg1, global::System.IntPtr jarg2);
@@ -606,6 +612,9 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_condition_notify_all")]
   public static extern long aloop_condition_notify_all(global::System.IntPtr jarg1);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_condition_statistic")]
+  public static extern long aloop_condition_statistic(global::System.IntPtr jarg1, int jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_semaphore_new")]
   public static extern long aloop_semaphore_new(global::System.IntPtr* jarg1, long jarg2);
 
@@ -623,6 +632,9 @@ internal unsafe class NativePINVOKE {
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_semaphore_value")]
   public static extern long aloop_semaphore_value(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_semaphore_statistic")]
+  public static extern long aloop_semaphore_statistic(global::System.IntPtr jarg1, int jarg2);
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_barrier_new")]
   public static extern long aloop_barrier_new(global::System.IntPtr* jarg1, long jarg2);
@@ -645,6 +657,9 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_barrier_broken")]
   public static extern long aloop_barrier_broken(global::System.IntPtr jarg1);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_barrier_statistic")]
+  public static extern long aloop_barrier_statistic(global::System.IntPtr jarg1, int jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_rwlock_new")]
   public static extern long aloop_rwlock_new(global::System.IntPtr* jarg1);
 
@@ -662,6 +677,66 @@ internal unsafe class NativePINVOKE {
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_rwlock_statistic")]
   public static extern long aloop_rwlock_statistic(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_new")]
+  public static extern long aloop_limiter_new(global::System.IntPtr* jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_acquire")]
+  public static extern global::System.IntPtr aloop_limiter_acquire(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_acquire_nowait")]
+  public static extern long aloop_limiter_acquire_nowait(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_release")]
+  public static extern long aloop_limiter_release(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_acquire_on_behalf_of")]
+  public static extern global::System.IntPtr aloop_limiter_acquire_on_behalf_of(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_acquire_on_behalf_of_nowait")]
+  public static extern long aloop_limiter_acquire_on_behalf_of_nowait(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_release_on_behalf_of")]
+  public static extern long aloop_limiter_release_on_behalf_of(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_has")]
+  public static extern long aloop_limiter_has(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_total_tokens")]
+  public static extern long aloop_limiter_total_tokens(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_set_total_tokens")]
+  public static extern long aloop_limiter_set_total_tokens(global::System.IntPtr jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_limiter_statistic")]
+  public static extern long aloop_limiter_statistic(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_rate_limiter_new")]
+  public static extern long aloop_rate_limiter_new(global::System.IntPtr* jarg1, double jarg2, long jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_rate_limiter_acquire")]
+  public static extern global::System.IntPtr aloop_rate_limiter_acquire(global::System.IntPtr jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_rate_limiter_acquire_nowait")]
+  public static extern long aloop_rate_limiter_acquire_nowait(global::System.IntPtr jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_rate_limiter_statistic")]
+  public static extern long aloop_rate_limiter_statistic(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_once_new")]
+  public static extern long aloop_once_new(global::System.IntPtr* jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_once_get_or_init")]
+  public static extern global::System.IntPtr aloop_once_get_or_init(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_once_get")]
+  public static extern long aloop_once_get(global::System.IntPtr jarg1, global::System.IntPtr* jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_once_set")]
+  public static extern long aloop_once_set(global::System.IntPtr jarg1, long jarg2, global::System.IntPtr jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_once_statistic")]
+  public static extern long aloop_once_statistic(global::System.IntPtr jarg1, int jarg2);
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_queue_options_new")]
   public static extern global::System.IntPtr aloop_queue_options_new();
@@ -2008,6 +2083,11 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static long aloop_lock_statistic(global::System.IntPtr lock_, int which) {
+    long ret = NativePINVOKE.aloop_lock_statistic(lock_, which);
+    return ret;
+  }
+
   public static long aloop_event_new(global::System.IntPtr* event_) {
     long ret = NativePINVOKE.aloop_event_new(event_);
     return ret;
@@ -2029,6 +2109,11 @@ internal static unsafe class Native {
   }
 
   public static global::System.IntPtr aloop_event_wait(global::System.IntPtr event_) { return NativePINVOKE.aloop_event_wait(event_); }
+
+  public static long aloop_event_statistic(global::System.IntPtr event_, int which) {
+    long ret = NativePINVOKE.aloop_event_statistic(event_, which);
+    return ret;
+  }
 
   public static long aloop_condition_new(global::System.IntPtr* condition, global::System.IntPtr lock_) {
     long ret = NativePINVOKE.aloop_condition_new(condition, lock_);
@@ -2061,6 +2146,11 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static long aloop_condition_statistic(global::System.IntPtr condition, int which) {
+    long ret = NativePINVOKE.aloop_condition_statistic(condition, which);
+    return ret;
+  }
+
   public static long aloop_semaphore_new(global::System.IntPtr* semaphore, long value) {
     long ret = NativePINVOKE.aloop_semaphore_new(semaphore, value);
     return ret;
@@ -2085,6 +2175,11 @@ internal static unsafe class Native {
 
   public static long aloop_semaphore_value(global::System.IntPtr semaphore) {
     long ret = NativePINVOKE.aloop_semaphore_value(semaphore);
+    return ret;
+  }
+
+  public static long aloop_semaphore_statistic(global::System.IntPtr semaphore, int which) {
+    long ret = NativePINVOKE.aloop_semaphore_statistic(semaphore, which);
     return ret;
   }
 
@@ -2114,6 +2209,11 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static long aloop_barrier_statistic(global::System.IntPtr barrier, int which) {
+    long ret = NativePINVOKE.aloop_barrier_statistic(barrier, which);
+    return ret;
+  }
+
   public static long aloop_rwlock_new(global::System.IntPtr* lock_) {
     long ret = NativePINVOKE.aloop_rwlock_new(lock_);
     return ret;
@@ -2135,6 +2235,94 @@ internal static unsafe class Native {
 
   public static long aloop_rwlock_statistic(global::System.IntPtr lock_, int which) {
     long ret = NativePINVOKE.aloop_rwlock_statistic(lock_, which);
+    return ret;
+  }
+
+  public static long aloop_limiter_new(global::System.IntPtr* limiter, long total_tokens) {
+    long ret = NativePINVOKE.aloop_limiter_new(limiter, total_tokens);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_limiter_acquire(global::System.IntPtr limiter) { return NativePINVOKE.aloop_limiter_acquire(limiter); }
+
+  public static long aloop_limiter_acquire_nowait(global::System.IntPtr limiter) {
+    long ret = NativePINVOKE.aloop_limiter_acquire_nowait(limiter);
+    return ret;
+  }
+
+  public static long aloop_limiter_release(global::System.IntPtr limiter) {
+    long ret = NativePINVOKE.aloop_limiter_release(limiter);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_limiter_acquire_on_behalf_of(global::System.IntPtr limiter, global::System.IntPtr borrower) { return NativePINVOKE.aloop_limiter_acquire_on_behalf_of(limiter, borrower); }
+
+  public static long aloop_limiter_acquire_on_behalf_of_nowait(global::System.IntPtr limiter, global::System.IntPtr borrower) {
+    long ret = NativePINVOKE.aloop_limiter_acquire_on_behalf_of_nowait(limiter, borrower);
+    return ret;
+  }
+
+  public static long aloop_limiter_release_on_behalf_of(global::System.IntPtr limiter, global::System.IntPtr borrower) {
+    long ret = NativePINVOKE.aloop_limiter_release_on_behalf_of(limiter, borrower);
+    return ret;
+  }
+
+  public static long aloop_limiter_has(global::System.IntPtr limiter, global::System.IntPtr borrower) {
+    long ret = NativePINVOKE.aloop_limiter_has(limiter, borrower);
+    return ret;
+  }
+
+  public static long aloop_limiter_total_tokens(global::System.IntPtr limiter) {
+    long ret = NativePINVOKE.aloop_limiter_total_tokens(limiter);
+    return ret;
+  }
+
+  public static long aloop_limiter_set_total_tokens(global::System.IntPtr limiter, long total_tokens) {
+    long ret = NativePINVOKE.aloop_limiter_set_total_tokens(limiter, total_tokens);
+    return ret;
+  }
+
+  public static long aloop_limiter_statistic(global::System.IntPtr limiter, int which) {
+    long ret = NativePINVOKE.aloop_limiter_statistic(limiter, which);
+    return ret;
+  }
+
+  public static long aloop_rate_limiter_new(global::System.IntPtr* limiter, double rate, long burst) {
+    long ret = NativePINVOKE.aloop_rate_limiter_new(limiter, rate, burst);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_rate_limiter_acquire(global::System.IntPtr limiter, long n) { return NativePINVOKE.aloop_rate_limiter_acquire(limiter, n); }
+
+  public static long aloop_rate_limiter_acquire_nowait(global::System.IntPtr limiter, long n) {
+    long ret = NativePINVOKE.aloop_rate_limiter_acquire_nowait(limiter, n);
+    return ret;
+  }
+
+  public static long aloop_rate_limiter_statistic(global::System.IntPtr limiter, int which) {
+    long ret = NativePINVOKE.aloop_rate_limiter_statistic(limiter, which);
+    return ret;
+  }
+
+  public static long aloop_once_new(global::System.IntPtr* once) {
+    long ret = NativePINVOKE.aloop_once_new(once);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_once_get_or_init(global::System.IntPtr once, global::System.IntPtr init, global::System.IntPtr data) { return NativePINVOKE.aloop_once_get_or_init(once, init, data); }
+
+  public static long aloop_once_get(global::System.IntPtr once, global::System.IntPtr* value) {
+    long ret = NativePINVOKE.aloop_once_get(once, value);
+    return ret;
+  }
+
+  public static long aloop_once_set(global::System.IntPtr once, long status, global::System.IntPtr value, global::System.IntPtr free_fn) {
+    long ret = NativePINVOKE.aloop_once_set(once, status, value, free_fn);
+    return ret;
+  }
+
+  public static long aloop_once_statistic(global::System.IntPtr once, int which) {
+    long ret = NativePINVOKE.aloop_once_statistic(once, which);
     return ret;
   }
 
@@ -3003,6 +3191,7 @@ internal static unsafe class Native {
   public const int ALOOP_ENOENT = (-2);
   public const int ALOOP_EBADF = (-9);
   public const int ALOOP_ECHILD = (-10);
+  public const int ALOOP_EAGAIN = (-11);
   public const int ALOOP_ENOMEM = (-12);
   public const int ALOOP_EEXIST = (-17);
   public const int ALOOP_EINVAL = (-22);
@@ -3056,10 +3245,33 @@ internal static unsafe class Native {
   public const int ALOOP_ALL_COMPLETED = 0;
   public const int ALOOP_FIRST_COMPLETED = 1;
   public const int ALOOP_FIRST_EXCEPTION = 2;
+  public const int ALOOP_LOCK_STAT_LOCKED = 0;
+  public const int ALOOP_LOCK_STAT_WAITING = 1;
+  public const int ALOOP_EVENT_STAT_SET = 0;
+  public const int ALOOP_EVENT_STAT_WAITING = 1;
+  public const int ALOOP_CONDITION_STAT_WAITING = 0;
+  public const int ALOOP_CONDITION_STAT_LOCKED = 1;
+  public const int ALOOP_CONDITION_STAT_WAITING_LOCK = 2;
+  public const int ALOOP_SEMAPHORE_STAT_VALUE = 0;
+  public const int ALOOP_SEMAPHORE_STAT_WAITING = 1;
+  public const int ALOOP_BARRIER_STAT_PARTIES = 0;
+  public const int ALOOP_BARRIER_STAT_WAITING = 1;
+  public const int ALOOP_BARRIER_STAT_BROKEN = 2;
+  public const int ALOOP_BARRIER_STAT_WAITING_OUTSIDE = 3;
   public const int ALOOP_RWLOCK_STAT_READERS = 0;
   public const int ALOOP_RWLOCK_STAT_WRITERS = 1;
   public const int ALOOP_RWLOCK_STAT_WAITING_READERS = 2;
   public const int ALOOP_RWLOCK_STAT_WAITING_WRITERS = 3;
+  public const int ALOOP_LIMITER_STAT_BORROWED = 0;
+  public const int ALOOP_LIMITER_STAT_TOTAL = 1;
+  public const int ALOOP_LIMITER_STAT_AVAILABLE = 2;
+  public const int ALOOP_LIMITER_STAT_WAITING = 3;
+  public const int ALOOP_RATE_LIMITER_STAT_AVAILABLE = 0;
+  public const int ALOOP_RATE_LIMITER_STAT_BURST = 1;
+  public const int ALOOP_RATE_LIMITER_STAT_WAITING = 2;
+  public const int ALOOP_ONCE_STAT_FULL = 0;
+  public const int ALOOP_ONCE_STAT_BUSY = 1;
+  public const int ALOOP_ONCE_STAT_WAITING = 2;
   public const int ALOOP_QUEUE_FIFO = 0;
   public const int ALOOP_QUEUE_LIFO = 1;
   public const int ALOOP_QUEUE_PRIORITY = 2;

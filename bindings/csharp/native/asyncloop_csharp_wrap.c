@@ -2636,6 +2636,20 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_lock_locked(void * jarg1
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_lock_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_lock *arg1 = (aloop_lock *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_lock *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_lock_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_event_new(void * jarg1) {
   long long jresult ;
   aloop_event **arg1 = (aloop_event **) 0 ;
@@ -2692,6 +2706,20 @@ SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_event_wait(void * jarg1) {
   arg1 = (aloop_event *)jarg1;
   result = (aloop_future *)aloop_event_wait(arg1);
   jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_event_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_event *arg1 = (aloop_event *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_event *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_event_statistic(arg1,arg2);
+  jresult = result;
   return jresult;
 }
 
@@ -2800,6 +2828,20 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_condition_notify_all(voi
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_condition_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_condition *arg1 = (aloop_condition *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_condition *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_condition_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_semaphore_new(void * jarg1, long long jarg2) {
   long long jresult ;
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
@@ -2871,6 +2913,20 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_semaphore_value(void * j
 
   arg1 = (aloop_semaphore *)jarg1;
   result = (int64_t)aloop_semaphore_value(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_semaphore_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_semaphore *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_semaphore_statistic(arg1,arg2);
   jresult = result;
   return jresult;
 }
@@ -2962,6 +3018,20 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_barrier_broken(void * ja
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_barrier_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_barrier *arg1 = (aloop_barrier *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_barrier *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_barrier_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_rwlock_new(void * jarg1) {
   long long jresult ;
   aloop_rwlock **arg1 = (aloop_rwlock **) 0 ;
@@ -3031,6 +3101,284 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_rwlock_statistic(void * 
   arg1 = (aloop_rwlock *)jarg1;
   arg2 = (int32_t)jarg2;
   result = (int64_t)aloop_rwlock_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_new(void * jarg1, long long jarg2) {
+  long long jresult ;
+  aloop_limiter **arg1 = (aloop_limiter **) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter **)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (int64_t)aloop_limiter_new(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_acquire(void * jarg1) {
+  void * jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_limiter *)jarg1;
+  result = (aloop_future *)aloop_limiter_acquire(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_acquire_nowait(void * jarg1) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  result = (int64_t)aloop_limiter_acquire_nowait(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_release(void * jarg1) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  result = (int64_t)aloop_limiter_release(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_acquire_on_behalf_of(void * jarg1, void * jarg2) {
+  void * jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_limiter *)jarg1;
+  arg2 = (void *)jarg2;
+  result = (aloop_future *)aloop_limiter_acquire_on_behalf_of(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_acquire_on_behalf_of_nowait(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  arg2 = (void *)jarg2;
+  result = (int64_t)aloop_limiter_acquire_on_behalf_of_nowait(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_release_on_behalf_of(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  arg2 = (void *)jarg2;
+  result = (int64_t)aloop_limiter_release_on_behalf_of(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_has(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  arg2 = (void *)jarg2;
+  result = (int64_t)aloop_limiter_has(arg1,(void const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_total_tokens(void * jarg1) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  result = (int64_t)aloop_limiter_total_tokens(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_set_total_tokens(void * jarg1, long long jarg2) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (int64_t)aloop_limiter_set_total_tokens(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_limiter_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_limiter *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_limiter_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_rate_limiter_new(void * jarg1, double jarg2, long long jarg3) {
+  long long jresult ;
+  aloop_rate_limiter **arg1 = (aloop_rate_limiter **) 0 ;
+  double arg2 ;
+  int64_t arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_rate_limiter **)jarg1;
+  arg2 = (double)jarg2;
+  arg3 = (int64_t)jarg3;
+  result = (int64_t)aloop_rate_limiter_new(arg1,arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_rate_limiter_acquire(void * jarg1, long long jarg2) {
+  void * jresult ;
+  aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_rate_limiter *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (aloop_future *)aloop_rate_limiter_acquire(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_rate_limiter_acquire_nowait(void * jarg1, long long jarg2) {
+  long long jresult ;
+  aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_rate_limiter *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (int64_t)aloop_rate_limiter_acquire_nowait(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_rate_limiter_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_rate_limiter *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_rate_limiter_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_once_new(void * jarg1) {
+  long long jresult ;
+  aloop_once **arg1 = (aloop_once **) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_once **)jarg1;
+  result = (int64_t)aloop_once_new(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_once_get_or_init(void * jarg1, void * jarg2, void * jarg3) {
+  void * jresult ;
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  aloop_once_fn arg2 = (aloop_once_fn) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_once *)jarg1;
+  arg2 = (aloop_once_fn)jarg2;
+  arg3 = (void *)jarg3;
+  result = (aloop_future *)aloop_once_get_or_init(arg1,arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_once_get(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  void **arg2 = (void **) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_once *)jarg1;
+  arg2 = (void **)jarg2;
+  result = (int64_t)aloop_once_get(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_once_set(void * jarg1, long long jarg2, void * jarg3, void * jarg4) {
+  long long jresult ;
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  int64_t arg2 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_once *)jarg1;
+  arg2 = (int64_t)jarg2;
+  arg3 = (void *)jarg3;
+  arg4 = (aloop_free_fn)jarg4;
+  result = (int64_t)aloop_once_set(arg1,arg2,arg3,arg4);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_once_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_once *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_once_statistic(arg1,arg2);
   jresult = result;
   return jresult;
 }

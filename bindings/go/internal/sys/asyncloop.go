@@ -272,72 +272,72 @@ typedef long long swig_type_244;
 typedef long long swig_type_245;
 typedef long long swig_type_246;
 typedef long long swig_type_247;
-typedef _goslice_ swig_type_248;
+typedef long long swig_type_248;
 typedef long long swig_type_249;
 typedef long long swig_type_250;
 typedef long long swig_type_251;
 typedef long long swig_type_252;
-typedef _gostring_ swig_type_253;
+typedef long long swig_type_253;
 typedef long long swig_type_254;
-typedef _gostring_ swig_type_255;
+typedef long long swig_type_255;
 typedef long long swig_type_256;
-typedef _gostring_ swig_type_257;
+typedef long long swig_type_257;
 typedef long long swig_type_258;
 typedef long long swig_type_259;
 typedef long long swig_type_260;
 typedef long long swig_type_261;
 typedef long long swig_type_262;
-typedef _goslice_ swig_type_263;
+typedef long long swig_type_263;
 typedef long long swig_type_264;
-typedef _goslice_ swig_type_265;
+typedef long long swig_type_265;
 typedef long long swig_type_266;
 typedef long long swig_type_267;
 typedef long long swig_type_268;
 typedef long long swig_type_269;
 typedef long long swig_type_270;
-typedef _gostring_ swig_type_271;
+typedef long long swig_type_271;
 typedef long long swig_type_272;
 typedef long long swig_type_273;
 typedef long long swig_type_274;
-typedef long long swig_type_275;
+typedef _goslice_ swig_type_275;
 typedef long long swig_type_276;
 typedef long long swig_type_277;
-typedef _gostring_ swig_type_278;
-typedef _gostring_ swig_type_279;
+typedef long long swig_type_278;
+typedef long long swig_type_279;
 typedef _gostring_ swig_type_280;
-typedef _gostring_ swig_type_281;
-typedef long long swig_type_282;
+typedef long long swig_type_281;
+typedef _gostring_ swig_type_282;
 typedef long long swig_type_283;
-typedef long long swig_type_284;
+typedef _gostring_ swig_type_284;
 typedef long long swig_type_285;
-typedef _gostring_ swig_type_286;
+typedef long long swig_type_286;
 typedef long long swig_type_287;
 typedef long long swig_type_288;
 typedef long long swig_type_289;
-typedef long long swig_type_290;
+typedef _goslice_ swig_type_290;
 typedef long long swig_type_291;
-typedef long long swig_type_292;
+typedef _goslice_ swig_type_292;
 typedef long long swig_type_293;
-typedef _gostring_ swig_type_294;
-typedef _gostring_ swig_type_295;
+typedef long long swig_type_294;
+typedef long long swig_type_295;
 typedef long long swig_type_296;
 typedef long long swig_type_297;
-typedef long long swig_type_298;
+typedef _gostring_ swig_type_298;
 typedef long long swig_type_299;
-typedef _goslice_ swig_type_300;
+typedef long long swig_type_300;
 typedef long long swig_type_301;
 typedef long long swig_type_302;
 typedef long long swig_type_303;
 typedef long long swig_type_304;
-typedef long long swig_type_305;
-typedef long long swig_type_306;
-typedef long long swig_type_307;
-typedef long long swig_type_308;
-typedef _goslice_ swig_type_309;
+typedef _gostring_ swig_type_305;
+typedef _gostring_ swig_type_306;
+typedef _gostring_ swig_type_307;
+typedef _gostring_ swig_type_308;
+typedef long long swig_type_309;
 typedef long long swig_type_310;
 typedef long long swig_type_311;
 typedef long long swig_type_312;
-typedef long long swig_type_313;
+typedef _gostring_ swig_type_313;
 typedef long long swig_type_314;
 typedef long long swig_type_315;
 typedef long long swig_type_316;
@@ -345,43 +345,43 @@ typedef long long swig_type_317;
 typedef long long swig_type_318;
 typedef long long swig_type_319;
 typedef long long swig_type_320;
-typedef long long swig_type_321;
-typedef long long swig_type_322;
+typedef _gostring_ swig_type_321;
+typedef _gostring_ swig_type_322;
 typedef long long swig_type_323;
 typedef long long swig_type_324;
 typedef long long swig_type_325;
 typedef long long swig_type_326;
-typedef _gostring_ swig_type_327;
-typedef _goslice_ swig_type_328;
-typedef _gostring_ swig_type_329;
-typedef _gostring_ swig_type_330;
+typedef _goslice_ swig_type_327;
+typedef long long swig_type_328;
+typedef long long swig_type_329;
+typedef long long swig_type_330;
 typedef long long swig_type_331;
 typedef long long swig_type_332;
 typedef long long swig_type_333;
 typedef long long swig_type_334;
 typedef long long swig_type_335;
-typedef long long swig_type_336;
+typedef _goslice_ swig_type_336;
 typedef long long swig_type_337;
 typedef long long swig_type_338;
 typedef long long swig_type_339;
 typedef long long swig_type_340;
 typedef long long swig_type_341;
 typedef long long swig_type_342;
-typedef _gostring_ swig_type_343;
+typedef long long swig_type_343;
 typedef long long swig_type_344;
 typedef long long swig_type_345;
-typedef _gostring_ swig_type_346;
+typedef long long swig_type_346;
 typedef long long swig_type_347;
 typedef long long swig_type_348;
 typedef long long swig_type_349;
-typedef _goslice_ swig_type_350;
+typedef long long swig_type_350;
 typedef long long swig_type_351;
 typedef long long swig_type_352;
 typedef long long swig_type_353;
-typedef _goslice_ swig_type_354;
-typedef long long swig_type_355;
-typedef long long swig_type_356;
-typedef long long swig_type_357;
+typedef _gostring_ swig_type_354;
+typedef _goslice_ swig_type_355;
+typedef _gostring_ swig_type_356;
+typedef _gostring_ swig_type_357;
 typedef long long swig_type_358;
 typedef long long swig_type_359;
 typedef long long swig_type_360;
@@ -389,29 +389,56 @@ typedef long long swig_type_361;
 typedef long long swig_type_362;
 typedef long long swig_type_363;
 typedef long long swig_type_364;
-typedef _gostring_ swig_type_365;
+typedef long long swig_type_365;
 typedef long long swig_type_366;
 typedef long long swig_type_367;
 typedef long long swig_type_368;
 typedef long long swig_type_369;
-typedef long long swig_type_370;
+typedef _gostring_ swig_type_370;
 typedef long long swig_type_371;
 typedef long long swig_type_372;
-typedef long long swig_type_373;
+typedef _gostring_ swig_type_373;
 typedef long long swig_type_374;
 typedef long long swig_type_375;
 typedef long long swig_type_376;
-typedef long long swig_type_377;
+typedef _goslice_ swig_type_377;
 typedef long long swig_type_378;
 typedef long long swig_type_379;
-typedef _gostring_ swig_type_380;
-typedef long long swig_type_381;
+typedef long long swig_type_380;
+typedef _goslice_ swig_type_381;
 typedef long long swig_type_382;
-typedef _goslice_ swig_type_383;
+typedef long long swig_type_383;
 typedef long long swig_type_384;
 typedef long long swig_type_385;
 typedef long long swig_type_386;
 typedef long long swig_type_387;
+typedef long long swig_type_388;
+typedef long long swig_type_389;
+typedef long long swig_type_390;
+typedef long long swig_type_391;
+typedef _gostring_ swig_type_392;
+typedef long long swig_type_393;
+typedef long long swig_type_394;
+typedef long long swig_type_395;
+typedef long long swig_type_396;
+typedef long long swig_type_397;
+typedef long long swig_type_398;
+typedef long long swig_type_399;
+typedef long long swig_type_400;
+typedef long long swig_type_401;
+typedef long long swig_type_402;
+typedef long long swig_type_403;
+typedef long long swig_type_404;
+typedef long long swig_type_405;
+typedef long long swig_type_406;
+typedef _gostring_ swig_type_407;
+typedef long long swig_type_408;
+typedef long long swig_type_409;
+typedef _goslice_ swig_type_410;
+typedef long long swig_type_411;
+typedef long long swig_type_412;
+typedef long long swig_type_413;
+typedef long long swig_type_414;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -599,246 +626,271 @@ extern swig_type_153 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_lock_acquire_sys_6c96b6e831386849(uintptr_t arg1);
 extern swig_type_154 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
 extern swig_type_155 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_156 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_157 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_158 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_159 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_156 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_157 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_158 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_159 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_160 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_event_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_160 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_161 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_162 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_condition_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_161 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_162 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_163 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_164 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_for_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_163 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_164 arg2);
-extern swig_type_165 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_166 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_167 arg2);
-extern swig_type_168 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_169 arg2);
+extern swig_type_165 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_166 arg2);
+extern swig_type_167 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_168 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_169 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_170 arg2);
+extern swig_type_171 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_172 arg2);
 extern uintptr_t _wrap_semaphore_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_170 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_171 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_172 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_173 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_174 arg2);
+extern swig_type_173 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_174 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_175 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_176 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_177 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_178 arg2);
 extern uintptr_t _wrap_barrier_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_reset_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_175 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_176 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_177 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_178 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_179 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_180 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_181 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_182 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_183 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_rwlock_acquire_read_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_rwlock_acquire_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_179 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_180 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_181 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_184 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_185 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_186 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_187 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_188 arg2);
+extern uintptr_t _wrap_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_189 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_190 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_191 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_192 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_193 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_194 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_195 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_196 arg2);
+extern swig_type_197 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_198 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_199 arg3);
+extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_200 arg2);
+extern swig_type_201 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_202 arg2);
+extern swig_type_203 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_204 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_once_get_or_init_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_205 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_206 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_207 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_208 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_queue_options_new_sys_6c96b6e831386849(void);
-extern swig_type_182 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_183 arg2);
-extern swig_type_184 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_185 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_186 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_187 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_209 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_210 arg2);
+extern swig_type_211 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_212 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_213 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_214 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_188 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_215 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_189 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_216 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_queue_join_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_190 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_191 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_192 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_193 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_194 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_195 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_196 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_197 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_198 arg3, uintptr_t arg4);
-extern swig_type_199 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_217 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_218 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_219 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_220 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_221 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_222 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_223 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_224 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_225 arg3, uintptr_t arg4);
+extern swig_type_226 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_200 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_227 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_201 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_202 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_203 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_204 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_205 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_228 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_229 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_230 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_231 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_232 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_message_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_206 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_207 arg2, uintptr_t arg3);
-extern swig_type_208 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_209 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_233 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_234 arg2, uintptr_t arg3);
+extern swig_type_235 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_236 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_broadcast_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_210 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_211 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_212 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_213 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_214 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_215 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_216 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_217 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_218 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_237 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_238 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_239 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_240 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_241 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_242 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_243 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_244 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_245 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_watch_sender_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_watch_receiver_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_219 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_220 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_221 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_222 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_223 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_224 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_225 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_226 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_246 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_247 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_248 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_249 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_250 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_251 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_252 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_253 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_exit_stack_new_sys_6c96b6e831386849(void);
-extern swig_type_227 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_228 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_229 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_254 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_255 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_256 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_exit_stack_pop_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_230 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_231 arg2);
-extern swig_type_232 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_233 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_234 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_257 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_258 arg2);
+extern swig_type_259 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_260 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_261 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_235 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_236 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_237 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_238 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_239 arg2);
-extern swig_type_240 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_241 arg2);
+extern swig_type_262 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_263 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_264 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_265 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_266 arg2);
+extern swig_type_267 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
+extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_268 arg2);
 extern uintptr_t _wrap_call_graph_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_242 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_243 arg2);
-extern swig_type_244 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_245 arg2);
-extern swig_type_246 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_247 arg2, swig_type_248 arg3);
-extern swig_type_249 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_250 arg2, int arg3);
-extern swig_type_251 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_252 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_253 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
-extern swig_type_254 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_255 arg2, int arg3);
-extern swig_type_256 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_257 arg2);
-extern swig_type_258 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_259 arg3);
-extern swig_type_260 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_261 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_262 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_263 arg2);
-extern swig_type_264 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_265 arg2);
-extern swig_type_266 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_267 arg3);
-extern swig_type_268 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_269 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_270 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_271 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_272 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_273 arg2);
+extern swig_type_269 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_270 arg2);
+extern swig_type_271 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_272 arg2);
+extern swig_type_273 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_274 arg2, swig_type_275 arg3);
+extern swig_type_276 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_277 arg2, int arg3);
+extern swig_type_278 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_279 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_280 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
+extern swig_type_281 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_282 arg2, int arg3);
+extern swig_type_283 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_284 arg2);
+extern swig_type_285 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_286 arg3);
+extern swig_type_287 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_288 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_289 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_290 arg2);
+extern swig_type_291 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_292 arg2);
+extern swig_type_293 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_294 arg3);
+extern swig_type_295 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_296 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_297 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_298 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_299 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_300 arg2);
 extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
-extern swig_type_274 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_275 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_276 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_277 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_278 arg1, swig_type_279 arg2, uintptr_t arg3);
+extern swig_type_301 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_302 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_303 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_304 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_305 arg1, swig_type_306 arg2, uintptr_t arg3);
 extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_280 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_281 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_307 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_308 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
-extern swig_type_282 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_283 arg2);
-extern swig_type_284 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_285 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_286 arg2, int arg3);
-extern swig_type_287 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_288 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_289 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_290 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_291 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_292 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_293 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_294 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_295 arg1, uintptr_t arg2);
-extern swig_type_296 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_309 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_310 arg2);
+extern swig_type_311 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_312 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_313 arg2, int arg3);
+extern swig_type_314 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_315 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_316 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_317 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_318 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_319 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_320 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_321 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_322 arg1, uintptr_t arg2);
+extern swig_type_323 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
 extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_297 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_298 arg3);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_324 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_325 arg3);
 extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_299 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_300 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_301 arg3);
-extern swig_type_302 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_303 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_304 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_305 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_327 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_328 arg3);
+extern swig_type_329 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_330 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_331 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_332 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_306 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_307 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_308 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_309 arg2);
-extern swig_type_310 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_311 arg3);
+extern swig_type_333 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_334 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_335 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_336 arg2);
+extern swig_type_337 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_338 arg3);
 extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_312 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_313 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_314 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_315 arg2, swig_type_316 arg3);
-extern swig_type_317 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_318 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_319 arg3, swig_type_320 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_321 arg3, swig_type_322 arg4);
-extern swig_type_323 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_324 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_325 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_339 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_340 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_341 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_342 arg2, swig_type_343 arg3);
+extern swig_type_344 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_345 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_346 arg3, swig_type_347 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_348 arg3, swig_type_349 arg4);
+extern swig_type_350 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_351 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_352 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_326 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_327 arg2, swig_type_328 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_329 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_330 arg3, uintptr_t arg4);
+extern swig_type_353 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_354 arg2, swig_type_355 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_356 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_357 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_331 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_332 arg3);
-extern swig_type_333 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_334 arg2);
-extern swig_type_335 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_358 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_359 arg3);
+extern swig_type_360 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_361 arg2);
+extern swig_type_362 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_336 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_363 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_337 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_338 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_339 _wrap_job_return_sys_6c96b6e831386849(swig_type_340 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_341 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_342 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_343 arg1);
+extern swig_type_364 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_365 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_366 _wrap_job_return_sys_6c96b6e831386849(swig_type_367 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_368 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_369 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_370 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_344 arg1);
-extern swig_type_345 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_346 arg2);
-extern swig_type_347 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_348 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_349 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_350 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_371 arg1);
+extern swig_type_372 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_373 arg2);
+extern swig_type_374 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_375 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_376 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_377 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_351 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_352 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_378 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_379 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_353 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_354 arg2);
-extern swig_type_355 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_356 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_357 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_358 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_359 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_360 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_380 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_381 arg2);
+extern swig_type_382 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_383 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_384 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_385 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_386 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_387 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_361 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_362 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_363 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_364 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_365 arg2);
-extern swig_type_366 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_367 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_368 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_369 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_370 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_371 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_372 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_373 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_374 arg3, swig_type_375 arg4);
-extern swig_type_376 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_377 arg2);
-extern swig_type_378 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_379 arg2);
+extern swig_type_388 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_389 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_390 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_391 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_392 arg2);
+extern swig_type_393 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_394 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_395 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_396 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_397 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_398 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_399 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_400 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_401 arg3, swig_type_402 arg4);
+extern swig_type_403 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_404 arg2);
+extern swig_type_405 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_406 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_380 arg1, uintptr_t arg2);
-extern swig_type_381 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_382 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_407 arg1, uintptr_t arg2);
+extern swig_type_408 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_409 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_383 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_410 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_384 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_385 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_386 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_387 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_411 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_412 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_413 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_414 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -2767,6 +2819,15 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Lock_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_lock_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
 func Event_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
@@ -2807,6 +2868,15 @@ _swig_i_0 = arg1
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
+}
+
+func Event_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_event_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
 }
 
 func Condition_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
@@ -2874,7 +2944,7 @@ func Condition_notify(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_164(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_166(_swig_i_1)))
 	return swig_r
 }
 
@@ -2886,12 +2956,21 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Condition_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_condition_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
 func Semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_167(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_170(_swig_i_1)))
 	return swig_r
 }
 
@@ -2900,7 +2979,7 @@ func Bounded_semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_169(_swig_i_1)))
+	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_172(_swig_i_1)))
 	return swig_r
 }
 
@@ -2938,12 +3017,21 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Semaphore_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_semaphore_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
 func Barrier_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_178(_swig_i_1)))
 	return swig_r
 }
 
@@ -3001,6 +3089,15 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Barrier_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_barrier_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
 func Rwlock_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
@@ -3054,6 +3151,202 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Limiter_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_188(_swig_i_1)))
+	return swig_r
+}
+
+func Limiter_acquire(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Limiter_acquire_nowait(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Limiter_release(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_limiter_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Limiter_acquire_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (uintptr)(C._wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Limiter_acquire_on_behalf_of_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Limiter_release_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Limiter_has(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_limiter_has_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Limiter_total_tokens(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_limiter_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Limiter_set_total_tokens(arg1 uintptr, arg2 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_196(_swig_i_1)))
+	return swig_r
+}
+
+func Limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Rate_limiter_new(arg1 *uintptr, arg2 float64, arg3 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_199(_swig_i_2)))
+	return swig_r
+}
+
+func Rate_limiter_acquire(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_200(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Rate_limiter_acquire_nowait(arg1 uintptr, arg2 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_202(_swig_i_1)))
+	return swig_r
+}
+
+func Rate_limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_rate_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Once_new(arg1 *uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_once_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	return swig_r
+}
+
+func Once_get_or_init(arg1 uintptr, arg2 uintptr, arg3 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	swig_r = (uintptr)(C._wrap_once_get_or_init_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Once_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 *uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_once_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	return swig_r
+}
+
+func Once_set(arg1 uintptr, arg2 int64, arg3 uintptr, arg4 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_207(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	return swig_r
+}
+
+func Once_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_once_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
 func Queue_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
 	swig_r = (uintptr)(C._wrap_queue_options_new_sys_6c96b6e831386849())
@@ -3067,7 +3360,7 @@ func Queue_options_set_maxsize(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_183(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_210(_swig_i_1)))
 	return swig_r
 }
 
@@ -3233,7 +3526,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_198(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_225(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3342,7 +3635,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_207(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_234(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3611,7 +3904,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_231(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_258(_swig_i_1)))
 	return swig_r
 }
 
@@ -3680,7 +3973,7 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_239(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_266(_swig_i_1)))
 	return swig_r
 }
 
@@ -3695,7 +3988,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_241(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3724,7 +4017,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_243(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_270(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3743,7 +4036,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_245(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_272(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3756,7 +4049,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_247(_swig_i_1), *(*C.swig_type_248)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1), *(*C.swig_type_275)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -3769,7 +4062,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_250(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_277(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -3808,7 +4101,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_255)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_282)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3821,7 +4114,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_257)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_284)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3835,7 +4128,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_259(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_286(_swig_i_2)))
 	return swig_r
 }
 
@@ -3861,7 +4154,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_263)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_290)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3874,7 +4167,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_265)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -3888,7 +4181,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_267(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_294(_swig_i_2)))
 	return swig_r
 }
 
@@ -3942,7 +4235,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_273(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_300(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4000,7 +4293,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_278)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_279)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_305)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_306)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4058,7 +4351,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_283(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_310(_swig_i_1)))
 	return swig_r
 }
 
@@ -4078,7 +4371,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_286)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_313)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4156,7 +4449,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_294)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_321)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4171,7 +4464,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_295)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_322)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4219,7 +4512,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_297(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_324(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4232,7 +4525,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_298(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_325(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4253,7 +4546,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_299(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_326(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4265,7 +4558,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_300)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_327)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4281,7 +4574,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_301(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_328(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4351,7 +4644,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_309)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_336)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4365,7 +4658,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_311(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_338(_swig_i_2)))
 	return swig_r
 }
 
@@ -4401,7 +4694,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_315(_swig_i_1), C.swig_type_316(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_342(_swig_i_1), C.swig_type_343(_swig_i_2)))
 	return swig_r
 }
 
@@ -4432,7 +4725,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_319(_swig_i_2), C.swig_type_320(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_346(_swig_i_2), C.swig_type_347(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4445,7 +4738,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_321(_swig_i_2), C.swig_type_322(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_348(_swig_i_2), C.swig_type_349(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4493,7 +4786,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_327)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_354)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_355)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4514,7 +4807,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_356)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4533,7 +4826,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_330)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4559,7 +4852,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_332(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_359(_swig_i_2)))
 	return swig_r
 }
 
@@ -4568,7 +4861,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_334(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_361(_swig_i_1)))
 	return swig_r
 }
 
@@ -4641,7 +4934,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_340(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_367(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4655,7 +4948,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_343)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_370)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4697,7 +4990,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_344(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_371(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4709,7 +5002,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_346)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_373)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4721,14 +5014,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_348(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_375(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_349(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_376(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4744,7 +5037,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_350)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_377)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -4800,7 +5093,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_354)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_381)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4911,7 +5204,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_365)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_392)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4990,7 +5283,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_374(_swig_i_2), C.swig_type_375(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_401(_swig_i_2), C.swig_type_402(_swig_i_3)))
 	return swig_r
 }
 
@@ -4999,7 +5292,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_377(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_404(_swig_i_1)))
 	return swig_r
 }
 
@@ -5008,7 +5301,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_379(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_406(_swig_i_1)))
 	return swig_r
 }
 
@@ -5030,7 +5323,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_380)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_407)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5103,7 +5396,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_383)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_410)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

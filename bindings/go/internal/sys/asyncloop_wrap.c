@@ -2992,6 +2992,21 @@ long long _wrap_lock_locked_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
 }
 
 
+long long _wrap_lock_statistic_sys_6c96b6e831386849(aloop_lock *_swig_go_0, int _swig_go_1) {
+  aloop_lock *arg1 = (aloop_lock *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_lock **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_lock_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_event_new_sys_6c96b6e831386849(aloop_event **_swig_go_0) {
   aloop_event **arg1 = (aloop_event **) 0 ;
   int64_t result;
@@ -3053,6 +3068,21 @@ aloop_future *_wrap_event_wait_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 
   result = (aloop_future *)aloop_event_wait(arg1);
   *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_event_statistic_sys_6c96b6e831386849(aloop_event *_swig_go_0, int _swig_go_1) {
+  aloop_event *arg1 = (aloop_event *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_event **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_event_statistic(arg1,arg2);
+  _swig_go_result = result;
   return _swig_go_result;
 }
 
@@ -3169,6 +3199,21 @@ long long _wrap_condition_notify_all_sys_6c96b6e831386849(aloop_condition *_swig
 }
 
 
+long long _wrap_condition_statistic_sys_6c96b6e831386849(aloop_condition *_swig_go_0, int _swig_go_1) {
+  aloop_condition *arg1 = (aloop_condition *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_condition **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_condition_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
   int64_t arg2 ;
@@ -3246,6 +3291,21 @@ long long _wrap_semaphore_value_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0
   arg1 = *(aloop_semaphore **)&_swig_go_0;
 
   result = (int64_t)aloop_semaphore_value(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_semaphore_statistic_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0, int _swig_go_1) {
+  aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_semaphore **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_semaphore_statistic(arg1,arg2);
   _swig_go_result = result;
   return _swig_go_result;
 }
@@ -3344,6 +3404,21 @@ long long _wrap_barrier_broken_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
 }
 
 
+long long _wrap_barrier_statistic_sys_6c96b6e831386849(aloop_barrier *_swig_go_0, int _swig_go_1) {
+  aloop_barrier *arg1 = (aloop_barrier *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_barrier **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_barrier_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_rwlock_new_sys_6c96b6e831386849(aloop_rwlock **_swig_go_0) {
   aloop_rwlock **arg1 = (aloop_rwlock **) 0 ;
   int64_t result;
@@ -3419,6 +3494,304 @@ long long _wrap_rwlock_statistic_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0, 
   arg2 = (int32_t)_swig_go_1;
 
   result = (int64_t)aloop_rwlock_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_new_sys_6c96b6e831386849(aloop_limiter **_swig_go_0, long long _swig_go_1) {
+  aloop_limiter **arg1 = (aloop_limiter **) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter ***)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (int64_t)aloop_limiter_new(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_limiter_acquire_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_limiter_acquire(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+
+  result = (int64_t)aloop_limiter_acquire_nowait(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_release_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+
+  result = (int64_t)aloop_limiter_release(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  result = (aloop_future *)aloop_limiter_acquire_on_behalf_of(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  result = (int64_t)aloop_limiter_acquire_on_behalf_of_nowait(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  result = (int64_t)aloop_limiter_release_on_behalf_of(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_has_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  result = (int64_t)aloop_limiter_has(arg1,(void const *)arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+
+  result = (int64_t)aloop_limiter_total_tokens(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, long long _swig_go_1) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (int64_t)aloop_limiter_set_total_tokens(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_limiter_statistic_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, int _swig_go_1) {
+  aloop_limiter *arg1 = (aloop_limiter *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_limiter **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_limiter_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_rate_limiter_new_sys_6c96b6e831386849(aloop_rate_limiter **_swig_go_0, double _swig_go_1, long long _swig_go_2) {
+  aloop_rate_limiter **arg1 = (aloop_rate_limiter **) 0 ;
+  double arg2 ;
+  int64_t arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_rate_limiter ***)&_swig_go_0;
+  arg2 = (double)_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+
+  result = (int64_t)aloop_rate_limiter_new(arg1,arg2,arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_rate_limiter_acquire_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+  aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_rate_limiter **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_rate_limiter_acquire(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+  aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_rate_limiter **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (int64_t)aloop_rate_limiter_acquire_nowait(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_rate_limiter_statistic_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, int _swig_go_1) {
+  aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_rate_limiter **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_rate_limiter_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_once_new_sys_6c96b6e831386849(aloop_once **_swig_go_0) {
+  aloop_once **arg1 = (aloop_once **) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_once ***)&_swig_go_0;
+
+  result = (int64_t)aloop_once_new(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_once_get_or_init_sys_6c96b6e831386849(aloop_once *_swig_go_0, aloop_once_fn _swig_go_1, void *_swig_go_2) {
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  aloop_once_fn arg2 = (aloop_once_fn) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_once **)&_swig_go_0;
+  arg2 = *(aloop_once_fn *)&_swig_go_1;
+  arg3 = *(void **)&_swig_go_2;
+
+  result = (aloop_future *)aloop_once_get_or_init(arg1,arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_once_get_sys_6c96b6e831386849(aloop_once *_swig_go_0, void **_swig_go_1) {
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  void **arg2 = (void **) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_once **)&_swig_go_0;
+  arg2 = *(void ***)&_swig_go_1;
+
+  result = (int64_t)aloop_once_get(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_once_set_sys_6c96b6e831386849(aloop_once *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  int64_t arg2 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_once **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+  arg3 = *(void **)&_swig_go_2;
+  arg4 = *(aloop_free_fn *)&_swig_go_3;
+
+  result = (int64_t)aloop_once_set(arg1,arg2,arg3,arg4);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_once_statistic_sys_6c96b6e831386849(aloop_once *_swig_go_0, int _swig_go_1) {
+  aloop_once *arg1 = (aloop_once *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_once **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_once_statistic(arg1,arg2);
   _swig_go_result = result;
   return _swig_go_result;
 }

@@ -164,6 +164,24 @@ pub struct aloop_rwlock {
 }
 
 #[repr(C)]
+pub struct aloop_limiter {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_rate_limiter {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_once {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_queue {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -353,6 +371,13 @@ pub type aloop_generator_fn = Option<unsafe extern "C" fn(arg: *mut c_void) -> i
 pub type aloop_predicate_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> i64>;
 
 /// ```text
+/// Starts making the value: gives a future whose outcome it will be, for instance
+/// a new task. Runs in a task that awaits, on its stack, and must not await
+/// itself.
+/// ```
+pub type aloop_once_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> *mut aloop_future>;
+
+/// ```text
 /// Less than 0: a leaves before b; 0: whichever came first; else b does. Runs
 /// inside put and get, on the caller's stack; calls on the same queue from it
 /// get ALOOP_EBUSY.
@@ -441,6 +466,8 @@ pub const ALOOP_ENOENT: i64 = -2;
 pub const ALOOP_EBADF: i64 = -9;
 /// the loop was made before a fork
 pub const ALOOP_ECHILD: i64 = -10;
+/// it would have to wait
+pub const ALOOP_EAGAIN: i64 = -11;
 /// See [`ALOOP_OK`].
 pub const ALOOP_ENOMEM: i64 = -12;
 /// See [`ALOOP_OK`].
@@ -541,8 +568,37 @@ pub const ALOOP_RETURN_EXCEPTIONS: i32 = 0x1;
 pub const ALOOP_ALL_COMPLETED: i32 = 0;
 pub const ALOOP_FIRST_COMPLETED: i32 = 1;
 pub const ALOOP_FIRST_EXCEPTION: i32 = 2;
+/// Whether it is held (1 or 0), and how many wait for it.
+pub const ALOOP_LOCK_STAT_LOCKED: i32 = 0;
+/// See [`ALOOP_LOCK_STAT_LOCKED`].
+pub const ALOOP_LOCK_STAT_WAITING: i32 = 1;
+/// Whether it is set (1 or 0), and how many wait for it.
+pub const ALOOP_EVENT_STAT_SET: i32 = 0;
+/// See [`ALOOP_EVENT_STAT_SET`].
+pub const ALOOP_EVENT_STAT_WAITING: i32 = 1;
 /// ```text
-/// How many read, write (0 or 1), and wait for either; else ALOOP_EINVAL. Those
+/// How many wait to be notified; of its lock: whether it is held (1 or 0), and how
+/// many wait for it, those who were notified among them.
+/// ```
+pub const ALOOP_CONDITION_STAT_WAITING: i32 = 0;
+/// See [`ALOOP_CONDITION_STAT_WAITING`].
+pub const ALOOP_CONDITION_STAT_LOCKED: i32 = 1;
+/// See [`ALOOP_CONDITION_STAT_WAITING`].
+pub const ALOOP_CONDITION_STAT_WAITING_LOCK: i32 = 2;
+/// The same, and how many wait for one.
+pub const ALOOP_SEMAPHORE_STAT_VALUE: i32 = 0;
+/// See [`ALOOP_SEMAPHORE_STAT_VALUE`].
+pub const ALOOP_SEMAPHORE_STAT_WAITING: i32 = 1;
+/// The three above, and how many wait outside until those who were let go have left.
+pub const ALOOP_BARRIER_STAT_PARTIES: i32 = 0;
+/// See [`ALOOP_BARRIER_STAT_PARTIES`].
+pub const ALOOP_BARRIER_STAT_WAITING: i32 = 1;
+/// See [`ALOOP_BARRIER_STAT_PARTIES`].
+pub const ALOOP_BARRIER_STAT_BROKEN: i32 = 2;
+/// See [`ALOOP_BARRIER_STAT_PARTIES`].
+pub const ALOOP_BARRIER_STAT_WAITING_OUTSIDE: i32 = 3;
+/// ```text
+/// How many read, write (0 or 1), and wait for either. Those
 /// who were let in and have not run yet count as reading or writing.
 /// ```
 pub const ALOOP_RWLOCK_STAT_READERS: i32 = 0;
@@ -552,6 +608,29 @@ pub const ALOOP_RWLOCK_STAT_WRITERS: i32 = 1;
 pub const ALOOP_RWLOCK_STAT_WAITING_READERS: i32 = 2;
 /// See [`ALOOP_RWLOCK_STAT_READERS`].
 pub const ALOOP_RWLOCK_STAT_WAITING_WRITERS: i32 = 3;
+/// The tokens that are out, all, those to be had (not below 0), and how many wait.
+pub const ALOOP_LIMITER_STAT_BORROWED: i32 = 0;
+/// See [`ALOOP_LIMITER_STAT_BORROWED`].
+pub const ALOOP_LIMITER_STAT_TOTAL: i32 = 1;
+/// See [`ALOOP_LIMITER_STAT_BORROWED`].
+pub const ALOOP_LIMITER_STAT_AVAILABLE: i32 = 2;
+/// See [`ALOOP_LIMITER_STAT_BORROWED`].
+pub const ALOOP_LIMITER_STAT_WAITING: i32 = 3;
+/// The tokens in the bucket, its size, and how many wait.
+pub const ALOOP_RATE_LIMITER_STAT_AVAILABLE: i32 = 0;
+/// See [`ALOOP_RATE_LIMITER_STAT_AVAILABLE`].
+pub const ALOOP_RATE_LIMITER_STAT_BURST: i32 = 1;
+/// See [`ALOOP_RATE_LIMITER_STAT_AVAILABLE`].
+pub const ALOOP_RATE_LIMITER_STAT_WAITING: i32 = 2;
+/// ```text
+/// Whether it is full, and whether an initializer is under way (1 or 0); how many
+/// wait for that one.
+/// ```
+pub const ALOOP_ONCE_STAT_FULL: i32 = 0;
+/// See [`ALOOP_ONCE_STAT_FULL`].
+pub const ALOOP_ONCE_STAT_BUSY: i32 = 1;
+/// See [`ALOOP_ONCE_STAT_FULL`].
+pub const ALOOP_ONCE_STAT_WAITING: i32 = 2;
 pub const ALOOP_QUEUE_FIFO: i32 = 0;
 pub const ALOOP_QUEUE_LIFO: i32 = 1;
 /// needs a compare function; ties in order of arrival
@@ -1280,6 +1359,8 @@ extern "C" {
     pub fn aloop_lock_release(lock: *mut aloop_lock) -> i64;
     /// 1 while it is held, else 0.
     pub fn aloop_lock_locked(lock: *mut aloop_lock) -> i64;
+    /// See [`ALOOP_LOCK_STAT_LOCKED`].
+    pub fn aloop_lock_statistic(lock: *mut aloop_lock, which: i32) -> i64;
     pub fn aloop_event_new(event: *mut *mut aloop_event) -> i64;
     /// Wakes everybody who waits now, also if it is cleared at once.
     pub fn aloop_event_set(event: *mut aloop_event) -> i64;
@@ -1289,6 +1370,8 @@ extern "C" {
     pub fn aloop_event_is_set(event: *mut aloop_event) -> i64;
     /// An operation: 0 when the event is set, or was while this waited.
     pub fn aloop_event_wait(event: *mut aloop_event) -> *mut aloop_future;
+    /// See [`ALOOP_EVENT_STAT_SET`].
+    pub fn aloop_event_statistic(event: *mut aloop_event, which: i32) -> i64;
     /// lock (a reference is kept) is the lock to use; NULL makes one.
     pub fn aloop_condition_new(condition: *mut *mut aloop_condition, lock: *mut aloop_lock) -> i64;
     /// The same as those of its lock.
@@ -1312,6 +1395,8 @@ extern "C" {
     pub fn aloop_condition_notify(condition: *mut aloop_condition, n: i64) -> i64;
     /// See [`aloop_condition_notify`].
     pub fn aloop_condition_notify_all(condition: *mut aloop_condition) -> i64;
+    /// See [`ALOOP_CONDITION_STAT_WAITING`].
+    pub fn aloop_condition_statistic(condition: *mut aloop_condition, which: i32) -> i64;
     /// ```text
     /// With value permits; less than 0: ALOOP_EINVAL. A bounded one refuses to be
     /// released beyond its first value.
@@ -1327,6 +1412,8 @@ extern "C" {
     pub fn aloop_semaphore_locked(semaphore: *mut aloop_semaphore) -> i64;
     /// The permits that nobody has.
     pub fn aloop_semaphore_value(semaphore: *mut aloop_semaphore) -> i64;
+    /// See [`ALOOP_SEMAPHORE_STAT_VALUE`].
+    pub fn aloop_semaphore_statistic(semaphore: *mut aloop_semaphore, which: i32) -> i64;
     /// parties < 1: ALOOP_EINVAL.
     pub fn aloop_barrier_new(barrier: *mut *mut aloop_barrier, parties: i64) -> i64;
     /// ```text
@@ -1348,6 +1435,8 @@ extern "C" {
     pub fn aloop_barrier_n_waiting(barrier: *mut aloop_barrier) -> i64;
     /// See [`aloop_barrier_n_waiting`].
     pub fn aloop_barrier_broken(barrier: *mut aloop_barrier) -> i64;
+    /// See [`ALOOP_BARRIER_STAT_PARTIES`].
+    pub fn aloop_barrier_statistic(barrier: *mut aloop_barrier, which: i32) -> i64;
     pub fn aloop_rwlock_new(lock: *mut *mut aloop_rwlock) -> i64;
     /// ```text
     /// Operations: 0 when the caller may read, with other readers, or write, alone.
@@ -1362,6 +1451,69 @@ extern "C" {
     pub fn aloop_rwlock_release_write(lock: *mut aloop_rwlock) -> i64;
     /// See [`ALOOP_RWLOCK_STAT_READERS`].
     pub fn aloop_rwlock_statistic(lock: *mut aloop_rwlock, which: i32) -> i64;
+    /// total_tokens < 0: ALOOP_EINVAL; INT64_MAX: no limit.
+    pub fn aloop_limiter_new(limiter: *mut *mut aloop_limiter, total_tokens: i64) -> i64;
+    /// ```text
+    /// An operation: 0 when the running task, which makes this call, has a token; it
+    /// may be awaited elsewhere. ALOOP_EEXIST if it has or awaits one; ALOOP_ENOTASK.
+    /// ```
+    pub fn aloop_limiter_acquire(limiter: *mut aloop_limiter) -> *mut aloop_future;
+    /// The same at once, or ALOOP_EAGAIN.
+    pub fn aloop_limiter_acquire_nowait(limiter: *mut aloop_limiter) -> i64;
+    /// The running task's token goes back: ALOOP_ENOTOWNER if it has none.
+    pub fn aloop_limiter_release(limiter: *mut aloop_limiter) -> i64;
+    /// ```text
+    /// The same for a borrower that the program names: any pointer but NULL, which
+    /// the library never looks behind (a task's own is as good).
+    /// ```
+    pub fn aloop_limiter_acquire_on_behalf_of(limiter: *mut aloop_limiter, borrower: *mut c_void) -> *mut aloop_future;
+    /// See [`aloop_limiter_acquire_on_behalf_of`].
+    pub fn aloop_limiter_acquire_on_behalf_of_nowait(limiter: *mut aloop_limiter, borrower: *mut c_void) -> i64;
+    /// See [`aloop_limiter_acquire_on_behalf_of`].
+    pub fn aloop_limiter_release_on_behalf_of(limiter: *mut aloop_limiter, borrower: *mut c_void) -> i64;
+    /// 1 if this borrower has a token, else 0.
+    pub fn aloop_limiter_has(limiter: *mut aloop_limiter, borrower: *const c_void) -> i64;
+    pub fn aloop_limiter_total_tokens(limiter: *mut aloop_limiter) -> i64;
+    /// ```text
+    /// More: as many of those who wait get one. Fewer than are out: nobody loses
+    /// one, and those that come back stay until the number is right.
+    /// ```
+    pub fn aloop_limiter_set_total_tokens(limiter: *mut aloop_limiter, total_tokens: i64) -> i64;
+    /// See [`ALOOP_LIMITER_STAT_BORROWED`].
+    pub fn aloop_limiter_statistic(limiter: *mut aloop_limiter, which: i32) -> i64;
+    /// rate: tokens a second, from 1e-9 to 1e9; burst: 1 to 10^15; else ALOOP_EINVAL.
+    pub fn aloop_rate_limiter_new(limiter: *mut *mut aloop_rate_limiter, rate: f64, burst: i64) -> i64;
+    /// ```text
+    /// An operation: 0 when the caller has n tokens. n from 1 to burst, else
+    /// ALOOP_EINVAL. Who wants few does not overtake who wants many.
+    /// ```
+    pub fn aloop_rate_limiter_acquire(limiter: *mut aloop_rate_limiter, n: i64) -> *mut aloop_future;
+    /// ```text
+    /// The same at once, or ALOOP_EAGAIN; on the running loop (or the thread's):
+    /// ALOOP_EWRONGLOOP, ALOOP_ENORUNNINGLOOP.
+    /// ```
+    pub fn aloop_rate_limiter_acquire_nowait(limiter: *mut aloop_rate_limiter, n: i64) -> i64;
+    /// See [`ALOOP_RATE_LIMITER_STAT_AVAILABLE`].
+    pub fn aloop_rate_limiter_statistic(limiter: *mut aloop_rate_limiter, which: i32) -> i64;
+    /// An empty cell. What is in it is freed with it.
+    pub fn aloop_once_new(once: *mut *mut aloop_once) -> i64;
+    /// ```text
+    /// An operation: its outcome, status and value, is what is in the cell; the value
+    /// is borrowed from it. If the cell is empty, init(data) is awaited to fill it;
+    /// while that is under way, others wait. If it fails, its caller gets the error,
+    /// and the next who waits tries with its own init; the same if its caller is
+    /// cancelled, which cancels what is awaited.
+    /// ```
+    pub fn aloop_once_get_or_init(once: *mut aloop_once, init: aloop_once_fn, data: *mut c_void) -> *mut aloop_future;
+    /// What is in it, borrowed: ALOOP_EINVALIDSTATE while it is empty.
+    pub fn aloop_once_get(once: *mut aloop_once, value: *mut *mut c_void) -> i64;
+    /// ```text
+    /// Fills it (the value is the cell's from now on): ALOOP_EEXIST if it is full,
+    /// ALOOP_EBUSY while an initializer is under way. status: not below 0.
+    /// ```
+    pub fn aloop_once_set(once: *mut aloop_once, status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
+    /// See [`ALOOP_ONCE_STAT_FULL`].
+    pub fn aloop_once_statistic(once: *mut aloop_once, which: i32) -> i64;
     /// ```text
     /// New options with the defaults; NULL when out of memory. aloop_unref frees.
     /// Setters: 0; ALOOP_EINVAL; ALOOP_EBUSY once a queue was made with them (they
