@@ -33,42 +33,41 @@ struct node : link {
 
 class fifo {
 public:
+    fifo() = default;
+    fifo(const fifo &) = delete;  // tail_ points into it
+    fifo &operator=(const fifo &) = delete;
+
     bool empty() const { return head_ == nullptr; }
-    node *head() const { return head_; }
+    node *head() const { return static_cast<node *>(head_); }
 
     void push(node *item) {
         item->next = nullptr;
-        if (tail_ != nullptr) {
-            tail_->next = item;
-        } else {
-            head_ = item;
-        }
-        tail_ = item;
+        *tail_ = item;
+        tail_ = &item->next;
     }
 
     node *pop() {
-        node *item = head_;
+        link *item = head_;
         if (item != nullptr) {
-            head_ = static_cast<node *>(item->next);
-            if (head_ == nullptr) tail_ = nullptr;
+            head_ = item->next;
+            if (head_ == nullptr) tail_ = &head_;
         }
-        return item;
+        return static_cast<node *>(item);
+    }
+
+    // Forgets what is in it.
+    void clear() {
+        head_ = nullptr;
+        tail_ = &head_;
     }
 
     // Takes item out of the middle, O(n): for what happens rarely.
     bool remove(node *item) {
-        node *before = nullptr;
-        for (node *at = head_; at != nullptr; at = static_cast<node *>(at->next)) {
-            if (at == item) {
-                if (before != nullptr) {
-                    before->next = at->next;
-                } else {
-                    head_ = static_cast<node *>(at->next);
-                }
-                if (tail_ == at) tail_ = before;
-                return true;
-            }
-            before = at;
+        for (link **at = &head_; *at != nullptr; at = &(*at)->next) {
+            if (*at != item) continue;
+            *at = item->next;
+            if (*at == nullptr) tail_ = at;
+            return true;
         }
         return false;
     }
@@ -76,18 +75,14 @@ public:
     // All of other, behind what is here.
     void append(fifo &other) {
         if (other.head_ == nullptr) return;
-        if (tail_ != nullptr) {
-            tail_->next = other.head_;
-        } else {
-            head_ = other.head_;
-        }
+        *tail_ = other.head_;
         tail_ = other.tail_;
-        other.head_ = other.tail_ = nullptr;
+        other.clear();
     }
 
 private:
-    node *head_ = nullptr;
-    node *tail_ = nullptr;
+    link *head_ = nullptr;
+    link **tail_ = &head_;  // where the next one is linked in
 };
 
 class ring {

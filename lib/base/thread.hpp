@@ -25,7 +25,7 @@ struct thread_state {
 
 // initial-exec: one instruction instead of a call; three words of static TLS are
 // within what the dynamic loader keeps for libraries opened late.
-extern thread_local thread_state t_thread __attribute__((tls_model("initial-exec")));
+extern constinit thread_local thread_state t_thread __attribute__((tls_model("initial-exec")));
 
 uint64_t new_thread_token();
 

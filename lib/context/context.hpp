@@ -80,7 +80,7 @@ struct context_state {
     var_map **cell;
     var_map *none;
 };
-extern thread_local context_state t_context __attribute__((tls_model("initial-exec")));
+extern constinit thread_local context_state t_context __attribute__((tls_model("initial-exec")));
 extern var_map **(*g_make_task_cell)();
 var_map **thread_cell();
 

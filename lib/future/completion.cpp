@@ -42,7 +42,7 @@ void let_go(self_held *self) {
     if (static_cast<node *>(w)->prev != nullptr) {
         w->of->waiters.remove(static_cast<node *>(w));
     } else if (w->recorded) {
-        loop_of(w->of)->completions = fifo();  // all that is in it goes this way
+        loop_of(w->of)->completions.clear();  // all that is in it goes this way
     } else {
         return;
     }

@@ -8,7 +8,7 @@ handle_table::~handle_table() {
     release(chunks_);
 }
 
-bool handle_table::grow() {
+bool handle_table::grow(aloop::loop *home) {
     if (chunk_count_ == chunk_room_) {
         const uint32_t room = chunk_room_ != 0 ? chunk_room_ * 2 : 8;
         void *block = reallocate(chunks_, room * sizeof(handle *));
@@ -20,8 +20,8 @@ bool handle_table::grow() {
     if (list == nullptr) return false;
     for (uint32_t i = chunk_size_; i-- > 0;) {
         handle *h = new (&list[i]) handle;
-        h->generation = 1;
-        h->index = chunk_count_ * chunk_size_ + i;
+        h->home = home;
+        h->id = k_next_generation | (chunk_count_ * chunk_size_ + i);
         h->state = handle::unused;
         h->next = free_;
         free_ = h;
@@ -30,31 +30,12 @@ bool handle_table::grow() {
     return true;
 }
 
-handle *handle_table::take(aloop::loop *home) {
-    if (free_ == nullptr && !grow()) return nullptr;
-    handle *h = free_;
-    free_ = static_cast<handle *>(h->next);
-    h->home = home;
-    h->prev = nullptr;
-    live_++;
-    return h;
-}
-
-void handle_table::give(handle *h) {
-    h->state = handle::unused;
-    h->generation = (h->generation + 1) & 0x3fffffff;
-    if (h->generation == 0) h->generation = 1;
-    h->next = free_;
-    free_ = h;
-    live_--;
-}
-
 handle *handle_table::find(aloop_handle id) const {
     const uint32_t index = static_cast<uint32_t>(id);
     const uint32_t chunk = index / chunk_size_;
     if (chunk >= chunk_count_) return nullptr;
     handle *h = &chunks_[chunk][index % chunk_size_];
-    const bool current = h->generation == static_cast<uint32_t>(id >> 32);
+    const bool current = h->id == static_cast<int64_t>(id);
     return current && (h->state == handle::ready || h->state == handle::armed) ? h : nullptr;
 }
 

@@ -259,6 +259,21 @@ int64_t loop::stop() {
     return 0;
 }
 
+inline bool loop::poll_is_due() {
+    if (virtual_) return true;
+    if (++since_poll_ < clock_due_) [[likely]] return since_poll_ >= k_poll_iterations;
+    return poll_is_due_now();
+}
+
+bool loop::poll_is_due_now() {
+    if (since_poll_ >= k_poll_iterations) return true;
+    const int64_t before = now_;
+    now_ = monotonic_now();
+    clock_gap_ = now_ - before >= k_poll_interval / 2 ? 1 : k_clock_iterations;
+    clock_due_ = since_poll_ + clock_gap_;
+    return now_ - polled_at_ >= k_poll_interval || timers_.next() <= now_;
+}
+
 int64_t loop::iterate(int64_t deadline) {
     iteration_++;
     if (!inbox_empty()) drain_inbox();
@@ -279,7 +294,7 @@ int64_t loop::iterate(int64_t deadline) {
     hollow_ = false;
     const int64_t n = debug || watched || random_ != 0 ? run_batch_watched() : run_batch();
     counters_.callbacks += n;
-    if (end_of_iteration != nullptr) end_of_iteration(this);
+    if (!unclaimed.empty()) [[unlikely]] end_of_iteration(this);
     return n;
 }
 
@@ -294,16 +309,6 @@ int64_t loop::ready_length() const {
         for (const link *at = queue->head(); at != nullptr; at = at->next) n++;
     }
     return n;
-}
-
-bool loop::poll_is_due() {
-    if (virtual_ || ++since_poll_ >= k_poll_iterations) return true;
-    if (since_poll_ < clock_due_) return false;
-    const int64_t before = now_;
-    now_ = monotonic_now();
-    clock_gap_ = now_ - before >= k_poll_interval / 2 ? 1 : k_clock_iterations;
-    clock_due_ = since_poll_ + clock_gap_;
-    return now_ - polled_at_ >= k_poll_interval || timers_.next() <= now_;
 }
 
 void loop::poll(int64_t deadline) {

@@ -210,6 +210,9 @@ public:
     int64_t set_exception_handler(aloop_exception_handler_fn fn, void *data,
                                   aloop_free_fn free_fn);
 
+    // After a callback that failed, or raised an error and then did not fail.
+    void end_callback(int64_t result, int64_t id);
+
     // What the running callback raised (aloop_raise), until it returned.
     ptr<error> raised;
 
@@ -246,8 +249,9 @@ public:
     size_t stack_size = 65536;
     double slow_callback_duration = 0.1;
 
-    // Hooks of the folders above: at the end of each iteration; and what a runner
-    // awaits before it closes the loop (set when there is something to end).
+    // Hooks of the folders above: at the end of an iteration that leaves something
+    // unclaimed; and what a runner awaits before it closes the loop (set when there
+    // is something to end).
     void (*end_of_iteration)(loop *) = nullptr;
     aloop::future *(*shutdown_generators)(loop *) = nullptr;
     aloop::future *(*shutdown_executor)(loop *) = nullptr;
@@ -262,6 +266,7 @@ private:
     bool push_posted(posted *item);  // false: closed
     void drain_inbox();
     bool poll_is_due();
+    bool poll_is_due_now();
     void poll(int64_t deadline);
     void sleep_until(int64_t deadline);
     void wait_virtual(int64_t deadline);
@@ -320,6 +325,27 @@ private:
     friend void destroy_loop(object *o);
     friend struct loop_hooks;
 };
+
+// The way of most callbacks, so it is short and inline.
+inline handle *loop::make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
+    handle *h = handles_.take(this);
+    if (h == nullptr) [[unlikely]] return nullptr;
+    h->callback = fn;
+    h->data = data;
+    h->free_fn = free_fn;
+    h->context = capture_context();
+    if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(h);
+    return h;
+}
+
+inline int64_t loop::call_soon(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
+    handle *h = make_handle(fn, data, free_fn);
+    if (h == nullptr) [[unlikely]] return ALOOP_ENOMEM;
+    h->fn = run_handle;
+    h->state = handle::ready;
+    ready_.push(h);
+    return h->id;
+}
 
 inline loop *from_c(aloop_loop *l) { return reinterpret_cast<loop *>(l); }
 inline aloop_loop *to_c(loop *l) { return reinterpret_cast<aloop_loop *>(l); }

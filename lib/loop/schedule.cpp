@@ -6,55 +6,40 @@
 
 namespace aloop {
 
+// After a callback that failed, or raised an error and then did not fail.
+[[gnu::cold, gnu::noinline]] void loop::end_callback(int64_t result, int64_t id) {
+    if (result < 0) {
+        aloop_exception_context context;
+        context.message = "Exception in callback";
+        context.code = result;
+        context.failure = raised.get();
+        context.handle = static_cast<aloop_handle>(id);
+        report(&context);
+    }
+    raised.reset();
+}
+
 void loop::run_handle(node *item, action what) {
     handle *h = static_cast<handle *>(item);
     loop *l = h->home;
     const bool wanted = h->state != handle::cancelled && what == action::run;
-    const int64_t id = h->id();
+    const int64_t id = h->id;
     const aloop_callback_fn fn = h->callback;
     void *data = h->data;
     const aloop_free_fn free_fn = h->free_fn;
     var_map *map = h->context;
     if (l->origins_ != nullptr) [[unlikely]] l->origins_->forget(h);
     l->handles_.give(h);
-    if (wanted) {
+    if (wanted) [[likely]] {
         int64_t result;
         {
             context_scope scope(&map);
             result = fn(data);
         }
-        if (result < 0) {
-            aloop_exception_context context;
-            context.message = "Exception in callback";
-            context.code = result;
-            context.failure = l->raised.get();
-            context.handle = static_cast<aloop_handle>(id);
-            l->report(&context);
-        }
-        if (l->raised) l->raised.reset();
+        if (result < 0 || l->raised) [[unlikely]] l->end_callback(result, id);
     }
     if (free_fn != nullptr) free_fn(data);
     drop(map);
-}
-
-handle *loop::make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
-    handle *h = handles_.take(this);
-    if (h == nullptr) return nullptr;
-    h->callback = fn;
-    h->data = data;
-    h->free_fn = free_fn;
-    h->context = capture_context();
-    if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(h);
-    return h;
-}
-
-int64_t loop::call_soon(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
-    handle *h = make_handle(fn, data, free_fn);
-    if (h == nullptr) return ALOOP_ENOMEM;
-    h->fn = run_handle;
-    h->state = handle::ready;
-    ready_.push(h);
-    return h->id();
 }
 
 int64_t loop::call_at(int64_t deadline, aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
@@ -62,7 +47,7 @@ int64_t loop::call_at(int64_t deadline, aloop_callback_fn fn, void *data, aloop_
     if (h == nullptr) return ALOOP_ENOMEM;
     h->state = handle::armed;
     timers_.arm(h, deadline, timer_tag::handle);
-    return h->id();
+    return h->id;
 }
 
 namespace {
@@ -88,15 +73,7 @@ void run_posted(node *item, action what) {
             context_scope scope(&c->context);
             result = c->callback(c->data);
         }
-        if (result < 0) {
-            aloop_exception_context context;
-            context.message = "Exception in callback";
-            context.code = result;
-            context.failure = c->home->raised.get();
-            context.handle = static_cast<aloop_handle>(c->id);
-            c->home->report(&context);
-        }
-        if (c->home->raised) c->home->raised.reset();
+        if (result < 0 || c->home->raised) c->home->end_callback(result, c->id);
     }
     if (c->free_fn != nullptr) c->free_fn(c->data);
     drop(c->context);
