@@ -206,6 +206,17 @@ inline void unref(object *o) {
     }
 }
 
+// The same on the loop's thread, where that is known.
+inline void ref_here(loop_object *o) { ++o->refs; }
+inline void unref_here(loop_object *o) {
+    if (--o->refs > 0) return;
+    if (o->refs == 0 && o->remote.load(std::memory_order_acquire) == 0) [[likely]] {
+        info_of(o).destroy(o);
+    } else {
+        drop_last(o);
+    }
+}
+
 // Owning pointer, for fields and locals; the count rules are those of unref().
 template <typename T>
 class ptr {

@@ -58,15 +58,17 @@ private:
         void *pad;
     };
 
-    // 16 KiB: 127 tasks or 255 futures a chunk.
+    // 16 KiB: 126 tasks or 254 futures a chunk, each in as few cache lines as it fills.
     static constexpr size_t k_chunk_size = 16384;
-    static constexpr size_t k_blocks = (k_chunk_size - sizeof(chunk)) / Size;
+    static constexpr size_t k_line = 64;
+    static constexpr size_t k_blocks = (k_chunk_size - sizeof(chunk) - k_line) / Size;
 
     bool grow() {
         void *memory = allocate(k_chunk_size);
         if (memory == nullptr) return false;
         chunks_ = new (memory) chunk{chunks_, nullptr};
-        char *at = static_cast<char *>(memory) + sizeof(chunk);
+        const uintptr_t behind = reinterpret_cast<uintptr_t>(memory) + sizeof(chunk);
+        char *at = reinterpret_cast<char *>((behind + k_line - 1) & ~(k_line - 1));
         for (size_t i = k_blocks; i-- > 0;) {
             block *b = reinterpret_cast<block *>(at + i * Size);
             b->next = free_;

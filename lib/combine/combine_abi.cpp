@@ -21,7 +21,9 @@ namespace {
 
 // The loop that new awaitables belong to: the running one, or the thread's.
 loop *usable_loop() {
-    loop *l = current_loop();
+    loop *l = running_loop();
+    if (l != nullptr) [[likely]] return l;
+    l = current_loop();
     return l != nullptr && l->check() == 0 ? l : nullptr;
 }
 

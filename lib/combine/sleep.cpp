@@ -70,6 +70,10 @@ bool cancel_sleep(future *f, const char *message) {
 
 void destroy_sleep(object *o) {
     future *f = static_cast<future *>(o);
+    if (f->state == k_finished) [[likely]] {  // it holds no value and no waiter
+        loop_of(f)->free_object(f);
+        return;
+    }
     if (is_queued(f)) {
         if (f->pending()) {
             f->state = k_was_cancelled;

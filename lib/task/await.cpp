@@ -80,7 +80,7 @@ namespace {
 
 // True: f is done. False: t is suspended, on f or on something inside it.
 bool wait_on(task *t, future *f) {
-    if (!f->pending()) return true;
+    if (!f->pending()) [[unlikely]] return true;
     if (operation *op = as_operation(f); op != nullptr && !op->has(k_started)) {
         op->set(k_started);
         op->driver = t;
@@ -137,9 +137,8 @@ future *leaf_of(task *t) {
 void forget_waiting(task *t) {
     future *old = t->waiting;
     t->waiting = nullptr;
-    t->off(k_keep_failure);
-    t->off(k_override);
-    if (old != nullptr) unref(old);
+    t->flags &= static_cast<uint16_t>(~(k_keep_failure | k_override));
+    if (old != nullptr) unref_here(old);
 }
 
 // At the end of an iteration, on the loop's own stack.
@@ -224,6 +223,10 @@ void abandon_wait(task *t) {
 
 namespace {
 
+inline bool can_await(const task *t, const future *f) {
+    return f != nullptr && f->is_future() && f != t && f->home == t->home;
+}
+
 // What an await of the task itself gives, in the next iteration as in asyncio.
 int64_t refuse_itself(operation *op, task *, int64_t status) {
     if (op->phase++ == 0) return op->yield();
@@ -235,9 +238,9 @@ const op_info k_await_itself = {"await_itself", refuse_itself, free_operation<op
 }  // namespace
 
 future *check_awaited(task *t, future *f) {
+    if (can_await(t, f)) return f;
     loop *l = loop_of(t);
-    if (f == nullptr) return failed_future(l, ALOOP_EINVAL);
-    if (f != t && f->home == l) return f;
+    if (f == nullptr || !f->is_future()) return failed_future(l, ALOOP_EINVAL);
     const bool itself = f == t;
     unref(f);
     if (!itself) return failed_future(l, ALOOP_EWRONGLOOP);
@@ -251,13 +254,15 @@ void leave_wait(task *t) {
 }
 
 bool begin_await(task *t, future *f) {
-    forget_waiting(t);
+    if (t->waiting != nullptr || (t->flags & (k_keep_failure | k_override)) != 0) {
+        forget_waiting(t);
+    }
     if (task_extra *more = t->more; more != nullptr && more->cancel_error != nullptr &&
                                     !t->is(k_must_cancel)) {
         unref(std::exchange(more->cancel_error, nullptr));  // delivered
     }
-    t->waiting = check_awaited(t, f);
-    const bool pressed = press_scope(t);
+    t->waiting = can_await(t, f) ? f : check_awaited(t, f);
+    const bool pressed = t->more != nullptr && press_scope(t);
     const bool done = wait_on(t, t->waiting);
     if (done && pressed) t->off(k_must_cancel);
     return done;
@@ -270,6 +275,15 @@ int64_t collect(task *t, void **value) {
         return ALOOP_ECANCELED;
     }
     if (f == nullptr) return ALOOP_EINVALIDSTATE;
+    const bool plain = f->state == k_finished && f->done.status >= 0 &&
+                       f->done.value_free == nullptr && !f->has(k_value_taken);
+    if (plain) [[likely]] {  // nothing that could be taken
+        const int64_t status = f->done.status;
+        if (value != nullptr) *value = f->done.value;
+        t->waiting = nullptr;
+        unref_here(f);
+        return status;
+    }
     const int64_t status = take_value(f, value);
     if (status < 0) {
         t->on(k_keep_failure);
@@ -294,13 +308,20 @@ void mark_context(task *t, bool entered) {
     if (t->more != nullptr && t->more->context != nullptr) t->more->context->entered = entered;
 }
 
+// Neither cancelled, nor in an operation, nor with a context of its own: the most
+// common step, which only runs the coroutine.
+bool only_runs(const task *t) {
+    if (t->more != nullptr || (t->flags & (k_begun | k_must_cancel)) != k_begun) return false;
+    return t->waiting == nullptr || t->waiting->type != kind::operation;
+}
+
 int64_t step_in_context(task *t, void **value) {
     context_scope scope(t->more != nullptr && t->more->context != nullptr ? &t->more->context->map
                                                                          : &t_context.none);
     mark_context(t, true);
     int64_t status = 0;
     const bool cancelled = t->is(k_must_cancel);
-    t->off(k_must_cancel);
+    t->flags = static_cast<uint16_t>((t->flags & ~k_must_cancel) | k_running);
     if (!t->is(k_begun)) {
         t->on(k_begun);
         if (cancelled) t->on(k_override);
@@ -331,9 +352,15 @@ void step_task(task *t) {
     loop *l = loop_of(t);
     task *outer = l->current_task;
     l->current_task = t;
-    t->on(k_running);
     void *value = nullptr;
-    const int64_t status = step_in_context(t, &value);
+    int64_t status;
+    if (only_runs(t)) [[likely]] {
+        context_scope scope(&t_context.none);
+        t->on(k_running);
+        status = run_coroutine(t, &value);
+    } else {
+        status = step_in_context(t, &value);
+    }
     t->off(k_running);
     l->current_task = outer;
     if (status != ALOOP_PENDING) finish_task(t, status, value);

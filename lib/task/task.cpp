@@ -309,9 +309,11 @@ namespace {
 int64_t run_steps(task *t, void **value) {
     int64_t status;
     do {
-        t->off(k_immediate);
-        t->off(k_suspended);
+        t->flags &= static_cast<uint16_t>(~(k_immediate | k_suspended));
         status = t->run.step(to_c(static_cast<future *>(t)), t->run.frame, value);
+        if (status == ALOOP_PENDING && (t->flags & (k_immediate | k_suspended)) == k_suspended) {
+            return status;
+        }
     } while (status == ALOOP_PENDING && t->is(k_immediate));
     if (status != ALOOP_PENDING && t->is(k_suspended) && !t->is(k_immediate)) {
         leave_wait(t);  // it named something to wait for and ended all the same

@@ -38,6 +38,15 @@ int64_t copy_out(const char *text, int64_t length, char *buffer, size_t size) {
     return length;
 }
 
+// The common case of what a step may ask of its own task, in a few comparisons: no
+// body runs, so that the code is t's, on its loop's thread.
+bool surely_steps(aloop_task *handle) {
+    const future *f = from_c(handle);
+    if (f == nullptr || f->type != kind::task) return false;
+    const loop *l = loop_of(f);
+    return t_thread.running == l && l->current_task == f && l->inner_body == nullptr;
+}
+
 // Whether the calling code is t's own: not that of a body which t drives.
 bool steps_now(const task *t) {
     const loop *l = loop_of(t);
@@ -59,8 +68,7 @@ int64_t aloop_await(aloop_future *handle, void **value) {
         if (f != nullptr && f->is_future()) unref(f);
         return l == nullptr ? ALOOP_ENORUNNINGLOOP : ALOOP_ENOTASK;
     }
-    if (f != nullptr && !f->is_future()) f = nullptr;
-    if (b != nullptr) return await_in_body(b, f, value);
+    if (b != nullptr) return await_in_body(b, f != nullptr && f->is_future() ? f : nullptr, value);
     if (!begin_await(t, f)) suspend_fiber(t);
     return collect(t, value);
 }
@@ -80,23 +88,37 @@ int64_t aloop_return(int64_t status, void *value, aloop_free_fn free_fn) {
     return status;
 }
 
-int64_t aloop_suspend(aloop_task *handle, aloop_future *awaited) {
-    task *t = from_task(handle);
-    future *f = from_c(awaited);
+namespace {
+
+int64_t check_suspend(aloop_task *handle) {
     const int64_t code = check_task(handle);
-    if (code < 0 || t->is(k_stackful) || !steps_now(t) || t->is(k_suspended)) {
-        if (f != nullptr && f->is_future()) unref(f);
-        if (code < 0) return code;
-        return !t->is(k_stackful) && steps_now(t) ? ALOOP_EBUSY : ALOOP_ENOTASK;
+    if (code < 0) return code;
+    const task *t = from_task(handle);
+    if (t->is(k_stackful) || !steps_now(t)) return ALOOP_ENOTASK;
+    return t->is(k_suspended) ? ALOOP_EBUSY : 0;
+}
+
+}  // namespace
+
+int64_t aloop_suspend(aloop_task *handle, aloop_future *awaited) {
+    task *t = static_cast<task *>(from_c(handle));
+    future *f = from_c(awaited);
+    const bool sure = surely_steps(handle) && (t->flags & (k_stackful | k_suspended)) == 0;
+    if (!sure) [[unlikely]] {
+        const int64_t code = check_suspend(handle);
+        if (code < 0) {
+            if (f != nullptr && f->is_future()) unref(f);
+            return code;
+        }
     }
-    if (f != nullptr && !f->is_future()) f = nullptr;
     t->on(k_suspended);
     if (begin_await(t, f)) t->on(k_immediate);
     return ALOOP_PENDING;
 }
 
 int64_t aloop_awaited(aloop_task *handle, void **value) {
-    task *t = from_task(handle);
+    task *t = static_cast<task *>(from_c(handle));
+    if (surely_steps(handle)) [[likely]] return collect(t, value);
     const int64_t code = check_task(handle);
     if (code < 0) return code;
     return steps_now(t) ? collect(t, value) : ALOOP_ENOTASK;
