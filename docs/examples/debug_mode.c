@@ -20,7 +20,9 @@ static int64_t blocks(void *arg, void **value) {
 
 static int64_t run(void *arg, void **value) {
     (void)arg, (void)value;
-    int64_t rc = aloop_await(aloop_create_task(blocks, NULL), NULL);
+    aloop_task *task = aloop_create_task(blocks, NULL);
+    aloop_task_set_name(task, "blocks");
+    int64_t rc = aloop_await(task, NULL);
 
     aloop_event *event = NULL;
     if (rc >= 0) rc = aloop_event_new(&event);
