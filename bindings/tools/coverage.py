@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""coverage.py LANGUAGE LIBRARY: coverage/LANGUAGE.tsv says of every C function what
+a program of the language uses for it, and the layer has that.
+
+A line is FUNCTION, a tab, and one of
+    Type.name, name     a public symbol of the layer (Rust: Type::name)
+    inside: WHY         the layer calls it, no program needs to
+    native: WHY         the language has it itself (defer, iterators, contexts)
+    fiber: WHY          it belongs to stackful coroutines, which managed code has not
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+BINDINGS = pathlib.Path(__file__).resolve().parents[1]
+SOURCES = {
+    "go": ("go", "*.go", r"(?:^func (?:\(\w+ \*?{type}(?:\[\w+(?:, ?\w+)*\])?\) )?{name}\b"
+           r"|^type {name}\b|^\t{name}\b)"),
+    "rust": ("rust/asyncloop/src", "**/*.rs",
+             r"\b(?:fn|struct|enum|trait|const|type|mod) {name}\b"),
+    "csharp": ("csharp/AsyncLoop", "**/*.cs", r"\b(?:public|override|const)\b[^;={{]*\b{name}\b"),
+}
+REASON = re.compile(r"(?:inside|native|fiber): \S.+")
+
+
+def exported(library):
+    table = subprocess.run(["nm", "-D", "--defined-only", library], check=True,
+                           capture_output=True, text=True).stdout
+    return set(re.findall(r"\b(aloop_\w+)(?:@|$)", table, re.M))
+
+
+def layer(language):
+    folder, pattern, _ = SOURCES[language]
+    files = [p for p in sorted((BINDINGS / folder).glob(pattern))
+             if p.name not in ("Native.cs",) and not p.name.endswith("_test.go")]
+    return "\n".join(p.read_text() for p in files)
+
+
+def has(language, text, symbol):
+    parts = re.split(r"\.|::", symbol)
+    rule = SOURCES[language][2]
+    return re.search(rule.format(type=parts[0] if len(parts) > 1 else r"\w+", name=parts[-1]),
+                     text, re.M) is not None and (
+        len(parts) == 1 or re.search(rf"\b{parts[0]}\b", text) is not None)
+
+
+def complaints(language, library):
+    rows = {}
+    path = BINDINGS / "coverage" / f"{language}.tsv"
+    for line in path.read_text().splitlines():
+        if line.startswith("#") or not line:
+            continue
+        name, _, what = line.partition("\t")
+        if name in rows:
+            yield f"{name} stands twice"
+        rows[name] = what.strip()
+    functions = exported(library)
+    yield from (f"{n} has no line in {path.name}" for n in sorted(functions - rows.keys()))
+    yield from (f"{n} is no function of the library" for n in sorted(rows.keys() - functions))
+    text = layer(language)
+    for name, what in sorted(rows.items()):
+        if REASON.fullmatch(what):
+            continue
+        if ":" in what.replace("::", "") or not what:
+            yield f"{name}: neither a symbol nor a reason: {what!r}"
+        elif not has(language, text, what):
+            yield f"{name}: the layer has no {what}"
+
+
+def main():
+    found = list(complaints(*sys.argv[1:]))
+    print("\n".join(found) or f"every function is covered in {sys.argv[1]}")
+    return 1 if found else 0
+
+
+sys.exit(main())
