@@ -146,6 +146,10 @@ ALOOP_API void aloop_unref(void *object);
 /* Makes an error; code must be negative, message may be NULL; cause is
  * borrowed and may be NULL. NULL when out of memory or code >= 0. */
 ALOOP_API aloop_error *aloop_error_new(int64_t code, const char *message, aloop_error *cause);
+/* The same with an opaque object of a binding or program, which free_fn frees with
+ * the error, on whichever thread drops that. On NULL it stays the caller's. */
+ALOOP_API aloop_error *aloop_error_new_payload(int64_t code, const char *message, void *payload,
+                                               aloop_free_fn free_fn);
 ALOOP_API aloop_error *aloop_error_ref(aloop_error *error);
 ALOOP_API void aloop_error_unref(aloop_error *error);
 ALOOP_API int64_t aloop_error_code(const aloop_error *error);

@@ -46,6 +46,16 @@ aloop_error *aloop_error_new(int64_t code, const char *message, aloop_error *cau
     return to_c(e);
 }
 
+aloop_error *aloop_error_new_payload(int64_t code, const char *message, void *payload,
+                                     aloop_free_fn free_fn) {
+    if (code >= 0) return nullptr;
+    error *e = make_error(code, message);
+    if (e == nullptr) return nullptr;
+    e->payload = payload;
+    e->payload_free = free_fn;
+    return to_c(e);
+}
+
 aloop_error *aloop_error_ref(aloop_error *e) { return static_cast<aloop_error *>(aloop_ref(e)); }
 
 void aloop_error_unref(aloop_error *e) { aloop_unref(e); }

@@ -153,6 +153,18 @@ static void test_error_carries_code_message_and_cause(void **state) {
     assert_ptr_equal(aloop_error_ref(error), error);
     aloop_error_unref(error);
     aloop_error_unref(error);
+
+    int freed = 0;
+    assert_null(aloop_error_new_payload(0, "no error", &freed, count_free));
+    assert_int_equal(freed, 0);
+    error = aloop_error_new_payload(ALOOP_EUSER - 2, "a box", &freed, count_free);
+    assert_code(aloop_error_code(error), ALOOP_EUSER - 2);
+    assert_string_equal(aloop_error_message(error), "a box");
+    assert_ptr_equal(aloop_error_payload(error), &freed);
+    aloop_error_unref(aloop_error_ref(error));
+    assert_int_equal(freed, 0);
+    aloop_error_unref(error);
+    assert_int_equal(freed, 1);
 }
 
 static int64_t drop(void *object) {

@@ -36,6 +36,9 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_error_new")]
   public static extern global::System.IntPtr aloop_error_new(long jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, global::System.IntPtr jarg3);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_error_new_payload")]
+  public static extern global::System.IntPtr aloop_error_new_payload(long jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, global::System.IntPtr jarg3, global::System.IntPtr jarg4);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_error_ref")]
   public static extern global::System.IntPtr aloop_error_ref(global::System.IntPtr jarg1);
 
@@ -1399,6 +1402,8 @@ internal static unsafe class Native {
   }
 
   public static global::System.IntPtr aloop_error_new(long code, string message, global::System.IntPtr cause) { return NativePINVOKE.aloop_error_new(code, message, cause); }
+
+  public static global::System.IntPtr aloop_error_new_payload(long code, string message, global::System.IntPtr payload, global::System.IntPtr free_fn) { return NativePINVOKE.aloop_error_new_payload(code, message, payload, free_fn); }
 
   public static global::System.IntPtr aloop_error_ref(global::System.IntPtr error) { return NativePINVOKE.aloop_error_ref(error); }
 

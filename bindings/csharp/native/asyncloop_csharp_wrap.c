@@ -258,6 +258,24 @@ SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_error_new(long long jarg1, 
 }
 
 
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_error_new_payload(long long jarg1, void * jarg2, void * jarg3, void * jarg4) {
+  void * jresult ;
+  int64_t arg1 ;
+  char *arg2 = (char *) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  aloop_error *result = 0 ;
+
+  arg1 = (int64_t)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (void *)jarg3;
+  arg4 = (aloop_free_fn)jarg4;
+  result = (aloop_error *)aloop_error_new_payload(arg1,(char const *)arg2,arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
 SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_error_ref(void * jarg1) {
   void * jresult ;
   aloop_error *arg1 = (aloop_error *) 0 ;

@@ -37,18 +37,18 @@ typedef _gostring_ swig_type_9;
 typedef long long swig_type_10;
 typedef _gostring_ swig_type_11;
 typedef long long swig_type_12;
-typedef long long swig_type_13;
-typedef _gostring_ swig_type_14;
+typedef _gostring_ swig_type_13;
+typedef long long swig_type_14;
 typedef long long swig_type_15;
-typedef long long swig_type_16;
-typedef _gostring_ swig_type_17;
+typedef _gostring_ swig_type_16;
+typedef long long swig_type_17;
 typedef long long swig_type_18;
-typedef long long swig_type_19;
-typedef _gostring_ swig_type_20;
+typedef _gostring_ swig_type_19;
+typedef long long swig_type_20;
 typedef long long swig_type_21;
-typedef _goslice_ swig_type_22;
+typedef _gostring_ swig_type_22;
 typedef long long swig_type_23;
-typedef long long swig_type_24;
+typedef _goslice_ swig_type_24;
 typedef long long swig_type_25;
 typedef long long swig_type_26;
 typedef long long swig_type_27;
@@ -56,9 +56,9 @@ typedef long long swig_type_28;
 typedef long long swig_type_29;
 typedef long long swig_type_30;
 typedef long long swig_type_31;
-typedef _gostring_ swig_type_32;
+typedef long long swig_type_32;
 typedef long long swig_type_33;
-typedef long long swig_type_34;
+typedef _gostring_ swig_type_34;
 typedef long long swig_type_35;
 typedef long long swig_type_36;
 typedef long long swig_type_37;
@@ -91,17 +91,17 @@ typedef long long swig_type_63;
 typedef long long swig_type_64;
 typedef long long swig_type_65;
 typedef long long swig_type_66;
-typedef _gostring_ swig_type_67;
+typedef long long swig_type_67;
 typedef long long swig_type_68;
-typedef long long swig_type_69;
-typedef _gostring_ swig_type_70;
-typedef _gostring_ swig_type_71;
-typedef long long swig_type_72;
-typedef long long swig_type_73;
+typedef _gostring_ swig_type_69;
+typedef long long swig_type_70;
+typedef long long swig_type_71;
+typedef _gostring_ swig_type_72;
+typedef _gostring_ swig_type_73;
 typedef long long swig_type_74;
-typedef _gostring_ swig_type_75;
+typedef long long swig_type_75;
 typedef long long swig_type_76;
-typedef long long swig_type_77;
+typedef _gostring_ swig_type_77;
 typedef long long swig_type_78;
 typedef long long swig_type_79;
 typedef long long swig_type_80;
@@ -119,44 +119,44 @@ typedef long long swig_type_91;
 typedef long long swig_type_92;
 typedef long long swig_type_93;
 typedef long long swig_type_94;
-typedef _gostring_ swig_type_95;
+typedef long long swig_type_95;
 typedef long long swig_type_96;
-typedef long long swig_type_97;
+typedef _gostring_ swig_type_97;
 typedef long long swig_type_98;
 typedef long long swig_type_99;
 typedef long long swig_type_100;
 typedef long long swig_type_101;
-typedef _gostring_ swig_type_102;
+typedef long long swig_type_102;
 typedef long long swig_type_103;
-typedef long long swig_type_104;
+typedef _gostring_ swig_type_104;
 typedef long long swig_type_105;
 typedef long long swig_type_106;
-typedef _gostring_ swig_type_107;
+typedef long long swig_type_107;
 typedef long long swig_type_108;
-typedef long long swig_type_109;
+typedef _gostring_ swig_type_109;
 typedef long long swig_type_110;
 typedef long long swig_type_111;
-typedef _gostring_ swig_type_112;
+typedef long long swig_type_112;
 typedef long long swig_type_113;
-typedef long long swig_type_114;
+typedef _gostring_ swig_type_114;
 typedef long long swig_type_115;
-typedef _gostring_ swig_type_116;
+typedef long long swig_type_116;
 typedef long long swig_type_117;
-typedef _goslice_ swig_type_118;
+typedef _gostring_ swig_type_118;
 typedef long long swig_type_119;
-typedef long long swig_type_120;
+typedef _goslice_ swig_type_120;
 typedef long long swig_type_121;
-typedef _goslice_ swig_type_122;
+typedef long long swig_type_122;
 typedef long long swig_type_123;
-typedef long long swig_type_124;
+typedef _goslice_ swig_type_124;
 typedef long long swig_type_125;
 typedef long long swig_type_126;
 typedef long long swig_type_127;
 typedef long long swig_type_128;
-typedef _gostring_ swig_type_129;
-typedef _gostring_ swig_type_130;
-typedef long long swig_type_131;
-typedef long long swig_type_132;
+typedef long long swig_type_129;
+typedef long long swig_type_130;
+typedef _gostring_ swig_type_131;
+typedef _gostring_ swig_type_132;
 typedef long long swig_type_133;
 typedef long long swig_type_134;
 typedef long long swig_type_135;
@@ -299,70 +299,70 @@ typedef long long swig_type_271;
 typedef long long swig_type_272;
 typedef long long swig_type_273;
 typedef long long swig_type_274;
-typedef _goslice_ swig_type_275;
+typedef long long swig_type_275;
 typedef long long swig_type_276;
-typedef long long swig_type_277;
+typedef _goslice_ swig_type_277;
 typedef long long swig_type_278;
 typedef long long swig_type_279;
-typedef _gostring_ swig_type_280;
+typedef long long swig_type_280;
 typedef long long swig_type_281;
 typedef _gostring_ swig_type_282;
 typedef long long swig_type_283;
 typedef _gostring_ swig_type_284;
 typedef long long swig_type_285;
-typedef long long swig_type_286;
+typedef _gostring_ swig_type_286;
 typedef long long swig_type_287;
 typedef long long swig_type_288;
 typedef long long swig_type_289;
-typedef _goslice_ swig_type_290;
+typedef long long swig_type_290;
 typedef long long swig_type_291;
 typedef _goslice_ swig_type_292;
 typedef long long swig_type_293;
-typedef long long swig_type_294;
+typedef _goslice_ swig_type_294;
 typedef long long swig_type_295;
 typedef long long swig_type_296;
 typedef long long swig_type_297;
-typedef _gostring_ swig_type_298;
+typedef long long swig_type_298;
 typedef long long swig_type_299;
-typedef long long swig_type_300;
+typedef _gostring_ swig_type_300;
 typedef long long swig_type_301;
 typedef long long swig_type_302;
 typedef long long swig_type_303;
 typedef long long swig_type_304;
-typedef _gostring_ swig_type_305;
-typedef _gostring_ swig_type_306;
+typedef long long swig_type_305;
+typedef long long swig_type_306;
 typedef _gostring_ swig_type_307;
 typedef _gostring_ swig_type_308;
-typedef long long swig_type_309;
-typedef long long swig_type_310;
+typedef _gostring_ swig_type_309;
+typedef _gostring_ swig_type_310;
 typedef long long swig_type_311;
 typedef long long swig_type_312;
-typedef _gostring_ swig_type_313;
+typedef long long swig_type_313;
 typedef long long swig_type_314;
-typedef long long swig_type_315;
+typedef _gostring_ swig_type_315;
 typedef long long swig_type_316;
 typedef long long swig_type_317;
 typedef long long swig_type_318;
 typedef long long swig_type_319;
 typedef long long swig_type_320;
-typedef _gostring_ swig_type_321;
-typedef _gostring_ swig_type_322;
-typedef long long swig_type_323;
-typedef long long swig_type_324;
+typedef long long swig_type_321;
+typedef long long swig_type_322;
+typedef _gostring_ swig_type_323;
+typedef _gostring_ swig_type_324;
 typedef long long swig_type_325;
 typedef long long swig_type_326;
-typedef _goslice_ swig_type_327;
+typedef long long swig_type_327;
 typedef long long swig_type_328;
-typedef long long swig_type_329;
+typedef _goslice_ swig_type_329;
 typedef long long swig_type_330;
 typedef long long swig_type_331;
 typedef long long swig_type_332;
 typedef long long swig_type_333;
 typedef long long swig_type_334;
 typedef long long swig_type_335;
-typedef _goslice_ swig_type_336;
+typedef long long swig_type_336;
 typedef long long swig_type_337;
-typedef long long swig_type_338;
+typedef _goslice_ swig_type_338;
 typedef long long swig_type_339;
 typedef long long swig_type_340;
 typedef long long swig_type_341;
@@ -378,12 +378,12 @@ typedef long long swig_type_350;
 typedef long long swig_type_351;
 typedef long long swig_type_352;
 typedef long long swig_type_353;
-typedef _gostring_ swig_type_354;
-typedef _goslice_ swig_type_355;
+typedef long long swig_type_354;
+typedef long long swig_type_355;
 typedef _gostring_ swig_type_356;
-typedef _gostring_ swig_type_357;
-typedef long long swig_type_358;
-typedef long long swig_type_359;
+typedef _goslice_ swig_type_357;
+typedef _gostring_ swig_type_358;
+typedef _gostring_ swig_type_359;
 typedef long long swig_type_360;
 typedef long long swig_type_361;
 typedef long long swig_type_362;
@@ -394,20 +394,20 @@ typedef long long swig_type_366;
 typedef long long swig_type_367;
 typedef long long swig_type_368;
 typedef long long swig_type_369;
-typedef _gostring_ swig_type_370;
+typedef long long swig_type_370;
 typedef long long swig_type_371;
-typedef long long swig_type_372;
-typedef _gostring_ swig_type_373;
+typedef _gostring_ swig_type_372;
+typedef long long swig_type_373;
 typedef long long swig_type_374;
-typedef long long swig_type_375;
+typedef _gostring_ swig_type_375;
 typedef long long swig_type_376;
-typedef _goslice_ swig_type_377;
+typedef long long swig_type_377;
 typedef long long swig_type_378;
-typedef long long swig_type_379;
+typedef _goslice_ swig_type_379;
 typedef long long swig_type_380;
-typedef _goslice_ swig_type_381;
+typedef long long swig_type_381;
 typedef long long swig_type_382;
-typedef long long swig_type_383;
+typedef _goslice_ swig_type_383;
 typedef long long swig_type_384;
 typedef long long swig_type_385;
 typedef long long swig_type_386;
@@ -416,9 +416,9 @@ typedef long long swig_type_388;
 typedef long long swig_type_389;
 typedef long long swig_type_390;
 typedef long long swig_type_391;
-typedef _gostring_ swig_type_392;
+typedef long long swig_type_392;
 typedef long long swig_type_393;
-typedef long long swig_type_394;
+typedef _gostring_ swig_type_394;
 typedef long long swig_type_395;
 typedef long long swig_type_396;
 typedef long long swig_type_397;
@@ -431,14 +431,16 @@ typedef long long swig_type_403;
 typedef long long swig_type_404;
 typedef long long swig_type_405;
 typedef long long swig_type_406;
-typedef _gostring_ swig_type_407;
+typedef long long swig_type_407;
 typedef long long swig_type_408;
-typedef long long swig_type_409;
-typedef _goslice_ swig_type_410;
+typedef _gostring_ swig_type_409;
+typedef long long swig_type_410;
 typedef long long swig_type_411;
-typedef long long swig_type_412;
+typedef _goslice_ swig_type_412;
 typedef long long swig_type_413;
 typedef long long swig_type_414;
+typedef long long swig_type_415;
+typedef long long swig_type_416;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -449,448 +451,449 @@ extern swig_type_7 _wrap_set_allocator_sys_6c96b6e831386849(uintptr_t arg1, uint
 extern uintptr_t _wrap_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_unref_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_new_sys_6c96b6e831386849(swig_type_8 arg1, swig_type_9 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_error_new_payload_sys_6c96b6e831386849(swig_type_10 arg1, swig_type_11 arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_error_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_error_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_10 _wrap_error_code_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_11 _wrap_error_message_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_12 _wrap_error_code_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_13 _wrap_error_message_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_cause_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_12 _wrap_error_child_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_child_sys_6c96b6e831386849(uintptr_t arg1, swig_type_13 arg2);
+extern swig_type_14 _wrap_error_child_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_error_child_sys_6c96b6e831386849(uintptr_t arg1, swig_type_15 arg2);
 extern uintptr_t _wrap_error_payload_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_14 _wrap_error_where_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_15 _wrap_raise_message_sys_6c96b6e831386849(swig_type_16 arg1, swig_type_17 arg2);
-extern swig_type_18 _wrap_raise_payload_sys_6c96b6e831386849(swig_type_19 arg1, swig_type_20 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_21 _wrap_raise_error_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_16 _wrap_error_where_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_17 _wrap_raise_message_sys_6c96b6e831386849(swig_type_18 arg1, swig_type_19 arg2);
+extern swig_type_20 _wrap_raise_payload_sys_6c96b6e831386849(swig_type_21 arg1, swig_type_22 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_23 _wrap_raise_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_last_error_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_bytes_new_sys_6c96b6e831386849(swig_type_22 arg1);
+extern uintptr_t _wrap_bytes_new_sys_6c96b6e831386849(swig_type_24 arg1);
 extern uintptr_t _wrap_bytes_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_bytes_unref_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_bytes_data_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_23 _wrap_bytes_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_25 _wrap_bytes_size_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_results_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_results_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_24 _wrap_results_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_25 _wrap_results_status_sys_6c96b6e831386849(uintptr_t arg1, swig_type_26 arg2);
-extern uintptr_t _wrap_results_value_sys_6c96b6e831386849(uintptr_t arg1, swig_type_27 arg2);
-extern uintptr_t _wrap_results_take_sys_6c96b6e831386849(uintptr_t arg1, swig_type_28 arg2);
-extern uintptr_t _wrap_results_error_sys_6c96b6e831386849(uintptr_t arg1, swig_type_29 arg2);
-extern uintptr_t _wrap_results_future_sys_6c96b6e831386849(uintptr_t arg1, swig_type_30 arg2);
-extern swig_type_31 _wrap_debug_stats_sys_6c96b6e831386849(int arg1);
-extern swig_type_32 _wrap_debug_stats_name_sys_6c96b6e831386849(int arg1);
+extern swig_type_26 _wrap_results_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_27 _wrap_results_status_sys_6c96b6e831386849(uintptr_t arg1, swig_type_28 arg2);
+extern uintptr_t _wrap_results_value_sys_6c96b6e831386849(uintptr_t arg1, swig_type_29 arg2);
+extern uintptr_t _wrap_results_take_sys_6c96b6e831386849(uintptr_t arg1, swig_type_30 arg2);
+extern uintptr_t _wrap_results_error_sys_6c96b6e831386849(uintptr_t arg1, swig_type_31 arg2);
+extern uintptr_t _wrap_results_future_sys_6c96b6e831386849(uintptr_t arg1, swig_type_32 arg2);
+extern swig_type_33 _wrap_debug_stats_sys_6c96b6e831386849(int arg1);
+extern swig_type_34 _wrap_debug_stats_name_sys_6c96b6e831386849(int arg1);
 extern uintptr_t _wrap_loop_options_new_sys_6c96b6e831386849(void);
-extern swig_type_33 _wrap_loop_options_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_34 _wrap_loop_options_set_clock_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_35 _wrap_loop_options_set_simulator_sys_6c96b6e831386849(uintptr_t arg1, swig_type_36 arg2, double arg3);
-extern swig_type_37 _wrap_loop_options_set_seed_sys_6c96b6e831386849(uintptr_t arg1, swig_type_38 arg2);
-extern swig_type_39 _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_40 arg2);
-extern swig_type_41 _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_42 _wrap_loop_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_35 _wrap_loop_options_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_36 _wrap_loop_options_set_clock_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_37 _wrap_loop_options_set_simulator_sys_6c96b6e831386849(uintptr_t arg1, swig_type_38 arg2, double arg3);
+extern swig_type_39 _wrap_loop_options_set_seed_sys_6c96b6e831386849(uintptr_t arg1, swig_type_40 arg2);
+extern swig_type_41 _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_42 arg2);
+extern swig_type_43 _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_44 _wrap_loop_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_loop_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_loop_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_43 _wrap_loop_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_44 _wrap_loop_is_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_45 _wrap_loop_is_running_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_46 _wrap_loop_run_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_47 _wrap_loop_run_until_complete_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern swig_type_48 _wrap_loop_run_once_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_49 _wrap_loop_stop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_45 _wrap_loop_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_46 _wrap_loop_is_closed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_47 _wrap_loop_is_running_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_48 _wrap_loop_run_forever_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_49 _wrap_loop_run_until_complete_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_50 _wrap_loop_run_once_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_51 _wrap_loop_stop_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_loop_time_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_50 _wrap_loop_iteration_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_52 _wrap_loop_iteration_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_get_running_loop_sys_6c96b6e831386849(void);
-extern swig_type_51 _wrap_set_event_loop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_53 _wrap_set_event_loop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_get_event_loop_sys_6c96b6e831386849(void);
-extern swig_type_52 _wrap_loop_after_fork_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_53 _wrap_loop_call_soon_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_54 _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_55 _wrap_loop_call_later_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_56 _wrap_loop_call_at_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_57 _wrap_loop_cancel_handle_sys_6c96b6e831386849(uintptr_t arg1, swig_type_58 arg2);
-extern double _wrap_loop_handle_when_sys_6c96b6e831386849(uintptr_t arg1, swig_type_59 arg2);
+extern swig_type_54 _wrap_loop_after_fork_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_55 _wrap_loop_call_soon_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_56 _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_57 _wrap_loop_call_later_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_58 _wrap_loop_call_at_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_59 _wrap_loop_cancel_handle_sys_6c96b6e831386849(uintptr_t arg1, swig_type_60 arg2);
+extern double _wrap_loop_handle_when_sys_6c96b6e831386849(uintptr_t arg1, swig_type_61 arg2);
 extern uintptr_t _wrap_loop_create_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_60 _wrap_loop_set_task_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_62 _wrap_loop_set_task_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_loop_get_task_factory_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_61 _wrap_loop_add_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_62 _wrap_loop_remove_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_63 _wrap_loop_add_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_64 _wrap_loop_remove_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_65 _wrap_loop_add_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_66 _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_67 _wrap_exception_context_message_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_68 _wrap_exception_context_code_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_63 _wrap_loop_add_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_64 _wrap_loop_remove_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_65 _wrap_loop_add_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_66 _wrap_loop_remove_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_67 _wrap_loop_add_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_68 _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_69 _wrap_exception_context_message_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_70 _wrap_exception_context_code_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_exception_context_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_exception_context_future_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_exception_context_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_69 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_70 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_71 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_72 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_71 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_72 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_73 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_74 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_loop_get_exception_handler_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_73 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_74 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_75 arg2, uintptr_t arg3);
-extern swig_type_76 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_77 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_78 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_75 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_76 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_77 arg2, uintptr_t arg3);
+extern swig_type_78 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_79 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_80 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_79 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_80 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_81 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_82 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_loop_backend_timeout_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_81 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_82 arg3);
-extern swig_type_83 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_84 arg3, double arg4);
-extern swig_type_85 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_86 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_87 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_88 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_89 arg2);
-extern swig_type_90 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_91 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_83 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_84 arg3);
+extern swig_type_85 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3, double arg4);
+extern swig_type_87 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_88 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_89 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_90 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_91 arg2);
+extern swig_type_92 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_93 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_future_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_92 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_93 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_94 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_95 arg2);
-extern swig_type_96 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_97 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_94 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_95 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_96 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_97 arg2);
+extern swig_type_98 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_99 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_future_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_98 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_99 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_100 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_101 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_102 arg2);
-extern swig_type_103 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_104 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_100 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_101 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_102 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_103 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_104 arg2);
+extern swig_type_105 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_106 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_create_stackless_task_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_new_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_task_options_new_sys_6c96b6e831386849(void);
-extern swig_type_105 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_106 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_107 arg2);
-extern swig_type_108 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_109 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_107 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_108 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_109 arg2);
+extern swig_type_110 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_111 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_ensure_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_110 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_112 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_current_task_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_all_tasks_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_111 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_112 arg2);
-extern swig_type_113 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_114 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_115 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_116 arg2);
-extern swig_type_117 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_118 arg2);
-extern swig_type_119 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_113 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_114 arg2);
+extern swig_type_115 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_116 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_117 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_118 arg2);
+extern swig_type_119 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_120 arg2);
+extern swig_type_121 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_get_context_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_120 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_121 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_122 arg2);
-extern swig_type_123 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_124 arg3);
-extern swig_type_125 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_126 arg2, int arg3);
+extern swig_type_122 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_123 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_124 arg2);
+extern swig_type_125 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_126 arg3);
+extern swig_type_127 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_128 arg2, int arg3);
 extern uintptr_t _wrap_task_waker_new_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_waker_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_127 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_129 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_task_waker_unref_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_context_copy_sys_6c96b6e831386849(void);
 extern uintptr_t _wrap_context_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_context_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_128 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_129 arg1, uintptr_t arg2);
-extern swig_type_130 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_130 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_131 arg1, uintptr_t arg2);
+extern swig_type_132 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_contextvar_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_131 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
-extern swig_type_132 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_133 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern swig_type_134 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_133 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
+extern swig_type_134 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_135 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_136 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
 extern uintptr_t _wrap_runner_get_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_135 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_137 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_sleep_sys_6c96b6e831386849(double arg1);
-extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_136 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_137 arg2, int arg3);
+extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_138 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_139 arg2, int arg3);
 extern uintptr_t _wrap_shield_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_138 arg2, double arg3, int arg4);
+extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_140 arg2, double arg3, int arg4);
 extern uintptr_t _wrap_wait_result_done_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_wait_result_pending_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_139 arg2);
+extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_141 arg2);
 extern uintptr_t _wrap_wait_for_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_140 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_141 arg3, double arg4);
+extern swig_type_142 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_143 arg3, double arg4);
 extern uintptr_t _wrap_as_completed_next_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_as_completed_next_result_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_142 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_143 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_144 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_144 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_145 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_146 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern double _wrap_timeout_when_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_145 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_146 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_147 arg2);
-extern swig_type_148 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_147 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_148 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_149 arg2);
+extern swig_type_150 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_task_group_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_149 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_150 arg2);
+extern swig_type_151 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_152 arg2);
 extern uintptr_t _wrap_generator_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_151 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_153 arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_generator_throw_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_152 arg2);
+extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_154 arg2);
 extern uintptr_t _wrap_generator_aclose_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_generator_collect_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_153 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_155 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_lock_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_154 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_155 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_156 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_157 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_158 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_159 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_160 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_156 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_157 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_158 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_159 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_160 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_161 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_162 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_event_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_161 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_162 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_163 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_164 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_condition_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_163 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_164 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_165 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_166 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_for_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_165 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_166 arg2);
-extern swig_type_167 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_168 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_169 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_170 arg2);
-extern swig_type_171 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_172 arg2);
+extern swig_type_167 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_168 arg2);
+extern swig_type_169 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_170 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_171 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_172 arg2);
+extern swig_type_173 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_174 arg2);
 extern uintptr_t _wrap_semaphore_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_173 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_174 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_175 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_176 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_177 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_178 arg2);
+extern swig_type_175 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_176 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_177 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_178 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_179 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_180 arg2);
 extern uintptr_t _wrap_barrier_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_reset_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_179 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_180 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_181 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_182 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_183 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_181 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_182 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_183 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_184 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_185 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_rwlock_acquire_read_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_rwlock_acquire_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_184 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_185 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_186 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_187 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_188 arg2);
+extern swig_type_186 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_187 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_188 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_189 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_190 arg2);
 extern uintptr_t _wrap_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_189 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_190 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_191 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_192 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_191 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_192 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_193 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_194 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_195 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_196 arg2);
-extern swig_type_197 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_198 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_199 arg3);
-extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_200 arg2);
-extern swig_type_201 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_202 arg2);
-extern swig_type_203 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_204 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_193 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_194 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_195 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_196 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_197 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_198 arg2);
+extern swig_type_199 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_200 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_201 arg3);
+extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_202 arg2);
+extern swig_type_203 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_204 arg2);
+extern swig_type_205 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_206 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_once_get_or_init_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_205 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_206 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_207 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_208 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_207 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_208 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_209 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_210 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_queue_options_new_sys_6c96b6e831386849(void);
-extern swig_type_209 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_210 arg2);
-extern swig_type_211 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_212 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_213 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_214 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_211 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_212 arg2);
+extern swig_type_213 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_214 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_215 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_216 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_215 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_217 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_216 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_218 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_queue_join_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_217 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_218 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_219 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_220 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_221 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_222 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_223 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_224 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_225 arg3, uintptr_t arg4);
-extern swig_type_226 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_219 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_220 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_221 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_222 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_223 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_224 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_225 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_226 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_227 arg3, uintptr_t arg4);
+extern swig_type_228 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_227 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_229 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_228 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_229 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_230 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_231 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_232 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_230 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_231 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_232 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_233 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_234 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_message_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_233 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_234 arg2, uintptr_t arg3);
-extern swig_type_235 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_236 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_235 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_236 arg2, uintptr_t arg3);
+extern swig_type_237 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_238 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_broadcast_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_237 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_238 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_239 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_240 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_241 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_242 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_243 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_244 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_245 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_239 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_240 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_241 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_242 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_243 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_244 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_245 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_246 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_247 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_watch_sender_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_watch_receiver_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_246 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_247 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_248 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_249 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_250 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_251 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_252 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_253 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_248 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_249 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_250 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_251 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_252 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_253 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_254 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_255 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_exit_stack_new_sys_6c96b6e831386849(void);
-extern swig_type_254 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_255 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_256 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_256 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_257 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_258 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_exit_stack_pop_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_257 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_258 arg2);
-extern swig_type_259 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_260 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_261 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_259 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_260 arg2);
+extern swig_type_261 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_262 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_263 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_262 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_263 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_264 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_265 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_266 arg2);
-extern swig_type_267 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_268 arg2);
+extern swig_type_264 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_265 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_266 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_267 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_268 arg2);
+extern swig_type_269 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
+extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_270 arg2);
 extern uintptr_t _wrap_call_graph_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_269 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_270 arg2);
-extern swig_type_271 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_272 arg2);
-extern swig_type_273 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_274 arg2, swig_type_275 arg3);
-extern swig_type_276 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_277 arg2, int arg3);
-extern swig_type_278 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_279 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_280 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
-extern swig_type_281 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_282 arg2, int arg3);
-extern swig_type_283 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_284 arg2);
-extern swig_type_285 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_286 arg3);
-extern swig_type_287 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_288 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_289 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_290 arg2);
-extern swig_type_291 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_292 arg2);
-extern swig_type_293 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_294 arg3);
-extern swig_type_295 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_296 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_297 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_298 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_299 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_300 arg2);
+extern swig_type_271 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_272 arg2);
+extern swig_type_273 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_274 arg2);
+extern swig_type_275 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_276 arg2, swig_type_277 arg3);
+extern swig_type_278 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_279 arg2, int arg3);
+extern swig_type_280 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_281 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_282 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
+extern swig_type_283 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_284 arg2, int arg3);
+extern swig_type_285 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_286 arg2);
+extern swig_type_287 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_288 arg3);
+extern swig_type_289 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_290 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_291 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_292 arg2);
+extern swig_type_293 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_294 arg2);
+extern swig_type_295 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_296 arg3);
+extern swig_type_297 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_298 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_299 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_300 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_301 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_302 arg2);
 extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
-extern swig_type_301 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_302 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_303 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_304 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_305 arg1, swig_type_306 arg2, uintptr_t arg3);
+extern swig_type_303 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_304 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_305 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_306 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_307 arg1, swig_type_308 arg2, uintptr_t arg3);
 extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_307 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_308 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_309 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_310 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
-extern swig_type_309 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_310 arg2);
-extern swig_type_311 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_312 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_313 arg2, int arg3);
-extern swig_type_314 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_315 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_316 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_317 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_318 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_319 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_320 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_321 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_322 arg1, uintptr_t arg2);
-extern swig_type_323 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_311 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_312 arg2);
+extern swig_type_313 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_314 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_315 arg2, int arg3);
+extern swig_type_316 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_317 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_318 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_319 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_320 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_321 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_322 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_323 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_324 arg1, uintptr_t arg2);
+extern swig_type_325 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
 extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_324 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_325 arg3);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_327 arg3);
 extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_327 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_328 arg3);
-extern swig_type_329 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_330 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_331 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_332 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_328 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_329 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_330 arg3);
+extern swig_type_331 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_332 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_333 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_334 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_333 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_334 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_335 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_336 arg2);
-extern swig_type_337 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_338 arg3);
+extern swig_type_335 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_336 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_337 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_338 arg2);
+extern swig_type_339 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_340 arg3);
 extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_339 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_340 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_341 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_342 arg2, swig_type_343 arg3);
-extern swig_type_344 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_345 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_346 arg3, swig_type_347 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_348 arg3, swig_type_349 arg4);
-extern swig_type_350 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_351 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_352 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_341 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_342 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_343 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_344 arg2, swig_type_345 arg3);
+extern swig_type_346 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_347 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_348 arg3, swig_type_349 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_350 arg3, swig_type_351 arg4);
+extern swig_type_352 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_353 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_354 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_353 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_354 arg2, swig_type_355 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_356 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_357 arg3, uintptr_t arg4);
+extern swig_type_355 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_356 arg2, swig_type_357 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_358 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_359 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_358 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_359 arg3);
-extern swig_type_360 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_361 arg2);
-extern swig_type_362 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_360 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_361 arg3);
+extern swig_type_362 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_363 arg2);
+extern swig_type_364 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_363 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_365 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_364 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_365 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_366 _wrap_job_return_sys_6c96b6e831386849(swig_type_367 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_368 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_369 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_370 arg1);
+extern swig_type_366 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_367 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_368 _wrap_job_return_sys_6c96b6e831386849(swig_type_369 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_370 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_371 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_372 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_371 arg1);
-extern swig_type_372 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_373 arg2);
-extern swig_type_374 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_375 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_376 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_377 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_373 arg1);
+extern swig_type_374 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_375 arg2);
+extern swig_type_376 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_377 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_378 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_379 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_378 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_379 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_380 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_381 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_380 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_381 arg2);
-extern swig_type_382 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_383 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_384 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_385 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_386 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_387 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_382 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_383 arg2);
+extern swig_type_384 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_385 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_386 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_387 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_388 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_389 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_388 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_389 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_390 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_391 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_392 arg2);
-extern swig_type_393 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_394 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_395 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_396 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_397 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_398 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_399 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_400 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_401 arg3, swig_type_402 arg4);
-extern swig_type_403 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_404 arg2);
-extern swig_type_405 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_406 arg2);
+extern swig_type_390 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_391 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_392 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_393 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_394 arg2);
+extern swig_type_395 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_396 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_397 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_398 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_399 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_400 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_401 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_402 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_403 arg3, swig_type_404 arg4);
+extern swig_type_405 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_406 arg2);
+extern swig_type_407 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_408 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_407 arg1, uintptr_t arg2);
-extern swig_type_408 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_409 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_409 arg1, uintptr_t arg2);
+extern swig_type_410 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_411 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_410 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_412 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_411 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_412 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_413 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_414 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_413 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_414 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_415 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_416 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -1023,6 +1026,24 @@ swig_r_1 = swig_r
 	return swig_r_1
 }
 
+func Error_new_payload(arg1 int64, arg2 string, arg3 uintptr, arg4 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (uintptr)(C._wrap_error_new_payload_sys_6c96b6e831386849(C.swig_type_10(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
 func Error_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
@@ -1081,7 +1102,7 @@ func Error_child(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_error_child_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_13(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_error_child_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1113,7 +1134,7 @@ func Raise_message(arg1 int64, arg2 string) (_swig_ret int64) {
 	_swig_i_0 := arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_raise_message_sys_6c96b6e831386849(C.swig_type_16(_swig_i_0), *(*C.swig_type_17)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_raise_message_sys_6c96b6e831386849(C.swig_type_18(_swig_i_0), *(*C.swig_type_19)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1129,7 +1150,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_raise_payload_sys_6c96b6e831386849(C.swig_type_19(_swig_i_0), *(*C.swig_type_20)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_raise_payload_sys_6c96b6e831386849(C.swig_type_21(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1156,7 +1177,7 @@ func Bytes_new(arg1 []byte) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 []byte
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_new_sys_6c96b6e831386849(*(*C.swig_type_22)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (uintptr)(C._wrap_bytes_new_sys_6c96b6e831386849(*(*C.swig_type_24)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -1228,7 +1249,7 @@ func Results_status(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_results_status_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_26(_swig_i_1)))
+	swig_r = (int64)(C._wrap_results_status_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
 	return swig_r
 }
 
@@ -1237,7 +1258,7 @@ func Results_value(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_27(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1248,7 +1269,7 @@ func Results_take(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1259,7 +1280,7 @@ func Results_error(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1270,7 +1291,7 @@ func Results_future(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_32(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1325,7 +1346,7 @@ func Loop_options_set_simulator(arg1 uintptr, arg2 uint64, arg3 float64) (_swig_
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_36(_swig_i_1), C.double(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1), C.double(_swig_i_2)))
 	return swig_r
 }
 
@@ -1334,7 +1355,7 @@ func Loop_options_set_seed(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_40(_swig_i_1)))
 	return swig_r
 }
 
@@ -1343,7 +1364,7 @@ func Loop_options_set_stack_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_40(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_42(_swig_i_1)))
 	return swig_r
 }
 
@@ -1554,7 +1575,7 @@ func Loop_cancel_handle(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_58(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_60(_swig_i_1)))
 	return swig_r
 }
 
@@ -1563,7 +1584,7 @@ func Loop_handle_when(arg1 uintptr, arg2 uint64) (_swig_ret float64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (float64)(C._wrap_loop_handle_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_59(_swig_i_1)))
+	swig_r = (float64)(C._wrap_loop_handle_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_61(_swig_i_1)))
 	return swig_r
 }
 
@@ -1794,7 +1815,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_75)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_77)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1881,7 +1902,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_82(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_84(_swig_i_2)))
 	return swig_r
 }
 
@@ -1893,7 +1914,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_84(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -1906,7 +1927,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_86(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_88(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1925,7 +1946,7 @@ func Future_set_error_code(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_89(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_91(_swig_i_1)))
 	return swig_r
 }
 
@@ -1981,7 +2002,7 @@ func Future_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_95)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_97)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2033,7 +2054,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_99(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_101(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2053,7 +2074,7 @@ func Future_cancel_threadsafe(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_102)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_104)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2144,7 +2165,7 @@ func Task_options_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_107)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_109)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2215,7 +2236,7 @@ func Task_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_112)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_114)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2244,7 +2265,7 @@ func Task_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_116)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_118)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2257,7 +2278,7 @@ func Task_get_name(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_118)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2296,7 +2317,7 @@ func Task_repr(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_122)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_124)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2310,7 +2331,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_124(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_126(_swig_i_2)))
 	return swig_r
 }
 
@@ -2320,7 +2341,7 @@ func Task_print_stack(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_126(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_128(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -2400,7 +2421,7 @@ func Contextvar_new(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_129)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_131)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -2511,7 +2532,7 @@ func Sleep_result(arg1 float64, arg2 int64, arg3 uintptr, arg4 uintptr) (_swig_r
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_136(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_138(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2523,7 +2544,7 @@ func Gather(arg1 *uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_137(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_139(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2546,7 +2567,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_138(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_140(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2577,7 +2598,7 @@ func Select(arg1 *uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_139(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2602,7 +2623,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_141(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_143(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2674,7 +2695,7 @@ func Timeout_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_147(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_149(_swig_i_1)))
 	return swig_r
 }
 
@@ -2711,7 +2732,7 @@ func Task_group_join(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_150(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_152(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2736,7 +2757,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_151(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_153(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2759,7 +2780,7 @@ func Generator_throw_code(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_152(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2944,7 +2965,7 @@ func Condition_notify(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_166(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_168(_swig_i_1)))
 	return swig_r
 }
 
@@ -2970,7 +2991,7 @@ func Semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_170(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_172(_swig_i_1)))
 	return swig_r
 }
 
@@ -2979,7 +3000,7 @@ func Bounded_semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_172(_swig_i_1)))
+	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
 	return swig_r
 }
 
@@ -3031,7 +3052,7 @@ func Barrier_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_178(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_180(_swig_i_1)))
 	return swig_r
 }
 
@@ -3156,7 +3177,7 @@ func Limiter_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_188(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_190(_swig_i_1)))
 	return swig_r
 }
 
@@ -3241,7 +3262,7 @@ func Limiter_set_total_tokens(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_196(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_198(_swig_i_1)))
 	return swig_r
 }
 
@@ -3260,7 +3281,7 @@ func Rate_limiter_new(arg1 *uintptr, arg2 float64, arg3 int64) (_swig_ret int64)
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_199(_swig_i_2)))
+	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_201(_swig_i_2)))
 	return swig_r
 }
 
@@ -3269,7 +3290,7 @@ func Rate_limiter_acquire(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_200(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_202(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3280,7 +3301,7 @@ func Rate_limiter_acquire_nowait(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_202(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
 	return swig_r
 }
 
@@ -3334,7 +3355,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_207(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_209(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3360,7 +3381,7 @@ func Queue_options_set_maxsize(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_210(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_212(_swig_i_1)))
 	return swig_r
 }
 
@@ -3526,7 +3547,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_225(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_227(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3635,7 +3656,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_234(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_236(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3904,7 +3925,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_258(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_260(_swig_i_1)))
 	return swig_r
 }
 
@@ -3973,7 +3994,7 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_266(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
 	return swig_r
 }
 
@@ -3988,7 +4009,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_270(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4017,7 +4038,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_270(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_272(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4036,7 +4057,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_272(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4049,7 +4070,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1), *(*C.swig_type_275)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1), *(*C.swig_type_277)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4062,7 +4083,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_277(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_279(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4101,7 +4122,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_282)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_284)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4114,7 +4135,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_284)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_286)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4128,7 +4149,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_286(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_288(_swig_i_2)))
 	return swig_r
 }
 
@@ -4154,7 +4175,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_290)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4167,7 +4188,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_294)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4181,7 +4202,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_294(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_296(_swig_i_2)))
 	return swig_r
 }
 
@@ -4235,7 +4256,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_300(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_302(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4293,7 +4314,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_305)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_306)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_307)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_308)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4351,7 +4372,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_310(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_312(_swig_i_1)))
 	return swig_r
 }
 
@@ -4371,7 +4392,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_313)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_315)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4449,7 +4470,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_321)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_323)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4464,7 +4485,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_322)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_324)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4512,7 +4533,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_324(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_326(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4525,7 +4546,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_325(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_327(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4546,7 +4567,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_326(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_328(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4558,7 +4579,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_327)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4574,7 +4595,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_328(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_330(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4644,7 +4665,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_336)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_338)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4658,7 +4679,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_338(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_340(_swig_i_2)))
 	return swig_r
 }
 
@@ -4694,7 +4715,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_342(_swig_i_1), C.swig_type_343(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_344(_swig_i_1), C.swig_type_345(_swig_i_2)))
 	return swig_r
 }
 
@@ -4725,7 +4746,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_346(_swig_i_2), C.swig_type_347(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_348(_swig_i_2), C.swig_type_349(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4738,7 +4759,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_348(_swig_i_2), C.swig_type_349(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_350(_swig_i_2), C.swig_type_351(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4786,7 +4807,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_354)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_355)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_356)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4807,7 +4828,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_356)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_358)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4826,7 +4847,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_359)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4852,7 +4873,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_359(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_361(_swig_i_2)))
 	return swig_r
 }
 
@@ -4861,7 +4882,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_361(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_363(_swig_i_1)))
 	return swig_r
 }
 
@@ -4934,7 +4955,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_367(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_369(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4948,7 +4969,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_370)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_372)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4990,7 +5011,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_371(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_373(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5002,7 +5023,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_373)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5014,14 +5035,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_375(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_377(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_376(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_378(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5037,7 +5058,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_377)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_379)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -5093,7 +5114,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_381)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_383)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5204,7 +5225,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_392)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5283,7 +5304,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_401(_swig_i_2), C.swig_type_402(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_403(_swig_i_2), C.swig_type_404(_swig_i_3)))
 	return swig_r
 }
 
@@ -5292,7 +5313,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_404(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_406(_swig_i_1)))
 	return swig_r
 }
 
@@ -5301,7 +5322,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_406(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_408(_swig_i_1)))
 	return swig_r
 }
 
@@ -5323,7 +5344,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_407)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_409)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5396,7 +5417,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_410)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_412)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

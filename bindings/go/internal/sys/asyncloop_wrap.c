@@ -335,6 +335,35 @@ aloop_error *_wrap_error_new_sys_6c96b6e831386849(long long _swig_go_0, _gostrin
 }
 
 
+aloop_error *_wrap_error_new_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+  int64_t arg1 ;
+  char *arg2 = (char *) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  aloop_error *result = 0 ;
+  aloop_error *_swig_go_result;
+
+  arg1 = (int64_t)_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+  arg3 = *(void **)&_swig_go_2;
+  arg4 = *(aloop_free_fn *)&_swig_go_3;
+
+  result = (aloop_error *)aloop_error_new_payload(arg1,(char const *)arg2,arg3,arg4);
+  *(aloop_error **)&_swig_go_result = (aloop_error *)result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
 aloop_error *_wrap_error_ref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_error *result = 0 ;

@@ -747,11 +747,16 @@ extern "C" {
     /// borrowed and may be NULL. NULL when out of memory or code >= 0.
     /// ```
     pub fn aloop_error_new(code: i64, message: *const c_char, cause: *mut aloop_error) -> *mut aloop_error;
-    /// See [`aloop_error_new`].
+    /// ```text
+    /// The same with an opaque object of a binding or program, which free_fn frees with
+    /// the error, on whichever thread drops that. On NULL it stays the caller's.
+    /// ```
+    pub fn aloop_error_new_payload(code: i64, message: *const c_char, payload: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_error;
+    /// See [`aloop_error_new_payload`].
     pub fn aloop_error_ref(error: *mut aloop_error) -> *mut aloop_error;
-    /// See [`aloop_error_new`].
+    /// See [`aloop_error_new_payload`].
     pub fn aloop_error_unref(error: *mut aloop_error);
-    /// See [`aloop_error_new`].
+    /// See [`aloop_error_new_payload`].
     pub fn aloop_error_code(error: *const aloop_error) -> i64;
     /// The text, or that of aloop_strerror where none was given. Borrowed.
     pub fn aloop_error_message(error: *const aloop_error) -> *const c_char;
