@@ -16,6 +16,7 @@
 %include <asyncloop/resolver.h>
 %include <asyncloop/stream.h>
 %include <asyncloop/server.h>
+%include <asyncloop/protocol.h>
 %include <asyncloop/executor.h>
 %include <asyncloop/process.h>
 %include <asyncloop/libevent.h>

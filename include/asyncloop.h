@@ -43,6 +43,8 @@
 
 #include <asyncloop/server.h>
 
+#include <asyncloop/protocol.h>
+
 #include <asyncloop/executor.h>
 
 #include <asyncloop/process.h>

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "../context/context.hpp"
+#include "../protocol/protocol.hpp"
 #include "../task/task.hpp"
 #include "connect.hpp"
 #include "server.hpp"
@@ -148,7 +149,7 @@ void drop_call(void *argument) {
 
 int64_t run_client(void *argument, void **) {
     client_call *call = static_cast<client_call *>(argument);
-    return call->of->handler(to_c(call->client), call->of->data);
+    return call->of->how.handler(to_c(call->client), call->of->how.data);
 }
 
 int64_t client_done(aloop_future *handle, void *argument) {
@@ -196,13 +197,20 @@ int64_t start_client(server *s, stream *client) {
     return code;
 }
 
+// Gives the connection its protocol, which keeps it alive.
+int64_t meet_client(server *s, stream *client) {
+    const int64_t code = give_protocol(client, s->how.by, s->how.data, share(s->context));
+    unref(static_cast<loop_object *>(client));
+    return code;
+}
+
 void accept_ready(listener *at) {
     server *s = at->home;
     for (int i = 0; i < k_most_accepts; i++) {
         stream *client = nullptr;
         int64_t code = accept_from(at, &client);
         if (code == 0) return;
-        if (code > 0) code = start_client(s, client);
+        if (code > 0) code = (s->how.by != nullptr ? meet_client : start_client)(s, client);
         if (code == 0) continue;
         error *e = make_error(code, nullptr);
         loop_of(s)->report("Error on transport creation for incoming connection", code, e);
@@ -226,7 +234,7 @@ void run_listener(node *item, action what) {
     server *s = at->home;
     at->queued = false;
     if (what == action::run && s->serving && !s->backing_off) {
-        if (s->handler != nullptr) accept_ready(at);
+        if (s->how.any()) accept_ready(at);
         else wake_acceptor(s);
     }
     unref(static_cast<loop_object *>(s));

@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "../context/context.hpp"
 #include "../loop/alarm.hpp"
+#include "../protocol/protocol.hpp"
 #include "../resolver/resolver.hpp"
 
 namespace aloop {
@@ -39,8 +41,9 @@ struct connect_op final : operation {
     bool hurry = true;         // the next attempt may begin
     future *progress = nullptr;
     aloop::alarm delay;
+    wanted_protocol wanted;    // a reference
 
-    connect_op(domain *d, stream_options *o, char *name, int32_t number);
+    connect_op(domain *d, stream_options *o, char *name, int32_t number, wanted_protocol w);
     ~connect_op();
 };
 
@@ -153,12 +156,32 @@ int64_t state_of_attempt(stream *s) {
     return failure != 0 ? -int64_t{failure} : 1;
 }
 
+// The losers are closed as soon as the race is over.
+void end_race(connect_op *op) {
+    if (op->delay.is_set()) op->delay.clear();
+    for (int64_t i = 0; op->attempts != nullptr && i < op->next; i++) {
+        if (op->attempts[i] != nullptr) discard_stream(std::exchange(op->attempts[i], nullptr));
+    }
+}
+
+enum : uint32_t { k_begin, k_resolved, k_local_resolved, k_racing, k_meeting };
+
 int64_t won(connect_op *op, int64_t i) {
     stream *s = std::exchange(op->attempts[i], nullptr);
     s->off(k_connecting);
     s->reading = nullptr;
-    op->give(s, free_stream);
-    return 0;
+    if (op->wanted.of == nullptr) {
+        op->give(s, free_stream);
+        return 0;
+    }
+    const int64_t code = give_protocol(s, op->wanted.of, op->wanted.data, capture_context());
+    if (code < 0) {
+        discard_stream(s);
+        return code;
+    }
+    end_race(op);
+    op->phase = k_meeting;
+    return op->await(make_wait_made(s));
 }
 
 // What all the failures come to, as asyncio tells it.
@@ -253,16 +276,6 @@ address_list *take_addresses(operation *op) {
     return static_cast<address_list *>(list);
 }
 
-// The losers are closed as soon as the race is over.
-void end_race(connect_op *op) {
-    if (op->delay.is_set()) op->delay.clear();
-    for (int64_t i = 0; op->attempts != nullptr && i < op->next; i++) {
-        if (op->attempts[i] != nullptr) discard_stream(std::exchange(op->attempts[i], nullptr));
-    }
-}
-
-enum : uint32_t { k_begin, k_resolved, k_local_resolved, k_racing };
-
 int64_t advance(connect_op *op) {
     loop *l = loop_of(op);
     switch (op->phase) {
@@ -279,8 +292,13 @@ int64_t advance(connect_op *op) {
     case k_local_resolved:
         op->local = take_addresses(op);
         break;
-    default:
+    case k_racing:
         return race(op);
+    default:
+        void *met = nullptr;
+        take_value(op->inner, &met);
+        op->give(met, free_stream);
+        return 0;
     }
     op->phase = k_racing;
     return begin_race(op);
@@ -295,8 +313,11 @@ int64_t step_connect(operation *base, task *, int64_t status) {
 
 const op_info k_connect = {"open_connection", step_connect, free_operation<connect_op>};
 
-connect_op::connect_op(domain *d, stream_options *o, char *name, int32_t number)
-    : operation(d, &k_connect), options(o), host(name), port(number) {}
+connect_op::connect_op(domain *d, stream_options *o, char *name, int32_t number,
+                       wanted_protocol w)
+    : operation(d, &k_connect), options(o), host(name), port(number), wanted(w) {
+    if (w.of != nullptr) ref(w.of);
+}
 
 connect_op::~connect_op() {
     end_race(this);
@@ -308,17 +329,19 @@ connect_op::~connect_op() {
     if (progress != nullptr) unref(progress);
     release(host);
     unref(options);
+    if (wanted.of != nullptr) unref(wanted.of);
 }
 
 }  // namespace
 
-future *make_connect(loop *l, const char *host, int32_t port, stream_options *options) {
+future *make_connect(loop *l, const char *host, int32_t port, stream_options *options,
+                     wanted_protocol wanted) {
     char *name = host != nullptr ? copy_string(host) : nullptr;
     if (host != nullptr && name == nullptr) {
         unref(options);
         return nullptr;
     }
-    connect_op *op = l->make_object<connect_op>(options, name, port);
+    connect_op *op = l->make_object<connect_op>(options, name, port, wanted);
     if (op == nullptr) {
         release(name);
         unref(options);
@@ -326,8 +349,9 @@ future *make_connect(loop *l, const char *host, int32_t port, stream_options *op
     return op;
 }
 
-future *make_unix_connect(loop *l, const address &to, stream_options *options) {
-    future *f = make_connect(l, nullptr, 0, options);
+future *make_unix_connect(loop *l, const address &to, stream_options *options,
+                          wanted_protocol wanted) {
+    future *f = make_connect(l, nullptr, 0, options, wanted);
     if (f == nullptr) return nullptr;
     connect_op *op = static_cast<connect_op *>(f);
     op->remote = make_addresses(1);

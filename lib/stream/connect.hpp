@@ -8,12 +8,22 @@
 
 namespace aloop {
 
+struct protocol;
+
+// What a connection gets when it is there; none: it is a stream that is read.
+struct wanted_protocol {
+    protocol *of = nullptr;  // borrowed
+    void *data = nullptr;
+};
+
 // An operation whose value is a stream. Takes the options over, also when it
 // fails; nullptr: out of memory.
-future *make_connect(loop *l, const char *host, int32_t port, stream_options *options);
+future *make_connect(loop *l, const char *host, int32_t port, stream_options *options,
+                     wanted_protocol wanted = {});
 
 // The same to a path.
-future *make_unix_connect(loop *l, const address &to, stream_options *options);
+future *make_unix_connect(loop *l, const address &to, stream_options *options,
+                          wanted_protocol wanted = {});
 
 // As every TCP connection of asyncio: no delay for small writes.
 void prepare_tcp(loop *l, int fd, bool keep_alive);

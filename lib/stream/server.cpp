@@ -9,6 +9,7 @@
 
 #include "../context/context.hpp"
 #include "../loop/watchers.hpp"
+#include "../protocol/protocol.hpp"
 #include "../resolver/resolver.hpp"
 
 namespace aloop {
@@ -73,7 +74,8 @@ void destroy_server(object *o) {
     }
     close_listeners(s);
     release(s->listeners);
-    if (s->owns_data && s->options->data_free != nullptr) s->options->data_free(s->data);
+    if (s->owns_data && s->options->data_free != nullptr) s->options->data_free(s->how.data);
+    if (s->how.by != nullptr) unref(s->how.by);
     drop(s->context);
     unref(s->options);
     l->free_object(s);
@@ -230,21 +232,20 @@ future *make_server_wait_closed(server *s) {
 namespace {
 
 struct start_op final : operation {
-    aloop_client_fn handler;
-    void *data;
+    served how;  // a reference to its protocol
     char *host;
     int32_t port;
     stream_options *options;  // owned
     address_list *given = nullptr;  // owned: not to be resolved
     server *made = nullptr;   // owned
 
-    start_op(domain *d, aloop_client_fn fn, void *argument, char *name, int32_t number,
-             stream_options *o);
+    start_op(domain *d, const served &h, char *name, int32_t number, stream_options *o);
     ~start_op() {
         if (made != nullptr) unref(static_cast<loop_object *>(made));
         if (given != nullptr) free_addresses(given);
         release(host);
         unref(options);
+        if (how.by != nullptr) unref(how.by);
     }
 };
 
@@ -339,8 +340,8 @@ int64_t make_server(start_op *op, address_list *list) {
     s->spare = static_cast<int>(l->sys()->open("/dev/null", O_RDONLY | O_CLOEXEC, 0));
     if (op->options->start_serving != 0) code = start_serving(s);
     if (code < 0) return code;
-    s->handler = op->handler;
-    s->data = op->data;
+    s->how = op->how;
+    if (s->how.by != nullptr) ref(s->how.by);
     s->owns_data = true;
     ref(static_cast<loop_object *>(s));  // its own, until it is closed
     l->self_held.push(static_cast<self_held *>(s));
@@ -385,18 +386,19 @@ int64_t step_start(operation *base, task *, int64_t status) {
 
 const op_info k_start = {"start_server", step_start, free_operation<start_op>};
 
-start_op::start_op(domain *d, aloop_client_fn fn, void *argument, char *name, int32_t number,
-                   stream_options *o)
-    : operation(d, &k_start), handler(fn), data(argument), host(name), port(number), options(o) {}
+start_op::start_op(domain *d, const served &h, char *name, int32_t number, stream_options *o)
+    : operation(d, &k_start), how(h), host(name), port(number), options(o) {
+    if (how.by != nullptr) ref(how.by);
+}
 
 }  // namespace
 
-future *make_start_server(loop *l, aloop_client_fn handler, void *data, const char *host,
-                          int32_t port, stream_options *options) {
+future *make_start_server(loop *l, const served &how, const char *host, int32_t port,
+                          stream_options *options) {
     char *name = host != nullptr ? copy_string(host) : nullptr;
     start_op *op = nullptr;
     if (host == nullptr || name != nullptr) {
-        op = l->make_object<start_op>(handler, data, name, port, options);
+        op = l->make_object<start_op>(how, name, port, options);
     }
     if (op == nullptr) {
         release(name);
@@ -405,9 +407,9 @@ future *make_start_server(loop *l, aloop_client_fn handler, void *data, const ch
     return op;
 }
 
-future *make_start_unix_server(loop *l, aloop_client_fn handler, void *data, const address &at,
+future *make_start_unix_server(loop *l, const served &how, const address &at,
                                stream_options *options) {
-    future *f = make_start_server(l, handler, data, nullptr, 0, options);
+    future *f = make_start_server(l, how, nullptr, 0, options);
     if (f == nullptr) return nullptr;
     start_op *op = static_cast<start_op *>(f);
     op->given = make_addresses(1);

@@ -27,11 +27,21 @@ struct listener final : io, node {
     bool readable = false;
 };
 
+struct protocol;
+
+// What a server does with its connections: a task for each, or a protocol, or
+// neither: they wait to be accepted.
+struct served {
+    aloop_client_fn handler = nullptr;
+    protocol *by = nullptr;  // borrowed, but by the server
+    void *data = nullptr;
+    bool any() const { return handler != nullptr || by != nullptr; }
+};
+
 struct server final : loop_object, self_held {
     listener *listeners = nullptr;
     int64_t count = 0;
-    aloop_client_fn handler = nullptr;
-    void *data = nullptr;
+    served how;
     stream_options *options;  // owned
     var_map *context;         // of its making
     ring clients;             // self_held, in place of the loop's list
@@ -54,11 +64,11 @@ inline server *from_c(aloop_server *s) { return reinterpret_cast<server *>(s); }
 inline aloop_server *to_c(server *s) { return reinterpret_cast<aloop_server *>(s); }
 
 // An operation whose value is a server. Takes the options over.
-future *make_start_server(loop *l, aloop_client_fn handler, void *data, const char *host,
-                          int32_t port, stream_options *options);
+future *make_start_server(loop *l, const served &how, const char *host, int32_t port,
+                          stream_options *options);
 
 // The same on a path.
-future *make_start_unix_server(loop *l, aloop_client_fn handler, void *data, const address &at,
+future *make_start_unix_server(loop *l, const served &how, const address &at,
                                stream_options *options);
 
 int64_t start_serving(server *s);

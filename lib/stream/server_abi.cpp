@@ -24,7 +24,8 @@ aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char
     if (l == nullptr) return nullptr;
     if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
-    return made(l, o != nullptr ? make_start_server(l, handler, data, host, port, o) : nullptr);
+    if (o == nullptr) return made(l, nullptr);
+    return made(l, make_start_server(l, {handler, nullptr, data}, host, port, o));
 }
 
 aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *data, const char *path,
@@ -34,12 +35,13 @@ aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *data, const
     address at;
     if (const char *why = bad_path(path, options, &at)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
-    return made(l, o != nullptr ? make_start_unix_server(l, handler, data, at, o) : nullptr);
+    if (o == nullptr) return made(l, nullptr);
+    return made(l, make_start_unix_server(l, {handler, nullptr, data}, at, o));
 }
 
 aloop_future *aloop_server_accept(aloop_server *handle) {
     const int64_t code = check_server(handle);
-    if (code == 0 && from_c(handle)->handler != nullptr) {
+    if (code == 0 && from_c(handle)->how.any()) {
         return refused(ALOOP_EINVAL, "the server has a handler, which gets its connections");
     }
     return operate(handle, make_accept);

@@ -77,18 +77,16 @@ void look_for_failure(stream *s) {
 void read_for_user(stream *s) {
     if (s->is(k_reading_paused | k_closing | k_at_end | k_sending_file)) return;
     s->user->calls->readable(s->user, s);
-    const bool more = (s->ready_bits() & k_readable) != 0 && !s->is(k_at_end);
-    if (more && s->user != nullptr) look_again(s);
+    look_again(s);
 }
 
 void handle_io(stream *s) {
     if (s->is(k_lost)) return;
     if (s->is(k_suspect)) look_for_failure(s);
     if (s->is(k_lost)) return;
-    if (s->is(k_connecting) || (s->ready_bits() & k_readable) != 0) {
-        if (s->user != nullptr) read_for_user(s);
-        else wake_reader(s);
-    }
+    const bool any = (s->ready_bits() & k_readable) != 0 || s->unread != nullptr;
+    if (s->user != nullptr && any) read_for_user(s);
+    else if (s->is(k_connecting) || any) wake_reader(s);
     if (s->is(k_lost)) return;
     if ((s->ready_bits() & k_writable) != 0) {
         if (s->queue_tail != nullptr) flush(s);
@@ -290,9 +288,9 @@ void stream_ready(stream *s, uint8_t bits, bool from_poll) {
     const bool sends = s->queue_tail != nullptr || s->is(k_sending_file);
     const bool write = sends && (bits & k_writable) != 0;
     // The kernel's failures come as both, without a hangup.
-    const bool both = bits == (k_readable | k_writable);
-    const bool odd = both || (s->is(k_one_way_out) && (bits & k_readable) != 0);
-    if (!asked && odd && s->layer->failure != nullptr) s->on(k_suspect);
+    const bool failed = !asked && bits == (k_readable | k_writable);
+    const bool left = s->is(k_one_way_out) && (bits & k_readable) != 0;
+    if ((failed || left) && s->layer->failure != nullptr) s->on(k_suspect);
     if (!read && !write && !s->is(k_connecting | k_suspect)) return;
     s->on(k_io_due);
     enqueue(s, from_poll);
@@ -303,6 +301,11 @@ void attach(stream *s, stream_user *u) {
     hold(s);
     s->on(k_made_due);
     enqueue(s, false);
+}
+
+void attend(stream *s) {
+    hold(s);
+    look_again(s);
 }
 
 void user_paused(stream *s) {
@@ -321,7 +324,8 @@ void replace_user(stream *s, stream_user *u) {
 }
 
 void look_again(stream *s) {
-    if (s->user == nullptr || (s->ready_bits() & k_readable) == 0) return;
+    const bool any = (s->ready_bits() & k_readable) != 0 || s->unread != nullptr;
+    if (s->user == nullptr || !any) return;
     if (s->is(k_lost | k_closing | k_at_end | k_reading_paused)) return;
     s->on(k_io_due);
     enqueue(s, false);

@@ -154,6 +154,8 @@ void stream_ready(stream *s, uint8_t bits, bool from_poll = false);
 // Gives it a user (taken over), which is told in the next iteration that it is
 // there, and after that of what comes. It lives until it is over then.
 void attach(stream *s, stream_user *u);
+// Lives from now on until it is over, and looks for its user at what is there.
+void attend(stream *s);
 // In the place of the one it has, if any, from now on; nullptr: none.
 void replace_user(stream *s, stream_user *u);
 // Tells it that writing is paused, or no longer: at once, unless on a fiber.

@@ -14,6 +14,14 @@ namespace {
 
 stream_options *good(aloop_stream_options *o) { return options_from<stream_options>(o); }
 
+// Of a stream that is read, and not told by a protocol.
+int64_t check_reader(const aloop_stream *handle) {
+    const int64_t code = check_stream(handle);
+    if (code < 0) return code;
+    const bool told = reinterpret_cast<const stream *>(handle)->user != nullptr;
+    return told ? int64_t{ALOOP_EBUSY} : 0;
+}
+
 int64_t set_flag(aloop_stream_options *handle, int32_t stream_options::*which, int32_t value) {
     stream_options *o = good(handle);
     if (o == nullptr) return ALOOP_EINVAL;
@@ -116,7 +124,7 @@ aloop_future *aloop_open_unix_connection(const char *path, const aloop_stream_op
 // Reading ------------------------------------------------------------------------------------
 
 aloop_future *aloop_stream_read(aloop_stream *handle, int64_t n) {
-    const int64_t code = check_stream(handle);
+    const int64_t code = check_reader(handle);
     if (code < 0) return refused(code);
     stream *s = from_c(handle);
     const read_mode mode = n < 0 ? read_mode::to_end : read_mode::some;
@@ -124,7 +132,7 @@ aloop_future *aloop_stream_read(aloop_stream *handle, int64_t n) {
 }
 
 aloop_future *aloop_stream_read_into(aloop_stream *handle, void *buffer, size_t n) {
-    const int64_t code = check_stream(handle);
+    const int64_t code = check_reader(handle);
     if (code < 0) return refused(code);
     if (bad_size(n) || (buffer == nullptr && n > 0)) return refused(ALOOP_EINVAL);
     stream *s = from_c(handle);
@@ -132,14 +140,14 @@ aloop_future *aloop_stream_read_into(aloop_stream *handle, void *buffer, size_t 
 }
 
 aloop_future *aloop_stream_readline(aloop_stream *handle) {
-    const int64_t code = check_stream(handle);
+    const int64_t code = check_reader(handle);
     if (code < 0) return refused(code);
     stream *s = from_c(handle);
     return made(loop_of(s), make_read_until(s, nullptr, 0, true));
 }
 
 aloop_future *aloop_stream_readexactly(aloop_stream *handle, int64_t n) {
-    const int64_t code = check_stream(handle);
+    const int64_t code = check_reader(handle);
     if (code < 0) return refused(code);
     if (n < 0) return refused(ALOOP_EINVAL, "readexactly size can not be less than zero");
     if (bad_size(static_cast<size_t>(n))) return refused(ALOOP_ENOMEM);
@@ -155,7 +163,7 @@ aloop_future *aloop_stream_readuntil(aloop_stream *handle, const void *separator
 
 aloop_future *aloop_stream_readuntil_any(aloop_stream *handle, const aloop_buf *separators,
                                          size_t count) {
-    const int64_t code = check_stream(handle);
+    const int64_t code = check_reader(handle);
     if (code < 0) return refused(code);
     if (separators == nullptr || count == 0) {
         return refused(ALOOP_EINVAL, "Separator should contain at least one element");

@@ -263,10 +263,11 @@ int64_t step_wait_made(operation *op, task *, int64_t status) {
     stream *s = stream_of(self);
     self->leave();
     if (status < 0) {
-        abort_stream(s);
+        close_stream(s);
         return status;
     }
     if (s->is(k_made_due)) return self->wait_in(&s->waiters, k_for_made);
+    if (s->loss != 0) return fail_as(op, s);
     ref(static_cast<loop_object *>(s));
     op->give(s, free_stream);
     return 0;

@@ -1212,6 +1212,63 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_server_abort_clients")]
   public static extern long aloop_server_abort_clients(global::System.IntPtr jarg1);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_new")]
+  public static extern global::System.IntPtr aloop_protocol_new();
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_connection_made")]
+  public static extern long aloop_protocol_set_connection_made(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_data_received")]
+  public static extern long aloop_protocol_set_data_received(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_get_buffer")]
+  public static extern long aloop_protocol_set_get_buffer(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_buffer_updated")]
+  public static extern long aloop_protocol_set_buffer_updated(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_eof_received")]
+  public static extern long aloop_protocol_set_eof_received(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_pause_writing")]
+  public static extern long aloop_protocol_set_pause_writing(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_resume_writing")]
+  public static extern long aloop_protocol_set_resume_writing(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_connection_lost")]
+  public static extern long aloop_protocol_set_connection_lost(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_factory")]
+  public static extern long aloop_protocol_set_factory(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_protocol_set_data_free")]
+  public static extern long aloop_protocol_set_data_free(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_create_connection")]
+  public static extern global::System.IntPtr aloop_create_connection(global::System.IntPtr jarg1, global::System.IntPtr jarg2, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg3, int jarg4, global::System.IntPtr jarg5);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_create_unix_connection")]
+  public static extern global::System.IntPtr aloop_create_unix_connection(global::System.IntPtr jarg1, global::System.IntPtr jarg2, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_create_read_pipe")]
+  public static extern global::System.IntPtr aloop_create_read_pipe(global::System.IntPtr jarg1, global::System.IntPtr jarg2, int jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_create_write_pipe")]
+  public static extern global::System.IntPtr aloop_create_write_pipe(global::System.IntPtr jarg1, global::System.IntPtr jarg2, int jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_create_server")]
+  public static extern global::System.IntPtr aloop_create_server(global::System.IntPtr jarg1, global::System.IntPtr jarg2, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg3, int jarg4, global::System.IntPtr jarg5);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_create_unix_server")]
+  public static extern global::System.IntPtr aloop_create_unix_server(global::System.IntPtr jarg1, global::System.IntPtr jarg2, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_set_protocol")]
+  public static extern long aloop_stream_set_protocol(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_get_protocol")]
+  public static extern global::System.IntPtr aloop_stream_get_protocol(global::System.IntPtr jarg1, global::System.IntPtr* jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_job_return")]
   public static extern long aloop_job_return(long jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
 
@@ -2985,6 +3042,77 @@ internal static unsafe class Native {
     long ret = NativePINVOKE.aloop_server_abort_clients(server);
     return ret;
   }
+
+  public static global::System.IntPtr aloop_protocol_new() { return NativePINVOKE.aloop_protocol_new(); }
+
+  public static long aloop_protocol_set_connection_made(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_connection_made(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_data_received(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_data_received(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_get_buffer(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_get_buffer(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_buffer_updated(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_buffer_updated(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_eof_received(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_eof_received(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_pause_writing(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_pause_writing(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_resume_writing(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_resume_writing(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_connection_lost(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_connection_lost(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_factory(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_factory(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_protocol_set_data_free(global::System.IntPtr protocol, global::System.IntPtr free_fn) {
+    long ret = NativePINVOKE.aloop_protocol_set_data_free(protocol, free_fn);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_create_connection(global::System.IntPtr protocol, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_create_connection(protocol, data, host, port, options); }
+
+  public static global::System.IntPtr aloop_create_unix_connection(global::System.IntPtr protocol, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_create_unix_connection(protocol, data, path, options); }
+
+  public static global::System.IntPtr aloop_create_read_pipe(global::System.IntPtr protocol, global::System.IntPtr data, int descriptor, global::System.IntPtr options) { return NativePINVOKE.aloop_create_read_pipe(protocol, data, descriptor, options); }
+
+  public static global::System.IntPtr aloop_create_write_pipe(global::System.IntPtr protocol, global::System.IntPtr data, int descriptor, global::System.IntPtr options) { return NativePINVOKE.aloop_create_write_pipe(protocol, data, descriptor, options); }
+
+  public static global::System.IntPtr aloop_create_server(global::System.IntPtr protocol, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_create_server(protocol, data, host, port, options); }
+
+  public static global::System.IntPtr aloop_create_unix_server(global::System.IntPtr protocol, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_create_unix_server(protocol, data, path, options); }
+
+  public static long aloop_stream_set_protocol(global::System.IntPtr transport, global::System.IntPtr protocol, global::System.IntPtr data) {
+    long ret = NativePINVOKE.aloop_stream_set_protocol(transport, protocol, data);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_stream_get_protocol(global::System.IntPtr transport, global::System.IntPtr* data) { return NativePINVOKE.aloop_stream_get_protocol(transport, data); }
 
   public static long aloop_job_return(long status, global::System.IntPtr value, global::System.IntPtr free_fn) {
     long ret = NativePINVOKE.aloop_job_return(status, value, free_fn);

@@ -5542,6 +5542,298 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_server_abort_clients(voi
 }
 
 
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_new() {
+  void * jresult ;
+  aloop_protocol *result = 0 ;
+
+  result = (aloop_protocol *)aloop_protocol_new();
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_connection_made(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_transport_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_connection_made(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_data_received(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_data_received_fn arg2 = (aloop_data_received_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_data_received_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_data_received(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_get_buffer(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_get_buffer_fn arg2 = (aloop_get_buffer_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_get_buffer_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_get_buffer(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_buffer_updated(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_buffer_updated_fn arg2 = (aloop_buffer_updated_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_buffer_updated_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_buffer_updated(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_eof_received(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_transport_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_eof_received(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_pause_writing(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_transport_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_pause_writing(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_resume_writing(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_transport_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_resume_writing(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_connection_lost(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_connection_lost_fn arg2 = (aloop_connection_lost_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_connection_lost_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_connection_lost(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_factory(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_protocol_factory_fn arg2 = (aloop_protocol_factory_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_protocol_factory_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_factory(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_protocol_set_data_free(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_free_fn arg2 = (aloop_free_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (aloop_free_fn)jarg2;
+  result = (int64_t)aloop_protocol_set_data_free(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_create_connection(void * jarg1, void * jarg2, void * jarg3, int jarg4, void * jarg5) {
+  void * jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  int32_t arg4 ;
+  aloop_stream_options *arg5 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (char *)jarg3;
+  arg4 = (int32_t)jarg4;
+  arg5 = (aloop_stream_options *)jarg5;
+  result = (aloop_future *)aloop_create_connection(arg1,arg2,(char const *)arg3,arg4,(struct aloop_stream_options const *)arg5);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_create_unix_connection(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
+  void * jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (char *)jarg3;
+  arg4 = (aloop_stream_options *)jarg4;
+  result = (aloop_future *)aloop_create_unix_connection(arg1,arg2,(char const *)arg3,(struct aloop_stream_options const *)arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_create_read_pipe(void * jarg1, void * jarg2, int jarg3, void * jarg4) {
+  void * jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int32_t arg3 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (int32_t)jarg3;
+  arg4 = (aloop_stream_options *)jarg4;
+  result = (aloop_future *)aloop_create_read_pipe(arg1,arg2,arg3,(struct aloop_stream_options const *)arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_create_write_pipe(void * jarg1, void * jarg2, int jarg3, void * jarg4) {
+  void * jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int32_t arg3 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (int32_t)jarg3;
+  arg4 = (aloop_stream_options *)jarg4;
+  result = (aloop_future *)aloop_create_write_pipe(arg1,arg2,arg3,(struct aloop_stream_options const *)arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_create_server(void * jarg1, void * jarg2, void * jarg3, int jarg4, void * jarg5) {
+  void * jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  int32_t arg4 ;
+  aloop_stream_options *arg5 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (char *)jarg3;
+  arg4 = (int32_t)jarg4;
+  arg5 = (aloop_stream_options *)jarg5;
+  result = (aloop_future *)aloop_create_server(arg1,arg2,(char const *)arg3,arg4,(struct aloop_stream_options const *)arg5);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_create_unix_server(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
+  void * jresult ;
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_protocol *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (char *)jarg3;
+  arg4 = (aloop_stream_options *)jarg4;
+  result = (aloop_future *)aloop_create_unix_server(arg1,arg2,(char const *)arg3,(struct aloop_stream_options const *)arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_set_protocol(void * jarg1, void * jarg2, void * jarg3) {
+  long long jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_protocol *arg2 = (aloop_protocol *) 0 ;
+  void *arg3 = (void *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (aloop_protocol *)jarg2;
+  arg3 = (void *)jarg3;
+  result = (int64_t)aloop_stream_set_protocol(arg1,arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_protocol(void * jarg1, void * jarg2) {
+  void * jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  void **arg2 = (void **) 0 ;
+  aloop_protocol *result = 0 ;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (void **)jarg2;
+  result = (aloop_protocol *)aloop_stream_get_protocol(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_job_return(long long jarg1, void * jarg2, void * jarg3) {
   long long jresult ;
   int64_t arg1 ;

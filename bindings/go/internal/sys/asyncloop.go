@@ -396,33 +396,33 @@ typedef long long swig_type_368;
 typedef long long swig_type_369;
 typedef long long swig_type_370;
 typedef long long swig_type_371;
-typedef _gostring_ swig_type_372;
+typedef long long swig_type_372;
 typedef long long swig_type_373;
 typedef long long swig_type_374;
-typedef _gostring_ swig_type_375;
+typedef long long swig_type_375;
 typedef long long swig_type_376;
 typedef long long swig_type_377;
-typedef long long swig_type_378;
-typedef _goslice_ swig_type_379;
-typedef long long swig_type_380;
-typedef long long swig_type_381;
+typedef _gostring_ swig_type_378;
+typedef _gostring_ swig_type_379;
+typedef _gostring_ swig_type_380;
+typedef _gostring_ swig_type_381;
 typedef long long swig_type_382;
-typedef _goslice_ swig_type_383;
+typedef long long swig_type_383;
 typedef long long swig_type_384;
 typedef long long swig_type_385;
 typedef long long swig_type_386;
-typedef long long swig_type_387;
+typedef _gostring_ swig_type_387;
 typedef long long swig_type_388;
 typedef long long swig_type_389;
-typedef long long swig_type_390;
+typedef _gostring_ swig_type_390;
 typedef long long swig_type_391;
 typedef long long swig_type_392;
 typedef long long swig_type_393;
-typedef _gostring_ swig_type_394;
+typedef _goslice_ swig_type_394;
 typedef long long swig_type_395;
 typedef long long swig_type_396;
 typedef long long swig_type_397;
-typedef long long swig_type_398;
+typedef _goslice_ swig_type_398;
 typedef long long swig_type_399;
 typedef long long swig_type_400;
 typedef long long swig_type_401;
@@ -436,11 +436,26 @@ typedef long long swig_type_408;
 typedef _gostring_ swig_type_409;
 typedef long long swig_type_410;
 typedef long long swig_type_411;
-typedef _goslice_ swig_type_412;
+typedef long long swig_type_412;
 typedef long long swig_type_413;
 typedef long long swig_type_414;
 typedef long long swig_type_415;
 typedef long long swig_type_416;
+typedef long long swig_type_417;
+typedef long long swig_type_418;
+typedef long long swig_type_419;
+typedef long long swig_type_420;
+typedef long long swig_type_421;
+typedef long long swig_type_422;
+typedef long long swig_type_423;
+typedef _gostring_ swig_type_424;
+typedef long long swig_type_425;
+typedef long long swig_type_426;
+typedef _goslice_ swig_type_427;
+typedef long long swig_type_428;
+typedef long long swig_type_429;
+typedef long long swig_type_430;
+typedef long long swig_type_431;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -843,57 +858,76 @@ extern swig_type_365 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern swig_type_366 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
 extern swig_type_367 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_368 _wrap_job_return_sys_6c96b6e831386849(swig_type_369 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_370 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_371 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_372 arg1);
+extern uintptr_t _wrap_protocol_new_sys_6c96b6e831386849(void);
+extern swig_type_368 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_369 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_370 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_371 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_372 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_373 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_374 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_375 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_376 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_377 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_378 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_379 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_read_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_write_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_380 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_381 arg3, uintptr_t arg4);
+extern swig_type_382 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_stream_get_protocol_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_383 _wrap_job_return_sys_6c96b6e831386849(swig_type_384 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_385 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_386 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_387 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_373 arg1);
-extern swig_type_374 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_375 arg2);
-extern swig_type_376 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_377 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_378 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_379 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_388 arg1);
+extern swig_type_389 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_390 arg2);
+extern swig_type_391 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_392 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_393 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_394 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_380 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_381 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_395 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_396 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_382 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_383 arg2);
-extern swig_type_384 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_385 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_386 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_387 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_388 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_389 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_397 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_398 arg2);
+extern swig_type_399 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_400 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_401 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_402 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_403 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_404 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_390 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_391 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_392 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_393 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_394 arg2);
-extern swig_type_395 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_396 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_397 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_398 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_399 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_400 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_401 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_402 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_403 arg3, swig_type_404 arg4);
-extern swig_type_405 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_406 arg2);
-extern swig_type_407 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_408 arg2);
+extern swig_type_405 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_406 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_407 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_408 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_409 arg2);
+extern swig_type_410 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_411 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_412 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_413 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_414 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_415 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_416 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_417 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_418 arg3, swig_type_419 arg4);
+extern swig_type_420 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_421 arg2);
+extern swig_type_422 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_423 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_409 arg1, uintptr_t arg2);
-extern swig_type_410 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_411 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_424 arg1, uintptr_t arg2);
+extern swig_type_425 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_426 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_412 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_427 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_413 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_414 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_415 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_416 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_428 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_429 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_430 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_431 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -4948,6 +4982,246 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Protocol_new() (_swig_ret uintptr) {
+	var swig_r uintptr
+	swig_r = (uintptr)(C._wrap_protocol_new_sys_6c96b6e831386849())
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Protocol_set_connection_made(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_connection_made_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_data_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_data_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_get_buffer(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_get_buffer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_buffer_updated(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_eof_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_eof_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_pause_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_pause_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_resume_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_resume_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_connection_lost(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_connection_lost_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_factory(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Protocol_set_data_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_protocol_set_data_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Create_connection(arg1 uintptr, arg2 uintptr, arg3 string, arg4 int32, arg5 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 string
+_swig_i_2 = arg3
+	_swig_i_3 := arg4
+	var _swig_i_4 uintptr
+_swig_i_4 = arg5
+	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_378)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Create_unix_connection(arg1 uintptr, arg2 uintptr, arg3 string, arg4 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 string
+_swig_i_2 = arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_379)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Create_read_pipe(arg1 uintptr, arg2 uintptr, arg3 int32, arg4 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (uintptr)(C._wrap_create_read_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Create_write_pipe(arg1 uintptr, arg2 uintptr, arg3 int32, arg4 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (uintptr)(C._wrap_create_write_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Create_server(arg1 uintptr, arg2 uintptr, arg3 string, arg4 int32, arg5 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 string
+_swig_i_2 = arg3
+	_swig_i_3 := arg4
+	var _swig_i_4 uintptr
+_swig_i_4 = arg5
+	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_380)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Create_unix_server(arg1 uintptr, arg2 uintptr, arg3 string, arg4 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 string
+_swig_i_2 = arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_381)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Stream_set_protocol(arg1 uintptr, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	swig_r = (int64)(C._wrap_stream_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	return swig_r
+}
+
+func Stream_get_protocol(arg1 uintptr, arg2 *uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 *uintptr
+_swig_i_1 = arg2
+	swig_r = (uintptr)(C._wrap_stream_get_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
 func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
@@ -4955,7 +5229,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_369(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_384(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4969,7 +5243,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_372)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_387)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5011,7 +5285,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_373(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_388(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5023,7 +5297,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_390)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5035,14 +5309,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_377(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_392(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_378(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_393(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5058,7 +5332,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_379)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -5114,7 +5388,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_383)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5225,7 +5499,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5304,7 +5578,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_403(_swig_i_2), C.swig_type_404(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_418(_swig_i_2), C.swig_type_419(_swig_i_3)))
 	return swig_r
 }
 
@@ -5313,7 +5587,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_406(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_421(_swig_i_1)))
 	return swig_r
 }
 
@@ -5322,7 +5596,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_408(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_423(_swig_i_1)))
 	return swig_r
 }
 
@@ -5344,7 +5618,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_409)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_424)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5417,7 +5691,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_412)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_427)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

@@ -6235,6 +6235,357 @@ long long _wrap_server_abort_clients_sys_6c96b6e831386849(aloop_server *_swig_go
 }
 
 
+aloop_protocol *_wrap_protocol_new_sys_6c96b6e831386849() {
+  aloop_protocol *result = 0 ;
+  aloop_protocol *_swig_go_result;
+
+
+  result = (aloop_protocol *)aloop_protocol_new();
+  *(aloop_protocol **)&_swig_go_result = (aloop_protocol *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_connection_made_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_transport_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_connection_made(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_data_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_data_received_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_data_received_fn arg2 = (aloop_data_received_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_data_received_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_data_received(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_get_buffer_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_get_buffer_fn arg2 = (aloop_get_buffer_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_get_buffer_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_get_buffer(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_buffer_updated_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_buffer_updated_fn arg2 = (aloop_buffer_updated_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_buffer_updated_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_buffer_updated(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_eof_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_transport_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_eof_received(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_transport_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_pause_writing(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_transport_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_resume_writing(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_connection_lost_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_connection_lost_fn arg2 = (aloop_connection_lost_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_connection_lost_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_connection_lost(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_factory_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_protocol_factory_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_protocol_factory_fn arg2 = (aloop_protocol_factory_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_protocol_factory_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_factory(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_protocol_set_data_free_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_free_fn _swig_go_1) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  aloop_free_fn arg2 = (aloop_free_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(aloop_free_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_protocol_set_data_free(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_create_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  int32_t arg4 ;
+  aloop_stream_options *arg5 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  arg3 = NULL;
+  if (_swig_go_2.n > 0) {
+    arg3 = (char *)malloc(_swig_go_2.n + 1);
+    if (arg3 != NULL) {
+      memcpy(arg3, _swig_go_2.p, _swig_go_2.n);
+      arg3[_swig_go_2.n] = '\0';
+    }
+  }
+
+  arg4 = (int32_t)_swig_go_3;
+  arg5 = *(aloop_stream_options **)&_swig_go_4;
+
+  result = (aloop_future *)aloop_create_connection(arg1,arg2,(char const *)arg3,arg4,(struct aloop_stream_options const *)arg5);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg3);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_create_unix_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  arg3 = NULL;
+  if (_swig_go_2.n > 0) {
+    arg3 = (char *)malloc(_swig_go_2.n + 1);
+    if (arg3 != NULL) {
+      memcpy(arg3, _swig_go_2.p, _swig_go_2.n);
+      arg3[_swig_go_2.n] = '\0';
+    }
+  }
+
+  arg4 = *(aloop_stream_options **)&_swig_go_3;
+
+  result = (aloop_future *)aloop_create_unix_connection(arg1,arg2,(char const *)arg3,(struct aloop_stream_options const *)arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg3);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_create_read_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int32_t arg3 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (int32_t)_swig_go_2;
+  arg4 = *(aloop_stream_options **)&_swig_go_3;
+
+  result = (aloop_future *)aloop_create_read_pipe(arg1,arg2,arg3,(struct aloop_stream_options const *)arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_create_write_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int32_t arg3 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (int32_t)_swig_go_2;
+  arg4 = *(aloop_stream_options **)&_swig_go_3;
+
+  result = (aloop_future *)aloop_create_write_pipe(arg1,arg2,arg3,(struct aloop_stream_options const *)arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_create_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  int32_t arg4 ;
+  aloop_stream_options *arg5 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  arg3 = NULL;
+  if (_swig_go_2.n > 0) {
+    arg3 = (char *)malloc(_swig_go_2.n + 1);
+    if (arg3 != NULL) {
+      memcpy(arg3, _swig_go_2.p, _swig_go_2.n);
+      arg3[_swig_go_2.n] = '\0';
+    }
+  }
+
+  arg4 = (int32_t)_swig_go_3;
+  arg5 = *(aloop_stream_options **)&_swig_go_4;
+
+  result = (aloop_future *)aloop_create_server(arg1,arg2,(char const *)arg3,arg4,(struct aloop_stream_options const *)arg5);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg3);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_create_unix_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+  aloop_protocol *arg1 = (aloop_protocol *) 0 ;
+  void *arg2 = (void *) 0 ;
+  char *arg3 = (char *) 0 ;
+  aloop_stream_options *arg4 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_protocol **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  arg3 = NULL;
+  if (_swig_go_2.n > 0) {
+    arg3 = (char *)malloc(_swig_go_2.n + 1);
+    if (arg3 != NULL) {
+      memcpy(arg3, _swig_go_2.p, _swig_go_2.n);
+      arg3[_swig_go_2.n] = '\0';
+    }
+  }
+
+  arg4 = *(aloop_stream_options **)&_swig_go_3;
+
+  result = (aloop_future *)aloop_create_unix_server(arg1,arg2,(char const *)arg3,(struct aloop_stream_options const *)arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg3);
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_set_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_protocol *_swig_go_1, void *_swig_go_2) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_protocol *arg2 = (aloop_protocol *) 0 ;
+  void *arg3 = (void *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = *(aloop_protocol **)&_swig_go_1;
+  arg3 = *(void **)&_swig_go_2;
+
+  result = (int64_t)aloop_stream_set_protocol(arg1,arg2,arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_protocol *_wrap_stream_get_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, void **_swig_go_1) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  void **arg2 = (void **) 0 ;
+  aloop_protocol *result = 0 ;
+  aloop_protocol *_swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = *(void ***)&_swig_go_1;
+
+  result = (aloop_protocol *)aloop_stream_get_protocol(arg1,arg2);
+  *(aloop_protocol **)&_swig_go_result = (aloop_protocol *)result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   int64_t arg1 ;
   void *arg2 = (void *) 0 ;

@@ -296,6 +296,12 @@ pub struct aloop_stream_options {
 }
 
 #[repr(C)]
+pub struct aloop_protocol {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_job {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -397,6 +403,34 @@ pub type aloop_exit_fn = Option<unsafe extern "C" fn(data: *mut c_void, status: 
 /// reported to the loop's exception handler.
 /// ```
 pub type aloop_client_fn = Option<unsafe extern "C" fn(stream: *mut aloop_stream, data: *mut c_void) -> i64>;
+
+/// ```text
+/// connection_made, eof_received (more than 0: keep the writing side open),
+/// pause_writing, resume_writing.
+/// ```
+pub type aloop_transport_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, data: *mut c_void) -> i64>;
+
+/// See [`aloop_transport_fn`].
+pub type aloop_data_received_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, bytes: *const c_void, len: usize, data: *mut c_void) -> i64>;
+
+/// ```text
+/// Where to put up to how many bytes: gives the buffer's size, at least 1, and
+/// the buffer, which stays until the next call. hint: how many are expected, -1:
+/// unknown.
+/// ```
+pub type aloop_get_buffer_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, hint: i64, buffer: *mut *mut c_void, data: *mut c_void) -> i64>;
+
+/// n bytes are in the buffer.
+pub type aloop_buffer_updated_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, n: i64, data: *mut c_void) -> i64>;
+
+/// ```text
+/// status: 0 after a close, an abort or the peer's end, else what ended it; error
+/// (borrowed) is its detail, perhaps NULL.
+/// ```
+pub type aloop_connection_lost_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, status: i64, error: *mut aloop_error, data: *mut c_void) -> i64>;
+
+/// Makes the data of a new connection.
+pub type aloop_protocol_factory_fn = Option<unsafe extern "C" fn(arg: *mut c_void, data: *mut *mut c_void) -> i64>;
 
 /// ```text
 /// Jobs
@@ -2028,6 +2062,76 @@ extern "C" {
     pub fn aloop_server_close_clients(server: *mut aloop_server) -> i64;
     /// See [`aloop_server_close_clients`].
     pub fn aloop_server_abort_clients(server: *mut aloop_server) -> i64;
+    /// ```text
+    /// A protocol: a set of callbacks, which any number of connections may share; it
+    /// is read when a connection is made. NULL when out of memory; aloop_unref frees.
+    /// Setters give 0, or ALOOP_EINVAL for what is no protocol; NULL unsets. With a
+    /// get_buffer the protocol is a buffered one, and data_received is not called.
+    /// ```
+    pub fn aloop_protocol_new() -> *mut aloop_protocol;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_connection_made(protocol: *mut aloop_protocol, fn_: aloop_transport_fn) -> i64;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_data_received(protocol: *mut aloop_protocol, fn_: aloop_data_received_fn) -> i64;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_get_buffer(protocol: *mut aloop_protocol, fn_: aloop_get_buffer_fn) -> i64;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_buffer_updated(protocol: *mut aloop_protocol, fn_: aloop_buffer_updated_fn) -> i64;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_eof_received(protocol: *mut aloop_protocol, fn_: aloop_transport_fn) -> i64;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_pause_writing(protocol: *mut aloop_protocol, fn_: aloop_transport_fn) -> i64;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_resume_writing(protocol: *mut aloop_protocol, fn_: aloop_transport_fn) -> i64;
+    /// See [`aloop_protocol_new`].
+    pub fn aloop_protocol_set_connection_lost(protocol: *mut aloop_protocol, fn_: aloop_connection_lost_fn) -> i64;
+    /// ```text
+    /// Called before connection_made, with the data argument of the function that
+    /// made the connection or the server; what it gives is the connection's data. If
+    /// it fails so does the connection. Without it the argument itself is the data.
+    /// ```
+    pub fn aloop_protocol_set_factory(protocol: *mut aloop_protocol, fn_: aloop_protocol_factory_fn) -> i64;
+    /// ```text
+    /// Frees what the factory made, once, after connection_lost (or when the loop
+    /// closes). Data that no factory made stay the caller's.
+    /// ```
+    pub fn aloop_protocol_set_data_free(protocol: *mut aloop_protocol, free_fn: aloop_free_fn) -> i64;
+    /// ```text
+    /// Operations whose value is the transport (a reference), once connection_made
+    /// was called. They fail as open_connection and open_unix_connection do, and with
+    /// the factory's code; a cancelled one closes what it had made.
+    /// loop.create_connection, loop.create_unix_connection.
+    /// ```
+    pub fn aloop_create_connection(protocol: *mut aloop_protocol, data: *mut c_void, host: *const c_char, port: i32, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// See [`aloop_create_connection`].
+    pub fn aloop_create_unix_connection(protocol: *mut aloop_protocol, data: *mut c_void, path: *const c_char, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// ```text
+    /// The same over pipes; descriptors and errors are those of
+    /// aloop_connect_read_pipe and aloop_connect_write_pipe. The end of what is read
+    /// closes the transport, whatever eof_received answers.
+    /// ```
+    pub fn aloop_create_read_pipe(protocol: *mut aloop_protocol, data: *mut c_void, descriptor: i32, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// See [`aloop_create_read_pipe`].
+    pub fn aloop_create_write_pipe(protocol: *mut aloop_protocol, data: *mut c_void, descriptor: i32, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// ```text
+    /// Operations whose value is a server (a reference; see server.h), every
+    /// connection of which gets the protocol. Errors as aloop_start_server's; a
+    /// connection whose factory fails is reported and closed.
+    /// loop.create_server, loop.create_unix_server.
+    /// ```
+    pub fn aloop_create_server(protocol: *mut aloop_protocol, data: *mut c_void, host: *const c_char, port: i32, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// See [`aloop_create_server`].
+    pub fn aloop_create_unix_server(protocol: *mut aloop_protocol, data: *mut c_void, path: *const c_char, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// ```text
+    /// Gives an open stream or transport another protocol (borrowed), which is told
+    /// of what comes from the next iteration on, but not of connection_made; NULL
+    /// makes it a stream that is read. No factory is called: the data are the given
+    /// ones, and stay the caller's. ALOOP_ESTALE once it is closing, ALOOP_EBUSY while
+    /// a read waits.
+    /// ```
+    pub fn aloop_stream_set_protocol(transport: *mut aloop_stream, protocol: *mut aloop_protocol, data: *mut c_void) -> i64;
+    /// Its protocol (borrowed), and its data in *data; NULL if it has none.
+    pub fn aloop_stream_get_protocol(transport: *mut aloop_stream, data: *mut *mut c_void) -> *mut aloop_protocol;
     /// In a job: sets its value with the destructor, and returns status.
     pub fn aloop_job_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
