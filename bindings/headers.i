@@ -17,6 +17,7 @@
 %include <asyncloop/stream.h>
 %include <asyncloop/server.h>
 %include <asyncloop/protocol.h>
+%include <asyncloop/datagram.h>
 %include <asyncloop/executor.h>
 %include <asyncloop/process.h>
 %include <asyncloop/libevent.h>

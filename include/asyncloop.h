@@ -44,6 +44,7 @@
 #include <asyncloop/server.h>
 
 #include <asyncloop/protocol.h>
+#include <asyncloop/datagram.h>
 
 #include <asyncloop/executor.h>
 

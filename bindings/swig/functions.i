@@ -26,4 +26,7 @@ RULE(aloop_protocol_factory_fn)
 RULE(aloop_job_fn)
 RULE(aloop_process_fn)
 RULE(aloop_once_fn)
+RULE(aloop_datagram_fn)
+RULE(aloop_datagram_packet_fn)
+RULE(aloop_datagram_error_fn)
 %enddef

@@ -1269,6 +1269,114 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_get_protocol")]
   public static extern global::System.IntPtr aloop_stream_get_protocol(global::System.IntPtr jarg1, global::System.IntPtr* jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packet_data")]
+  public static extern global::System.IntPtr aloop_packet_data(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packet_size")]
+  public static extern global::System.UIntPtr aloop_packet_size(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packet_address")]
+  public static extern global::System.IntPtr aloop_packet_address(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packet_truncated")]
+  public static extern long aloop_packet_truncated(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packets_count")]
+  public static extern long aloop_packets_count(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packets_at")]
+  public static extern global::System.IntPtr aloop_packets_at(global::System.IntPtr jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_new")]
+  public static extern global::System.IntPtr aloop_datagram_options_new();
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_local_address")]
+  public static extern long aloop_datagram_options_set_local_address(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, int jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_remote_address")]
+  public static extern long aloop_datagram_options_set_remote_address(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, int jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_local_path")]
+  public static extern long aloop_datagram_options_set_local_path(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_remote_path")]
+  public static extern long aloop_datagram_options_set_remote_path(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_family")]
+  public static extern long aloop_datagram_options_set_family(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_reuse_port")]
+  public static extern long aloop_datagram_options_set_reuse_port(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_broadcast")]
+  public static extern long aloop_datagram_options_set_broadcast(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_receive_buffer")]
+  public static extern long aloop_datagram_options_set_receive_buffer(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_descriptor")]
+  public static extern long aloop_datagram_options_set_descriptor(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_max_size")]
+  public static extern long aloop_datagram_options_set_max_size(global::System.IntPtr jarg1, global::System.UIntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_batch")]
+  public static extern long aloop_datagram_options_set_batch(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_protocol")]
+  public static extern long aloop_datagram_options_set_protocol(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_create_datagram_endpoint")]
+  public static extern global::System.IntPtr aloop_create_datagram_endpoint(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_close")]
+  public static extern long aloop_datagram_close(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_abort")]
+  public static extern long aloop_datagram_abort(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_is_closing")]
+  public static extern long aloop_datagram_is_closing(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_wait_closed")]
+  public static extern global::System.IntPtr aloop_datagram_wait_closed(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_recvfrom")]
+  public static extern global::System.IntPtr aloop_datagram_recvfrom(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_recvmany")]
+  public static extern global::System.IntPtr aloop_datagram_recvmany(global::System.IntPtr jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_sendto")]
+  public static extern global::System.IntPtr aloop_datagram_sendto(global::System.IntPtr jarg1, byte* jarg2, global::System.UIntPtr jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_sendto_nowait")]
+  public static extern long aloop_datagram_sendto_nowait(global::System.IntPtr jarg1, byte* jarg2, global::System.UIntPtr jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_sendmany")]
+  public static extern global::System.IntPtr aloop_datagram_sendmany(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr* jarg3, global::System.UIntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_drain")]
+  public static extern global::System.IntPtr aloop_datagram_drain(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_set_write_buffer_limits")]
+  public static extern long aloop_datagram_set_write_buffer_limits(global::System.IntPtr jarg1, long jarg2, long jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_get_write_buffer_size")]
+  public static extern long aloop_datagram_get_write_buffer_size(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_get_extra_info")]
+  public static extern long aloop_datagram_get_extra_info(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, byte* jarg3, global::System.UIntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_local_address")]
+  public static extern global::System.IntPtr aloop_datagram_local_address(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_remote_address")]
+  public static extern global::System.IntPtr aloop_datagram_remote_address(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_statistic")]
+  public static extern long aloop_datagram_statistic(global::System.IntPtr jarg1, int jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_job_return")]
   public static extern long aloop_job_return(long jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
 
@@ -3114,6 +3222,144 @@ internal static unsafe class Native {
 
   public static global::System.IntPtr aloop_stream_get_protocol(global::System.IntPtr transport, global::System.IntPtr* data) { return NativePINVOKE.aloop_stream_get_protocol(transport, data); }
 
+  public static global::System.IntPtr aloop_packet_data(global::System.IntPtr packet) { return NativePINVOKE.aloop_packet_data(packet); }
+
+  public static global::System.UIntPtr aloop_packet_size(global::System.IntPtr packet) { return NativePINVOKE.aloop_packet_size(packet); }
+
+  public static global::System.IntPtr aloop_packet_address(global::System.IntPtr packet) { return NativePINVOKE.aloop_packet_address(packet); }
+
+  public static long aloop_packet_truncated(global::System.IntPtr packet) {
+    long ret = NativePINVOKE.aloop_packet_truncated(packet);
+    return ret;
+  }
+
+  public static long aloop_packets_count(global::System.IntPtr list) {
+    long ret = NativePINVOKE.aloop_packets_count(list);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_packets_at(global::System.IntPtr list, long index) { return NativePINVOKE.aloop_packets_at(list, index); }
+
+  public static global::System.IntPtr aloop_datagram_options_new() { return NativePINVOKE.aloop_datagram_options_new(); }
+
+  public static long aloop_datagram_options_set_local_address(global::System.IntPtr options, string host, int port) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_local_address(options, host, port);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_remote_address(global::System.IntPtr options, string host, int port) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_remote_address(options, host, port);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_local_path(global::System.IntPtr options, string path) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_local_path(options, path);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_remote_path(global::System.IntPtr options, string path) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_remote_path(options, path);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_family(global::System.IntPtr options, int family) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_family(options, family);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_reuse_port(global::System.IntPtr options, int reuse) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_reuse_port(options, reuse);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_broadcast(global::System.IntPtr options, int broadcast) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_broadcast(options, broadcast);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_receive_buffer(global::System.IntPtr options, int bytes) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_receive_buffer(options, bytes);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_descriptor(global::System.IntPtr options, int descriptor) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_descriptor(options, descriptor);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_max_size(global::System.IntPtr options, global::System.UIntPtr bytes) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_max_size(options, bytes);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_batch(global::System.IntPtr options, int n) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_batch(options, n);
+    return ret;
+  }
+
+  public static long aloop_datagram_options_set_protocol(global::System.IntPtr options, global::System.IntPtr protocol, global::System.IntPtr data, global::System.IntPtr free_fn) {
+    long ret = NativePINVOKE.aloop_datagram_options_set_protocol(options, protocol, data, free_fn);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_create_datagram_endpoint(global::System.IntPtr options) { return NativePINVOKE.aloop_create_datagram_endpoint(options); }
+
+  public static long aloop_datagram_close(global::System.IntPtr endpoint) {
+    long ret = NativePINVOKE.aloop_datagram_close(endpoint);
+    return ret;
+  }
+
+  public static long aloop_datagram_abort(global::System.IntPtr endpoint) {
+    long ret = NativePINVOKE.aloop_datagram_abort(endpoint);
+    return ret;
+  }
+
+  public static long aloop_datagram_is_closing(global::System.IntPtr endpoint) {
+    long ret = NativePINVOKE.aloop_datagram_is_closing(endpoint);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_datagram_wait_closed(global::System.IntPtr endpoint) { return NativePINVOKE.aloop_datagram_wait_closed(endpoint); }
+
+  public static global::System.IntPtr aloop_datagram_recvfrom(global::System.IntPtr endpoint) { return NativePINVOKE.aloop_datagram_recvfrom(endpoint); }
+
+  public static global::System.IntPtr aloop_datagram_recvmany(global::System.IntPtr endpoint, long n) { return NativePINVOKE.aloop_datagram_recvmany(endpoint, n); }
+
+  public static global::System.IntPtr aloop_datagram_sendto(global::System.IntPtr endpoint, byte* data, global::System.UIntPtr n, global::System.IntPtr address) { return NativePINVOKE.aloop_datagram_sendto(endpoint, data, n, address); }
+
+  public static long aloop_datagram_sendto_nowait(global::System.IntPtr endpoint, byte* data, global::System.UIntPtr len, global::System.IntPtr address) {
+    long ret = NativePINVOKE.aloop_datagram_sendto_nowait(endpoint, data, len, address);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_datagram_sendmany(global::System.IntPtr endpoint, global::System.IntPtr data, global::System.IntPtr* addresses, global::System.UIntPtr n) { return NativePINVOKE.aloop_datagram_sendmany(endpoint, data, addresses, n); }
+
+  public static global::System.IntPtr aloop_datagram_drain(global::System.IntPtr endpoint) { return NativePINVOKE.aloop_datagram_drain(endpoint); }
+
+  public static long aloop_datagram_set_write_buffer_limits(global::System.IntPtr endpoint, long high, long low) {
+    long ret = NativePINVOKE.aloop_datagram_set_write_buffer_limits(endpoint, high, low);
+    return ret;
+  }
+
+  public static long aloop_datagram_get_write_buffer_size(global::System.IntPtr endpoint) {
+    long ret = NativePINVOKE.aloop_datagram_get_write_buffer_size(endpoint);
+    return ret;
+  }
+
+  public static long aloop_datagram_get_extra_info(global::System.IntPtr endpoint, string name, byte* buffer, global::System.UIntPtr size) {
+    long ret = NativePINVOKE.aloop_datagram_get_extra_info(endpoint, name, buffer, size);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_datagram_local_address(global::System.IntPtr endpoint) { return NativePINVOKE.aloop_datagram_local_address(endpoint); }
+
+  public static global::System.IntPtr aloop_datagram_remote_address(global::System.IntPtr endpoint) { return NativePINVOKE.aloop_datagram_remote_address(endpoint); }
+
+  public static long aloop_datagram_statistic(global::System.IntPtr endpoint, int which) {
+    long ret = NativePINVOKE.aloop_datagram_statistic(endpoint, which);
+    return ret;
+  }
+
   public static long aloop_job_return(long status, global::System.IntPtr value, global::System.IntPtr free_fn) {
     long ret = NativePINVOKE.aloop_job_return(status, value, free_fn);
     return ret;
@@ -3441,6 +3687,12 @@ internal static unsafe class Native {
   public const int ALOOP_METRIC_TASKS = 7;
   public const int ALOOP_METRIC_OBJECTS = 8;
   public const int ALOOP_ADDRESS_TEXT = 160;
+  public const int ALOOP_DATAGRAM_STAT_RECEIVED = 0;
+  public const int ALOOP_DATAGRAM_STAT_SENT = 1;
+  public const int ALOOP_DATAGRAM_STAT_DROPPED = 2;
+  public const int ALOOP_DATAGRAM_STAT_TRUNCATED = 3;
+  public const int ALOOP_DATAGRAM_STAT_SEND_ERRORS = 4;
+  public const int ALOOP_DATAGRAM_STAT_LOST = 5;
   public const int ALOOP_PIPE = (-1);
   public const int ALOOP_STDOUT = (-2);
   public const int ALOOP_DEVNULL = (-3);

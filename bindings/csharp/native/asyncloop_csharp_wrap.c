@@ -148,11 +148,12 @@
 #include <asyncloop.h>
 #include <asyncloop/libevent.h>
 
-/* The languages mirror these three. */
+/* The languages mirror these. */
 _Static_assert(sizeof(aloop_buf) == 2 * sizeof(void *), "aloop_buf");
 _Static_assert(sizeof(aloop_completion) == 16 + 3 * sizeof(void *), "aloop_completion");
 _Static_assert(offsetof(aloop_completion, value) == 16, "aloop_completion.value");
 _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_executor_vtable");
+_Static_assert(sizeof(aloop_datagram_protocol) == 6 * sizeof(void *), "aloop_datagram_protocol");
 
 
 #include <stdint.h>		// Use the C99 official header
@@ -5830,6 +5831,502 @@ SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_protocol(void * 
   arg2 = (void **)jarg2;
   result = (aloop_protocol *)aloop_stream_get_protocol(arg1,arg2);
   jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_packet_data(void * jarg1) {
+  void * jresult ;
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  uint8_t *result = 0 ;
+
+  arg1 = (aloop_packet *)jarg1;
+  result = (uint8_t *)aloop_packet_data((struct aloop_packet const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT size_t SWIGSTDCALL CSharp_AsyncLoop_aloop_packet_size(void * jarg1) {
+  size_t jresult ;
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  size_t result;
+
+  arg1 = (aloop_packet *)jarg1;
+  result = aloop_packet_size((struct aloop_packet const *)arg1);
+  jresult = (unsigned long)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_packet_address(void * jarg1) {
+  void * jresult ;
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  aloop_address *result = 0 ;
+
+  arg1 = (aloop_packet *)jarg1;
+  result = (aloop_address *)aloop_packet_address((struct aloop_packet const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_packet_truncated(void * jarg1) {
+  long long jresult ;
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_packet *)jarg1;
+  result = (int64_t)aloop_packet_truncated((struct aloop_packet const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_packets_count(void * jarg1) {
+  long long jresult ;
+  aloop_packets *arg1 = (aloop_packets *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_packets *)jarg1;
+  result = (int64_t)aloop_packets_count((struct aloop_packets const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_packets_at(void * jarg1, long long jarg2) {
+  void * jresult ;
+  aloop_packets *arg1 = (aloop_packets *) 0 ;
+  int64_t arg2 ;
+  aloop_packet *result = 0 ;
+
+  arg1 = (aloop_packets *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (aloop_packet *)aloop_packets_at((struct aloop_packets const *)arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_new() {
+  void * jresult ;
+  aloop_datagram_options *result = 0 ;
+
+  result = (aloop_datagram_options *)aloop_datagram_options_new();
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_local_address(void * jarg1, void * jarg2, int jarg3) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int32_t arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (int32_t)jarg3;
+  result = (int64_t)aloop_datagram_options_set_local_address(arg1,(char const *)arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_remote_address(void * jarg1, void * jarg2, int jarg3) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int32_t arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (int32_t)jarg3;
+  result = (int64_t)aloop_datagram_options_set_remote_address(arg1,(char const *)arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_local_path(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_datagram_options_set_local_path(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_remote_path(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_datagram_options_set_remote_path(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_family(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_datagram_options_set_family(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_reuse_port(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_datagram_options_set_reuse_port(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_broadcast(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_datagram_options_set_broadcast(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_receive_buffer(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_datagram_options_set_receive_buffer(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_descriptor(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_datagram_options_set_descriptor(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_max_size(void * jarg1, size_t jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  size_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (size_t)jarg2;
+  result = (int64_t)aloop_datagram_options_set_max_size(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_batch(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_datagram_options_set_batch(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_protocol(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
+  long long jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  aloop_datagram_protocol *arg2 = (aloop_datagram_protocol *) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  arg2 = (aloop_datagram_protocol *)jarg2;
+  arg3 = (void *)jarg3;
+  arg4 = (aloop_free_fn)jarg4;
+  result = (int64_t)aloop_datagram_options_set_protocol(arg1,(struct aloop_datagram_protocol const *)arg2,arg3,arg4);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_create_datagram_endpoint(void * jarg1) {
+  void * jresult ;
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_datagram_options *)jarg1;
+  result = (aloop_future *)aloop_create_datagram_endpoint((struct aloop_datagram_options const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_close(void * jarg1) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (int64_t)aloop_datagram_close(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_abort(void * jarg1) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (int64_t)aloop_datagram_abort(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_is_closing(void * jarg1) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (int64_t)aloop_datagram_is_closing(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_wait_closed(void * jarg1) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (aloop_future *)aloop_datagram_wait_closed(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_recvfrom(void * jarg1) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (aloop_future *)aloop_datagram_recvfrom(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_recvmany(void * jarg1, long long jarg2) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (aloop_future *)aloop_datagram_recvmany(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_sendto(void * jarg1, void * jarg2, size_t jarg3, void * jarg4) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_address *arg4 = (aloop_address *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  arg4 = (aloop_address *)jarg4;
+  result = (aloop_future *)aloop_datagram_sendto(arg1,(void const *)arg2,arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_sendto_nowait(void * jarg1, void * jarg2, size_t jarg3, void * jarg4) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_address *arg4 = (aloop_address *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  arg4 = (aloop_address *)jarg4;
+  result = (int64_t)aloop_datagram_sendto_nowait(arg1,(void const *)arg2,arg3,arg4);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_sendmany(void * jarg1, void * jarg2, void * jarg3, size_t jarg4) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_buf *arg2 = (aloop_buf *) 0 ;
+  aloop_address **arg3 = (aloop_address **) 0 ;
+  size_t arg4 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  arg2 = (aloop_buf *)jarg2;
+  arg3 = (aloop_address **)jarg3;
+  arg4 = (size_t)jarg4;
+  result = (aloop_future *)aloop_datagram_sendmany(arg1,(struct aloop_buf const *)arg2,(struct aloop_address *const *)arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_drain(void * jarg1) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (aloop_future *)aloop_datagram_drain(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_set_write_buffer_limits(void * jarg1, long long jarg2, long long jarg3) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t arg2 ;
+  int64_t arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  arg2 = (int64_t)jarg2;
+  arg3 = (int64_t)jarg3;
+  result = (int64_t)aloop_datagram_set_write_buffer_limits(arg1,arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_get_write_buffer_size(void * jarg1) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (int64_t)aloop_datagram_get_write_buffer_size(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_get_extra_info(void * jarg1, void * jarg2, void * jarg3, size_t jarg4) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  size_t arg4 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (char *)jarg3;
+  arg4 = (size_t)jarg4;
+  result = (int64_t)aloop_datagram_get_extra_info(arg1,(char const *)arg2,arg3,arg4);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_local_address(void * jarg1) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_address *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (aloop_address *)aloop_datagram_local_address(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_remote_address(void * jarg1) {
+  void * jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_address *result = 0 ;
+
+  arg1 = (aloop_datagram *)jarg1;
+  result = (aloop_address *)aloop_datagram_remote_address(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_datagram_statistic(arg1,arg2);
+  jresult = result;
   return jresult;
 }
 

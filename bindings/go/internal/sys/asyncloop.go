@@ -411,18 +411,18 @@ typedef long long swig_type_383;
 typedef long long swig_type_384;
 typedef long long swig_type_385;
 typedef long long swig_type_386;
-typedef _gostring_ swig_type_387;
-typedef long long swig_type_388;
+typedef long long swig_type_387;
+typedef _gostring_ swig_type_388;
 typedef long long swig_type_389;
 typedef _gostring_ swig_type_390;
 typedef long long swig_type_391;
-typedef long long swig_type_392;
+typedef _gostring_ swig_type_392;
 typedef long long swig_type_393;
-typedef _goslice_ swig_type_394;
+typedef _gostring_ swig_type_394;
 typedef long long swig_type_395;
 typedef long long swig_type_396;
 typedef long long swig_type_397;
-typedef _goslice_ swig_type_398;
+typedef long long swig_type_398;
 typedef long long swig_type_399;
 typedef long long swig_type_400;
 typedef long long swig_type_401;
@@ -433,16 +433,16 @@ typedef long long swig_type_405;
 typedef long long swig_type_406;
 typedef long long swig_type_407;
 typedef long long swig_type_408;
-typedef _gostring_ swig_type_409;
-typedef long long swig_type_410;
+typedef long long swig_type_409;
+typedef _goslice_ swig_type_410;
 typedef long long swig_type_411;
 typedef long long swig_type_412;
 typedef long long swig_type_413;
 typedef long long swig_type_414;
 typedef long long swig_type_415;
 typedef long long swig_type_416;
-typedef long long swig_type_417;
-typedef long long swig_type_418;
+typedef _gostring_ swig_type_417;
+typedef _goslice_ swig_type_418;
 typedef long long swig_type_419;
 typedef long long swig_type_420;
 typedef long long swig_type_421;
@@ -451,484 +451,557 @@ typedef long long swig_type_423;
 typedef _gostring_ swig_type_424;
 typedef long long swig_type_425;
 typedef long long swig_type_426;
-typedef _goslice_ swig_type_427;
+typedef _gostring_ swig_type_427;
 typedef long long swig_type_428;
 typedef long long swig_type_429;
 typedef long long swig_type_430;
-typedef long long swig_type_431;
-extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
-extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
-extern swig_type_2 _wrap_version_string_sys_6c96b6e831386849(void);
-extern swig_type_3 _wrap_strerror_sys_6c96b6e831386849(swig_type_4 arg1);
-extern swig_type_5 _wrap_errname_sys_6c96b6e831386849(swig_type_6 arg1);
-extern swig_type_7 _wrap_set_allocator_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_new_sys_6c96b6e831386849(swig_type_8 arg1, swig_type_9 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_error_new_payload_sys_6c96b6e831386849(swig_type_10 arg1, swig_type_11 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_error_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_error_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_12 _wrap_error_code_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_13 _wrap_error_message_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_cause_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_14 _wrap_error_child_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_child_sys_6c96b6e831386849(uintptr_t arg1, swig_type_15 arg2);
-extern uintptr_t _wrap_error_payload_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_16 _wrap_error_where_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_17 _wrap_raise_message_sys_6c96b6e831386849(swig_type_18 arg1, swig_type_19 arg2);
-extern swig_type_20 _wrap_raise_payload_sys_6c96b6e831386849(swig_type_21 arg1, swig_type_22 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_23 _wrap_raise_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_last_error_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_bytes_new_sys_6c96b6e831386849(swig_type_24 arg1);
-extern uintptr_t _wrap_bytes_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_bytes_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_bytes_data_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_25 _wrap_bytes_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_results_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_results_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_26 _wrap_results_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_27 _wrap_results_status_sys_6c96b6e831386849(uintptr_t arg1, swig_type_28 arg2);
-extern uintptr_t _wrap_results_value_sys_6c96b6e831386849(uintptr_t arg1, swig_type_29 arg2);
-extern uintptr_t _wrap_results_take_sys_6c96b6e831386849(uintptr_t arg1, swig_type_30 arg2);
-extern uintptr_t _wrap_results_error_sys_6c96b6e831386849(uintptr_t arg1, swig_type_31 arg2);
-extern uintptr_t _wrap_results_future_sys_6c96b6e831386849(uintptr_t arg1, swig_type_32 arg2);
-extern swig_type_33 _wrap_debug_stats_sys_6c96b6e831386849(int arg1);
-extern swig_type_34 _wrap_debug_stats_name_sys_6c96b6e831386849(int arg1);
-extern uintptr_t _wrap_loop_options_new_sys_6c96b6e831386849(void);
-extern swig_type_35 _wrap_loop_options_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_36 _wrap_loop_options_set_clock_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_37 _wrap_loop_options_set_simulator_sys_6c96b6e831386849(uintptr_t arg1, swig_type_38 arg2, double arg3);
-extern swig_type_39 _wrap_loop_options_set_seed_sys_6c96b6e831386849(uintptr_t arg1, swig_type_40 arg2);
-extern swig_type_41 _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_42 arg2);
-extern swig_type_43 _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_44 _wrap_loop_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_loop_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_loop_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_45 _wrap_loop_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_46 _wrap_loop_is_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_47 _wrap_loop_is_running_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_48 _wrap_loop_run_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_49 _wrap_loop_run_until_complete_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern swig_type_50 _wrap_loop_run_once_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_51 _wrap_loop_stop_sys_6c96b6e831386849(uintptr_t arg1);
-extern double _wrap_loop_time_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_52 _wrap_loop_iteration_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_get_running_loop_sys_6c96b6e831386849(void);
-extern swig_type_53 _wrap_set_event_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_get_event_loop_sys_6c96b6e831386849(void);
-extern swig_type_54 _wrap_loop_after_fork_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_55 _wrap_loop_call_soon_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_56 _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_57 _wrap_loop_call_later_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_58 _wrap_loop_call_at_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_59 _wrap_loop_cancel_handle_sys_6c96b6e831386849(uintptr_t arg1, swig_type_60 arg2);
-extern double _wrap_loop_handle_when_sys_6c96b6e831386849(uintptr_t arg1, swig_type_61 arg2);
-extern uintptr_t _wrap_loop_create_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_62 _wrap_loop_set_task_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_loop_get_task_factory_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_63 _wrap_loop_add_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_64 _wrap_loop_remove_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_65 _wrap_loop_add_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_66 _wrap_loop_remove_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_67 _wrap_loop_add_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_68 _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_69 _wrap_exception_context_message_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_70 _wrap_exception_context_code_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_71 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_72 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_73 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_74 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_loop_get_exception_handler_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_75 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_76 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_77 arg2, uintptr_t arg3);
-extern swig_type_78 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_79 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_80 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_81 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_82 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
-extern double _wrap_loop_backend_timeout_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_83 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_84 arg3);
-extern swig_type_85 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3, double arg4);
-extern swig_type_87 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_88 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_89 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_90 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_91 arg2);
-extern swig_type_92 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_93 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_future_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_94 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_95 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_96 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_97 arg2);
-extern swig_type_98 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_99 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_future_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_100 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_101 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_102 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_103 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_104 arg2);
-extern swig_type_105 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_106 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_create_stackless_task_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_new_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_task_options_new_sys_6c96b6e831386849(void);
-extern swig_type_107 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_108 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_109 arg2);
-extern swig_type_110 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_111 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_ensure_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_112 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_current_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_all_tasks_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_113 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_114 arg2);
-extern swig_type_115 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_116 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_117 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_118 arg2);
-extern swig_type_119 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_120 arg2);
-extern swig_type_121 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_get_context_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_122 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_123 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_124 arg2);
-extern swig_type_125 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_126 arg3);
-extern swig_type_127 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_128 arg2, int arg3);
-extern uintptr_t _wrap_task_waker_new_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_waker_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_129 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_task_waker_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_context_copy_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_context_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_context_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_130 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_131 arg1, uintptr_t arg2);
-extern swig_type_132 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_contextvar_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_133 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
-extern swig_type_134 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_135 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern swig_type_136 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern uintptr_t _wrap_runner_get_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_137 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_sleep_sys_6c96b6e831386849(double arg1);
-extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_138 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_139 arg2, int arg3);
-extern uintptr_t _wrap_shield_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_140 arg2, double arg3, int arg4);
-extern uintptr_t _wrap_wait_result_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_wait_result_pending_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_141 arg2);
-extern uintptr_t _wrap_wait_for_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_142 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_143 arg3, double arg4);
-extern uintptr_t _wrap_as_completed_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_as_completed_next_result_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_144 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_145 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_146 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern double _wrap_timeout_when_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_147 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_148 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_149 arg2);
-extern swig_type_150 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_task_group_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_151 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_152 arg2);
-extern uintptr_t _wrap_generator_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_153 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_generator_throw_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_154 arg2);
-extern uintptr_t _wrap_generator_aclose_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_generator_collect_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_155 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_lock_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_156 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_157 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_158 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_159 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_160 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_161 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_162 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_event_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_163 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_164 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_condition_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_165 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_166 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_condition_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_condition_wait_for_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_167 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_168 arg2);
-extern swig_type_169 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_170 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_171 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_172 arg2);
-extern swig_type_173 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_174 arg2);
-extern uintptr_t _wrap_semaphore_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_175 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_176 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_177 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_178 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_179 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_180 arg2);
-extern uintptr_t _wrap_barrier_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_barrier_reset_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_barrier_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_181 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_182 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_183 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_184 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_185 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_rwlock_acquire_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_rwlock_acquire_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_186 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_187 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_188 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_189 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_190 arg2);
-extern uintptr_t _wrap_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_191 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_192 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_193 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_194 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_195 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_196 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_197 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_198 arg2);
-extern swig_type_199 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_200 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_201 arg3);
-extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_202 arg2);
-extern swig_type_203 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_204 arg2);
-extern swig_type_205 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_206 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_once_get_or_init_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_207 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_208 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_209 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_210 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_queue_options_new_sys_6c96b6e831386849(void);
-extern swig_type_211 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_212 arg2);
-extern swig_type_213 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_214 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_215 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_216 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_queue_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_217 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_queue_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_218 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_queue_join_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_219 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_220 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_221 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_222 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_223 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_224 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_225 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_226 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_227 arg3, uintptr_t arg4);
-extern swig_type_228 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
-extern uintptr_t _wrap_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_229 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_230 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_231 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_232 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_233 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_234 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_message_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_235 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_236 arg2, uintptr_t arg3);
-extern swig_type_237 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_238 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_broadcast_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_239 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_240 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_241 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_242 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_243 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_244 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_245 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_246 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_247 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_watch_sender_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_watch_receiver_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_248 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_249 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_250 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_251 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_252 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_253 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_254 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_255 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_exit_stack_new_sys_6c96b6e831386849(void);
-extern swig_type_256 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_257 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_258 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_exit_stack_pop_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_259 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_260 arg2);
-extern swig_type_261 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_262 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_263 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_264 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_265 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_266 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_267 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_268 arg2);
-extern swig_type_269 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_270 arg2);
-extern uintptr_t _wrap_call_graph_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_271 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_272 arg2);
-extern swig_type_273 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_274 arg2);
-extern swig_type_275 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_276 arg2, swig_type_277 arg3);
-extern swig_type_278 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_279 arg2, int arg3);
-extern swig_type_280 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_281 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_282 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
-extern swig_type_283 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_284 arg2, int arg3);
-extern swig_type_285 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_286 arg2);
-extern swig_type_287 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_288 arg3);
-extern swig_type_289 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_290 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_291 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_292 arg2);
-extern swig_type_293 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_294 arg2);
-extern swig_type_295 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_296 arg3);
-extern swig_type_297 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_298 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_299 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_300 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_301 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_302 arg2);
-extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
-extern swig_type_303 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_304 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_305 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_306 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_307 arg1, swig_type_308 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_309 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_310 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
-extern swig_type_311 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_312 arg2);
-extern swig_type_313 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_314 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_315 arg2, int arg3);
-extern swig_type_316 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_317 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_318 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_319 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_320 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_321 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_322 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_323 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_324 arg1, uintptr_t arg2);
-extern swig_type_325 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
-extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_327 arg3);
-extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_328 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_329 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_330 arg3);
-extern swig_type_331 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_332 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_333 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_334 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_335 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_336 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_337 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_338 arg2);
-extern swig_type_339 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_340 arg3);
-extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_341 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_342 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_343 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_344 arg2, swig_type_345 arg3);
-extern swig_type_346 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_347 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_348 arg3, swig_type_349 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_350 arg3, swig_type_351 arg4);
-extern swig_type_352 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_353 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_354 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_355 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_356 arg2, swig_type_357 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_358 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_359 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_360 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_361 arg3);
-extern swig_type_362 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_363 arg2);
-extern swig_type_364 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_365 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_366 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_367 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_368 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_369 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_370 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_371 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_372 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_373 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_374 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_375 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_376 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_377 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_378 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_379 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_read_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_write_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_380 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_381 arg3, uintptr_t arg4);
-extern swig_type_382 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_stream_get_protocol_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_383 _wrap_job_return_sys_6c96b6e831386849(swig_type_384 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_385 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_386 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_387 arg1);
-extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_388 arg1);
-extern swig_type_389 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_390 arg2);
-extern swig_type_391 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_392 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_393 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_394 arg4);
-extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_395 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_396 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_397 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_398 arg2);
-extern swig_type_399 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_400 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_401 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_402 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_403 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_404 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_405 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_406 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_407 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_408 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_409 arg2);
-extern swig_type_410 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_411 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_412 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_413 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_414 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_415 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_416 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_417 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_418 arg3, swig_type_419 arg4);
-extern swig_type_420 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_421 arg2);
-extern swig_type_422 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_423 arg2);
-extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_424 arg1, uintptr_t arg2);
-extern swig_type_425 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_426 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_427 arg2);
-extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_428 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_429 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_430 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_431 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
+typedef _goslice_ swig_type_431;
+typedef long long swig_type_432;
+typedef long long swig_type_433;
+typedef long long swig_type_434;
+typedef _goslice_ swig_type_435;
+typedef long long swig_type_436;
+typedef long long swig_type_437;
+typedef long long swig_type_438;
+typedef long long swig_type_439;
+typedef long long swig_type_440;
+typedef long long swig_type_441;
+typedef long long swig_type_442;
+typedef long long swig_type_443;
+typedef long long swig_type_444;
+typedef long long swig_type_445;
+typedef _gostring_ swig_type_446;
+typedef long long swig_type_447;
+typedef long long swig_type_448;
+typedef long long swig_type_449;
+typedef long long swig_type_450;
+typedef long long swig_type_451;
+typedef long long swig_type_452;
+typedef long long swig_type_453;
+typedef long long swig_type_454;
+typedef long long swig_type_455;
+typedef long long swig_type_456;
+typedef long long swig_type_457;
+typedef long long swig_type_458;
+typedef long long swig_type_459;
+typedef long long swig_type_460;
+typedef _gostring_ swig_type_461;
+typedef long long swig_type_462;
+typedef long long swig_type_463;
+typedef _goslice_ swig_type_464;
+typedef long long swig_type_465;
+typedef long long swig_type_466;
+typedef long long swig_type_467;
+typedef long long swig_type_468;
+extern void _wrap_Swig_free_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_Swig_malloc_sys_61081b63a6eef209(swig_intgo arg1);
+extern swig_type_1 _wrap_version_sys_61081b63a6eef209(void);
+extern swig_type_2 _wrap_version_string_sys_61081b63a6eef209(void);
+extern swig_type_3 _wrap_strerror_sys_61081b63a6eef209(swig_type_4 arg1);
+extern swig_type_5 _wrap_errname_sys_61081b63a6eef209(swig_type_6 arg1);
+extern swig_type_7 _wrap_set_allocator_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_ref_sys_61081b63a6eef209(uintptr_t arg1);
+extern void _wrap_unref_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_error_new_sys_61081b63a6eef209(swig_type_8 arg1, swig_type_9 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_error_new_payload_sys_61081b63a6eef209(swig_type_10 arg1, swig_type_11 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_error_ref_sys_61081b63a6eef209(uintptr_t arg1);
+extern void _wrap_error_unref_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_12 _wrap_error_code_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_13 _wrap_error_message_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_error_cause_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_14 _wrap_error_child_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_error_child_sys_61081b63a6eef209(uintptr_t arg1, swig_type_15 arg2);
+extern uintptr_t _wrap_error_payload_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_16 _wrap_error_where_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_17 _wrap_raise_message_sys_61081b63a6eef209(swig_type_18 arg1, swig_type_19 arg2);
+extern swig_type_20 _wrap_raise_payload_sys_61081b63a6eef209(swig_type_21 arg1, swig_type_22 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_23 _wrap_raise_error_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_last_error_sys_61081b63a6eef209(void);
+extern uintptr_t _wrap_bytes_new_sys_61081b63a6eef209(swig_type_24 arg1);
+extern uintptr_t _wrap_bytes_ref_sys_61081b63a6eef209(uintptr_t arg1);
+extern void _wrap_bytes_unref_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_bytes_data_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_25 _wrap_bytes_size_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_results_ref_sys_61081b63a6eef209(uintptr_t arg1);
+extern void _wrap_results_unref_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_26 _wrap_results_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_27 _wrap_results_status_sys_61081b63a6eef209(uintptr_t arg1, swig_type_28 arg2);
+extern uintptr_t _wrap_results_value_sys_61081b63a6eef209(uintptr_t arg1, swig_type_29 arg2);
+extern uintptr_t _wrap_results_take_sys_61081b63a6eef209(uintptr_t arg1, swig_type_30 arg2);
+extern uintptr_t _wrap_results_error_sys_61081b63a6eef209(uintptr_t arg1, swig_type_31 arg2);
+extern uintptr_t _wrap_results_future_sys_61081b63a6eef209(uintptr_t arg1, swig_type_32 arg2);
+extern swig_type_33 _wrap_debug_stats_sys_61081b63a6eef209(int arg1);
+extern swig_type_34 _wrap_debug_stats_name_sys_61081b63a6eef209(int arg1);
+extern uintptr_t _wrap_loop_options_new_sys_61081b63a6eef209(void);
+extern swig_type_35 _wrap_loop_options_set_debug_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_36 _wrap_loop_options_set_clock_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_37 _wrap_loop_options_set_simulator_sys_61081b63a6eef209(uintptr_t arg1, swig_type_38 arg2, double arg3);
+extern swig_type_39 _wrap_loop_options_set_seed_sys_61081b63a6eef209(uintptr_t arg1, swig_type_40 arg2);
+extern swig_type_41 _wrap_loop_options_set_stack_size_sys_61081b63a6eef209(uintptr_t arg1, swig_type_42 arg2);
+extern swig_type_43 _wrap_loop_options_set_eager_tasks_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_44 _wrap_loop_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_loop_ref_sys_61081b63a6eef209(uintptr_t arg1);
+extern void _wrap_loop_unref_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_45 _wrap_loop_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_46 _wrap_loop_is_closed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_47 _wrap_loop_is_running_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_48 _wrap_loop_run_forever_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_49 _wrap_loop_run_until_complete_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_50 _wrap_loop_run_once_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_51 _wrap_loop_stop_sys_61081b63a6eef209(uintptr_t arg1);
+extern double _wrap_loop_time_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_52 _wrap_loop_iteration_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_get_running_loop_sys_61081b63a6eef209(void);
+extern swig_type_53 _wrap_set_event_loop_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_get_event_loop_sys_61081b63a6eef209(void);
+extern swig_type_54 _wrap_loop_after_fork_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_55 _wrap_loop_call_soon_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_56 _wrap_loop_call_soon_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_57 _wrap_loop_call_later_sys_61081b63a6eef209(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_58 _wrap_loop_call_at_sys_61081b63a6eef209(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_59 _wrap_loop_cancel_handle_sys_61081b63a6eef209(uintptr_t arg1, swig_type_60 arg2);
+extern double _wrap_loop_handle_when_sys_61081b63a6eef209(uintptr_t arg1, swig_type_61 arg2);
+extern uintptr_t _wrap_loop_create_future_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_62 _wrap_loop_set_task_factory_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_loop_get_task_factory_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_63 _wrap_loop_add_reader_sys_61081b63a6eef209(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_64 _wrap_loop_remove_reader_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_65 _wrap_loop_add_writer_sys_61081b63a6eef209(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_66 _wrap_loop_remove_writer_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_67 _wrap_loop_add_signal_handler_sys_61081b63a6eef209(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_68 _wrap_loop_remove_signal_handler_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_69 _wrap_exception_context_message_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_70 _wrap_exception_context_code_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_error_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_future_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_task_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_71 _wrap_exception_context_handle_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_72 _wrap_exception_context_source_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_73 _wrap_exception_context_handle_source_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_74 _wrap_loop_set_exception_handler_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_loop_get_exception_handler_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_75 _wrap_loop_default_exception_handler_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_76 _wrap_loop_call_exception_handler_sys_61081b63a6eef209(uintptr_t arg1, swig_type_77 arg2, uintptr_t arg3);
+extern swig_type_78 _wrap_loop_set_debug_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_79 _wrap_loop_get_debug_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_80 _wrap_loop_set_slow_callback_duration_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_loop_shutdown_default_executor_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_81 _wrap_loop_set_default_executor_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_82 _wrap_loop_backend_fd_sys_61081b63a6eef209(uintptr_t arg1);
+extern double _wrap_loop_backend_timeout_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_83 _wrap_loop_start_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_84 arg3);
+extern swig_type_85 _wrap_loop_poll_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3, double arg4);
+extern swig_type_87 _wrap_future_set_result_sys_61081b63a6eef209(uintptr_t arg1, swig_type_88 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_89 _wrap_future_set_error_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_90 _wrap_future_set_error_code_sys_61081b63a6eef209(uintptr_t arg1, swig_type_91 arg2);
+extern swig_type_92 _wrap_future_result_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_93 _wrap_future_take_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_future_error_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_94 _wrap_future_done_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_95 _wrap_future_cancelled_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_96 _wrap_future_cancel_sys_61081b63a6eef209(uintptr_t arg1, swig_type_97 arg2);
+extern swig_type_98 _wrap_future_add_done_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_99 _wrap_future_remove_done_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_future_loop_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_100 _wrap_future_set_result_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, swig_type_101 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_102 _wrap_future_set_error_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_103 _wrap_future_cancel_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, swig_type_104 arg2);
+extern swig_type_105 _wrap_suspend_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_106 _wrap_awaited_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_stackless_task_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_create_task_ex_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_task_new_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_task_options_new_sys_61081b63a6eef209(void);
+extern swig_type_107 _wrap_task_options_set_step_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_108 _wrap_task_options_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_109 arg2);
+extern swig_type_110 _wrap_task_options_set_context_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_111 _wrap_task_options_set_eager_start_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_ensure_future_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_112 _wrap_set_eager_task_factory_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_current_task_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_all_tasks_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_113 _wrap_task_cancel_sys_61081b63a6eef209(uintptr_t arg1, swig_type_114 arg2);
+extern swig_type_115 _wrap_task_cancelling_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_116 _wrap_task_uncancel_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_117 _wrap_task_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_118 arg2);
+extern swig_type_119 _wrap_task_get_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_120 arg2);
+extern swig_type_121 _wrap_task_get_coro_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_task_get_context_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_122 _wrap_task_state_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_123 _wrap_task_repr_sys_61081b63a6eef209(uintptr_t arg1, swig_type_124 arg2);
+extern swig_type_125 _wrap_task_get_stack_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2, swig_type_126 arg3);
+extern swig_type_127 _wrap_task_print_stack_sys_61081b63a6eef209(uintptr_t arg1, swig_type_128 arg2, int arg3);
+extern uintptr_t _wrap_task_waker_new_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_task_waker_future_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_129 _wrap_task_waker_wake_sys_61081b63a6eef209(uintptr_t arg1);
+extern void _wrap_task_waker_unref_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_context_copy_sys_61081b63a6eef209(void);
+extern uintptr_t _wrap_context_ref_sys_61081b63a6eef209(uintptr_t arg1);
+extern void _wrap_context_unref_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_130 _wrap_context_run_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_contextvar_new_sys_61081b63a6eef209(swig_type_131 arg1, uintptr_t arg2);
+extern swig_type_132 _wrap_contextvar_name_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_contextvar_get_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_133 _wrap_contextvar_set_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
+extern swig_type_134 _wrap_contextvar_reset_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_135 _wrap_runner_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_136 _wrap_runner_run_ex_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern uintptr_t _wrap_runner_get_loop_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_137 _wrap_runner_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_sleep_sys_61081b63a6eef209(double arg1);
+extern uintptr_t _wrap_sleep_result_sys_61081b63a6eef209(double arg1, swig_type_138 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_gather_sys_61081b63a6eef209(swig_voidp arg1, swig_type_139 arg2, int arg3);
+extern uintptr_t _wrap_shield_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_wait_sys_61081b63a6eef209(swig_voidp arg1, swig_type_140 arg2, double arg3, int arg4);
+extern uintptr_t _wrap_wait_result_done_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_wait_result_pending_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_Select_sys_61081b63a6eef209(swig_voidp arg1, swig_type_141 arg2);
+extern uintptr_t _wrap_wait_for_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_142 _wrap_as_completed_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, swig_type_143 arg3, double arg4);
+extern uintptr_t _wrap_as_completed_next_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_as_completed_next_result_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_144 _wrap_timeout_enter_sys_61081b63a6eef209(swig_voidp arg1, double arg2);
+extern swig_type_145 _wrap_timeout_at_sys_61081b63a6eef209(swig_voidp arg1, double arg2);
+extern swig_type_146 _wrap_timeout_reschedule_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern double _wrap_timeout_when_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_147 _wrap_timeout_expired_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_148 _wrap_timeout_exit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_149 arg2);
+extern swig_type_150 _wrap_task_group_enter_sys_61081b63a6eef209(swig_voidp arg1);
+extern uintptr_t _wrap_task_group_create_task_ex_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_151 _wrap_task_group_cancel_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_task_group_join_sys_61081b63a6eef209(uintptr_t arg1, swig_type_152 arg2);
+extern uintptr_t _wrap_generator_next_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_generator_send_sys_61081b63a6eef209(uintptr_t arg1, swig_type_153 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_generator_throw_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_generator_throw_code_sys_61081b63a6eef209(uintptr_t arg1, swig_type_154 arg2);
+extern uintptr_t _wrap_generator_aclose_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_generator_collect_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_155 _wrap_lock_new_sys_61081b63a6eef209(swig_voidp arg1);
+extern uintptr_t _wrap_lock_acquire_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_156 _wrap_lock_release_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_157 _wrap_lock_locked_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_158 _wrap_lock_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_159 _wrap_event_new_sys_61081b63a6eef209(swig_voidp arg1);
+extern swig_type_160 _wrap_event_set_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_161 _wrap_event_clear_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_162 _wrap_event_is_set_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_event_wait_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_163 _wrap_event_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_164 _wrap_condition_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_condition_acquire_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_165 _wrap_condition_release_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_166 _wrap_condition_locked_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_condition_wait_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_condition_wait_for_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_167 _wrap_condition_notify_sys_61081b63a6eef209(uintptr_t arg1, swig_type_168 arg2);
+extern swig_type_169 _wrap_condition_notify_all_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_170 _wrap_condition_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_171 _wrap_semaphore_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_172 arg2);
+extern swig_type_173 _wrap_bounded_semaphore_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_174 arg2);
+extern uintptr_t _wrap_semaphore_acquire_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_175 _wrap_semaphore_release_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_176 _wrap_semaphore_locked_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_177 _wrap_semaphore_value_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_178 _wrap_semaphore_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_179 _wrap_barrier_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_180 arg2);
+extern uintptr_t _wrap_barrier_wait_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_barrier_reset_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_barrier_abort_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_181 _wrap_barrier_parties_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_182 _wrap_barrier_n_waiting_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_183 _wrap_barrier_broken_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_184 _wrap_barrier_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_185 _wrap_rwlock_new_sys_61081b63a6eef209(swig_voidp arg1);
+extern uintptr_t _wrap_rwlock_acquire_read_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_rwlock_acquire_write_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_186 _wrap_rwlock_release_read_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_187 _wrap_rwlock_release_write_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_188 _wrap_rwlock_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_189 _wrap_limiter_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_190 arg2);
+extern uintptr_t _wrap_limiter_acquire_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_191 _wrap_limiter_acquire_nowait_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_192 _wrap_limiter_release_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_193 _wrap_limiter_acquire_on_behalf_of_nowait_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_194 _wrap_limiter_release_on_behalf_of_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_195 _wrap_limiter_has_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_196 _wrap_limiter_total_tokens_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_197 _wrap_limiter_set_total_tokens_sys_61081b63a6eef209(uintptr_t arg1, swig_type_198 arg2);
+extern swig_type_199 _wrap_limiter_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_200 _wrap_rate_limiter_new_sys_61081b63a6eef209(swig_voidp arg1, double arg2, swig_type_201 arg3);
+extern uintptr_t _wrap_rate_limiter_acquire_sys_61081b63a6eef209(uintptr_t arg1, swig_type_202 arg2);
+extern swig_type_203 _wrap_rate_limiter_acquire_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_type_204 arg2);
+extern swig_type_205 _wrap_rate_limiter_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_206 _wrap_once_new_sys_61081b63a6eef209(swig_voidp arg1);
+extern uintptr_t _wrap_once_get_or_init_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_207 _wrap_once_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_208 _wrap_once_set_sys_61081b63a6eef209(uintptr_t arg1, swig_type_209 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_210 _wrap_once_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_queue_options_new_sys_61081b63a6eef209(void);
+extern swig_type_211 _wrap_queue_options_set_maxsize_sys_61081b63a6eef209(uintptr_t arg1, swig_type_212 arg2);
+extern swig_type_213 _wrap_queue_options_set_kind_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_214 _wrap_queue_options_set_compare_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_215 _wrap_queue_options_set_item_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_216 _wrap_queue_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_queue_put_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_217 _wrap_queue_put_nowait_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_queue_get_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_218 _wrap_queue_get_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_queue_join_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_219 _wrap_queue_task_done_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_220 _wrap_queue_qsize_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_221 _wrap_queue_empty_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_222 _wrap_queue_full_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_223 _wrap_queue_maxsize_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_224 _wrap_queue_shutdown_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_225 _wrap_queue_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_226 _wrap_channel_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, swig_type_227 arg3, uintptr_t arg4);
+extern swig_type_228 _wrap_oneshot_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern uintptr_t _wrap_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_229 _wrap_sender_try_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_receiver_receive_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_230 _wrap_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_231 _wrap_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_232 _wrap_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_233 _wrap_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_234 _wrap_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_message_value_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_235 _wrap_broadcast_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_236 arg2, uintptr_t arg3);
+extern swig_type_237 _wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_238 _wrap_broadcast_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_broadcast_receiver_receive_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_239 _wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_240 _wrap_broadcast_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_241 _wrap_broadcast_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_242 _wrap_broadcast_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_243 _wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_244 _wrap_watch_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_245 _wrap_watch_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_246 _wrap_watch_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_247 _wrap_watch_sender_replace_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_watch_sender_closed_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_watch_receiver_changed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_248 _wrap_watch_receiver_has_changed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_249 _wrap_watch_sender_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_250 _wrap_watch_receiver_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_251 _wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_252 _wrap_watch_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_253 _wrap_watch_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_254 _wrap_watch_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_255 _wrap_watch_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_exit_stack_new_sys_61081b63a6eef209(void);
+extern swig_type_256 _wrap_exit_stack_push_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_257 _wrap_exit_stack_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_258 _wrap_exit_stack_unref_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_exit_stack_pop_all_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_259 _wrap_exit_stack_close_sys_61081b63a6eef209(uintptr_t arg1, swig_type_260 arg2);
+extern swig_type_261 _wrap_cancel_scope_enter_sys_61081b63a6eef209(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_262 _wrap_cancel_scope_cancel_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_263 _wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern double _wrap_cancel_scope_deadline_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_264 _wrap_cancel_scope_set_shield_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_265 _wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_266 _wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_267 _wrap_cancel_scope_exit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_268 arg2);
+extern swig_type_269 _wrap_in_cancelled_scope_sys_61081b63a6eef209(void);
+extern uintptr_t _wrap_capture_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_270 arg2);
+extern uintptr_t _wrap_call_graph_future_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_271 _wrap_call_graph_frame_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_61081b63a6eef209(uintptr_t arg1, swig_type_272 arg2);
+extern swig_type_273 _wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_61081b63a6eef209(uintptr_t arg1, swig_type_274 arg2);
+extern swig_type_275 _wrap_format_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_276 arg2, swig_type_277 arg3);
+extern swig_type_278 _wrap_print_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_279 arg2, int arg3);
+extern swig_type_280 _wrap_loop_dump_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_281 _wrap_loop_metrics_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_282 _wrap_loop_metrics_name_sys_61081b63a6eef209(int arg1);
+extern swig_type_283 _wrap_address_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_284 arg2, int arg3);
+extern swig_type_285 _wrap_address_new_unix_sys_61081b63a6eef209(swig_voidp arg1, swig_type_286 arg2);
+extern swig_type_287 _wrap_address_from_sockaddr_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, swig_type_288 arg3);
+extern swig_type_289 _wrap_address_family_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_290 _wrap_address_port_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_291 _wrap_address_host_sys_61081b63a6eef209(uintptr_t arg1, swig_type_292 arg2);
+extern swig_type_293 _wrap_address_format_sys_61081b63a6eef209(uintptr_t arg1, swig_type_294 arg2);
+extern swig_type_295 _wrap_address_sockaddr_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_296 arg3);
+extern swig_type_297 _wrap_address_equal_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_298 _wrap_address_type_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_299 _wrap_address_protocol_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_300 _wrap_address_canonname_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_301 _wrap_addresses_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_302 arg2);
+extern uintptr_t _wrap_addrinfo_options_new_sys_61081b63a6eef209(void);
+extern swig_type_303 _wrap_addrinfo_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_304 _wrap_addrinfo_options_set_type_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_305 _wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_306 _wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_61081b63a6eef209(swig_type_307 arg1, swig_type_308 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_getnameinfo_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_309 _wrap_host_name_host_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_310 _wrap_host_name_service_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_stream_options_new_sys_61081b63a6eef209(void);
+extern swig_type_311 _wrap_stream_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_312 arg2);
+extern swig_type_313 _wrap_stream_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_314 _wrap_stream_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_315 arg2, int arg3);
+extern swig_type_316 _wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_317 _wrap_stream_options_set_backlog_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_318 _wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_319 _wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_320 _wrap_stream_options_set_start_serving_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_321 _wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_322 _wrap_stream_options_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_61081b63a6eef209(swig_type_323 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_61081b63a6eef209(swig_type_324 arg1, uintptr_t arg2);
+extern swig_type_325 _wrap_stream_pair_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern uintptr_t _wrap_connect_read_pipe_sys_61081b63a6eef209(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_connect_write_pipe_sys_61081b63a6eef209(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_stream_read_sys_61081b63a6eef209(uintptr_t arg1, swig_type_326 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_327 arg3);
+extern uintptr_t _wrap_stream_readline_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_61081b63a6eef209(uintptr_t arg1, swig_type_328 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_61081b63a6eef209(uintptr_t arg1, swig_type_329 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_330 arg3);
+extern swig_type_331 _wrap_stream_at_eof_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_332 _wrap_stream_pause_reading_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_333 _wrap_stream_resume_reading_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_334 _wrap_stream_is_reading_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_error_partial_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_335 _wrap_error_expected_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_336 _wrap_error_consumed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_337 _wrap_stream_write_sys_61081b63a6eef209(uintptr_t arg1, swig_type_338 arg2);
+extern swig_type_339 _wrap_stream_writelines_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_340 arg3);
+extern uintptr_t _wrap_stream_drain_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_341 _wrap_stream_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_342 _wrap_stream_can_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_343 _wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_344 arg2, swig_type_345 arg3);
+extern swig_type_346 _wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_347 _wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_348 arg3, swig_type_349 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_350 arg3, swig_type_351 arg4);
+extern swig_type_352 _wrap_stream_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_353 _wrap_stream_abort_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_354 _wrap_stream_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_stream_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_355 _wrap_stream_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_356 arg2, swig_type_357 arg3);
+extern uintptr_t _wrap_start_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_358 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_359 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_server_accept_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_360 _wrap_server_sockets_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2, swig_type_361 arg3);
+extern swig_type_362 _wrap_server_port_sys_61081b63a6eef209(uintptr_t arg1, swig_type_363 arg2);
+extern swig_type_364 _wrap_server_is_serving_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_server_start_serving_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_server_serve_forever_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_365 _wrap_server_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_server_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_366 _wrap_server_close_clients_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_367 _wrap_server_abort_clients_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_protocol_new_sys_61081b63a6eef209(void);
+extern swig_type_368 _wrap_protocol_set_connection_made_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_369 _wrap_protocol_set_data_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_370 _wrap_protocol_set_get_buffer_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_371 _wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_372 _wrap_protocol_set_eof_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_373 _wrap_protocol_set_pause_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_374 _wrap_protocol_set_resume_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_375 _wrap_protocol_set_connection_lost_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_376 _wrap_protocol_set_factory_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_377 _wrap_protocol_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_378 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_379 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_read_pipe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_write_pipe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_380 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_381 arg3, uintptr_t arg4);
+extern swig_type_382 _wrap_stream_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_stream_get_protocol_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_packet_data_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_383 _wrap_packet_size_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_packet_address_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_384 _wrap_packet_truncated_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_385 _wrap_packets_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_packets_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_386 arg2);
+extern uintptr_t _wrap_datagram_options_new_sys_61081b63a6eef209(void);
+extern swig_type_387 _wrap_datagram_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_388 arg2, int arg3);
+extern swig_type_389 _wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_390 arg2, int arg3);
+extern swig_type_391 _wrap_datagram_options_set_local_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_392 arg2);
+extern swig_type_393 _wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_394 arg2);
+extern swig_type_395 _wrap_datagram_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_396 _wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_397 _wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_398 _wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_399 _wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_400 _wrap_datagram_options_set_max_size_sys_61081b63a6eef209(uintptr_t arg1, swig_type_401 arg2);
+extern swig_type_402 _wrap_datagram_options_set_batch_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_403 _wrap_datagram_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_datagram_endpoint_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_404 _wrap_datagram_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_405 _wrap_datagram_abort_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_406 _wrap_datagram_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_recvfrom_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_recvmany_sys_61081b63a6eef209(uintptr_t arg1, swig_type_407 arg2);
+extern uintptr_t _wrap_datagram_sendto_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_408 arg3, uintptr_t arg4);
+extern swig_type_409 _wrap_datagram_sendto_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_type_410 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_datagram_sendmany_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_411 arg4);
+extern uintptr_t _wrap_datagram_drain_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_412 _wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_413 arg2, swig_type_414 arg3);
+extern swig_type_415 _wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_416 _wrap_datagram_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_417 arg2, swig_type_418 arg3);
+extern uintptr_t _wrap_datagram_local_address_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_remote_address_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_419 _wrap_datagram_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_420 _wrap_job_return_sys_61081b63a6eef209(swig_type_421 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_422 _wrap_job_cancelled_sys_61081b63a6eef209(void);
+extern swig_type_423 _wrap_job_set_name_sys_61081b63a6eef209(swig_type_424 arg1);
+extern uintptr_t _wrap_to_thread_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_run_in_executor_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern uintptr_t _wrap_executor_new_threads_sys_61081b63a6eef209(swig_type_425 arg1);
+extern swig_type_426 _wrap_executor_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_427 arg2);
+extern swig_type_428 _wrap_executor_set_max_queue_sys_61081b63a6eef209(uintptr_t arg1, swig_type_429 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_61081b63a6eef209(swig_type_430 arg1);
+extern uintptr_t _wrap_run_in_process_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_431 arg4);
+extern uintptr_t _wrap_executor_new_custom_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_432 _wrap_job_run_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_433 _wrap_job_drop_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_executor_shutdown_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_434 _wrap_executor_running_sys_61081b63a6eef209(uintptr_t arg1, swig_type_435 arg2);
+extern swig_type_436 _wrap_thread_future_wait_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_437 _wrap_thread_future_done_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_438 _wrap_thread_future_cancelled_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_439 _wrap_thread_future_cancel_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_440 _wrap_thread_future_result_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_441 _wrap_thread_future_take_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_thread_future_error_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_process_options_new_sys_61081b63a6eef209(void);
+extern swig_type_442 _wrap_process_options_set_stdin_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_443 _wrap_process_options_set_stdout_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_444 _wrap_process_options_set_stderr_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_445 _wrap_process_options_set_cwd_sys_61081b63a6eef209(uintptr_t arg1, swig_type_446 arg2);
+extern swig_type_447 _wrap_process_options_set_env_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_448 _wrap_process_options_add_fd_sys_61081b63a6eef209(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_449 _wrap_process_options_set_new_session_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_450 _wrap_process_options_set_process_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_451 _wrap_process_options_set_user_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_452 _wrap_process_options_set_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_453 _wrap_process_options_set_umask_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_454 _wrap_process_options_add_rlimit_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_455 arg3, swig_type_456 arg4);
+extern swig_type_457 _wrap_process_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_458 arg2);
+extern swig_type_459 _wrap_process_options_set_output_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_460 arg2);
+extern uintptr_t _wrap_create_subprocess_exec_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_61081b63a6eef209(swig_type_461 arg1, uintptr_t arg2);
+extern swig_type_462 _wrap_process_pid_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_463 _wrap_process_returncode_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_process_stdin_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_process_stdout_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_process_stderr_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_process_wait_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_process_communicate_sys_61081b63a6eef209(uintptr_t arg1, swig_type_464 arg2);
+extern uintptr_t _wrap_process_output_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_465 _wrap_process_send_signal_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_466 _wrap_process_terminate_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_467 _wrap_process_kill_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_468 _wrap_process_signal_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_loop_event_base_sys_61081b63a6eef209(uintptr_t arg1);
 #undef intgo
 */
 import "C"
@@ -971,25 +1044,25 @@ func swigCopyString(s string) string {
 
 func Swig_free(arg1 uintptr) {
 	_swig_i_0 := arg1
-	C._wrap_Swig_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_Swig_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Swig_malloc(arg1 int) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_Swig_malloc_sys_6c96b6e831386849(C.swig_intgo(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_Swig_malloc_sys_61081b63a6eef209(C.swig_intgo(_swig_i_0)))
 	return swig_r
 }
 
 func Version() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_version_sys_6c96b6e831386849())
+	swig_r = (int64)(C._wrap_version_sys_61081b63a6eef209())
 	return swig_r
 }
 
 func Version_string() (_swig_ret string) {
 	var swig_r string
-	swig_r_p := C._wrap_version_string_sys_6c96b6e831386849()
+	swig_r_p := C._wrap_version_string_sys_61081b63a6eef209()
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -999,7 +1072,7 @@ func Version_string() (_swig_ret string) {
 func Strerror(arg1 int64) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_strerror_sys_6c96b6e831386849(C.swig_type_4(_swig_i_0))
+	swig_r_p := C._wrap_strerror_sys_61081b63a6eef209(C.swig_type_4(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1009,7 +1082,7 @@ func Strerror(arg1 int64) (_swig_ret string) {
 func Errname(arg1 int64) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_errname_sys_6c96b6e831386849(C.swig_type_6(_swig_i_0))
+	swig_r_p := C._wrap_errname_sys_61081b63a6eef209(C.swig_type_6(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1024,7 +1097,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_set_allocator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_set_allocator_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -1032,7 +1105,7 @@ func Ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1041,7 +1114,7 @@ swig_r_1 = swig_r
 func Unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Error_new(arg1 int64, arg2 string, arg3 uintptr) (_swig_ret uintptr) {
@@ -1051,7 +1124,7 @@ func Error_new(arg1 int64, arg2 string, arg3 uintptr) (_swig_ret uintptr) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_error_new_sys_6c96b6e831386849(C.swig_type_8(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_error_new_sys_61081b63a6eef209(C.swig_type_8(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1069,7 +1142,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_error_new_payload_sys_6c96b6e831386849(C.swig_type_10(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_error_new_payload_sys_61081b63a6eef209(C.swig_type_10(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1082,7 +1155,7 @@ func Error_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1091,14 +1164,14 @@ swig_r_1 = swig_r
 func Error_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_error_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_error_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Error_code(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1106,7 +1179,7 @@ func Error_message(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_error_message_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_error_message_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1117,7 +1190,7 @@ func Error_cause(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_cause_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_cause_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1127,7 +1200,7 @@ func Error_child_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_child_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_child_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1136,7 +1209,7 @@ func Error_child(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_error_child_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_error_child_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1146,7 +1219,7 @@ func Error_payload(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_payload_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_payload_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1156,7 +1229,7 @@ func Error_where(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_error_where_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_error_where_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1168,7 +1241,7 @@ func Raise_message(arg1 int64, arg2 string) (_swig_ret int64) {
 	_swig_i_0 := arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_raise_message_sys_6c96b6e831386849(C.swig_type_18(_swig_i_0), *(*C.swig_type_19)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_raise_message_sys_61081b63a6eef209(C.swig_type_18(_swig_i_0), *(*C.swig_type_19)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1184,7 +1257,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_raise_payload_sys_6c96b6e831386849(C.swig_type_21(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_raise_payload_sys_61081b63a6eef209(C.swig_type_21(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1195,13 +1268,13 @@ func Raise_error(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_raise_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_raise_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Last_error() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_last_error_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_last_error_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1211,7 +1284,7 @@ func Bytes_new(arg1 []byte) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 []byte
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_new_sys_6c96b6e831386849(*(*C.swig_type_24)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (uintptr)(C._wrap_bytes_new_sys_61081b63a6eef209(*(*C.swig_type_24)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -1224,7 +1297,7 @@ func Bytes_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_bytes_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1233,14 +1306,14 @@ swig_r_1 = swig_r
 func Bytes_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_bytes_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_bytes_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Bytes_data(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_data_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_bytes_data_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1250,7 +1323,7 @@ func Bytes_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_bytes_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_bytes_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1258,7 +1331,7 @@ func Results_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_results_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_results_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1267,14 +1340,14 @@ swig_r_1 = swig_r
 func Results_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_results_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_results_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Results_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_results_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_results_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1283,7 +1356,7 @@ func Results_status(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_results_status_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
+	swig_r = (int64)(C._wrap_results_status_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
 	return swig_r
 }
 
@@ -1292,7 +1365,7 @@ func Results_value(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_value_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1303,7 +1376,7 @@ func Results_take(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_take_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1314,7 +1387,7 @@ func Results_error(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1325,7 +1398,7 @@ func Results_future(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_32(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_32(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1334,14 +1407,14 @@ swig_r_1 = swig_r
 func Debug_stats(arg1 int32) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_debug_stats_sys_6c96b6e831386849(C.int(_swig_i_0)))
+	swig_r = (int64)(C._wrap_debug_stats_sys_61081b63a6eef209(C.int(_swig_i_0)))
 	return swig_r
 }
 
 func Debug_stats_name(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_debug_stats_name_sys_6c96b6e831386849(C.int(_swig_i_0))
+	swig_r_p := C._wrap_debug_stats_name_sys_61081b63a6eef209(C.int(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1350,7 +1423,7 @@ func Debug_stats_name(arg1 int32) (_swig_ret string) {
 
 func Loop_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_loop_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_loop_options_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1361,7 +1434,7 @@ func Loop_options_set_debug(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_debug_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1370,7 +1443,7 @@ func Loop_options_set_clock(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_clock_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_clock_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1380,7 +1453,7 @@ func Loop_options_set_simulator(arg1 uintptr, arg2 uint64, arg3 float64) (_swig_
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1), C.double(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1), C.double(_swig_i_2)))
 	return swig_r
 }
 
@@ -1389,7 +1462,7 @@ func Loop_options_set_seed(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_40(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_40(_swig_i_1)))
 	return swig_r
 }
 
@@ -1398,7 +1471,7 @@ func Loop_options_set_stack_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_42(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_42(_swig_i_1)))
 	return swig_r
 }
 
@@ -1407,7 +1480,7 @@ func Loop_options_set_eager_tasks(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_eager_tasks_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1417,7 +1490,7 @@ func Loop_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -1425,7 +1498,7 @@ func Loop_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1434,14 +1507,14 @@ swig_r_1 = swig_r
 func Loop_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_loop_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_loop_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Loop_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1449,7 +1522,7 @@ func Loop_is_closed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_is_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_is_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1457,7 +1530,7 @@ func Loop_is_running(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_is_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_is_running_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1465,7 +1538,7 @@ func Loop_run_forever(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_run_forever_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_run_forever_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1477,7 +1550,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_run_until_complete_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_run_until_complete_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	return swig_r
 }
 
@@ -1486,7 +1559,7 @@ func Loop_run_once(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_run_once_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_run_once_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -1494,7 +1567,7 @@ func Loop_stop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_stop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_stop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1502,7 +1575,7 @@ func Loop_time(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_loop_time_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_loop_time_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1510,13 +1583,13 @@ func Loop_iteration(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_iteration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_iteration_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Get_running_loop() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_get_running_loop_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_get_running_loop_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1526,13 +1599,13 @@ func Set_event_loop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_set_event_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_set_event_loop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Get_event_loop() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_get_event_loop_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_get_event_loop_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1542,7 +1615,7 @@ func Loop_after_fork(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_after_fork_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_after_fork_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1556,7 +1629,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_call_soon_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_call_soon_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1570,7 +1643,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_call_soon_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1585,7 +1658,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_call_later_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_call_later_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1600,7 +1673,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_call_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_call_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1609,7 +1682,7 @@ func Loop_cancel_handle(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_60(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_60(_swig_i_1)))
 	return swig_r
 }
 
@@ -1618,7 +1691,7 @@ func Loop_handle_when(arg1 uintptr, arg2 uint64) (_swig_ret float64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (float64)(C._wrap_loop_handle_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_61(_swig_i_1)))
+	swig_r = (float64)(C._wrap_loop_handle_when_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_61(_swig_i_1)))
 	return swig_r
 }
 
@@ -1626,7 +1699,7 @@ func Loop_create_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_create_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_create_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1642,7 +1715,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_set_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_set_task_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1650,7 +1723,7 @@ func Loop_get_task_factory(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_get_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_get_task_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1667,7 +1740,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_reader_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_reader_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1676,7 +1749,7 @@ func Loop_remove_reader(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_reader_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_reader_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1691,7 +1764,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_writer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_writer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1700,7 +1773,7 @@ func Loop_remove_writer(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_writer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_writer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1715,7 +1788,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_signal_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_signal_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1724,7 +1797,7 @@ func Loop_remove_signal_handler(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_signal_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_signal_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1732,7 +1805,7 @@ func Exception_context_message(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_message_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_message_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1743,7 +1816,7 @@ func Exception_context_code(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_exception_context_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_exception_context_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1751,7 +1824,7 @@ func Exception_context_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1761,7 +1834,7 @@ func Exception_context_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1771,7 +1844,7 @@ func Exception_context_task(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_task_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1781,7 +1854,7 @@ func Exception_context_handle(arg1 uintptr) (_swig_ret uint64) {
 	var swig_r uint64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uint64)(C._wrap_exception_context_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_exception_context_handle_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1789,7 +1862,7 @@ func Exception_context_source(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_source_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_source_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1800,7 +1873,7 @@ func Exception_context_handle_source(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_handle_source_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_handle_source_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1817,7 +1890,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_set_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_set_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1825,7 +1898,7 @@ func Loop_get_exception_handler(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_get_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_get_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1837,7 +1910,7 @@ func Loop_default_exception_handler(arg1 uintptr, arg2 uintptr) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_default_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_default_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -1849,7 +1922,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_77)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_77)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1861,7 +1934,7 @@ func Loop_set_debug(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_set_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_debug_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1869,7 +1942,7 @@ func Loop_get_debug(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_get_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_get_debug_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1878,7 +1951,7 @@ func Loop_set_slow_callback_duration(arg1 uintptr, arg2 float64) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_slow_callback_duration_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -1886,7 +1959,7 @@ func Loop_shutdown_asyncgens(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_shutdown_asyncgens_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1897,7 +1970,7 @@ func Loop_shutdown_default_executor(arg1 uintptr, arg2 float64) (_swig_ret uintp
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_loop_shutdown_default_executor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1909,7 +1982,7 @@ func Loop_set_default_executor(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_set_default_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_default_executor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -1917,7 +1990,7 @@ func Loop_backend_fd(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_backend_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_backend_fd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1925,7 +1998,7 @@ func Loop_backend_timeout(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_loop_backend_timeout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_loop_backend_timeout_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1936,7 +2009,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_84(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_start_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_84(_swig_i_2)))
 	return swig_r
 }
 
@@ -1948,7 +2021,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_poll_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -1961,7 +2034,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_88(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_88(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1971,7 +2044,7 @@ func Future_set_error(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_set_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -1980,7 +2053,7 @@ func Future_set_error_code(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_91(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_91(_swig_i_1)))
 	return swig_r
 }
 
@@ -1990,7 +2063,7 @@ func Future_result(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2000,7 +2073,7 @@ func Future_take(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_take_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2008,7 +2081,7 @@ func Future_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_future_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_future_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2018,7 +2091,7 @@ func Future_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_future_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_future_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2026,7 +2099,7 @@ func Future_cancelled(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_future_cancelled_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_future_cancelled_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2036,7 +2109,7 @@ func Future_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_97)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_97)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2053,7 +2126,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_add_done_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_add_done_callback_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2065,7 +2138,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_future_remove_done_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_future_remove_done_callback_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -2073,7 +2146,7 @@ func Future_loop(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_future_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_future_loop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2088,7 +2161,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_101(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_101(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2098,7 +2171,7 @@ func Future_set_error_threadsafe(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_set_error_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2108,7 +2181,7 @@ func Future_cancel_threadsafe(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_104)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_104)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2121,7 +2194,7 @@ func Suspend(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_suspend_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_suspend_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2131,7 +2204,7 @@ func Awaited(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_awaited_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_awaited_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2143,7 +2216,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_create_stackless_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_create_stackless_task_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2153,7 +2226,7 @@ func Create_task_ex(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_create_task_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_create_task_ex_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2165,7 +2238,7 @@ func Task_new(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_task_new_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_new_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2173,7 +2246,7 @@ swig_r_1 = swig_r
 
 func Task_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_task_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_task_options_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2189,7 +2262,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_task_options_set_step_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_task_options_set_step_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2199,7 +2272,7 @@ func Task_options_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_109)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_options_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_109)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2212,7 +2285,7 @@ func Task_options_set_context(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_context_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_task_options_set_context_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2221,7 +2294,7 @@ func Task_options_set_eager_start(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_task_options_set_eager_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_task_options_set_eager_start_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2229,7 +2302,7 @@ func Ensure_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_ensure_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_ensure_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2240,7 +2313,7 @@ func Set_eager_task_factory(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_set_eager_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_set_eager_task_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2248,7 +2321,7 @@ func Current_task(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_current_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_current_task_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2258,7 +2331,7 @@ func All_tasks(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_all_tasks_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_all_tasks_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2270,7 +2343,7 @@ func Task_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_114)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_114)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2281,7 +2354,7 @@ func Task_cancelling(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_cancelling_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_cancelling_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2289,7 +2362,7 @@ func Task_uncancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_uncancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_uncancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2299,7 +2372,7 @@ func Task_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_118)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_118)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2312,7 +2385,7 @@ func Task_get_name(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_get_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2323,7 +2396,7 @@ func Task_get_coro(arg1 uintptr) (_swig_ret uint64) {
 	var swig_r uint64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uint64)(C._wrap_task_get_coro_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_task_get_coro_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2331,7 +2404,7 @@ func Task_get_context(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_get_context_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_get_context_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2341,7 +2414,7 @@ func Task_state(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_state_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_state_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2351,7 +2424,7 @@ func Task_repr(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_124)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_repr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_124)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2365,7 +2438,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_126(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_get_stack_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_126(_swig_i_2)))
 	return swig_r
 }
 
@@ -2375,7 +2448,7 @@ func Task_print_stack(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_128(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_print_stack_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_128(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -2383,7 +2456,7 @@ func Task_waker_new(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_waker_new_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_waker_new_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2393,7 +2466,7 @@ func Task_waker_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_waker_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_waker_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2403,19 +2476,19 @@ func Task_waker_wake(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_waker_wake_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_waker_wake_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Task_waker_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_task_waker_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_task_waker_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Context_copy() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_context_copy_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_context_copy_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2425,7 +2498,7 @@ func Context_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_context_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_context_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2434,7 +2507,7 @@ swig_r_1 = swig_r
 func Context_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_context_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_context_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 }
 
 func Context_run(arg1 uintptr, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
@@ -2445,7 +2518,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_context_run_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_context_run_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -2455,7 +2528,7 @@ func Contextvar_new(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_131)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_contextvar_new_sys_61081b63a6eef209(*(*C.swig_type_131)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -2468,7 +2541,7 @@ func Contextvar_name(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_contextvar_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_contextvar_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -2479,7 +2552,7 @@ func Contextvar_get(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_contextvar_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_contextvar_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2495,7 +2568,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 *uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_contextvar_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (int64)(C._wrap_contextvar_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	return swig_r
 }
 
@@ -2505,7 +2578,7 @@ func Contextvar_reset(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_contextvar_reset_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_contextvar_reset_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2515,7 +2588,7 @@ func Runner_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_runner_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_runner_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2527,7 +2600,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_runner_run_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int64)(C._wrap_runner_run_ex_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	return swig_r
 }
 
@@ -2535,7 +2608,7 @@ func Runner_get_loop(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_runner_get_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_runner_get_loop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2545,14 +2618,14 @@ func Runner_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_runner_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_runner_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Sleep(arg1 float64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_sleep_sys_6c96b6e831386849(C.double(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_sleep_sys_61081b63a6eef209(C.double(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2566,7 +2639,7 @@ func Sleep_result(arg1 float64, arg2 int64, arg3 uintptr, arg4 uintptr) (_swig_r
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_138(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sleep_result_sys_61081b63a6eef209(C.double(_swig_i_0), C.swig_type_138(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2578,7 +2651,7 @@ func Gather(arg1 *uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_139(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_gather_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_139(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2588,7 +2661,7 @@ func Shield(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_shield_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_shield_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2601,7 +2674,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_140(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_wait_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_140(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2611,7 +2684,7 @@ func Wait_result_done(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_wait_result_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_wait_result_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2621,7 +2694,7 @@ func Wait_result_pending(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_wait_result_pending_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_wait_result_pending_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2632,7 +2705,7 @@ func Select(arg1 *uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_Select_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2643,7 +2716,7 @@ func Wait_for(arg1 uintptr, arg2 float64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_wait_for_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_wait_for_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2657,7 +2730,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_143(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_as_completed_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_143(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2665,7 +2738,7 @@ func As_completed_next(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_as_completed_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_as_completed_next_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2675,7 +2748,7 @@ func As_completed_next_result(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_as_completed_next_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_as_completed_next_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2686,7 +2759,7 @@ func Timeout_enter(arg1 *uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_enter_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -2695,7 +2768,7 @@ func Timeout_at(arg1 *uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_at_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_at_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -2704,7 +2777,7 @@ func Timeout_reschedule(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_reschedule_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_reschedule_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -2712,7 +2785,7 @@ func Timeout_when(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_timeout_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_timeout_when_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2720,7 +2793,7 @@ func Timeout_expired(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_timeout_expired_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_timeout_expired_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2729,7 +2802,7 @@ func Timeout_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_149(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_exit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_149(_swig_i_1)))
 	return swig_r
 }
 
@@ -2737,7 +2810,7 @@ func Task_group_enter(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_group_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_group_enter_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -2747,7 +2820,7 @@ func Task_group_create_task_ex(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_task_group_create_task_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_create_task_ex_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2757,7 +2830,7 @@ func Task_group_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_group_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_group_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2766,7 +2839,7 @@ func Task_group_join(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_152(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_join_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_152(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2776,7 +2849,7 @@ func Generator_next(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_next_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2791,7 +2864,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_153(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_generator_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_153(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2803,7 +2876,7 @@ func Generator_throw(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2814,7 +2887,7 @@ func Generator_throw_code(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2824,7 +2897,7 @@ func Generator_aclose(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_aclose_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_aclose_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2834,7 +2907,7 @@ func Generator_collect(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_collect_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_collect_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2844,7 +2917,7 @@ func Lock_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -2852,7 +2925,7 @@ func Lock_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_lock_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_lock_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2862,7 +2935,7 @@ func Lock_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2870,7 +2943,7 @@ func Lock_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_locked_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2879,7 +2952,7 @@ func Lock_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_lock_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_lock_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2887,7 +2960,7 @@ func Event_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -2895,7 +2968,7 @@ func Event_set(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2903,7 +2976,7 @@ func Event_clear(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_clear_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_clear_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2911,7 +2984,7 @@ func Event_is_set(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_is_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_is_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2919,7 +2992,7 @@ func Event_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_event_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_event_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2930,7 +3003,7 @@ func Event_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_event_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_event_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2940,7 +3013,7 @@ func Condition_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_condition_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2948,7 +3021,7 @@ func Condition_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_condition_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_condition_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2958,7 +3031,7 @@ func Condition_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2966,7 +3039,7 @@ func Condition_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_locked_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2974,7 +3047,7 @@ func Condition_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_condition_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_condition_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2988,7 +3061,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_condition_wait_for_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_condition_wait_for_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2999,7 +3072,7 @@ func Condition_notify(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_168(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_notify_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_168(_swig_i_1)))
 	return swig_r
 }
 
@@ -3007,7 +3080,7 @@ func Condition_notify_all(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_notify_all_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_notify_all_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3016,7 +3089,7 @@ func Condition_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3025,7 +3098,7 @@ func Semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_172(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_172(_swig_i_1)))
 	return swig_r
 }
 
@@ -3034,7 +3107,7 @@ func Bounded_semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
+	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
 	return swig_r
 }
 
@@ -3042,7 +3115,7 @@ func Semaphore_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_semaphore_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_semaphore_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3052,7 +3125,7 @@ func Semaphore_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3060,7 +3133,7 @@ func Semaphore_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_locked_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3068,7 +3141,7 @@ func Semaphore_value(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_value_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3077,7 +3150,7 @@ func Semaphore_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3086,7 +3159,7 @@ func Barrier_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_180(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_180(_swig_i_1)))
 	return swig_r
 }
 
@@ -3094,7 +3167,7 @@ func Barrier_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3104,7 +3177,7 @@ func Barrier_reset(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_reset_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_reset_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3114,7 +3187,7 @@ func Barrier_abort(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_abort_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3124,7 +3197,7 @@ func Barrier_parties(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_parties_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_parties_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3132,7 +3205,7 @@ func Barrier_n_waiting(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_n_waiting_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_n_waiting_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3140,7 +3213,7 @@ func Barrier_broken(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_broken_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_broken_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3149,7 +3222,7 @@ func Barrier_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3157,7 +3230,7 @@ func Rwlock_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3165,7 +3238,7 @@ func Rwlock_acquire_read(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_rwlock_acquire_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_rwlock_acquire_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3175,7 +3248,7 @@ func Rwlock_acquire_write(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_rwlock_acquire_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_rwlock_acquire_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3185,7 +3258,7 @@ func Rwlock_release_read(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_release_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_release_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3193,7 +3266,7 @@ func Rwlock_release_write(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_release_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_release_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3202,7 +3275,7 @@ func Rwlock_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rwlock_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rwlock_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3211,7 +3284,7 @@ func Limiter_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_190(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_190(_swig_i_1)))
 	return swig_r
 }
 
@@ -3219,7 +3292,7 @@ func Limiter_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_limiter_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3229,7 +3302,7 @@ func Limiter_acquire_nowait(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_acquire_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3237,7 +3310,7 @@ func Limiter_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3247,7 +3320,7 @@ func Limiter_acquire_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_limiter_acquire_on_behalf_of_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3259,7 +3332,7 @@ func Limiter_acquire_on_behalf_of_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_acquire_on_behalf_of_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3269,7 +3342,7 @@ func Limiter_release_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_release_on_behalf_of_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3279,7 +3352,7 @@ func Limiter_has(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_has_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_has_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3287,7 +3360,7 @@ func Limiter_total_tokens(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_total_tokens_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3296,7 +3369,7 @@ func Limiter_set_total_tokens(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_198(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_198(_swig_i_1)))
 	return swig_r
 }
 
@@ -3305,7 +3378,7 @@ func Limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3315,7 +3388,7 @@ func Rate_limiter_new(arg1 *uintptr, arg2 float64, arg3 int64) (_swig_ret int64)
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_201(_swig_i_2)))
+	swig_r = (int64)(C._wrap_rate_limiter_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_201(_swig_i_2)))
 	return swig_r
 }
 
@@ -3324,7 +3397,7 @@ func Rate_limiter_acquire(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_202(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_202(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3335,7 +3408,7 @@ func Rate_limiter_acquire_nowait(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
 	return swig_r
 }
 
@@ -3344,7 +3417,7 @@ func Rate_limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3352,7 +3425,7 @@ func Once_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_once_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_once_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3364,7 +3437,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_once_get_or_init_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_once_get_or_init_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3376,7 +3449,7 @@ func Once_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_once_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_once_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3389,7 +3462,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_209(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_once_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_209(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3398,13 +3471,13 @@ func Once_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_once_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_once_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Queue_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_queue_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_queue_options_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3415,7 +3488,7 @@ func Queue_options_set_maxsize(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_212(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_212(_swig_i_1)))
 	return swig_r
 }
 
@@ -3424,7 +3497,7 @@ func Queue_options_set_kind(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_kind_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_kind_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3438,7 +3511,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_queue_options_set_compare_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_queue_options_set_compare_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3448,7 +3521,7 @@ func Queue_options_set_item_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_options_set_item_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_item_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3458,7 +3531,7 @@ func Queue_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3468,7 +3541,7 @@ func Queue_put(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_queue_put_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_queue_put_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3480,7 +3553,7 @@ func Queue_put_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_put_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_put_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3488,7 +3561,7 @@ func Queue_get(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_queue_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_queue_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3500,7 +3573,7 @@ func Queue_get_nowait(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_get_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_get_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3508,7 +3581,7 @@ func Queue_join(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_queue_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_queue_join_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3518,7 +3591,7 @@ func Queue_task_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_task_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_task_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3526,7 +3599,7 @@ func Queue_qsize(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_qsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_qsize_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3534,7 +3607,7 @@ func Queue_empty(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_empty_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_empty_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3542,7 +3615,7 @@ func Queue_full(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_full_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_full_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3550,7 +3623,7 @@ func Queue_maxsize(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_maxsize_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3559,7 +3632,7 @@ func Queue_shutdown(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_shutdown_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_shutdown_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3568,7 +3641,7 @@ func Queue_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3581,7 +3654,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_227(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_227(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3593,7 +3666,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_oneshot_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_oneshot_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3603,7 +3676,7 @@ func Sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sender_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3615,7 +3688,7 @@ func Sender_try_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_sender_try_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_sender_try_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3623,7 +3696,7 @@ func Receiver_receive(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_receiver_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_receiver_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3635,7 +3708,7 @@ func Receiver_try_receive(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_receiver_try_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_receiver_try_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3643,7 +3716,7 @@ func Sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_sender_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3651,7 +3724,7 @@ func Receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_receiver_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3660,7 +3733,7 @@ func Sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_sender_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3669,7 +3742,7 @@ func Receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_receiver_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3677,7 +3750,7 @@ func Message_value(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_message_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_message_value_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3690,7 +3763,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_236(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_236(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3700,7 +3773,7 @@ func Broadcast_sender_subscribe(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3710,7 +3783,7 @@ func Broadcast_sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3718,7 +3791,7 @@ func Broadcast_receiver_receive(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_broadcast_receiver_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_broadcast_receiver_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3730,7 +3803,7 @@ func Broadcast_receiver_try_receive(arg1 uintptr, arg2 *uintptr) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3738,7 +3811,7 @@ func Broadcast_sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_broadcast_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_broadcast_sender_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3746,7 +3819,7 @@ func Broadcast_receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_broadcast_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3755,7 +3828,7 @@ func Broadcast_sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3764,7 +3837,7 @@ func Broadcast_receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3776,7 +3849,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_watch_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3786,7 +3859,7 @@ func Watch_sender_subscribe(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_subscribe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_subscribe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3796,7 +3869,7 @@ func Watch_sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3806,7 +3879,7 @@ func Watch_sender_replace(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_replace_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_replace_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3814,7 +3887,7 @@ func Watch_sender_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_watch_sender_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_watch_sender_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3824,7 +3897,7 @@ func Watch_receiver_changed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_watch_receiver_changed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_watch_receiver_changed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3834,7 +3907,7 @@ func Watch_receiver_has_changed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_receiver_has_changed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_receiver_has_changed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3844,7 +3917,7 @@ func Watch_sender_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3854,7 +3927,7 @@ func Watch_receiver_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_receiver_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3864,7 +3937,7 @@ func Watch_receiver_get_and_update(arg1 uintptr, arg2 *uintptr) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3872,7 +3945,7 @@ func Watch_sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_sender_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3880,7 +3953,7 @@ func Watch_receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_receiver_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3889,7 +3962,7 @@ func Watch_sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_watch_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3898,13 +3971,13 @@ func Watch_receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_watch_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Exit_stack_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_exit_stack_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_exit_stack_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3918,7 +3991,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_exit_stack_push_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_exit_stack_push_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3930,7 +4003,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_exit_stack_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_exit_stack_callback_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3940,7 +4013,7 @@ func Exit_stack_unref(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_exit_stack_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3948,7 +4021,7 @@ func Exit_stack_pop_all(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exit_stack_pop_all_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exit_stack_pop_all_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3959,7 +4032,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_260(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_260(_swig_i_1)))
 	return swig_r
 }
 
@@ -3969,7 +4042,7 @@ func Cancel_scope_enter(arg1 *uintptr, arg2 float64, arg3 int32) (_swig_ret int6
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_cancel_scope_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_cancel_scope_enter_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -3977,7 +4050,7 @@ func Cancel_scope_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3986,7 +4059,7 @@ func Cancel_scope_set_deadline(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -3994,7 +4067,7 @@ func Cancel_scope_deadline(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_cancel_scope_deadline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_cancel_scope_deadline_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4003,7 +4076,7 @@ func Cancel_scope_set_shield(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_set_shield_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_set_shield_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4011,7 +4084,7 @@ func Cancel_scope_cancel_called(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4019,7 +4092,7 @@ func Cancel_scope_cancelled_caught(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4028,13 +4101,13 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
 	return swig_r
 }
 
 func In_cancelled_scope() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_in_cancelled_scope_sys_6c96b6e831386849())
+	swig_r = (int64)(C._wrap_in_cancelled_scope_sys_61081b63a6eef209())
 	return swig_r
 }
 
@@ -4043,7 +4116,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_270(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_270(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4053,7 +4126,7 @@ func Call_graph_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_call_graph_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_call_graph_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4063,7 +4136,7 @@ func Call_graph_frame_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_call_graph_frame_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_call_graph_frame_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4072,7 +4145,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_272(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_272(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4082,7 +4155,7 @@ func Call_graph_awaited_by_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4091,7 +4164,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4104,7 +4177,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1), *(*C.swig_type_277)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1), *(*C.swig_type_277)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4117,7 +4190,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_279(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_279(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4126,7 +4199,7 @@ func Loop_dump(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_dump_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_dump_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4135,14 +4208,14 @@ func Loop_metrics(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_metrics_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_metrics_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Loop_metrics_name(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_loop_metrics_name_sys_6c96b6e831386849(C.int(_swig_i_0))
+	swig_r_p := C._wrap_loop_metrics_name_sys_61081b63a6eef209(C.int(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4156,7 +4229,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_284)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_284)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4169,7 +4242,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_286)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_286)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4183,7 +4256,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_288(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_288(_swig_i_2)))
 	return swig_r
 }
 
@@ -4191,7 +4264,7 @@ func Address_family(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4199,7 +4272,7 @@ func Address_port(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4209,7 +4282,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4222,7 +4295,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_294)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_294)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4236,7 +4309,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_296(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_296(_swig_i_2)))
 	return swig_r
 }
 
@@ -4246,7 +4319,7 @@ func Address_equal(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_equal_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_address_equal_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4254,7 +4327,7 @@ func Address_type(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_type_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_type_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4262,7 +4335,7 @@ func Address_protocol(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4270,7 +4343,7 @@ func Address_canonname(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_address_canonname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_address_canonname_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4281,7 +4354,7 @@ func Addresses_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_addresses_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_addresses_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4290,7 +4363,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_302(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_302(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4298,7 +4371,7 @@ swig_r_1 = swig_r
 
 func Addrinfo_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_addrinfo_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_addrinfo_options_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4309,7 +4382,7 @@ func Addrinfo_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4318,7 +4391,7 @@ func Addrinfo_options_set_type(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_type_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_type_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4327,7 +4400,7 @@ func Addrinfo_options_set_protocol(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4336,7 +4409,7 @@ func Addrinfo_options_set_flags(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4348,7 +4421,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_307)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_308)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_61081b63a6eef209(*(*C.swig_type_307)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_308)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4365,7 +4438,7 @@ func Getnameinfo(arg1 uintptr, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_getnameinfo_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_getnameinfo_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4375,7 +4448,7 @@ func Host_name_host(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_host_name_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_host_name_host_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4386,7 +4459,7 @@ func Host_name_service(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_host_name_service_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_host_name_service_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4395,7 +4468,7 @@ _swig_i_0 = arg1
 
 func Stream_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_stream_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_stream_options_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4406,7 +4479,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_312(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_312(_swig_i_1)))
 	return swig_r
 }
 
@@ -4415,7 +4488,7 @@ func Stream_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4426,7 +4499,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_315)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_315)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4438,7 +4511,7 @@ func Stream_options_set_happy_eyeballs_delay(arg1 uintptr, arg2 float64) (_swig_
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -4447,7 +4520,7 @@ func Stream_options_set_backlog(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_backlog_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_backlog_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4456,7 +4529,7 @@ func Stream_options_set_reuse_address(arg1 uintptr, arg2 int32) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4465,7 +4538,7 @@ func Stream_options_set_reuse_port(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4474,7 +4547,7 @@ func Stream_options_set_start_serving(arg1 uintptr, arg2 int32) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_start_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_start_serving_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4483,7 +4556,7 @@ func Stream_options_set_keep_alive(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4493,7 +4566,7 @@ func Stream_options_set_data_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_data_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_data_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4504,7 +4577,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_323)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_61081b63a6eef209(*(*C.swig_type_323)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4519,7 +4592,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_324)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_61081b63a6eef209(*(*C.swig_type_324)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4536,7 +4609,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_pair_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_pair_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4545,7 +4618,7 @@ func Connect_read_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
 	_swig_i_0 := arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_connect_read_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_connect_read_pipe_sys_61081b63a6eef209(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4556,7 +4629,7 @@ func Connect_write_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
 	_swig_i_0 := arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_connect_write_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_connect_write_pipe_sys_61081b63a6eef209(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4567,7 +4640,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_326(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_326(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4580,7 +4653,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_327(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_327(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4590,7 +4663,7 @@ func Stream_readline(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_readline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_readline_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4601,7 +4674,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_328(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_328(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4613,7 +4686,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4629,7 +4702,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_330(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_330(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4639,7 +4712,7 @@ func Stream_at_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_at_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_at_eof_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4647,7 +4720,7 @@ func Stream_pause_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_pause_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_pause_reading_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4655,7 +4728,7 @@ func Stream_resume_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_resume_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_resume_reading_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4663,7 +4736,7 @@ func Stream_is_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_is_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_is_reading_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4671,7 +4744,7 @@ func Error_partial(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_partial_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_partial_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4681,7 +4754,7 @@ func Error_expected(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_expected_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_expected_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4689,7 +4762,7 @@ func Error_consumed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_consumed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_consumed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4699,7 +4772,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_338)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_338)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4713,7 +4786,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_340(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_340(_swig_i_2)))
 	return swig_r
 }
 
@@ -4721,7 +4794,7 @@ func Stream_drain(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_drain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_drain_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4731,7 +4804,7 @@ func Stream_write_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_write_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_write_eof_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4739,7 +4812,7 @@ func Stream_can_write_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_can_write_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_can_write_eof_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4749,7 +4822,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_344(_swig_i_1), C.swig_type_345(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_344(_swig_i_1), C.swig_type_345(_swig_i_2)))
 	return swig_r
 }
 
@@ -4761,7 +4834,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4769,7 +4842,7 @@ func Stream_get_write_buffer_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4780,7 +4853,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_348(_swig_i_2), C.swig_type_349(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_348(_swig_i_2), C.swig_type_349(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4793,7 +4866,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_350(_swig_i_2), C.swig_type_351(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_350(_swig_i_2), C.swig_type_351(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4803,7 +4876,7 @@ func Stream_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4811,7 +4884,7 @@ func Stream_abort(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_abort_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4819,7 +4892,7 @@ func Stream_is_closing(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_is_closing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_is_closing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4827,7 +4900,7 @@ func Stream_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_wait_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4841,7 +4914,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_356)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_356)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4862,7 +4935,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_358)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_358)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4881,7 +4954,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_359)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_359)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4894,7 +4967,7 @@ func Server_accept(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_accept_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_accept_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4907,7 +4980,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_361(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_361(_swig_i_2)))
 	return swig_r
 }
 
@@ -4916,7 +4989,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_363(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_363(_swig_i_1)))
 	return swig_r
 }
 
@@ -4924,7 +4997,7 @@ func Server_is_serving(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_is_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_is_serving_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4932,7 +5005,7 @@ func Server_start_serving(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_start_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_start_serving_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4942,7 +5015,7 @@ func Server_serve_forever(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_serve_forever_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_serve_forever_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4952,7 +5025,7 @@ func Server_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4960,7 +5033,7 @@ func Server_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_wait_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4970,7 +5043,7 @@ func Server_close_clients(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_close_clients_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_close_clients_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4978,13 +5051,13 @@ func Server_abort_clients(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_abort_clients_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_abort_clients_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Protocol_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_protocol_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_protocol_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4996,7 +5069,7 @@ func Protocol_set_connection_made(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_connection_made_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_connection_made_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5006,7 +5079,7 @@ func Protocol_set_data_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_data_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_data_received_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5016,7 +5089,7 @@ func Protocol_set_get_buffer(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_get_buffer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_get_buffer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5026,7 +5099,7 @@ func Protocol_set_buffer_updated(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5036,7 +5109,7 @@ func Protocol_set_eof_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_eof_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_eof_received_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5046,7 +5119,7 @@ func Protocol_set_pause_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_pause_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_pause_writing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5056,7 +5129,7 @@ func Protocol_set_resume_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_resume_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_resume_writing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5066,7 +5139,7 @@ func Protocol_set_connection_lost(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_connection_lost_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_connection_lost_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5076,7 +5149,7 @@ func Protocol_set_factory(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5086,7 +5159,7 @@ func Protocol_set_data_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_data_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_data_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5101,7 +5174,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_378)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_378)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5120,7 +5193,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_379)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_379)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5138,7 +5211,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_read_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_read_pipe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5153,7 +5226,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_write_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_write_pipe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5170,7 +5243,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_380)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_380)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5189,7 +5262,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_381)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_381)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5206,7 +5279,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -5216,10 +5289,389 @@ func Stream_get_protocol(arg1 uintptr, arg2 *uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_get_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_get_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
+}
+
+func Packet_data(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_packet_data_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Packet_size(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_packet_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Packet_address(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_packet_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Packet_truncated(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_packet_truncated_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Packets_count(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_packets_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Packets_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_packets_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_386(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_options_new() (_swig_ret uintptr) {
+	var swig_r uintptr
+	swig_r = (uintptr)(C._wrap_datagram_options_new_sys_61081b63a6eef209())
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_options_set_local_address(arg1 uintptr, arg2 string, arg3 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_388)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Datagram_options_set_remote_address(arg1 uintptr, arg2 string, arg3 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_390)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Datagram_options_set_local_path(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_392)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Datagram_options_set_remote_path(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Datagram_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_options_set_reuse_port(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_options_set_broadcast(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_options_set_receive_buffer(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_options_set_descriptor(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_options_set_max_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_401(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_options_set_batch(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_options_set_batch_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_options_set_protocol(arg1 uintptr, arg2 uintptr, arg3 uintptr, arg4 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (int64)(C._wrap_datagram_options_set_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	return swig_r
+}
+
+func Create_datagram_endpoint(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_create_datagram_endpoint_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_close(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_datagram_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Datagram_abort(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_datagram_abort_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Datagram_is_closing(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_datagram_is_closing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Datagram_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_datagram_wait_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_recvfrom(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_datagram_recvfrom_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_recvmany(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_sendto(arg1 uintptr, arg2 uintptr, arg3 int64, arg4 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_408(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_sendto_nowait(arg1 uintptr, arg2 []byte, arg3 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 []byte
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_410)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Datagram_sendmany(arg1 uintptr, arg2 uintptr, arg3 *uintptr, arg4 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 *uintptr
+_swig_i_2 = arg3
+	_swig_i_3 := arg4
+	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_411(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_drain(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_datagram_drain_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_413(_swig_i_1), C.swig_type_414(_swig_i_2)))
+	return swig_r
+}
+
+func Datagram_get_write_buffer_size(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Datagram_get_extra_info(arg1 uintptr, arg2 string, arg3 []byte) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	var _swig_i_2 []byte
+_swig_i_2 = arg3
+	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_417)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_418)(unsafe.Pointer(&_swig_i_2))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	return swig_r
+}
+
+func Datagram_local_address(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_datagram_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_remote_address(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_datagram_remote_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_datagram_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
 }
 
 func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
@@ -5229,13 +5681,13 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_384(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_61081b63a6eef209(C.swig_type_421(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
 func Job_cancelled() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_job_cancelled_sys_6c96b6e831386849())
+	swig_r = (int64)(C._wrap_job_cancelled_sys_61081b63a6eef209())
 	return swig_r
 }
 
@@ -5243,7 +5695,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_387)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_61081b63a6eef209(*(*C.swig_type_424)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5258,7 +5710,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_to_thread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_to_thread_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5276,7 +5728,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_run_in_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_run_in_executor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5285,7 +5737,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_388(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_61081b63a6eef209(C.swig_type_425(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5297,7 +5749,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_390)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_427)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5309,14 +5761,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_392(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_429(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_393(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_61081b63a6eef209(C.swig_type_430(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5332,7 +5784,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_431)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -5349,7 +5801,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_executor_new_custom_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_executor_new_custom_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5359,7 +5811,7 @@ func Job_run(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_run_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_job_run_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5367,7 +5819,7 @@ func Job_drop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_drop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_job_drop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5376,7 +5828,7 @@ func Executor_shutdown(arg1 uintptr, arg2 float64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_executor_shutdown_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_executor_shutdown_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5388,7 +5840,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_435)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5400,7 +5852,7 @@ func Thread_future_wait(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_thread_future_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -5408,7 +5860,7 @@ func Thread_future_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5416,7 +5868,7 @@ func Thread_future_cancelled(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_cancelled_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_cancelled_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5424,7 +5876,7 @@ func Thread_future_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5434,7 +5886,7 @@ func Thread_future_result(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_thread_future_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -5444,7 +5896,7 @@ func Thread_future_take(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_thread_future_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_take_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -5452,7 +5904,7 @@ func Thread_future_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_thread_future_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_thread_future_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5460,7 +5912,7 @@ swig_r_1 = swig_r
 
 func Process_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_process_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_process_options_new_sys_61081b63a6eef209())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5471,7 +5923,7 @@ func Process_options_set_stdin(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stdin_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stdin_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5480,7 +5932,7 @@ func Process_options_set_stdout(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stdout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stdout_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5489,7 +5941,7 @@ func Process_options_set_stderr(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stderr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stderr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5499,7 +5951,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_446)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5512,7 +5964,7 @@ func Process_options_set_env(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_env_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_env_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5522,7 +5974,7 @@ func Process_options_add_fd(arg1 uintptr, arg2 int32, arg3 int32) (_swig_ret int
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_process_options_add_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_process_options_add_fd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -5531,7 +5983,7 @@ func Process_options_set_new_session(arg1 uintptr, arg2 int32) (_swig_ret int64)
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_new_session_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_new_session_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5540,7 +5992,7 @@ func Process_options_set_process_group(arg1 uintptr, arg2 int32) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_process_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_process_group_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5549,7 +6001,7 @@ func Process_options_set_user(arg1 uintptr, arg2 uint32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_user_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_user_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5558,7 +6010,7 @@ func Process_options_set_group(arg1 uintptr, arg2 uint32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_group_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5567,7 +6019,7 @@ func Process_options_set_umask(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_umask_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_umask_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5578,7 +6030,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_418(_swig_i_2), C.swig_type_419(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_455(_swig_i_2), C.swig_type_456(_swig_i_3)))
 	return swig_r
 }
 
@@ -5587,7 +6039,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_421(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_458(_swig_i_1)))
 	return swig_r
 }
 
@@ -5596,7 +6048,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_423(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_460(_swig_i_1)))
 	return swig_r
 }
 
@@ -5606,7 +6058,7 @@ func Create_subprocess_exec(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_exec_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_exec_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5618,7 +6070,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_424)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_61081b63a6eef209(*(*C.swig_type_461)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5631,7 +6083,7 @@ func Process_pid(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_pid_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_pid_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5641,7 +6093,7 @@ func Process_returncode(arg1 uintptr, arg2 *int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_returncode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_returncode_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -5649,7 +6101,7 @@ func Process_stdin(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stdin_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stdin_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5659,7 +6111,7 @@ func Process_stdout(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stdout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stdout_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5669,7 +6121,7 @@ func Process_stderr(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stderr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stderr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5679,7 +6131,7 @@ func Process_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5691,7 +6143,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_427)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_464)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5705,7 +6157,7 @@ func Process_output(arg1 uintptr, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_process_output_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_process_output_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5716,7 +6168,7 @@ func Process_send_signal(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_send_signal_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_send_signal_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5724,7 +6176,7 @@ func Process_terminate(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_terminate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_terminate_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5732,7 +6184,7 @@ func Process_kill(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_kill_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_kill_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5741,7 +6193,7 @@ func Process_signal_group(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_signal_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_signal_group_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5749,7 +6201,7 @@ func Loop_event_base(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_event_base_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_event_base_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1

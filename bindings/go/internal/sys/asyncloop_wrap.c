@@ -184,11 +184,12 @@ static void* Swig_malloc(int c) {
 #include <asyncloop.h>
 #include <asyncloop/libevent.h>
 
-/* The languages mirror these three. */
+/* The languages mirror these. */
 _Static_assert(sizeof(aloop_buf) == 2 * sizeof(void *), "aloop_buf");
 _Static_assert(sizeof(aloop_completion) == 16 + 3 * sizeof(void *), "aloop_completion");
 _Static_assert(offsetof(aloop_completion, value) == 16, "aloop_completion.value");
 _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_executor_vtable");
+_Static_assert(sizeof(aloop_datagram_protocol) == 6 * sizeof(void *), "aloop_datagram_protocol");
 
 
 #include <stdint.h>		// Use the C99 official header
@@ -197,7 +198,7 @@ _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_execu
 extern "C" {
 #endif
 
-void _wrap_Swig_free_sys_6c96b6e831386849(void *_swig_go_0) {
+void _wrap_Swig_free_sys_61081b63a6eef209(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
 
   arg1 = *(void **)&_swig_go_0;
@@ -207,7 +208,7 @@ void _wrap_Swig_free_sys_6c96b6e831386849(void *_swig_go_0) {
 }
 
 
-void *_wrap_Swig_malloc_sys_6c96b6e831386849(intgo _swig_go_0) {
+void *_wrap_Swig_malloc_sys_61081b63a6eef209(intgo _swig_go_0) {
   int arg1 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -220,7 +221,7 @@ void *_wrap_Swig_malloc_sys_6c96b6e831386849(intgo _swig_go_0) {
 }
 
 
-long long _wrap_version_sys_6c96b6e831386849() {
+long long _wrap_version_sys_61081b63a6eef209() {
   int64_t result;
   long long _swig_go_result;
 
@@ -231,7 +232,7 @@ long long _wrap_version_sys_6c96b6e831386849() {
 }
 
 
-_gostring_ _wrap_version_string_sys_6c96b6e831386849() {
+_gostring_ _wrap_version_string_sys_61081b63a6eef209() {
   char *result = 0 ;
   _gostring_ _swig_go_result;
 
@@ -242,7 +243,7 @@ _gostring_ _wrap_version_string_sys_6c96b6e831386849() {
 }
 
 
-_gostring_ _wrap_strerror_sys_6c96b6e831386849(long long _swig_go_0) {
+_gostring_ _wrap_strerror_sys_61081b63a6eef209(long long _swig_go_0) {
   int64_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -255,7 +256,7 @@ _gostring_ _wrap_strerror_sys_6c96b6e831386849(long long _swig_go_0) {
 }
 
 
-_gostring_ _wrap_errname_sys_6c96b6e831386849(long long _swig_go_0) {
+_gostring_ _wrap_errname_sys_61081b63a6eef209(long long _swig_go_0) {
   int64_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -268,7 +269,7 @@ _gostring_ _wrap_errname_sys_6c96b6e831386849(long long _swig_go_0) {
 }
 
 
-long long _wrap_set_allocator_sys_6c96b6e831386849(aloop_malloc_fn _swig_go_0, aloop_realloc_fn _swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_set_allocator_sys_61081b63a6eef209(aloop_malloc_fn _swig_go_0, aloop_realloc_fn _swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_malloc_fn arg1 = (aloop_malloc_fn) 0 ;
   aloop_realloc_fn arg2 = (aloop_realloc_fn) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -285,7 +286,7 @@ long long _wrap_set_allocator_sys_6c96b6e831386849(aloop_malloc_fn _swig_go_0, a
 }
 
 
-void *_wrap_ref_sys_6c96b6e831386849(void *_swig_go_0) {
+void *_wrap_ref_sys_61081b63a6eef209(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -298,7 +299,7 @@ void *_wrap_ref_sys_6c96b6e831386849(void *_swig_go_0) {
 }
 
 
-void _wrap_unref_sys_6c96b6e831386849(void *_swig_go_0) {
+void _wrap_unref_sys_61081b63a6eef209(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
 
   arg1 = *(void **)&_swig_go_0;
@@ -308,7 +309,7 @@ void _wrap_unref_sys_6c96b6e831386849(void *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_error_new_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
+aloop_error *_wrap_error_new_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   aloop_error *arg3 = (aloop_error *) 0 ;
@@ -335,7 +336,7 @@ aloop_error *_wrap_error_new_sys_6c96b6e831386849(long long _swig_go_0, _gostrin
 }
 
 
-aloop_error *_wrap_error_new_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_error *_wrap_error_new_payload_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -364,7 +365,7 @@ aloop_error *_wrap_error_new_payload_sys_6c96b6e831386849(long long _swig_go_0, 
 }
 
 
-aloop_error *_wrap_error_ref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+aloop_error *_wrap_error_ref_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -377,7 +378,7 @@ aloop_error *_wrap_error_ref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-void _wrap_error_unref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+void _wrap_error_unref_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
 
   arg1 = *(aloop_error **)&_swig_go_0;
@@ -387,7 +388,7 @@ void _wrap_error_unref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_code_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_code_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -400,7 +401,7 @@ long long _wrap_error_code_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_error_message_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+_gostring_ _wrap_error_message_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -413,7 +414,7 @@ _gostring_ _wrap_error_message_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_error_cause_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+aloop_error *_wrap_error_cause_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -426,7 +427,7 @@ aloop_error *_wrap_error_cause_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_child_count_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_child_count_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -439,7 +440,7 @@ long long _wrap_error_child_count_sys_6c96b6e831386849(aloop_error *_swig_go_0) 
 }
 
 
-aloop_error *_wrap_error_child_sys_6c96b6e831386849(aloop_error *_swig_go_0, long long _swig_go_1) {
+aloop_error *_wrap_error_child_sys_61081b63a6eef209(aloop_error *_swig_go_0, long long _swig_go_1) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t arg2 ;
   aloop_error *result = 0 ;
@@ -454,7 +455,7 @@ aloop_error *_wrap_error_child_sys_6c96b6e831386849(aloop_error *_swig_go_0, lon
 }
 
 
-void *_wrap_error_payload_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+void *_wrap_error_payload_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -467,7 +468,7 @@ void *_wrap_error_payload_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_error_where_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+_gostring_ _wrap_error_where_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -480,7 +481,7 @@ _gostring_ _wrap_error_where_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_raise_message_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_raise_message_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -505,7 +506,7 @@ long long _wrap_raise_message_sys_6c96b6e831386849(long long _swig_go_0, _gostri
 }
 
 
-long long _wrap_raise_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_raise_payload_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -534,7 +535,7 @@ long long _wrap_raise_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostri
 }
 
 
-long long _wrap_raise_error_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_raise_error_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -547,7 +548,7 @@ long long _wrap_raise_error_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_last_error_sys_6c96b6e831386849() {
+aloop_error *_wrap_last_error_sys_61081b63a6eef209() {
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
 
@@ -558,7 +559,7 @@ aloop_error *_wrap_last_error_sys_6c96b6e831386849() {
 }
 
 
-aloop_bytes *_wrap_bytes_new_sys_6c96b6e831386849(_goslice_ _swig_go_0) {
+aloop_bytes *_wrap_bytes_new_sys_61081b63a6eef209(_goslice_ _swig_go_0) {
   void *arg1 = (void *) 0 ;
   size_t arg2 ;
   aloop_bytes *result = 0 ;
@@ -575,7 +576,7 @@ aloop_bytes *_wrap_bytes_new_sys_6c96b6e831386849(_goslice_ _swig_go_0) {
 }
 
 
-aloop_bytes *_wrap_bytes_ref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+aloop_bytes *_wrap_bytes_ref_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   aloop_bytes *result = 0 ;
   aloop_bytes *_swig_go_result;
@@ -588,7 +589,7 @@ aloop_bytes *_wrap_bytes_ref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-void _wrap_bytes_unref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+void _wrap_bytes_unref_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
 
   arg1 = *(aloop_bytes **)&_swig_go_0;
@@ -598,7 +599,7 @@ void _wrap_bytes_unref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-uint8_t *_wrap_bytes_data_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+uint8_t *_wrap_bytes_data_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   uint8_t *result = 0 ;
   uint8_t *_swig_go_result;
@@ -611,7 +612,7 @@ uint8_t *_wrap_bytes_data_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-long long _wrap_bytes_size_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+long long _wrap_bytes_size_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -624,7 +625,7 @@ long long _wrap_bytes_size_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-aloop_results *_wrap_results_ref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
+aloop_results *_wrap_results_ref_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -637,7 +638,7 @@ aloop_results *_wrap_results_ref_sys_6c96b6e831386849(aloop_results *_swig_go_0)
 }
 
 
-void _wrap_results_unref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
+void _wrap_results_unref_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
 
   arg1 = *(aloop_results **)&_swig_go_0;
@@ -647,7 +648,7 @@ void _wrap_results_unref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
 }
 
 
-long long _wrap_results_count_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
+long long _wrap_results_count_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -660,7 +661,7 @@ long long _wrap_results_count_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
 }
 
 
-long long _wrap_results_status_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+long long _wrap_results_status_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -675,7 +676,7 @@ long long _wrap_results_status_sys_6c96b6e831386849(aloop_results *_swig_go_0, l
 }
 
 
-void *_wrap_results_value_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+void *_wrap_results_value_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -690,7 +691,7 @@ void *_wrap_results_value_sys_6c96b6e831386849(aloop_results *_swig_go_0, long l
 }
 
 
-void *_wrap_results_take_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+void *_wrap_results_take_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -705,7 +706,7 @@ void *_wrap_results_take_sys_6c96b6e831386849(aloop_results *_swig_go_0, long lo
 }
 
 
-aloop_error *_wrap_results_error_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+aloop_error *_wrap_results_error_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   aloop_error *result = 0 ;
@@ -720,7 +721,7 @@ aloop_error *_wrap_results_error_sys_6c96b6e831386849(aloop_results *_swig_go_0,
 }
 
 
-aloop_future *_wrap_results_future_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_results_future_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -735,7 +736,7 @@ aloop_future *_wrap_results_future_sys_6c96b6e831386849(aloop_results *_swig_go_
 }
 
 
-long long _wrap_debug_stats_sys_6c96b6e831386849(int _swig_go_0) {
+long long _wrap_debug_stats_sys_61081b63a6eef209(int _swig_go_0) {
   int32_t arg1 ;
   int64_t result;
   long long _swig_go_result;
@@ -748,7 +749,7 @@ long long _wrap_debug_stats_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
-_gostring_ _wrap_debug_stats_name_sys_6c96b6e831386849(int _swig_go_0) {
+_gostring_ _wrap_debug_stats_name_sys_61081b63a6eef209(int _swig_go_0) {
   int32_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -761,7 +762,7 @@ _gostring_ _wrap_debug_stats_name_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
-aloop_loop_options *_wrap_loop_options_new_sys_6c96b6e831386849() {
+aloop_loop_options *_wrap_loop_options_new_sys_61081b63a6eef209() {
   aloop_loop_options *result = 0 ;
   aloop_loop_options *_swig_go_result;
 
@@ -772,7 +773,7 @@ aloop_loop_options *_wrap_loop_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_loop_options_set_debug_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_debug_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -787,7 +788,7 @@ long long _wrap_loop_options_set_debug_sys_6c96b6e831386849(aloop_loop_options *
 }
 
 
-long long _wrap_loop_options_set_clock_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_clock_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -802,7 +803,7 @@ long long _wrap_loop_options_set_clock_sys_6c96b6e831386849(aloop_loop_options *
 }
 
 
-long long _wrap_loop_options_set_simulator_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1, double _swig_go_2) {
+long long _wrap_loop_options_set_simulator_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, long long _swig_go_1, double _swig_go_2) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   uint64_t arg2 ;
   double arg3 ;
@@ -819,7 +820,7 @@ long long _wrap_loop_options_set_simulator_sys_6c96b6e831386849(aloop_loop_optio
 }
 
 
-long long _wrap_loop_options_set_seed_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_options_set_seed_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   uint64_t arg2 ;
   int64_t result;
@@ -834,7 +835,7 @@ long long _wrap_loop_options_set_seed_sys_6c96b6e831386849(aloop_loop_options *_
 }
 
 
-long long _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_options_set_stack_size_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -849,7 +850,7 @@ long long _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(aloop_loop_opti
 }
 
 
-long long _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_eager_tasks_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -864,7 +865,7 @@ long long _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(aloop_loop_opt
 }
 
 
-long long _wrap_loop_new_sys_6c96b6e831386849(aloop_loop **_swig_go_0, aloop_loop_options *_swig_go_1) {
+long long _wrap_loop_new_sys_61081b63a6eef209(aloop_loop **_swig_go_0, aloop_loop_options *_swig_go_1) {
   aloop_loop **arg1 = (aloop_loop **) 0 ;
   aloop_loop_options *arg2 = (aloop_loop_options *) 0 ;
   int64_t result;
@@ -879,7 +880,7 @@ long long _wrap_loop_new_sys_6c96b6e831386849(aloop_loop **_swig_go_0, aloop_loo
 }
 
 
-aloop_loop *_wrap_loop_ref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_loop *_wrap_loop_ref_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -892,7 +893,7 @@ aloop_loop *_wrap_loop_ref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-void _wrap_loop_unref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+void _wrap_loop_unref_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
 
   arg1 = *(aloop_loop **)&_swig_go_0;
@@ -902,7 +903,7 @@ void _wrap_loop_unref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_close_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_close_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -915,7 +916,7 @@ long long _wrap_loop_close_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_is_closed_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_is_closed_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -928,7 +929,7 @@ long long _wrap_loop_is_closed_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_is_running_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_is_running_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -941,7 +942,7 @@ long long _wrap_loop_is_running_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_run_forever_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_run_forever_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -954,7 +955,7 @@ long long _wrap_loop_run_forever_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_run_until_complete_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, void **_swig_go_2) {
+long long _wrap_loop_run_until_complete_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, void **_swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   void **arg3 = (void **) 0 ;
@@ -971,7 +972,7 @@ long long _wrap_loop_run_until_complete_sys_6c96b6e831386849(aloop_loop *_swig_g
 }
 
 
-long long _wrap_loop_run_once_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_run_once_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   int64_t result;
@@ -986,7 +987,7 @@ long long _wrap_loop_run_once_sys_6c96b6e831386849(aloop_loop *_swig_go_0, doubl
 }
 
 
-long long _wrap_loop_stop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_stop_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -999,7 +1000,7 @@ long long _wrap_loop_stop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-double _wrap_loop_time_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+double _wrap_loop_time_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double result;
   double _swig_go_result;
@@ -1012,7 +1013,7 @@ double _wrap_loop_time_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_iteration_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_iteration_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1025,7 +1026,7 @@ long long _wrap_loop_iteration_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_loop *_wrap_get_running_loop_sys_6c96b6e831386849() {
+aloop_loop *_wrap_get_running_loop_sys_61081b63a6eef209() {
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
 
@@ -1036,7 +1037,7 @@ aloop_loop *_wrap_get_running_loop_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_set_event_loop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_set_event_loop_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1049,7 +1050,7 @@ long long _wrap_set_event_loop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_loop *_wrap_get_event_loop_sys_6c96b6e831386849() {
+aloop_loop *_wrap_get_event_loop_sys_61081b63a6eef209() {
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
 
@@ -1060,7 +1061,7 @@ aloop_loop *_wrap_get_event_loop_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_loop_after_fork_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_after_fork_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1073,7 +1074,7 @@ long long _wrap_loop_after_fork_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_call_soon_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_call_soon_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1092,7 +1093,7 @@ long long _wrap_loop_call_soon_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloo
 }
 
 
-long long _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_call_soon_threadsafe_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1111,7 +1112,7 @@ long long _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(aloop_loop *_swig
 }
 
 
-long long _wrap_loop_call_later_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_call_later_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1132,7 +1133,7 @@ long long _wrap_loop_call_later_sys_6c96b6e831386849(aloop_loop *_swig_go_0, dou
 }
 
 
-long long _wrap_loop_call_at_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_call_at_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1153,7 +1154,7 @@ long long _wrap_loop_call_at_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double
 }
 
 
-long long _wrap_loop_cancel_handle_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_cancel_handle_sys_61081b63a6eef209(aloop_loop *_swig_go_0, long long _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_handle arg2 ;
   int64_t result;
@@ -1168,7 +1169,7 @@ long long _wrap_loop_cancel_handle_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-double _wrap_loop_handle_when_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long long _swig_go_1) {
+double _wrap_loop_handle_when_sys_61081b63a6eef209(aloop_loop *_swig_go_0, long long _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_handle arg2 ;
   double result;
@@ -1183,7 +1184,7 @@ double _wrap_loop_handle_when_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_loop_create_future_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_future *_wrap_loop_create_future_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1196,7 +1197,7 @@ aloop_future *_wrap_loop_create_future_sys_6c96b6e831386849(aloop_loop *_swig_go
 }
 
 
-long long _wrap_loop_set_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_task_factory_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_set_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_task_factory_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_factory_fn arg2 = (aloop_task_factory_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1215,7 +1216,7 @@ long long _wrap_loop_set_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_
 }
 
 
-aloop_task_factory_fn _wrap_loop_get_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_task_factory_fn _wrap_loop_get_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_factory_fn result;
   aloop_task_factory_fn _swig_go_result;
@@ -1228,7 +1229,7 @@ aloop_task_factory_fn _wrap_loop_get_task_factory_sys_6c96b6e831386849(aloop_loo
 }
 
 
-long long _wrap_loop_add_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_reader_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1249,7 +1250,7 @@ long long _wrap_loop_add_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int
 }
 
 
-long long _wrap_loop_remove_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_reader_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1264,7 +1265,7 @@ long long _wrap_loop_remove_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-long long _wrap_loop_add_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_writer_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1285,7 +1286,7 @@ long long _wrap_loop_add_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int
 }
 
 
-long long _wrap_loop_remove_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_writer_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1300,7 +1301,7 @@ long long _wrap_loop_remove_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-long long _wrap_loop_add_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_signal_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1321,7 +1322,7 @@ long long _wrap_loop_add_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_g
 }
 
 
-long long _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_signal_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1336,7 +1337,7 @@ long long _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(aloop_loop *_swi
 }
 
 
-_gostring_ _wrap_exception_context_message_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_message_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1349,7 +1350,7 @@ _gostring_ _wrap_exception_context_message_sys_6c96b6e831386849(aloop_exception_
 }
 
 
-long long _wrap_exception_context_code_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+long long _wrap_exception_context_code_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1362,7 +1363,7 @@ long long _wrap_exception_context_code_sys_6c96b6e831386849(aloop_exception_cont
 }
 
 
-aloop_error *_wrap_exception_context_error_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+aloop_error *_wrap_exception_context_error_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -1375,7 +1376,7 @@ aloop_error *_wrap_exception_context_error_sys_6c96b6e831386849(aloop_exception_
 }
 
 
-aloop_future *_wrap_exception_context_future_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+aloop_future *_wrap_exception_context_future_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1388,7 +1389,7 @@ aloop_future *_wrap_exception_context_future_sys_6c96b6e831386849(aloop_exceptio
 }
 
 
-aloop_task *_wrap_exception_context_task_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+aloop_task *_wrap_exception_context_task_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -1401,7 +1402,7 @@ aloop_task *_wrap_exception_context_task_sys_6c96b6e831386849(aloop_exception_co
 }
 
 
-long long _wrap_exception_context_handle_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+long long _wrap_exception_context_handle_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_handle result;
   long long _swig_go_result;
@@ -1414,7 +1415,7 @@ long long _wrap_exception_context_handle_sys_6c96b6e831386849(aloop_exception_co
 }
 
 
-_gostring_ _wrap_exception_context_source_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_source_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1427,7 +1428,7 @@ _gostring_ _wrap_exception_context_source_sys_6c96b6e831386849(aloop_exception_c
 }
 
 
-_gostring_ _wrap_exception_context_handle_source_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_handle_source_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1440,7 +1441,7 @@ _gostring_ _wrap_exception_context_handle_source_sys_6c96b6e831386849(aloop_exce
 }
 
 
-long long _wrap_loop_set_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_exception_handler_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_set_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_exception_handler_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_handler_fn arg2 = (aloop_exception_handler_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1459,7 +1460,7 @@ long long _wrap_loop_set_exception_handler_sys_6c96b6e831386849(aloop_loop *_swi
 }
 
 
-aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_handler_fn result;
   aloop_exception_handler_fn _swig_go_result;
@@ -1472,7 +1473,7 @@ aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_6c96b6e831386849
 }
 
 
-long long _wrap_loop_default_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_exception_context *_swig_go_1) {
+long long _wrap_loop_default_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_exception_context *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_context *arg2 = (aloop_exception_context *) 0 ;
   int64_t result;
@@ -1487,7 +1488,7 @@ long long _wrap_loop_default_exception_handler_sys_6c96b6e831386849(aloop_loop *
 }
 
 
-long long _wrap_loop_call_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
+long long _wrap_loop_call_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   char *arg2 = (char *) 0 ;
   aloop_error *arg3 = (aloop_error *) 0 ;
@@ -1514,7 +1515,7 @@ long long _wrap_loop_call_exception_handler_sys_6c96b6e831386849(aloop_loop *_sw
 }
 
 
-long long _wrap_loop_set_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_set_debug_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1529,7 +1530,7 @@ long long _wrap_loop_set_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int 
 }
 
 
-long long _wrap_loop_get_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_get_debug_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1542,7 +1543,7 @@ long long _wrap_loop_get_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_set_slow_callback_duration_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   int64_t result;
@@ -1557,7 +1558,7 @@ long long _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(aloop_loop 
 }
 
 
-aloop_future *_wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_future *_wrap_loop_shutdown_asyncgens_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1570,7 +1571,7 @@ aloop_future *_wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(aloop_loop *_sw
 }
 
 
-aloop_future *_wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_loop_shutdown_default_executor_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -1585,7 +1586,7 @@ aloop_future *_wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(aloop_lo
 }
 
 
-long long _wrap_loop_set_default_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1) {
+long long _wrap_loop_set_default_executor_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   int64_t result;
@@ -1600,7 +1601,7 @@ long long _wrap_loop_set_default_executor_sys_6c96b6e831386849(aloop_loop *_swig
 }
 
 
-long long _wrap_loop_backend_fd_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_backend_fd_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1613,7 +1614,7 @@ long long _wrap_loop_backend_fd_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-double _wrap_loop_backend_timeout_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+double _wrap_loop_backend_timeout_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double result;
   double _swig_go_result;
@@ -1626,7 +1627,7 @@ double _wrap_loop_backend_timeout_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_start_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, long long _swig_go_2) {
+long long _wrap_loop_start_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, long long _swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   uint64_t arg3 ;
@@ -1643,7 +1644,7 @@ long long _wrap_loop_start_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_fu
 }
 
 
-long long _wrap_loop_poll_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_completion *_swig_go_1, long long _swig_go_2, double _swig_go_3) {
+long long _wrap_loop_poll_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_completion *_swig_go_1, long long _swig_go_2, double _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_completion *arg2 = (aloop_completion *) 0 ;
   int64_t arg3 ;
@@ -1662,7 +1663,7 @@ long long _wrap_loop_poll_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_com
 }
 
 
-long long _wrap_future_set_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_set_result_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -1681,7 +1682,7 @@ long long _wrap_future_set_result_sys_6c96b6e831386849(aloop_future *_swig_go_0,
 }
 
 
-long long _wrap_future_set_error_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
+long long _wrap_future_set_error_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   int64_t result;
@@ -1696,7 +1697,7 @@ long long _wrap_future_set_error_sys_6c96b6e831386849(aloop_future *_swig_go_0, 
 }
 
 
-long long _wrap_future_set_error_code_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1) {
+long long _wrap_future_set_error_code_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -1711,7 +1712,7 @@ long long _wrap_future_set_error_code_sys_6c96b6e831386849(aloop_future *_swig_g
 }
 
 
-long long _wrap_future_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_future_result_sys_61081b63a6eef209(aloop_future *_swig_go_0, void **_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1726,7 +1727,7 @@ long long _wrap_future_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, voi
 }
 
 
-long long _wrap_future_take_sys_6c96b6e831386849(aloop_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_future_take_sys_61081b63a6eef209(aloop_future *_swig_go_0, void **_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1741,7 +1742,7 @@ long long _wrap_future_take_sys_6c96b6e831386849(aloop_future *_swig_go_0, void 
 }
 
 
-aloop_error *_wrap_future_error_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_error *_wrap_future_error_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -1754,7 +1755,7 @@ aloop_error *_wrap_future_error_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_done_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+long long _wrap_future_done_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1767,7 +1768,7 @@ long long _wrap_future_done_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_cancelled_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+long long _wrap_future_cancelled_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1780,7 +1781,7 @@ long long _wrap_future_cancelled_sys_6c96b6e831386849(aloop_future *_swig_go_0) 
 }
 
 
-long long _wrap_future_cancel_sys_6c96b6e831386849(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_future_cancel_sys_61081b63a6eef209(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -1805,7 +1806,7 @@ long long _wrap_future_cancel_sys_6c96b6e831386849(aloop_future *_swig_go_0, _go
 }
 
 
-long long _wrap_future_add_done_callback_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_add_done_callback_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_done_fn arg2 = (aloop_done_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1824,7 +1825,7 @@ long long _wrap_future_add_done_callback_sys_6c96b6e831386849(aloop_future *_swi
 }
 
 
-long long _wrap_future_remove_done_callback_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_future_remove_done_callback_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_done_fn arg2 = (aloop_done_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1841,7 +1842,7 @@ long long _wrap_future_remove_done_callback_sys_6c96b6e831386849(aloop_future *_
 }
 
 
-aloop_loop *_wrap_future_loop_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_loop *_wrap_future_loop_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -1854,7 +1855,7 @@ aloop_loop *_wrap_future_loop_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_set_result_threadsafe_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -1873,7 +1874,7 @@ long long _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(aloop_future *
 }
 
 
-long long _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
+long long _wrap_future_set_error_threadsafe_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   int64_t result;
@@ -1888,7 +1889,7 @@ long long _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(aloop_future *_
 }
 
 
-long long _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_future_cancel_threadsafe_sys_61081b63a6eef209(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -1913,7 +1914,7 @@ long long _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(aloop_future *_swi
 }
 
 
-long long _wrap_suspend_sys_6c96b6e831386849(aloop_task *_swig_go_0, aloop_future *_swig_go_1) {
+long long _wrap_suspend_sys_61081b63a6eef209(aloop_task *_swig_go_0, aloop_future *_swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   int64_t result;
@@ -1928,7 +1929,7 @@ long long _wrap_suspend_sys_6c96b6e831386849(aloop_task *_swig_go_0, aloop_futur
 }
 
 
-long long _wrap_awaited_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swig_go_1) {
+long long _wrap_awaited_sys_61081b63a6eef209(aloop_task *_swig_go_0, void **_swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1943,7 +1944,7 @@ long long _wrap_awaited_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swi
 }
 
 
-aloop_task *_wrap_create_stackless_task_sys_6c96b6e831386849(aloop_step_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_task *_wrap_create_stackless_task_sys_61081b63a6eef209(aloop_step_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_step_fn arg1 = (aloop_step_fn) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -1960,7 +1961,7 @@ aloop_task *_wrap_create_stackless_task_sys_6c96b6e831386849(aloop_step_fn _swig
 }
 
 
-aloop_task *_wrap_create_task_ex_sys_6c96b6e831386849(aloop_task_options *_swig_go_0) {
+aloop_task *_wrap_create_task_ex_sys_61081b63a6eef209(aloop_task_options *_swig_go_0) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -1973,7 +1974,7 @@ aloop_task *_wrap_create_task_ex_sys_6c96b6e831386849(aloop_task_options *_swig_
 }
 
 
-aloop_task *_wrap_task_new_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_task_options *_swig_go_1) {
+aloop_task *_wrap_task_new_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_task_options *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
@@ -1988,7 +1989,7 @@ aloop_task *_wrap_task_new_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_ta
 }
 
 
-aloop_task_options *_wrap_task_options_new_sys_6c96b6e831386849() {
+aloop_task_options *_wrap_task_options_new_sys_61081b63a6eef209() {
   aloop_task_options *result = 0 ;
   aloop_task_options *_swig_go_result;
 
@@ -1999,7 +2000,7 @@ aloop_task_options *_wrap_task_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_task_options_set_step_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, aloop_step_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_task_options_set_step_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, aloop_step_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_step_fn arg2 = (aloop_step_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -2018,7 +2019,7 @@ long long _wrap_task_options_set_step_sys_6c96b6e831386849(aloop_task_options *_
 }
 
 
-long long _wrap_task_options_set_name_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_options_set_name_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2043,7 +2044,7 @@ long long _wrap_task_options_set_name_sys_6c96b6e831386849(aloop_task_options *_
 }
 
 
-long long _wrap_task_options_set_context_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, aloop_context *_swig_go_1) {
+long long _wrap_task_options_set_context_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, aloop_context *_swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_context *arg2 = (aloop_context *) 0 ;
   int64_t result;
@@ -2058,7 +2059,7 @@ long long _wrap_task_options_set_context_sys_6c96b6e831386849(aloop_task_options
 }
 
 
-long long _wrap_task_options_set_eager_start_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_task_options_set_eager_start_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, int _swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -2073,7 +2074,7 @@ long long _wrap_task_options_set_eager_start_sys_6c96b6e831386849(aloop_task_opt
 }
 
 
-aloop_future *_wrap_ensure_future_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_future *_wrap_ensure_future_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2086,7 +2087,7 @@ aloop_future *_wrap_ensure_future_sys_6c96b6e831386849(aloop_future *_swig_go_0)
 }
 
 
-long long _wrap_set_eager_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_set_eager_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -2101,7 +2102,7 @@ long long _wrap_set_eager_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go
 }
 
 
-aloop_task *_wrap_current_task_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_task *_wrap_current_task_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -2114,7 +2115,7 @@ aloop_task *_wrap_current_task_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_results *_wrap_all_tasks_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_results *_wrap_all_tasks_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2127,7 +2128,7 @@ aloop_results *_wrap_all_tasks_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_task_cancel_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_cancel_sys_61081b63a6eef209(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2152,7 +2153,7 @@ long long _wrap_task_cancel_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostri
 }
 
 
-long long _wrap_task_cancelling_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_cancelling_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2165,7 +2166,7 @@ long long _wrap_task_cancelling_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_uncancel_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_uncancel_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2178,7 +2179,7 @@ long long _wrap_task_uncancel_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_set_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_set_name_sys_61081b63a6eef209(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2203,7 +2204,7 @@ long long _wrap_task_set_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gost
 }
 
 
-long long _wrap_task_get_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_task_get_name_sys_61081b63a6eef209(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -2222,7 +2223,7 @@ long long _wrap_task_get_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gosl
 }
 
 
-long long _wrap_task_get_coro_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_get_coro_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -2235,7 +2236,7 @@ long long _wrap_task_get_coro_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-aloop_context *_wrap_task_get_context_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+aloop_context *_wrap_task_get_context_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
@@ -2248,7 +2249,7 @@ aloop_context *_wrap_task_get_context_sys_6c96b6e831386849(aloop_task *_swig_go_
 }
 
 
-long long _wrap_task_state_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_state_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2261,7 +2262,7 @@ long long _wrap_task_state_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_repr_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_task_repr_sys_61081b63a6eef209(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -2280,7 +2281,7 @@ long long _wrap_task_repr_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_
 }
 
 
-long long _wrap_task_get_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swig_go_1, long long _swig_go_2) {
+long long _wrap_task_get_stack_sys_61081b63a6eef209(aloop_task *_swig_go_0, void **_swig_go_1, long long _swig_go_2) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t arg3 ;
@@ -2297,7 +2298,7 @@ long long _wrap_task_get_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, void
 }
 
 
-long long _wrap_task_print_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+long long _wrap_task_print_stack_sys_61081b63a6eef209(aloop_task *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -2314,7 +2315,7 @@ long long _wrap_task_print_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, lo
 }
 
 
-aloop_task_waker *_wrap_task_waker_new_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+aloop_task_waker *_wrap_task_waker_new_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_task_waker *result = 0 ;
   aloop_task_waker *_swig_go_result;
@@ -2327,7 +2328,7 @@ aloop_task_waker *_wrap_task_waker_new_sys_6c96b6e831386849(aloop_task *_swig_go
 }
 
 
-aloop_future *_wrap_task_waker_future_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
+aloop_future *_wrap_task_waker_future_sys_61081b63a6eef209(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2340,7 +2341,7 @@ aloop_future *_wrap_task_waker_future_sys_6c96b6e831386849(aloop_task_waker *_sw
 }
 
 
-long long _wrap_task_waker_wake_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
+long long _wrap_task_waker_wake_sys_61081b63a6eef209(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2353,7 +2354,7 @@ long long _wrap_task_waker_wake_sys_6c96b6e831386849(aloop_task_waker *_swig_go_
 }
 
 
-void _wrap_task_waker_unref_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
+void _wrap_task_waker_unref_sys_61081b63a6eef209(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
 
   arg1 = *(aloop_task_waker **)&_swig_go_0;
@@ -2363,7 +2364,7 @@ void _wrap_task_waker_unref_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
 }
 
 
-aloop_context *_wrap_context_copy_sys_6c96b6e831386849() {
+aloop_context *_wrap_context_copy_sys_61081b63a6eef209() {
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
 
@@ -2374,7 +2375,7 @@ aloop_context *_wrap_context_copy_sys_6c96b6e831386849() {
 }
 
 
-aloop_context *_wrap_context_ref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
+aloop_context *_wrap_context_ref_sys_61081b63a6eef209(aloop_context *_swig_go_0) {
   aloop_context *arg1 = (aloop_context *) 0 ;
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
@@ -2387,7 +2388,7 @@ aloop_context *_wrap_context_ref_sys_6c96b6e831386849(aloop_context *_swig_go_0)
 }
 
 
-void _wrap_context_unref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
+void _wrap_context_unref_sys_61081b63a6eef209(aloop_context *_swig_go_0) {
   aloop_context *arg1 = (aloop_context *) 0 ;
 
   arg1 = *(aloop_context **)&_swig_go_0;
@@ -2397,7 +2398,7 @@ void _wrap_context_unref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
 }
 
 
-long long _wrap_context_run_sys_6c96b6e831386849(aloop_context *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_context_run_sys_61081b63a6eef209(aloop_context *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
   aloop_context *arg1 = (aloop_context *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -2414,7 +2415,7 @@ long long _wrap_context_run_sys_6c96b6e831386849(aloop_context *_swig_go_0, aloo
 }
 
 
-aloop_contextvar *_wrap_contextvar_new_sys_6c96b6e831386849(_gostring_ _swig_go_0, void *_swig_go_1) {
+aloop_contextvar *_wrap_contextvar_new_sys_61081b63a6eef209(_gostring_ _swig_go_0, void *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_contextvar *result = 0 ;
@@ -2439,7 +2440,7 @@ aloop_contextvar *_wrap_contextvar_new_sys_6c96b6e831386849(_gostring_ _swig_go_
 }
 
 
-_gostring_ _wrap_contextvar_name_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
+_gostring_ _wrap_contextvar_name_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -2452,7 +2453,7 @@ _gostring_ _wrap_contextvar_name_sys_6c96b6e831386849(aloop_contextvar *_swig_go
 }
 
 
-void *_wrap_contextvar_get_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
+void *_wrap_contextvar_get_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -2465,7 +2466,7 @@ void *_wrap_contextvar_get_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
 }
 
 
-long long _wrap_contextvar_set_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2, aloop_context_token **_swig_go_3) {
+long long _wrap_contextvar_set_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2, aloop_context_token **_swig_go_3) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -2484,7 +2485,7 @@ long long _wrap_contextvar_set_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0
 }
 
 
-long long _wrap_contextvar_reset_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0, aloop_context_token *_swig_go_1) {
+long long _wrap_contextvar_reset_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0, aloop_context_token *_swig_go_1) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   aloop_context_token *arg2 = (aloop_context_token *) 0 ;
   int64_t result;
@@ -2499,7 +2500,7 @@ long long _wrap_contextvar_reset_sys_6c96b6e831386849(aloop_contextvar *_swig_go
 }
 
 
-long long _wrap_runner_new_sys_6c96b6e831386849(aloop_runner **_swig_go_0, aloop_loop_options *_swig_go_1) {
+long long _wrap_runner_new_sys_61081b63a6eef209(aloop_runner **_swig_go_0, aloop_loop_options *_swig_go_1) {
   aloop_runner **arg1 = (aloop_runner **) 0 ;
   aloop_loop_options *arg2 = (aloop_loop_options *) 0 ;
   int64_t result;
@@ -2514,7 +2515,7 @@ long long _wrap_runner_new_sys_6c96b6e831386849(aloop_runner **_swig_go_0, aloop
 }
 
 
-long long _wrap_runner_run_ex_sys_6c96b6e831386849(aloop_runner *_swig_go_0, aloop_task_options *_swig_go_1, void **_swig_go_2) {
+long long _wrap_runner_run_ex_sys_61081b63a6eef209(aloop_runner *_swig_go_0, aloop_task_options *_swig_go_1, void **_swig_go_2) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   void **arg3 = (void **) 0 ;
@@ -2531,7 +2532,7 @@ long long _wrap_runner_run_ex_sys_6c96b6e831386849(aloop_runner *_swig_go_0, alo
 }
 
 
-aloop_loop *_wrap_runner_get_loop_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
+aloop_loop *_wrap_runner_get_loop_sys_61081b63a6eef209(aloop_runner *_swig_go_0) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -2544,7 +2545,7 @@ aloop_loop *_wrap_runner_get_loop_sys_6c96b6e831386849(aloop_runner *_swig_go_0)
 }
 
 
-long long _wrap_runner_close_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
+long long _wrap_runner_close_sys_61081b63a6eef209(aloop_runner *_swig_go_0) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2557,7 +2558,7 @@ long long _wrap_runner_close_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_sleep_sys_6c96b6e831386849(double _swig_go_0) {
+aloop_future *_wrap_sleep_sys_61081b63a6eef209(double _swig_go_0) {
   double arg1 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2570,7 +2571,7 @@ aloop_future *_wrap_sleep_sys_6c96b6e831386849(double _swig_go_0) {
 }
 
 
-aloop_future *_wrap_sleep_result_sys_6c96b6e831386849(double _swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_future *_wrap_sleep_result_sys_61081b63a6eef209(double _swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   double arg1 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -2589,7 +2590,7 @@ aloop_future *_wrap_sleep_result_sys_6c96b6e831386849(double _swig_go_0, long lo
 }
 
 
-aloop_future *_wrap_gather_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+aloop_future *_wrap_gather_sys_61081b63a6eef209(aloop_future **_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -2606,7 +2607,7 @@ aloop_future *_wrap_gather_sys_6c96b6e831386849(aloop_future **_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_shield_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_future *_wrap_shield_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2619,7 +2620,7 @@ aloop_future *_wrap_shield_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_wait_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1, double _swig_go_2, int _swig_go_3) {
+aloop_future *_wrap_wait_sys_61081b63a6eef209(aloop_future **_swig_go_0, long long _swig_go_1, double _swig_go_2, int _swig_go_3) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   double arg3 ;
@@ -2638,7 +2639,7 @@ aloop_future *_wrap_wait_sys_6c96b6e831386849(aloop_future **_swig_go_0, long lo
 }
 
 
-aloop_results *_wrap_wait_result_done_sys_6c96b6e831386849(aloop_wait_result *_swig_go_0) {
+aloop_results *_wrap_wait_result_done_sys_61081b63a6eef209(aloop_wait_result *_swig_go_0) {
   aloop_wait_result *arg1 = (aloop_wait_result *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2651,7 +2652,7 @@ aloop_results *_wrap_wait_result_done_sys_6c96b6e831386849(aloop_wait_result *_s
 }
 
 
-aloop_results *_wrap_wait_result_pending_sys_6c96b6e831386849(aloop_wait_result *_swig_go_0) {
+aloop_results *_wrap_wait_result_pending_sys_61081b63a6eef209(aloop_wait_result *_swig_go_0) {
   aloop_wait_result *arg1 = (aloop_wait_result *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2664,7 +2665,7 @@ aloop_results *_wrap_wait_result_pending_sys_6c96b6e831386849(aloop_wait_result 
 }
 
 
-aloop_future *_wrap_Select_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_Select_sys_61081b63a6eef209(aloop_future **_swig_go_0, long long _swig_go_1) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2679,7 +2680,7 @@ aloop_future *_wrap_Select_sys_6c96b6e831386849(aloop_future **_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_wait_for_sys_6c96b6e831386849(aloop_future *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_wait_for_sys_61081b63a6eef209(aloop_future *_swig_go_0, double _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -2694,7 +2695,7 @@ aloop_future *_wrap_wait_for_sys_6c96b6e831386849(aloop_future *_swig_go_0, doub
 }
 
 
-long long _wrap_as_completed_sys_6c96b6e831386849(aloop_completions **_swig_go_0, aloop_future **_swig_go_1, long long _swig_go_2, double _swig_go_3) {
+long long _wrap_as_completed_sys_61081b63a6eef209(aloop_completions **_swig_go_0, aloop_future **_swig_go_1, long long _swig_go_2, double _swig_go_3) {
   aloop_completions **arg1 = (aloop_completions **) 0 ;
   aloop_future **arg2 = (aloop_future **) 0 ;
   int64_t arg3 ;
@@ -2713,7 +2714,7 @@ long long _wrap_as_completed_sys_6c96b6e831386849(aloop_completions **_swig_go_0
 }
 
 
-aloop_future *_wrap_as_completed_next_sys_6c96b6e831386849(aloop_completions *_swig_go_0) {
+aloop_future *_wrap_as_completed_next_sys_61081b63a6eef209(aloop_completions *_swig_go_0) {
   aloop_completions *arg1 = (aloop_completions *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2726,7 +2727,7 @@ aloop_future *_wrap_as_completed_next_sys_6c96b6e831386849(aloop_completions *_s
 }
 
 
-aloop_future *_wrap_as_completed_next_result_sys_6c96b6e831386849(aloop_completions *_swig_go_0) {
+aloop_future *_wrap_as_completed_next_result_sys_61081b63a6eef209(aloop_completions *_swig_go_0) {
   aloop_completions *arg1 = (aloop_completions *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2739,7 +2740,7 @@ aloop_future *_wrap_as_completed_next_result_sys_6c96b6e831386849(aloop_completi
 }
 
 
-long long _wrap_timeout_enter_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_enter_sys_61081b63a6eef209(aloop_timeout **_swig_go_0, double _swig_go_1) {
   aloop_timeout **arg1 = (aloop_timeout **) 0 ;
   double arg2 ;
   int64_t result;
@@ -2754,7 +2755,7 @@ long long _wrap_timeout_enter_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, d
 }
 
 
-long long _wrap_timeout_at_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_at_sys_61081b63a6eef209(aloop_timeout **_swig_go_0, double _swig_go_1) {
   aloop_timeout **arg1 = (aloop_timeout **) 0 ;
   double arg2 ;
   int64_t result;
@@ -2769,7 +2770,7 @@ long long _wrap_timeout_at_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, doub
 }
 
 
-long long _wrap_timeout_reschedule_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_reschedule_sys_61081b63a6eef209(aloop_timeout *_swig_go_0, double _swig_go_1) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   double arg2 ;
   int64_t result;
@@ -2784,7 +2785,7 @@ long long _wrap_timeout_reschedule_sys_6c96b6e831386849(aloop_timeout *_swig_go_
 }
 
 
-double _wrap_timeout_when_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
+double _wrap_timeout_when_sys_61081b63a6eef209(aloop_timeout *_swig_go_0) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   double result;
   double _swig_go_result;
@@ -2797,7 +2798,7 @@ double _wrap_timeout_when_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
 }
 
 
-long long _wrap_timeout_expired_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
+long long _wrap_timeout_expired_sys_61081b63a6eef209(aloop_timeout *_swig_go_0) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2810,7 +2811,7 @@ long long _wrap_timeout_expired_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) 
 }
 
 
-long long _wrap_timeout_exit_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, long long _swig_go_1) {
+long long _wrap_timeout_exit_sys_61081b63a6eef209(aloop_timeout *_swig_go_0, long long _swig_go_1) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -2825,7 +2826,7 @@ long long _wrap_timeout_exit_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, lon
 }
 
 
-long long _wrap_task_group_enter_sys_6c96b6e831386849(aloop_task_group **_swig_go_0) {
+long long _wrap_task_group_enter_sys_61081b63a6eef209(aloop_task_group **_swig_go_0) {
   aloop_task_group **arg1 = (aloop_task_group **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2838,7 +2839,7 @@ long long _wrap_task_group_enter_sys_6c96b6e831386849(aloop_task_group **_swig_g
 }
 
 
-aloop_task *_wrap_task_group_create_task_ex_sys_6c96b6e831386849(aloop_task_group *_swig_go_0, aloop_task_options *_swig_go_1) {
+aloop_task *_wrap_task_group_create_task_ex_sys_61081b63a6eef209(aloop_task_group *_swig_go_0, aloop_task_options *_swig_go_1) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
@@ -2853,7 +2854,7 @@ aloop_task *_wrap_task_group_create_task_ex_sys_6c96b6e831386849(aloop_task_grou
 }
 
 
-long long _wrap_task_group_cancel_sys_6c96b6e831386849(aloop_task_group *_swig_go_0) {
+long long _wrap_task_group_cancel_sys_61081b63a6eef209(aloop_task_group *_swig_go_0) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2866,7 +2867,7 @@ long long _wrap_task_group_cancel_sys_6c96b6e831386849(aloop_task_group *_swig_g
 }
 
 
-aloop_future *_wrap_task_group_join_sys_6c96b6e831386849(aloop_task_group *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_task_group_join_sys_61081b63a6eef209(aloop_task_group *_swig_go_0, long long _swig_go_1) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2881,7 +2882,7 @@ aloop_future *_wrap_task_group_join_sys_6c96b6e831386849(aloop_task_group *_swig
 }
 
 
-aloop_future *_wrap_generator_next_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_next_sys_61081b63a6eef209(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2894,7 +2895,7 @@ aloop_future *_wrap_generator_next_sys_6c96b6e831386849(aloop_generator *_swig_g
 }
 
 
-aloop_future *_wrap_generator_send_sys_6c96b6e831386849(aloop_generator *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_future *_wrap_generator_send_sys_61081b63a6eef209(aloop_generator *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -2913,7 +2914,7 @@ aloop_future *_wrap_generator_send_sys_6c96b6e831386849(aloop_generator *_swig_g
 }
 
 
-aloop_future *_wrap_generator_throw_sys_6c96b6e831386849(aloop_generator *_swig_go_0, aloop_error *_swig_go_1) {
+aloop_future *_wrap_generator_throw_sys_61081b63a6eef209(aloop_generator *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   aloop_future *result = 0 ;
@@ -2928,7 +2929,7 @@ aloop_future *_wrap_generator_throw_sys_6c96b6e831386849(aloop_generator *_swig_
 }
 
 
-aloop_future *_wrap_generator_throw_code_sys_6c96b6e831386849(aloop_generator *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_generator_throw_code_sys_61081b63a6eef209(aloop_generator *_swig_go_0, long long _swig_go_1) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2943,7 +2944,7 @@ aloop_future *_wrap_generator_throw_code_sys_6c96b6e831386849(aloop_generator *_
 }
 
 
-aloop_future *_wrap_generator_aclose_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_aclose_sys_61081b63a6eef209(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2956,7 +2957,7 @@ aloop_future *_wrap_generator_aclose_sys_6c96b6e831386849(aloop_generator *_swig
 }
 
 
-aloop_future *_wrap_generator_collect_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_collect_sys_61081b63a6eef209(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2969,7 +2970,7 @@ aloop_future *_wrap_generator_collect_sys_6c96b6e831386849(aloop_generator *_swi
 }
 
 
-long long _wrap_lock_new_sys_6c96b6e831386849(aloop_lock **_swig_go_0) {
+long long _wrap_lock_new_sys_61081b63a6eef209(aloop_lock **_swig_go_0) {
   aloop_lock **arg1 = (aloop_lock **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2982,7 +2983,7 @@ long long _wrap_lock_new_sys_6c96b6e831386849(aloop_lock **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_lock_acquire_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
+aloop_future *_wrap_lock_acquire_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2995,7 +2996,7 @@ aloop_future *_wrap_lock_acquire_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_release_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
+long long _wrap_lock_release_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3008,7 +3009,7 @@ long long _wrap_lock_release_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_locked_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
+long long _wrap_lock_locked_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3021,7 +3022,7 @@ long long _wrap_lock_locked_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_statistic_sys_6c96b6e831386849(aloop_lock *_swig_go_0, int _swig_go_1) {
+long long _wrap_lock_statistic_sys_61081b63a6eef209(aloop_lock *_swig_go_0, int _swig_go_1) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3036,7 +3037,7 @@ long long _wrap_lock_statistic_sys_6c96b6e831386849(aloop_lock *_swig_go_0, int 
 }
 
 
-long long _wrap_event_new_sys_6c96b6e831386849(aloop_event **_swig_go_0) {
+long long _wrap_event_new_sys_61081b63a6eef209(aloop_event **_swig_go_0) {
   aloop_event **arg1 = (aloop_event **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3049,7 +3050,7 @@ long long _wrap_event_new_sys_6c96b6e831386849(aloop_event **_swig_go_0) {
 }
 
 
-long long _wrap_event_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+long long _wrap_event_set_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3062,7 +3063,7 @@ long long _wrap_event_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_clear_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+long long _wrap_event_clear_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3075,7 +3076,7 @@ long long _wrap_event_clear_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_is_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+long long _wrap_event_is_set_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3088,7 +3089,7 @@ long long _wrap_event_is_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_event_wait_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+aloop_future *_wrap_event_wait_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3101,7 +3102,7 @@ aloop_future *_wrap_event_wait_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_statistic_sys_6c96b6e831386849(aloop_event *_swig_go_0, int _swig_go_1) {
+long long _wrap_event_statistic_sys_61081b63a6eef209(aloop_event *_swig_go_0, int _swig_go_1) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3116,7 +3117,7 @@ long long _wrap_event_statistic_sys_6c96b6e831386849(aloop_event *_swig_go_0, in
 }
 
 
-long long _wrap_condition_new_sys_6c96b6e831386849(aloop_condition **_swig_go_0, aloop_lock *_swig_go_1) {
+long long _wrap_condition_new_sys_61081b63a6eef209(aloop_condition **_swig_go_0, aloop_lock *_swig_go_1) {
   aloop_condition **arg1 = (aloop_condition **) 0 ;
   aloop_lock *arg2 = (aloop_lock *) 0 ;
   int64_t result;
@@ -3131,7 +3132,7 @@ long long _wrap_condition_new_sys_6c96b6e831386849(aloop_condition **_swig_go_0,
 }
 
 
-aloop_future *_wrap_condition_acquire_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+aloop_future *_wrap_condition_acquire_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3144,7 +3145,7 @@ aloop_future *_wrap_condition_acquire_sys_6c96b6e831386849(aloop_condition *_swi
 }
 
 
-long long _wrap_condition_release_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+long long _wrap_condition_release_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3157,7 +3158,7 @@ long long _wrap_condition_release_sys_6c96b6e831386849(aloop_condition *_swig_go
 }
 
 
-long long _wrap_condition_locked_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+long long _wrap_condition_locked_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3170,7 +3171,7 @@ long long _wrap_condition_locked_sys_6c96b6e831386849(aloop_condition *_swig_go_
 }
 
 
-aloop_future *_wrap_condition_wait_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+aloop_future *_wrap_condition_wait_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3183,7 +3184,7 @@ aloop_future *_wrap_condition_wait_sys_6c96b6e831386849(aloop_condition *_swig_g
 }
 
 
-aloop_future *_wrap_condition_wait_for_sys_6c96b6e831386849(aloop_condition *_swig_go_0, aloop_predicate_fn _swig_go_1, void *_swig_go_2) {
+aloop_future *_wrap_condition_wait_for_sys_61081b63a6eef209(aloop_condition *_swig_go_0, aloop_predicate_fn _swig_go_1, void *_swig_go_2) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_predicate_fn arg2 = (aloop_predicate_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3200,7 +3201,7 @@ aloop_future *_wrap_condition_wait_for_sys_6c96b6e831386849(aloop_condition *_sw
 }
 
 
-long long _wrap_condition_notify_sys_6c96b6e831386849(aloop_condition *_swig_go_0, long long _swig_go_1) {
+long long _wrap_condition_notify_sys_61081b63a6eef209(aloop_condition *_swig_go_0, long long _swig_go_1) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3215,7 +3216,7 @@ long long _wrap_condition_notify_sys_6c96b6e831386849(aloop_condition *_swig_go_
 }
 
 
-long long _wrap_condition_notify_all_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+long long _wrap_condition_notify_all_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3228,7 +3229,7 @@ long long _wrap_condition_notify_all_sys_6c96b6e831386849(aloop_condition *_swig
 }
 
 
-long long _wrap_condition_statistic_sys_6c96b6e831386849(aloop_condition *_swig_go_0, int _swig_go_1) {
+long long _wrap_condition_statistic_sys_61081b63a6eef209(aloop_condition *_swig_go_0, int _swig_go_1) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3243,7 +3244,7 @@ long long _wrap_condition_statistic_sys_6c96b6e831386849(aloop_condition *_swig_
 }
 
 
-long long _wrap_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
+long long _wrap_semaphore_new_sys_61081b63a6eef209(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3258,7 +3259,7 @@ long long _wrap_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0,
 }
 
 
-long long _wrap_bounded_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
+long long _wrap_bounded_semaphore_new_sys_61081b63a6eef209(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3273,7 +3274,7 @@ long long _wrap_bounded_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_sw
 }
 
 
-aloop_future *_wrap_semaphore_acquire_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+aloop_future *_wrap_semaphore_acquire_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3286,7 +3287,7 @@ aloop_future *_wrap_semaphore_acquire_sys_6c96b6e831386849(aloop_semaphore *_swi
 }
 
 
-long long _wrap_semaphore_release_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_release_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3299,7 +3300,7 @@ long long _wrap_semaphore_release_sys_6c96b6e831386849(aloop_semaphore *_swig_go
 }
 
 
-long long _wrap_semaphore_locked_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_locked_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3312,7 +3313,7 @@ long long _wrap_semaphore_locked_sys_6c96b6e831386849(aloop_semaphore *_swig_go_
 }
 
 
-long long _wrap_semaphore_value_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_value_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3325,7 +3326,7 @@ long long _wrap_semaphore_value_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0
 }
 
 
-long long _wrap_semaphore_statistic_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0, int _swig_go_1) {
+long long _wrap_semaphore_statistic_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0, int _swig_go_1) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3340,7 +3341,7 @@ long long _wrap_semaphore_statistic_sys_6c96b6e831386849(aloop_semaphore *_swig_
 }
 
 
-long long _wrap_barrier_new_sys_6c96b6e831386849(aloop_barrier **_swig_go_0, long long _swig_go_1) {
+long long _wrap_barrier_new_sys_61081b63a6eef209(aloop_barrier **_swig_go_0, long long _swig_go_1) {
   aloop_barrier **arg1 = (aloop_barrier **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3355,7 +3356,7 @@ long long _wrap_barrier_new_sys_6c96b6e831386849(aloop_barrier **_swig_go_0, lon
 }
 
 
-aloop_future *_wrap_barrier_wait_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_wait_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3368,7 +3369,7 @@ aloop_future *_wrap_barrier_wait_sys_6c96b6e831386849(aloop_barrier *_swig_go_0)
 }
 
 
-aloop_future *_wrap_barrier_reset_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_reset_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3381,7 +3382,7 @@ aloop_future *_wrap_barrier_reset_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-aloop_future *_wrap_barrier_abort_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_abort_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3394,7 +3395,7 @@ aloop_future *_wrap_barrier_abort_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_barrier_parties_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_parties_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3407,7 +3408,7 @@ long long _wrap_barrier_parties_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) 
 }
 
 
-long long _wrap_barrier_n_waiting_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_n_waiting_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3420,7 +3421,7 @@ long long _wrap_barrier_n_waiting_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_barrier_broken_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_broken_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3433,7 +3434,7 @@ long long _wrap_barrier_broken_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
 }
 
 
-long long _wrap_barrier_statistic_sys_6c96b6e831386849(aloop_barrier *_swig_go_0, int _swig_go_1) {
+long long _wrap_barrier_statistic_sys_61081b63a6eef209(aloop_barrier *_swig_go_0, int _swig_go_1) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3448,7 +3449,7 @@ long long _wrap_barrier_statistic_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_rwlock_new_sys_6c96b6e831386849(aloop_rwlock **_swig_go_0) {
+long long _wrap_rwlock_new_sys_61081b63a6eef209(aloop_rwlock **_swig_go_0) {
   aloop_rwlock **arg1 = (aloop_rwlock **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3461,7 +3462,7 @@ long long _wrap_rwlock_new_sys_6c96b6e831386849(aloop_rwlock **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_rwlock_acquire_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+aloop_future *_wrap_rwlock_acquire_read_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3474,7 +3475,7 @@ aloop_future *_wrap_rwlock_acquire_read_sys_6c96b6e831386849(aloop_rwlock *_swig
 }
 
 
-aloop_future *_wrap_rwlock_acquire_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+aloop_future *_wrap_rwlock_acquire_write_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3487,7 +3488,7 @@ aloop_future *_wrap_rwlock_acquire_write_sys_6c96b6e831386849(aloop_rwlock *_swi
 }
 
 
-long long _wrap_rwlock_release_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+long long _wrap_rwlock_release_read_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3500,7 +3501,7 @@ long long _wrap_rwlock_release_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_
 }
 
 
-long long _wrap_rwlock_release_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+long long _wrap_rwlock_release_write_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3513,7 +3514,7 @@ long long _wrap_rwlock_release_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go
 }
 
 
-long long _wrap_rwlock_statistic_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0, int _swig_go_1) {
+long long _wrap_rwlock_statistic_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0, int _swig_go_1) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3528,7 +3529,7 @@ long long _wrap_rwlock_statistic_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0, 
 }
 
 
-long long _wrap_limiter_new_sys_6c96b6e831386849(aloop_limiter **_swig_go_0, long long _swig_go_1) {
+long long _wrap_limiter_new_sys_61081b63a6eef209(aloop_limiter **_swig_go_0, long long _swig_go_1) {
   aloop_limiter **arg1 = (aloop_limiter **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3543,7 +3544,7 @@ long long _wrap_limiter_new_sys_6c96b6e831386849(aloop_limiter **_swig_go_0, lon
 }
 
 
-aloop_future *_wrap_limiter_acquire_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+aloop_future *_wrap_limiter_acquire_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3556,7 +3557,7 @@ aloop_future *_wrap_limiter_acquire_sys_6c96b6e831386849(aloop_limiter *_swig_go
 }
 
 
-long long _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_acquire_nowait_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3569,7 +3570,7 @@ long long _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_limiter *_swig
 }
 
 
-long long _wrap_limiter_release_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_release_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3582,7 +3583,7 @@ long long _wrap_limiter_release_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) 
 }
 
 
-aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -3597,7 +3598,7 @@ aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(aloop_limi
 }
 
 
-long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3612,7 +3613,7 @@ long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(aloop_l
 }
 
 
-long long _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_release_on_behalf_of_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3627,7 +3628,7 @@ long long _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(aloop_limiter 
 }
 
 
-long long _wrap_limiter_has_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_has_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3642,7 +3643,7 @@ long long _wrap_limiter_has_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void
 }
 
 
-long long _wrap_limiter_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_total_tokens_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3655,7 +3656,7 @@ long long _wrap_limiter_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_g
 }
 
 
-long long _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, long long _swig_go_1) {
+long long _wrap_limiter_set_total_tokens_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3670,7 +3671,7 @@ long long _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(aloop_limiter *_sw
 }
 
 
-long long _wrap_limiter_statistic_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, int _swig_go_1) {
+long long _wrap_limiter_statistic_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, int _swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3685,7 +3686,7 @@ long long _wrap_limiter_statistic_sys_6c96b6e831386849(aloop_limiter *_swig_go_0
 }
 
 
-long long _wrap_rate_limiter_new_sys_6c96b6e831386849(aloop_rate_limiter **_swig_go_0, double _swig_go_1, long long _swig_go_2) {
+long long _wrap_rate_limiter_new_sys_61081b63a6eef209(aloop_rate_limiter **_swig_go_0, double _swig_go_1, long long _swig_go_2) {
   aloop_rate_limiter **arg1 = (aloop_rate_limiter **) 0 ;
   double arg2 ;
   int64_t arg3 ;
@@ -3702,7 +3703,7 @@ long long _wrap_rate_limiter_new_sys_6c96b6e831386849(aloop_rate_limiter **_swig
 }
 
 
-aloop_future *_wrap_rate_limiter_acquire_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_rate_limiter_acquire_sys_61081b63a6eef209(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -3717,7 +3718,7 @@ aloop_future *_wrap_rate_limiter_acquire_sys_6c96b6e831386849(aloop_rate_limiter
 }
 
 
-long long _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+long long _wrap_rate_limiter_acquire_nowait_sys_61081b63a6eef209(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3732,7 +3733,7 @@ long long _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_rate_limi
 }
 
 
-long long _wrap_rate_limiter_statistic_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, int _swig_go_1) {
+long long _wrap_rate_limiter_statistic_sys_61081b63a6eef209(aloop_rate_limiter *_swig_go_0, int _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3747,7 +3748,7 @@ long long _wrap_rate_limiter_statistic_sys_6c96b6e831386849(aloop_rate_limiter *
 }
 
 
-long long _wrap_once_new_sys_6c96b6e831386849(aloop_once **_swig_go_0) {
+long long _wrap_once_new_sys_61081b63a6eef209(aloop_once **_swig_go_0) {
   aloop_once **arg1 = (aloop_once **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3760,7 +3761,7 @@ long long _wrap_once_new_sys_6c96b6e831386849(aloop_once **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_once_get_or_init_sys_6c96b6e831386849(aloop_once *_swig_go_0, aloop_once_fn _swig_go_1, void *_swig_go_2) {
+aloop_future *_wrap_once_get_or_init_sys_61081b63a6eef209(aloop_once *_swig_go_0, aloop_once_fn _swig_go_1, void *_swig_go_2) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   aloop_once_fn arg2 = (aloop_once_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3777,7 +3778,7 @@ aloop_future *_wrap_once_get_or_init_sys_6c96b6e831386849(aloop_once *_swig_go_0
 }
 
 
-long long _wrap_once_get_sys_6c96b6e831386849(aloop_once *_swig_go_0, void **_swig_go_1) {
+long long _wrap_once_get_sys_61081b63a6eef209(aloop_once *_swig_go_0, void **_swig_go_1) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -3792,7 +3793,7 @@ long long _wrap_once_get_sys_6c96b6e831386849(aloop_once *_swig_go_0, void **_sw
 }
 
 
-long long _wrap_once_set_sys_6c96b6e831386849(aloop_once *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_once_set_sys_61081b63a6eef209(aloop_once *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -3811,7 +3812,7 @@ long long _wrap_once_set_sys_6c96b6e831386849(aloop_once *_swig_go_0, long long 
 }
 
 
-long long _wrap_once_statistic_sys_6c96b6e831386849(aloop_once *_swig_go_0, int _swig_go_1) {
+long long _wrap_once_statistic_sys_61081b63a6eef209(aloop_once *_swig_go_0, int _swig_go_1) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3826,7 +3827,7 @@ long long _wrap_once_statistic_sys_6c96b6e831386849(aloop_once *_swig_go_0, int 
 }
 
 
-aloop_queue_options *_wrap_queue_options_new_sys_6c96b6e831386849() {
+aloop_queue_options *_wrap_queue_options_new_sys_61081b63a6eef209() {
   aloop_queue_options *result = 0 ;
   aloop_queue_options *_swig_go_result;
 
@@ -3837,7 +3838,7 @@ aloop_queue_options *_wrap_queue_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_queue_options_set_maxsize_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, long long _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3852,7 +3853,7 @@ long long _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(aloop_queue_optio
 }
 
 
-long long _wrap_queue_options_set_kind_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_options_set_kind_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, int _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3867,7 +3868,7 @@ long long _wrap_queue_options_set_kind_sys_6c96b6e831386849(aloop_queue_options 
 }
 
 
-long long _wrap_queue_options_set_compare_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, aloop_compare_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_queue_options_set_compare_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, aloop_compare_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   aloop_compare_fn arg2 = (aloop_compare_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3886,7 +3887,7 @@ long long _wrap_queue_options_set_compare_sys_6c96b6e831386849(aloop_queue_optio
 }
 
 
-long long _wrap_queue_options_set_item_free_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_queue_options_set_item_free_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -3901,7 +3902,7 @@ long long _wrap_queue_options_set_item_free_sys_6c96b6e831386849(aloop_queue_opt
 }
 
 
-long long _wrap_queue_new_sys_6c96b6e831386849(aloop_queue **_swig_go_0, aloop_queue_options *_swig_go_1) {
+long long _wrap_queue_new_sys_61081b63a6eef209(aloop_queue **_swig_go_0, aloop_queue_options *_swig_go_1) {
   aloop_queue **arg1 = (aloop_queue **) 0 ;
   aloop_queue_options *arg2 = (aloop_queue_options *) 0 ;
   int64_t result;
@@ -3916,7 +3917,7 @@ long long _wrap_queue_new_sys_6c96b6e831386849(aloop_queue **_swig_go_0, aloop_q
 }
 
 
-aloop_future *_wrap_queue_put_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_queue_put_sys_61081b63a6eef209(aloop_queue *_swig_go_0, void *_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -3931,7 +3932,7 @@ aloop_future *_wrap_queue_put_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void
 }
 
 
-long long _wrap_queue_put_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void *_swig_go_1) {
+long long _wrap_queue_put_nowait_sys_61081b63a6eef209(aloop_queue *_swig_go_0, void *_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3946,7 +3947,7 @@ long long _wrap_queue_put_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_queue_get_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+aloop_future *_wrap_queue_get_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3959,7 +3960,7 @@ aloop_future *_wrap_queue_get_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_get_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void **_swig_go_1) {
+long long _wrap_queue_get_nowait_sys_61081b63a6eef209(aloop_queue *_swig_go_0, void **_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -3974,7 +3975,7 @@ long long _wrap_queue_get_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_queue_join_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+aloop_future *_wrap_queue_join_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3987,7 +3988,7 @@ aloop_future *_wrap_queue_join_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_task_done_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_task_done_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4000,7 +4001,7 @@ long long _wrap_queue_task_done_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_qsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_qsize_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4013,7 +4014,7 @@ long long _wrap_queue_qsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_empty_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_empty_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4026,7 +4027,7 @@ long long _wrap_queue_empty_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_full_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_full_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4039,7 +4040,7 @@ long long _wrap_queue_full_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_maxsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_maxsize_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4052,7 +4053,7 @@ long long _wrap_queue_maxsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_shutdown_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_shutdown_sys_61081b63a6eef209(aloop_queue *_swig_go_0, int _swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4067,7 +4068,7 @@ long long _wrap_queue_shutdown_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int
 }
 
 
-long long _wrap_queue_statistic_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_statistic_sys_61081b63a6eef209(aloop_queue *_swig_go_0, int _swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4082,7 +4083,7 @@ long long _wrap_queue_statistic_sys_6c96b6e831386849(aloop_queue *_swig_go_0, in
 }
 
 
-long long _wrap_channel_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, long long _swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_channel_new_sys_61081b63a6eef209(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, long long _swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_sender **arg1 = (aloop_sender **) 0 ;
   aloop_receiver **arg2 = (aloop_receiver **) 0 ;
   int64_t arg3 ;
@@ -4101,7 +4102,7 @@ long long _wrap_channel_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloo
 }
 
 
-long long _wrap_oneshot_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_oneshot_new_sys_61081b63a6eef209(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_sender **arg1 = (aloop_sender **) 0 ;
   aloop_receiver **arg2 = (aloop_receiver **) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4118,7 +4119,7 @@ long long _wrap_oneshot_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_sender_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_sender_send_sys_61081b63a6eef209(aloop_sender *_swig_go_0, void *_swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -4133,7 +4134,7 @@ aloop_future *_wrap_sender_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, v
 }
 
 
-long long _wrap_sender_try_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_sender_try_send_sys_61081b63a6eef209(aloop_sender *_swig_go_0, void *_swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4148,7 +4149,7 @@ long long _wrap_sender_try_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_receiver_receive_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) {
+aloop_future *_wrap_receiver_receive_sys_61081b63a6eef209(aloop_receiver *_swig_go_0) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4161,7 +4162,7 @@ aloop_future *_wrap_receiver_receive_sys_6c96b6e831386849(aloop_receiver *_swig_
 }
 
 
-long long _wrap_receiver_try_receive_sys_6c96b6e831386849(aloop_receiver *_swig_go_0, void **_swig_go_1) {
+long long _wrap_receiver_try_receive_sys_61081b63a6eef209(aloop_receiver *_swig_go_0, void **_swig_go_1) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -4176,7 +4177,7 @@ long long _wrap_receiver_try_receive_sys_6c96b6e831386849(aloop_receiver *_swig_
 }
 
 
-long long _wrap_sender_close_sys_6c96b6e831386849(aloop_sender *_swig_go_0) {
+long long _wrap_sender_close_sys_61081b63a6eef209(aloop_sender *_swig_go_0) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4189,7 +4190,7 @@ long long _wrap_sender_close_sys_6c96b6e831386849(aloop_sender *_swig_go_0) {
 }
 
 
-long long _wrap_receiver_close_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) {
+long long _wrap_receiver_close_sys_61081b63a6eef209(aloop_receiver *_swig_go_0) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4202,7 +4203,7 @@ long long _wrap_receiver_close_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) 
 }
 
 
-long long _wrap_sender_statistic_sys_6c96b6e831386849(aloop_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_sender_statistic_sys_61081b63a6eef209(aloop_sender *_swig_go_0, int _swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4217,7 +4218,7 @@ long long _wrap_sender_statistic_sys_6c96b6e831386849(aloop_sender *_swig_go_0, 
 }
 
 
-long long _wrap_receiver_statistic_sys_6c96b6e831386849(aloop_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_receiver_statistic_sys_61081b63a6eef209(aloop_receiver *_swig_go_0, int _swig_go_1) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4232,7 +4233,7 @@ long long _wrap_receiver_statistic_sys_6c96b6e831386849(aloop_receiver *_swig_go
 }
 
 
-void *_wrap_message_value_sys_6c96b6e831386849(aloop_message *_swig_go_0) {
+void *_wrap_message_value_sys_61081b63a6eef209(aloop_message *_swig_go_0) {
   aloop_message *arg1 = (aloop_message *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -4245,7 +4246,7 @@ void *_wrap_message_value_sys_6c96b6e831386849(aloop_message *_swig_go_0) {
 }
 
 
-long long _wrap_broadcast_new_sys_6c96b6e831386849(aloop_broadcast_sender **_swig_go_0, long long _swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_broadcast_new_sys_61081b63a6eef209(aloop_broadcast_sender **_swig_go_0, long long _swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_broadcast_sender **arg1 = (aloop_broadcast_sender **) 0 ;
   int64_t arg2 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4262,7 +4263,7 @@ long long _wrap_broadcast_new_sys_6c96b6e831386849(aloop_broadcast_sender **_swi
 }
 
 
-long long _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, aloop_broadcast_receiver **_swig_go_1) {
+long long _wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0, aloop_broadcast_receiver **_swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   aloop_broadcast_receiver **arg2 = (aloop_broadcast_receiver **) 0 ;
   int64_t result;
@@ -4277,7 +4278,7 @@ long long _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(aloop_broadcast_
 }
 
 
-long long _wrap_broadcast_sender_send_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_broadcast_sender_send_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0, void *_swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4292,7 +4293,7 @@ long long _wrap_broadcast_sender_send_sys_6c96b6e831386849(aloop_broadcast_sende
 }
 
 
-aloop_future *_wrap_broadcast_receiver_receive_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0) {
+aloop_future *_wrap_broadcast_receiver_receive_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4305,7 +4306,7 @@ aloop_future *_wrap_broadcast_receiver_receive_sys_6c96b6e831386849(aloop_broadc
 }
 
 
-long long _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4320,7 +4321,7 @@ long long _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(aloop_broadc
 }
 
 
-long long _wrap_broadcast_sender_close_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0) {
+long long _wrap_broadcast_sender_close_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4333,7 +4334,7 @@ long long _wrap_broadcast_sender_close_sys_6c96b6e831386849(aloop_broadcast_send
 }
 
 
-long long _wrap_broadcast_receiver_close_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0) {
+long long _wrap_broadcast_receiver_close_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4346,7 +4347,7 @@ long long _wrap_broadcast_receiver_close_sys_6c96b6e831386849(aloop_broadcast_re
 }
 
 
-long long _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_broadcast_sender_statistic_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0, int _swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4361,7 +4362,7 @@ long long _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(aloop_broadcast_
 }
 
 
-long long _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0, int _swig_go_1) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4376,7 +4377,7 @@ long long _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(aloop_broadcas
 }
 
 
-long long _wrap_watch_new_sys_6c96b6e831386849(aloop_watch_sender **_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_watch_new_sys_61081b63a6eef209(aloop_watch_sender **_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_watch_sender **arg1 = (aloop_watch_sender **) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4393,7 +4394,7 @@ long long _wrap_watch_new_sys_6c96b6e831386849(aloop_watch_sender **_swig_go_0, 
 }
 
 
-long long _wrap_watch_sender_subscribe_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, aloop_watch_receiver **_swig_go_1) {
+long long _wrap_watch_sender_subscribe_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, aloop_watch_receiver **_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_watch_receiver **arg2 = (aloop_watch_receiver **) 0 ;
   int64_t result;
@@ -4408,7 +4409,7 @@ long long _wrap_watch_sender_subscribe_sys_6c96b6e831386849(aloop_watch_sender *
 }
 
 
-long long _wrap_watch_sender_send_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_watch_sender_send_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4423,7 +4424,7 @@ long long _wrap_watch_sender_send_sys_6c96b6e831386849(aloop_watch_sender *_swig
 }
 
 
-long long _wrap_watch_sender_replace_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_watch_sender_replace_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4438,7 +4439,7 @@ long long _wrap_watch_sender_replace_sys_6c96b6e831386849(aloop_watch_sender *_s
 }
 
 
-aloop_future *_wrap_watch_sender_closed_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0) {
+aloop_future *_wrap_watch_sender_closed_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4451,7 +4452,7 @@ aloop_future *_wrap_watch_sender_closed_sys_6c96b6e831386849(aloop_watch_sender 
 }
 
 
-aloop_future *_wrap_watch_receiver_changed_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
+aloop_future *_wrap_watch_receiver_changed_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4464,7 +4465,7 @@ aloop_future *_wrap_watch_receiver_changed_sys_6c96b6e831386849(aloop_watch_rece
 }
 
 
-long long _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
+long long _wrap_watch_receiver_has_changed_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4477,7 +4478,7 @@ long long _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(aloop_watch_rece
 }
 
 
-long long _wrap_watch_sender_get_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_sender_get_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4492,7 +4493,7 @@ long long _wrap_watch_sender_get_sys_6c96b6e831386849(aloop_watch_sender *_swig_
 }
 
 
-long long _wrap_watch_receiver_get_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_receiver_get_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4507,7 +4508,7 @@ long long _wrap_watch_receiver_get_sys_6c96b6e831386849(aloop_watch_receiver *_s
 }
 
 
-long long _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4522,7 +4523,7 @@ long long _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(aloop_watch_r
 }
 
 
-long long _wrap_watch_sender_close_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0) {
+long long _wrap_watch_sender_close_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4535,7 +4536,7 @@ long long _wrap_watch_sender_close_sys_6c96b6e831386849(aloop_watch_sender *_swi
 }
 
 
-long long _wrap_watch_receiver_close_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
+long long _wrap_watch_receiver_close_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4548,7 +4549,7 @@ long long _wrap_watch_receiver_close_sys_6c96b6e831386849(aloop_watch_receiver *
 }
 
 
-long long _wrap_watch_sender_statistic_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_watch_sender_statistic_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, int _swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4563,7 +4564,7 @@ long long _wrap_watch_sender_statistic_sys_6c96b6e831386849(aloop_watch_sender *
 }
 
 
-long long _wrap_watch_receiver_statistic_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_watch_receiver_statistic_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0, int _swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4578,7 +4579,7 @@ long long _wrap_watch_receiver_statistic_sys_6c96b6e831386849(aloop_watch_receiv
 }
 
 
-aloop_exit_stack *_wrap_exit_stack_new_sys_6c96b6e831386849() {
+aloop_exit_stack *_wrap_exit_stack_new_sys_61081b63a6eef209() {
   aloop_exit_stack *result = 0 ;
   aloop_exit_stack *_swig_go_result;
 
@@ -4589,7 +4590,7 @@ aloop_exit_stack *_wrap_exit_stack_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_exit_stack_push_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, aloop_exit_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_exit_stack_push_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, aloop_exit_fn _swig_go_1, void *_swig_go_2) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_exit_fn arg2 = (aloop_exit_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -4606,7 +4607,7 @@ long long _wrap_exit_stack_push_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_
 }
 
 
-long long _wrap_exit_stack_callback_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_exit_stack_callback_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -4623,7 +4624,7 @@ long long _wrap_exit_stack_callback_sys_6c96b6e831386849(aloop_exit_stack *_swig
 }
 
 
-long long _wrap_exit_stack_unref_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, void *_swig_go_1) {
+long long _wrap_exit_stack_unref_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, void *_swig_go_1) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4638,7 +4639,7 @@ long long _wrap_exit_stack_unref_sys_6c96b6e831386849(aloop_exit_stack *_swig_go
 }
 
 
-aloop_exit_stack *_wrap_exit_stack_pop_all_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0) {
+aloop_exit_stack *_wrap_exit_stack_pop_all_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_exit_stack *result = 0 ;
   aloop_exit_stack *_swig_go_result;
@@ -4651,7 +4652,7 @@ aloop_exit_stack *_wrap_exit_stack_pop_all_sys_6c96b6e831386849(aloop_exit_stack
 }
 
 
-long long _wrap_exit_stack_close_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, long long _swig_go_1) {
+long long _wrap_exit_stack_close_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, long long _swig_go_1) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -4666,7 +4667,7 @@ long long _wrap_exit_stack_close_sys_6c96b6e831386849(aloop_exit_stack *_swig_go
 }
 
 
-long long _wrap_cancel_scope_enter_sys_6c96b6e831386849(aloop_cancel_scope **_swig_go_0, double _swig_go_1, int _swig_go_2) {
+long long _wrap_cancel_scope_enter_sys_61081b63a6eef209(aloop_cancel_scope **_swig_go_0, double _swig_go_1, int _swig_go_2) {
   aloop_cancel_scope **arg1 = (aloop_cancel_scope **) 0 ;
   double arg2 ;
   int32_t arg3 ;
@@ -4683,7 +4684,7 @@ long long _wrap_cancel_scope_enter_sys_6c96b6e831386849(aloop_cancel_scope **_sw
 }
 
 
-long long _wrap_cancel_scope_cancel_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancel_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4696,7 +4697,7 @@ long long _wrap_cancel_scope_cancel_sys_6c96b6e831386849(aloop_cancel_scope *_sw
 }
 
 
-long long _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, double _swig_go_1) {
+long long _wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0, double _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   double arg2 ;
   int64_t result;
@@ -4711,7 +4712,7 @@ long long _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(aloop_cancel_scop
 }
 
 
-double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+double _wrap_cancel_scope_deadline_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   double result;
   double _swig_go_result;
@@ -4724,7 +4725,7 @@ double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swi
 }
 
 
-long long _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, int _swig_go_1) {
+long long _wrap_cancel_scope_set_shield_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0, int _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4739,7 +4740,7 @@ long long _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(aloop_cancel_scope 
 }
 
 
-long long _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4752,7 +4753,7 @@ long long _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(aloop_cancel_sco
 }
 
 
-long long _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4765,7 +4766,7 @@ long long _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(aloop_cancel_
 }
 
 
-long long _wrap_cancel_scope_exit_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, long long _swig_go_1) {
+long long _wrap_cancel_scope_exit_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0, long long _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -4780,7 +4781,7 @@ long long _wrap_cancel_scope_exit_sys_6c96b6e831386849(aloop_cancel_scope *_swig
 }
 
 
-long long _wrap_in_cancelled_scope_sys_6c96b6e831386849() {
+long long _wrap_in_cancelled_scope_sys_61081b63a6eef209() {
   int64_t result;
   long long _swig_go_result;
 
@@ -4791,7 +4792,7 @@ long long _wrap_in_cancelled_scope_sys_6c96b6e831386849() {
 }
 
 
-aloop_call_graph *_wrap_capture_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1) {
+aloop_call_graph *_wrap_capture_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   aloop_call_graph *result = 0 ;
@@ -4806,7 +4807,7 @@ aloop_call_graph *_wrap_capture_call_graph_sys_6c96b6e831386849(aloop_future *_s
 }
 
 
-aloop_future *_wrap_call_graph_future_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
+aloop_future *_wrap_call_graph_future_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4819,7 +4820,7 @@ aloop_future *_wrap_call_graph_future_sys_6c96b6e831386849(aloop_call_graph *_sw
 }
 
 
-long long _wrap_call_graph_frame_count_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
+long long _wrap_call_graph_frame_count_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4832,7 +4833,7 @@ long long _wrap_call_graph_frame_count_sys_6c96b6e831386849(aloop_call_graph *_s
 }
 
 
-void *_wrap_call_graph_frame_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
+void *_wrap_call_graph_frame_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -4847,7 +4848,7 @@ void *_wrap_call_graph_frame_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, 
 }
 
 
-long long _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
+long long _wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4860,7 +4861,7 @@ long long _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(aloop_call_grap
 }
 
 
-aloop_call_graph *_wrap_call_graph_awaited_by_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
+aloop_call_graph *_wrap_call_graph_awaited_by_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t arg2 ;
   aloop_call_graph *result = 0 ;
@@ -4875,7 +4876,7 @@ aloop_call_graph *_wrap_call_graph_awaited_by_sys_6c96b6e831386849(aloop_call_gr
 }
 
 
-long long _wrap_format_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_format_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   char *arg3 = (char *) 0 ;
@@ -4896,7 +4897,7 @@ long long _wrap_format_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0,
 }
 
 
-long long _wrap_print_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+long long _wrap_print_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -4913,7 +4914,7 @@ long long _wrap_print_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, 
 }
 
 
-long long _wrap_loop_dump_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_dump_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4928,7 +4929,7 @@ long long _wrap_loop_dump_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig
 }
 
 
-long long _wrap_loop_metrics_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_metrics_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4943,7 +4944,7 @@ long long _wrap_loop_metrics_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _s
 }
 
 
-_gostring_ _wrap_loop_metrics_name_sys_6c96b6e831386849(int _swig_go_0) {
+_gostring_ _wrap_loop_metrics_name_sys_61081b63a6eef209(int _swig_go_0) {
   int32_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -4956,7 +4957,7 @@ _gostring_ _wrap_loop_metrics_name_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
-long long _wrap_address_new_sys_6c96b6e831386849(aloop_address **_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_address_new_sys_61081b63a6eef209(aloop_address **_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -4983,7 +4984,7 @@ long long _wrap_address_new_sys_6c96b6e831386849(aloop_address **_swig_go_0, _go
 }
 
 
-long long _wrap_address_new_unix_sys_6c96b6e831386849(aloop_address **_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_address_new_unix_sys_61081b63a6eef209(aloop_address **_swig_go_0, _gostring_ _swig_go_1) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -5008,7 +5009,7 @@ long long _wrap_address_new_unix_sys_6c96b6e831386849(aloop_address **_swig_go_0
 }
 
 
-long long _wrap_address_from_sockaddr_sys_6c96b6e831386849(aloop_address **_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+long long _wrap_address_from_sockaddr_sys_61081b63a6eef209(aloop_address **_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5025,7 +5026,7 @@ long long _wrap_address_from_sockaddr_sys_6c96b6e831386849(aloop_address **_swig
 }
 
 
-long long _wrap_address_family_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_family_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5038,7 +5039,7 @@ long long _wrap_address_family_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_port_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_port_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5051,7 +5052,7 @@ long long _wrap_address_port_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_host_sys_6c96b6e831386849(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_address_host_sys_61081b63a6eef209(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -5070,7 +5071,7 @@ long long _wrap_address_host_sys_6c96b6e831386849(aloop_address *_swig_go_0, _go
 }
 
 
-long long _wrap_address_format_sys_6c96b6e831386849(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_address_format_sys_61081b63a6eef209(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -5089,7 +5090,7 @@ long long _wrap_address_format_sys_6c96b6e831386849(aloop_address *_swig_go_0, _
 }
 
 
-long long _wrap_address_sockaddr_sys_6c96b6e831386849(aloop_address *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+long long _wrap_address_sockaddr_sys_61081b63a6eef209(aloop_address *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5106,7 +5107,7 @@ long long _wrap_address_sockaddr_sys_6c96b6e831386849(aloop_address *_swig_go_0,
 }
 
 
-long long _wrap_address_equal_sys_6c96b6e831386849(aloop_address *_swig_go_0, aloop_address *_swig_go_1) {
+long long _wrap_address_equal_sys_61081b63a6eef209(aloop_address *_swig_go_0, aloop_address *_swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   aloop_address *arg2 = (aloop_address *) 0 ;
   int64_t result;
@@ -5121,7 +5122,7 @@ long long _wrap_address_equal_sys_6c96b6e831386849(aloop_address *_swig_go_0, al
 }
 
 
-long long _wrap_address_type_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_type_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5134,7 +5135,7 @@ long long _wrap_address_type_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_protocol_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_protocol_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5147,7 +5148,7 @@ long long _wrap_address_protocol_sys_6c96b6e831386849(aloop_address *_swig_go_0)
 }
 
 
-_gostring_ _wrap_address_canonname_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+_gostring_ _wrap_address_canonname_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5160,7 +5161,7 @@ _gostring_ _wrap_address_canonname_sys_6c96b6e831386849(aloop_address *_swig_go_
 }
 
 
-long long _wrap_addresses_count_sys_6c96b6e831386849(aloop_addresses *_swig_go_0) {
+long long _wrap_addresses_count_sys_61081b63a6eef209(aloop_addresses *_swig_go_0) {
   aloop_addresses *arg1 = (aloop_addresses *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5173,7 +5174,7 @@ long long _wrap_addresses_count_sys_6c96b6e831386849(aloop_addresses *_swig_go_0
 }
 
 
-aloop_address *_wrap_addresses_at_sys_6c96b6e831386849(aloop_addresses *_swig_go_0, long long _swig_go_1) {
+aloop_address *_wrap_addresses_at_sys_61081b63a6eef209(aloop_addresses *_swig_go_0, long long _swig_go_1) {
   aloop_addresses *arg1 = (aloop_addresses *) 0 ;
   int64_t arg2 ;
   aloop_address *result = 0 ;
@@ -5188,7 +5189,7 @@ aloop_address *_wrap_addresses_at_sys_6c96b6e831386849(aloop_addresses *_swig_go
 }
 
 
-aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_6c96b6e831386849() {
+aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_61081b63a6eef209() {
   aloop_addrinfo_options *result = 0 ;
   aloop_addrinfo_options *_swig_go_result;
 
@@ -5199,7 +5200,7 @@ aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_family_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5214,7 +5215,7 @@ long long _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(aloop_addrinfo_
 }
 
 
-long long _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_type_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5229,7 +5230,7 @@ long long _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(aloop_addrinfo_op
 }
 
 
-long long _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5244,7 +5245,7 @@ long long _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(aloop_addrinf
 }
 
 
-long long _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5259,7 +5260,7 @@ long long _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(aloop_addrinfo_o
 }
 
 
-aloop_future *_wrap_getaddrinfo_sys_6c96b6e831386849(_gostring_ _swig_go_0, _gostring_ _swig_go_1, aloop_addrinfo_options *_swig_go_2) {
+aloop_future *_wrap_getaddrinfo_sys_61081b63a6eef209(_gostring_ _swig_go_0, _gostring_ _swig_go_1, aloop_addrinfo_options *_swig_go_2) {
   char *arg1 = (char *) 0 ;
   char *arg2 = (char *) 0 ;
   aloop_addrinfo_options *arg3 = (aloop_addrinfo_options *) 0 ;
@@ -5296,7 +5297,7 @@ aloop_future *_wrap_getaddrinfo_sys_6c96b6e831386849(_gostring_ _swig_go_0, _gos
 }
 
 
-aloop_future *_wrap_getnameinfo_sys_6c96b6e831386849(aloop_address *_swig_go_0, int _swig_go_1) {
+aloop_future *_wrap_getnameinfo_sys_61081b63a6eef209(aloop_address *_swig_go_0, int _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int32_t arg2 ;
   aloop_future *result = 0 ;
@@ -5311,7 +5312,7 @@ aloop_future *_wrap_getnameinfo_sys_6c96b6e831386849(aloop_address *_swig_go_0, 
 }
 
 
-_gostring_ _wrap_host_name_host_sys_6c96b6e831386849(aloop_host_name *_swig_go_0) {
+_gostring_ _wrap_host_name_host_sys_61081b63a6eef209(aloop_host_name *_swig_go_0) {
   aloop_host_name *arg1 = (aloop_host_name *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5324,7 +5325,7 @@ _gostring_ _wrap_host_name_host_sys_6c96b6e831386849(aloop_host_name *_swig_go_0
 }
 
 
-_gostring_ _wrap_host_name_service_sys_6c96b6e831386849(aloop_host_name *_swig_go_0) {
+_gostring_ _wrap_host_name_service_sys_61081b63a6eef209(aloop_host_name *_swig_go_0) {
   aloop_host_name *arg1 = (aloop_host_name *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5337,7 +5338,7 @@ _gostring_ _wrap_host_name_service_sys_6c96b6e831386849(aloop_host_name *_swig_g
 }
 
 
-aloop_stream_options *_wrap_stream_options_new_sys_6c96b6e831386849() {
+aloop_stream_options *_wrap_stream_options_new_sys_61081b63a6eef209() {
   aloop_stream_options *result = 0 ;
   aloop_stream_options *_swig_go_result;
 
@@ -5348,7 +5349,7 @@ aloop_stream_options *_wrap_stream_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_stream_options_set_limit_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_stream_options_set_limit_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -5363,7 +5364,7 @@ long long _wrap_stream_options_set_limit_sys_6c96b6e831386849(aloop_stream_optio
 }
 
 
-long long _wrap_stream_options_set_family_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_family_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5378,7 +5379,7 @@ long long _wrap_stream_options_set_family_sys_6c96b6e831386849(aloop_stream_opti
 }
 
 
-long long _wrap_stream_options_set_local_address_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_stream_options_set_local_address_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -5405,7 +5406,7 @@ long long _wrap_stream_options_set_local_address_sys_6c96b6e831386849(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, double _swig_go_1) {
+long long _wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, double _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   double arg2 ;
   int64_t result;
@@ -5420,7 +5421,7 @@ long long _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(alo
 }
 
 
-long long _wrap_stream_options_set_backlog_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_backlog_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5435,7 +5436,7 @@ long long _wrap_stream_options_set_backlog_sys_6c96b6e831386849(aloop_stream_opt
 }
 
 
-long long _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5450,7 +5451,7 @@ long long _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5465,7 +5466,7 @@ long long _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(aloop_stream_
 }
 
 
-long long _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_start_serving_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5480,7 +5481,7 @@ long long _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5495,7 +5496,7 @@ long long _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(aloop_stream_
 }
 
 
-long long _wrap_stream_options_set_data_free_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_stream_options_set_data_free_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -5510,7 +5511,7 @@ long long _wrap_stream_options_set_data_free_sys_6c96b6e831386849(aloop_stream_o
 }
 
 
-aloop_future *_wrap_open_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _swig_go_1, aloop_stream_options *_swig_go_2) {
+aloop_future *_wrap_open_connection_sys_61081b63a6eef209(_gostring_ _swig_go_0, int _swig_go_1, aloop_stream_options *_swig_go_2) {
   char *arg1 = (char *) 0 ;
   int32_t arg2 ;
   aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
@@ -5537,7 +5538,7 @@ aloop_future *_wrap_open_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, 
 }
 
 
-aloop_future *_wrap_open_unix_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_open_unix_connection_sys_61081b63a6eef209(_gostring_ _swig_go_0, aloop_stream_options *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5562,7 +5563,7 @@ aloop_future *_wrap_open_unix_connection_sys_6c96b6e831386849(_gostring_ _swig_g
 }
 
 
-long long _wrap_stream_pair_sys_6c96b6e831386849(aloop_stream **_swig_go_0, aloop_stream **_swig_go_1, aloop_stream_options *_swig_go_2) {
+long long _wrap_stream_pair_sys_61081b63a6eef209(aloop_stream **_swig_go_0, aloop_stream **_swig_go_1, aloop_stream_options *_swig_go_2) {
   aloop_stream **arg1 = (aloop_stream **) 0 ;
   aloop_stream **arg2 = (aloop_stream **) 0 ;
   aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
@@ -5579,7 +5580,7 @@ long long _wrap_stream_pair_sys_6c96b6e831386849(aloop_stream **_swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_connect_read_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_connect_read_pipe_sys_61081b63a6eef209(int _swig_go_0, aloop_stream_options *_swig_go_1) {
   int32_t arg1 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5594,7 +5595,7 @@ aloop_future *_wrap_connect_read_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop
 }
 
 
-aloop_future *_wrap_connect_write_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_connect_write_pipe_sys_61081b63a6eef209(int _swig_go_0, aloop_stream_options *_swig_go_1) {
   int32_t arg1 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5609,7 +5610,7 @@ aloop_future *_wrap_connect_write_pipe_sys_6c96b6e831386849(int _swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_stream_read_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_stream_read_sys_61081b63a6eef209(aloop_stream *_swig_go_0, long long _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -5624,7 +5625,7 @@ aloop_future *_wrap_stream_read_sys_6c96b6e831386849(aloop_stream *_swig_go_0, l
 }
 
 
-aloop_future *_wrap_stream_read_into_sys_6c96b6e831386849(aloop_stream *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_stream_read_into_sys_61081b63a6eef209(aloop_stream *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5641,7 +5642,7 @@ aloop_future *_wrap_stream_read_into_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-aloop_future *_wrap_stream_readline_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_readline_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -5654,7 +5655,7 @@ aloop_future *_wrap_stream_readline_sys_6c96b6e831386849(aloop_stream *_swig_go_
 }
 
 
-aloop_future *_wrap_stream_readexactly_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_stream_readexactly_sys_61081b63a6eef209(aloop_stream *_swig_go_0, long long _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -5669,7 +5670,7 @@ aloop_future *_wrap_stream_readexactly_sys_6c96b6e831386849(aloop_stream *_swig_
 }
 
 
-aloop_future *_wrap_stream_readuntil_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_stream_readuntil_sys_61081b63a6eef209(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5688,7 +5689,7 @@ aloop_future *_wrap_stream_readuntil_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-aloop_future *_wrap_stream_readuntil_any_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_stream_readuntil_any_sys_61081b63a6eef209(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   size_t arg3 ;
@@ -5705,7 +5706,7 @@ aloop_future *_wrap_stream_readuntil_any_sys_6c96b6e831386849(aloop_stream *_swi
 }
 
 
-long long _wrap_stream_at_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_at_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5718,7 +5719,7 @@ long long _wrap_stream_at_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_pause_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_pause_reading_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5731,7 +5732,7 @@ long long _wrap_stream_pause_reading_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-long long _wrap_stream_resume_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_resume_reading_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5744,7 +5745,7 @@ long long _wrap_stream_resume_reading_sys_6c96b6e831386849(aloop_stream *_swig_g
 }
 
 
-long long _wrap_stream_is_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_is_reading_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5757,7 +5758,7 @@ long long _wrap_stream_is_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0)
 }
 
 
-aloop_bytes *_wrap_error_partial_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+aloop_bytes *_wrap_error_partial_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_bytes *result = 0 ;
   aloop_bytes *_swig_go_result;
@@ -5770,7 +5771,7 @@ aloop_bytes *_wrap_error_partial_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_expected_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_expected_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5783,7 +5784,7 @@ long long _wrap_error_expected_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_consumed_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_consumed_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5796,7 +5797,7 @@ long long _wrap_error_consumed_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_stream_write_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_stream_write_sys_61081b63a6eef209(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5815,7 +5816,7 @@ long long _wrap_stream_write_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _gos
 }
 
 
-long long _wrap_stream_writelines_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
+long long _wrap_stream_writelines_sys_61081b63a6eef209(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   size_t arg3 ;
@@ -5832,7 +5833,7 @@ long long _wrap_stream_writelines_sys_6c96b6e831386849(aloop_stream *_swig_go_0,
 }
 
 
-aloop_future *_wrap_stream_drain_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_drain_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -5845,7 +5846,7 @@ aloop_future *_wrap_stream_drain_sys_6c96b6e831386849(aloop_stream *_swig_go_0) 
 }
 
 
-long long _wrap_stream_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_write_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5858,7 +5859,7 @@ long long _wrap_stream_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) 
 }
 
 
-long long _wrap_stream_can_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_can_write_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5871,7 +5872,7 @@ long long _wrap_stream_can_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-long long _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+long long _wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(aloop_stream *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   int64_t arg3 ;
@@ -5888,7 +5889,7 @@ long long _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(aloop_stream
 }
 
 
-long long _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int64_t *_swig_go_1, int64_t *_swig_go_2) {
+long long _wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(aloop_stream *_swig_go_0, int64_t *_swig_go_1, int64_t *_swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t *arg2 = (int64_t *) 0 ;
   int64_t *arg3 = (int64_t *) 0 ;
@@ -5905,7 +5906,7 @@ long long _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(aloop_stream
 }
 
 
-long long _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5918,7 +5919,7 @@ long long _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(aloop_stream *
 }
 
 
-aloop_future *_wrap_stream_sendfile_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_stream_sendfile_sys_61081b63a6eef209(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -5937,7 +5938,7 @@ aloop_future *_wrap_stream_sendfile_sys_6c96b6e831386849(aloop_stream *_swig_go_
 }
 
 
-aloop_future *_wrap_stream_sendfile_native_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_stream_sendfile_native_sys_61081b63a6eef209(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -5956,7 +5957,7 @@ aloop_future *_wrap_stream_sendfile_native_sys_6c96b6e831386849(aloop_stream *_s
 }
 
 
-long long _wrap_stream_close_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_close_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5969,7 +5970,7 @@ long long _wrap_stream_close_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_abort_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_abort_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5982,7 +5983,7 @@ long long _wrap_stream_abort_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_is_closing_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_is_closing_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5995,7 +5996,7 @@ long long _wrap_stream_is_closing_sys_6c96b6e831386849(aloop_stream *_swig_go_0)
 }
 
 
-aloop_future *_wrap_stream_wait_closed_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_wait_closed_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6008,7 +6009,7 @@ aloop_future *_wrap_stream_wait_closed_sys_6c96b6e831386849(aloop_stream *_swig_
 }
 
 
-long long _wrap_stream_get_extra_info_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_stream_get_extra_info_sys_61081b63a6eef209(aloop_stream *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6039,7 +6040,7 @@ long long _wrap_stream_get_extra_info_sys_6c96b6e831386849(aloop_stream *_swig_g
 }
 
 
-aloop_future *_wrap_start_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_start_server_sys_61081b63a6eef209(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_client_fn arg1 = (aloop_client_fn) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6070,7 +6071,7 @@ aloop_future *_wrap_start_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0
 }
 
 
-aloop_future *_wrap_start_unix_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_start_unix_server_sys_61081b63a6eef209(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_client_fn arg1 = (aloop_client_fn) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6099,7 +6100,7 @@ aloop_future *_wrap_start_unix_server_sys_6c96b6e831386849(aloop_client_fn _swig
 }
 
 
-aloop_future *_wrap_server_accept_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_accept_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6112,7 +6113,7 @@ aloop_future *_wrap_server_accept_sys_6c96b6e831386849(aloop_server *_swig_go_0)
 }
 
 
-long long _wrap_server_sockets_sys_6c96b6e831386849(aloop_server *_swig_go_0, int *_swig_go_1, long long _swig_go_2) {
+long long _wrap_server_sockets_sys_61081b63a6eef209(aloop_server *_swig_go_0, int *_swig_go_1, long long _swig_go_2) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   int64_t arg3 ;
@@ -6129,7 +6130,7 @@ long long _wrap_server_sockets_sys_6c96b6e831386849(aloop_server *_swig_go_0, in
 }
 
 
-long long _wrap_server_port_sys_6c96b6e831386849(aloop_server *_swig_go_0, long long _swig_go_1) {
+long long _wrap_server_port_sys_61081b63a6eef209(aloop_server *_swig_go_0, long long _swig_go_1) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -6144,7 +6145,7 @@ long long _wrap_server_port_sys_6c96b6e831386849(aloop_server *_swig_go_0, long 
 }
 
 
-long long _wrap_server_is_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_is_serving_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6157,7 +6158,7 @@ long long _wrap_server_is_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0)
 }
 
 
-aloop_future *_wrap_server_start_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_start_serving_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6170,7 +6171,7 @@ aloop_future *_wrap_server_start_serving_sys_6c96b6e831386849(aloop_server *_swi
 }
 
 
-aloop_future *_wrap_server_serve_forever_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_serve_forever_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6183,7 +6184,7 @@ aloop_future *_wrap_server_serve_forever_sys_6c96b6e831386849(aloop_server *_swi
 }
 
 
-long long _wrap_server_close_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_close_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6196,7 +6197,7 @@ long long _wrap_server_close_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_server_wait_closed_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_wait_closed_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6209,7 +6210,7 @@ aloop_future *_wrap_server_wait_closed_sys_6c96b6e831386849(aloop_server *_swig_
 }
 
 
-long long _wrap_server_close_clients_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_close_clients_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6222,7 +6223,7 @@ long long _wrap_server_close_clients_sys_6c96b6e831386849(aloop_server *_swig_go
 }
 
 
-long long _wrap_server_abort_clients_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_abort_clients_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6235,7 +6236,7 @@ long long _wrap_server_abort_clients_sys_6c96b6e831386849(aloop_server *_swig_go
 }
 
 
-aloop_protocol *_wrap_protocol_new_sys_6c96b6e831386849() {
+aloop_protocol *_wrap_protocol_new_sys_61081b63a6eef209() {
   aloop_protocol *result = 0 ;
   aloop_protocol *_swig_go_result;
 
@@ -6246,7 +6247,7 @@ aloop_protocol *_wrap_protocol_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_protocol_set_connection_made_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_connection_made_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6261,7 +6262,7 @@ long long _wrap_protocol_set_connection_made_sys_6c96b6e831386849(aloop_protocol
 }
 
 
-long long _wrap_protocol_set_data_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_data_received_fn _swig_go_1) {
+long long _wrap_protocol_set_data_received_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_data_received_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_data_received_fn arg2 = (aloop_data_received_fn) 0 ;
   int64_t result;
@@ -6276,7 +6277,7 @@ long long _wrap_protocol_set_data_received_sys_6c96b6e831386849(aloop_protocol *
 }
 
 
-long long _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_get_buffer_fn _swig_go_1) {
+long long _wrap_protocol_set_get_buffer_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_get_buffer_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_get_buffer_fn arg2 = (aloop_get_buffer_fn) 0 ;
   int64_t result;
@@ -6291,7 +6292,7 @@ long long _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(aloop_protocol *_sw
 }
 
 
-long long _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_buffer_updated_fn _swig_go_1) {
+long long _wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_buffer_updated_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_buffer_updated_fn arg2 = (aloop_buffer_updated_fn) 0 ;
   int64_t result;
@@ -6306,7 +6307,7 @@ long long _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(aloop_protocol 
 }
 
 
-long long _wrap_protocol_set_eof_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_eof_received_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6321,7 +6322,7 @@ long long _wrap_protocol_set_eof_received_sys_6c96b6e831386849(aloop_protocol *_
 }
 
 
-long long _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_pause_writing_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6336,7 +6337,7 @@ long long _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_protocol *
 }
 
 
-long long _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_resume_writing_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6351,7 +6352,7 @@ long long _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_protocol 
 }
 
 
-long long _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_connection_lost_fn _swig_go_1) {
+long long _wrap_protocol_set_connection_lost_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_connection_lost_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_connection_lost_fn arg2 = (aloop_connection_lost_fn) 0 ;
   int64_t result;
@@ -6366,7 +6367,7 @@ long long _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_protocol
 }
 
 
-long long _wrap_protocol_set_factory_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_protocol_factory_fn _swig_go_1) {
+long long _wrap_protocol_set_factory_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_protocol_factory_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_protocol_factory_fn arg2 = (aloop_protocol_factory_fn) 0 ;
   int64_t result;
@@ -6381,7 +6382,7 @@ long long _wrap_protocol_set_factory_sys_6c96b6e831386849(aloop_protocol *_swig_
 }
 
 
-long long _wrap_protocol_set_data_free_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_protocol_set_data_free_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -6396,7 +6397,7 @@ long long _wrap_protocol_set_data_free_sys_6c96b6e831386849(aloop_protocol *_swi
 }
 
 
-aloop_future *_wrap_create_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_create_connection_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6427,7 +6428,7 @@ aloop_future *_wrap_create_connection_sys_6c96b6e831386849(aloop_protocol *_swig
 }
 
 
-aloop_future *_wrap_create_unix_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_unix_connection_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6456,7 +6457,7 @@ aloop_future *_wrap_create_unix_connection_sys_6c96b6e831386849(aloop_protocol *
 }
 
 
-aloop_future *_wrap_create_read_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_read_pipe_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   int32_t arg3 ;
@@ -6475,7 +6476,7 @@ aloop_future *_wrap_create_read_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_
 }
 
 
-aloop_future *_wrap_create_write_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_write_pipe_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   int32_t arg3 ;
@@ -6494,7 +6495,7 @@ aloop_future *_wrap_create_write_pipe_sys_6c96b6e831386849(aloop_protocol *_swig
 }
 
 
-aloop_future *_wrap_create_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_create_server_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6525,7 +6526,7 @@ aloop_future *_wrap_create_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_
 }
 
 
-aloop_future *_wrap_create_unix_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_unix_server_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6554,7 +6555,7 @@ aloop_future *_wrap_create_unix_server_sys_6c96b6e831386849(aloop_protocol *_swi
 }
 
 
-long long _wrap_stream_set_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_protocol *_swig_go_1, void *_swig_go_2) {
+long long _wrap_stream_set_protocol_sys_61081b63a6eef209(aloop_stream *_swig_go_0, aloop_protocol *_swig_go_1, void *_swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_protocol *arg2 = (aloop_protocol *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -6571,7 +6572,7 @@ long long _wrap_stream_set_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_
 }
 
 
-aloop_protocol *_wrap_stream_get_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, void **_swig_go_1) {
+aloop_protocol *_wrap_stream_get_protocol_sys_61081b63a6eef209(aloop_stream *_swig_go_0, void **_swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void **arg2 = (void **) 0 ;
   aloop_protocol *result = 0 ;
@@ -6586,7 +6587,593 @@ aloop_protocol *_wrap_stream_get_protocol_sys_6c96b6e831386849(aloop_stream *_sw
 }
 
 
-long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+uint8_t *_wrap_packet_data_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  uint8_t *result = 0 ;
+  uint8_t *_swig_go_result;
+
+  arg1 = *(aloop_packet **)&_swig_go_0;
+
+  result = (uint8_t *)aloop_packet_data((struct aloop_packet const *)arg1);
+  *(uint8_t **)&_swig_go_result = (uint8_t *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_packet_size_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  size_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_packet **)&_swig_go_0;
+
+  result = aloop_packet_size((struct aloop_packet const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_address *_wrap_packet_address_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  aloop_address *result = 0 ;
+  aloop_address *_swig_go_result;
+
+  arg1 = *(aloop_packet **)&_swig_go_0;
+
+  result = (aloop_address *)aloop_packet_address((struct aloop_packet const *)arg1);
+  *(aloop_address **)&_swig_go_result = (aloop_address *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_packet_truncated_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_packet **)&_swig_go_0;
+
+  result = (int64_t)aloop_packet_truncated((struct aloop_packet const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_packets_count_sys_61081b63a6eef209(aloop_packets *_swig_go_0) {
+  aloop_packets *arg1 = (aloop_packets *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_packets **)&_swig_go_0;
+
+  result = (int64_t)aloop_packets_count((struct aloop_packets const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_packet *_wrap_packets_at_sys_61081b63a6eef209(aloop_packets *_swig_go_0, long long _swig_go_1) {
+  aloop_packets *arg1 = (aloop_packets *) 0 ;
+  int64_t arg2 ;
+  aloop_packet *result = 0 ;
+  aloop_packet *_swig_go_result;
+
+  arg1 = *(aloop_packets **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (aloop_packet *)aloop_packets_at((struct aloop_packets const *)arg1,arg2);
+  *(aloop_packet **)&_swig_go_result = (aloop_packet *)result;
+  return _swig_go_result;
+}
+
+
+aloop_datagram_options *_wrap_datagram_options_new_sys_61081b63a6eef209() {
+  aloop_datagram_options *result = 0 ;
+  aloop_datagram_options *_swig_go_result;
+
+
+  result = (aloop_datagram_options *)aloop_datagram_options_new();
+  *(aloop_datagram_options **)&_swig_go_result = (aloop_datagram_options *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_local_address_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int32_t arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+  arg3 = (int32_t)_swig_go_2;
+
+  result = (int64_t)aloop_datagram_options_set_local_address(arg1,(char const *)arg2,arg3);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int32_t arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+  arg3 = (int32_t)_swig_go_2;
+
+  result = (int64_t)aloop_datagram_options_set_remote_address(arg1,(char const *)arg2,arg3);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_local_path_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_datagram_options_set_local_path(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_datagram_options_set_remote_path(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_family_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_options_set_family(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_options_set_reuse_port(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_options_set_broadcast(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_options_set_receive_buffer(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_options_set_descriptor(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_max_size_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, long long _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  size_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = (size_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_options_set_max_size(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_batch_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_options_set_batch(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_protocol_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, aloop_datagram_protocol *_swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  aloop_datagram_protocol *arg2 = (aloop_datagram_protocol *) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+  arg2 = *(aloop_datagram_protocol **)&_swig_go_1;
+  arg3 = *(void **)&_swig_go_2;
+  arg4 = *(aloop_free_fn *)&_swig_go_3;
+
+  result = (int64_t)aloop_datagram_options_set_protocol(arg1,(struct aloop_datagram_protocol const *)arg2,arg3,arg4);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_create_datagram_endpoint_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0) {
+  aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_datagram_options **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_create_datagram_endpoint((struct aloop_datagram_options const *)arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_close_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (int64_t)aloop_datagram_close(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_abort_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (int64_t)aloop_datagram_abort(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_is_closing_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (int64_t)aloop_datagram_is_closing(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_datagram_wait_closed_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_datagram_wait_closed(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_datagram_recvfrom_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_datagram_recvfrom(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_datagram_recvmany_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, long long _swig_go_1) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_datagram_recvmany(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_datagram_sendto_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_address *arg4 = (aloop_address *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (size_t)_swig_go_2;
+  arg4 = *(aloop_address **)&_swig_go_3;
+
+  result = (aloop_future *)aloop_datagram_sendto(arg1,(void const *)arg2,arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_sendto_nowait_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, _goslice_ _swig_go_1, aloop_address *_swig_go_2) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_address *arg4 = (aloop_address *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  arg2 = (void *)_swig_go_1.array;
+  arg3 = (size_t)_swig_go_1.len;
+
+  arg4 = *(aloop_address **)&_swig_go_2;
+
+  result = (int64_t)aloop_datagram_sendto_nowait(arg1,(void const *)arg2,arg3,arg4);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_datagram_sendmany_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, aloop_buf *_swig_go_1, aloop_address **_swig_go_2, long long _swig_go_3) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_buf *arg2 = (aloop_buf *) 0 ;
+  aloop_address **arg3 = (aloop_address **) 0 ;
+  size_t arg4 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+  arg2 = *(aloop_buf **)&_swig_go_1;
+  arg3 = *(aloop_address ***)&_swig_go_2;
+  arg4 = (size_t)_swig_go_3;
+
+  result = (aloop_future *)aloop_datagram_sendmany(arg1,(struct aloop_buf const *)arg2,(struct aloop_address *const *)arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_datagram_drain_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_datagram_drain(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t arg2 ;
+  int64_t arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+
+  result = (int64_t)aloop_datagram_set_write_buffer_limits(arg1,arg2,arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (int64_t)aloop_datagram_get_write_buffer_size(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_get_extra_info_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  size_t arg4 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  arg3 = (char *)_swig_go_2.array;
+  arg4 = (size_t)_swig_go_2.len;
+
+
+  result = (int64_t)aloop_datagram_get_extra_info(arg1,(char const *)arg2,arg3,arg4);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+aloop_address *_wrap_datagram_local_address_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_address *result = 0 ;
+  aloop_address *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (aloop_address *)aloop_datagram_local_address(arg1);
+  *(aloop_address **)&_swig_go_result = (aloop_address *)result;
+  return _swig_go_result;
+}
+
+
+aloop_address *_wrap_datagram_remote_address_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  aloop_address *result = 0 ;
+  aloop_address *_swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+
+  result = (aloop_address *)aloop_datagram_remote_address(arg1);
+  *(aloop_address **)&_swig_go_result = (aloop_address *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_statistic_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, int _swig_go_1) {
+  aloop_datagram *arg1 = (aloop_datagram *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_datagram_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_job_return_sys_61081b63a6eef209(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   int64_t arg1 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -6603,7 +7190,7 @@ long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swi
 }
 
 
-long long _wrap_job_cancelled_sys_6c96b6e831386849() {
+long long _wrap_job_cancelled_sys_61081b63a6eef209() {
   int64_t result;
   long long _swig_go_result;
 
@@ -6614,7 +7201,7 @@ long long _wrap_job_cancelled_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_job_set_name_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
+long long _wrap_job_set_name_sys_61081b63a6eef209(_gostring_ _swig_go_0) {
   char *arg1 = (char *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6637,7 +7224,7 @@ long long _wrap_job_set_name_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
 }
 
 
-aloop_future *_wrap_to_thread_sys_6c96b6e831386849(aloop_job_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_future *_wrap_to_thread_sys_61081b63a6eef209(aloop_job_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_job_fn arg1 = (aloop_job_fn) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -6654,7 +7241,7 @@ aloop_future *_wrap_to_thread_sys_6c96b6e831386849(aloop_job_fn _swig_go_0, void
 }
 
 
-aloop_future *_wrap_run_in_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_job_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+aloop_future *_wrap_run_in_executor_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_job_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   aloop_job_fn arg3 = (aloop_job_fn) 0 ;
@@ -6675,7 +7262,7 @@ aloop_future *_wrap_run_in_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0,
 }
 
 
-aloop_executor *_wrap_executor_new_threads_sys_6c96b6e831386849(long long _swig_go_0) {
+aloop_executor *_wrap_executor_new_threads_sys_61081b63a6eef209(long long _swig_go_0) {
   int64_t arg1 ;
   aloop_executor *result = 0 ;
   aloop_executor *_swig_go_result;
@@ -6688,7 +7275,7 @@ aloop_executor *_wrap_executor_new_threads_sys_6c96b6e831386849(long long _swig_
 }
 
 
-long long _wrap_executor_set_name_sys_6c96b6e831386849(aloop_executor *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_executor_set_name_sys_61081b63a6eef209(aloop_executor *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -6713,7 +7300,7 @@ long long _wrap_executor_set_name_sys_6c96b6e831386849(aloop_executor *_swig_go_
 }
 
 
-long long _wrap_executor_set_max_queue_sys_6c96b6e831386849(aloop_executor *_swig_go_0, long long _swig_go_1) {
+long long _wrap_executor_set_max_queue_sys_61081b63a6eef209(aloop_executor *_swig_go_0, long long _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -6728,7 +7315,7 @@ long long _wrap_executor_set_max_queue_sys_6c96b6e831386849(aloop_executor *_swi
 }
 
 
-aloop_executor *_wrap_executor_new_processes_sys_6c96b6e831386849(long long _swig_go_0) {
+aloop_executor *_wrap_executor_new_processes_sys_61081b63a6eef209(long long _swig_go_0) {
   int64_t arg1 ;
   aloop_executor *result = 0 ;
   aloop_executor *_swig_go_result;
@@ -6741,7 +7328,7 @@ aloop_executor *_wrap_executor_new_processes_sys_6c96b6e831386849(long long _swi
 }
 
 
-aloop_future *_wrap_run_in_process_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_process_fn _swig_go_2, _goslice_ _swig_go_3) {
+aloop_future *_wrap_run_in_process_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_process_fn _swig_go_2, _goslice_ _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   aloop_process_fn arg3 = (aloop_process_fn) 0 ;
@@ -6764,7 +7351,7 @@ aloop_future *_wrap_run_in_process_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-aloop_executor *_wrap_executor_new_custom_sys_6c96b6e831386849(aloop_executor_vtable *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_executor *_wrap_executor_new_custom_sys_61081b63a6eef209(aloop_executor_vtable *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_executor_vtable *arg1 = (aloop_executor_vtable *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -6781,7 +7368,7 @@ aloop_executor *_wrap_executor_new_custom_sys_6c96b6e831386849(aloop_executor_vt
 }
 
 
-long long _wrap_job_run_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
+long long _wrap_job_run_sys_61081b63a6eef209(aloop_job *_swig_go_0) {
   aloop_job *arg1 = (aloop_job *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6794,7 +7381,7 @@ long long _wrap_job_run_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
 }
 
 
-long long _wrap_job_drop_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
+long long _wrap_job_drop_sys_61081b63a6eef209(aloop_job *_swig_go_0) {
   aloop_job *arg1 = (aloop_job *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6807,7 +7394,7 @@ long long _wrap_job_drop_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_executor_shutdown_sys_6c96b6e831386849(aloop_executor *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_executor_shutdown_sys_61081b63a6eef209(aloop_executor *_swig_go_0, double _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -6822,7 +7409,7 @@ aloop_future *_wrap_executor_shutdown_sys_6c96b6e831386849(aloop_executor *_swig
 }
 
 
-long long _wrap_executor_running_sys_6c96b6e831386849(aloop_executor *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_executor_running_sys_61081b63a6eef209(aloop_executor *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -6841,7 +7428,7 @@ long long _wrap_executor_running_sys_6c96b6e831386849(aloop_executor *_swig_go_0
 }
 
 
-long long _wrap_thread_future_wait_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, double _swig_go_1) {
+long long _wrap_thread_future_wait_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0, double _swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   double arg2 ;
   int64_t result;
@@ -6856,7 +7443,7 @@ long long _wrap_thread_future_wait_sys_6c96b6e831386849(aloop_thread_future *_sw
 }
 
 
-long long _wrap_thread_future_done_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_done_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6869,7 +7456,7 @@ long long _wrap_thread_future_done_sys_6c96b6e831386849(aloop_thread_future *_sw
 }
 
 
-long long _wrap_thread_future_cancelled_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_cancelled_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6882,7 +7469,7 @@ long long _wrap_thread_future_cancelled_sys_6c96b6e831386849(aloop_thread_future
 }
 
 
-long long _wrap_thread_future_cancel_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_cancel_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6895,7 +7482,7 @@ long long _wrap_thread_future_cancel_sys_6c96b6e831386849(aloop_thread_future *_
 }
 
 
-long long _wrap_thread_future_result_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_thread_future_result_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -6910,7 +7497,7 @@ long long _wrap_thread_future_result_sys_6c96b6e831386849(aloop_thread_future *_
 }
 
 
-long long _wrap_thread_future_take_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_thread_future_take_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -6925,7 +7512,7 @@ long long _wrap_thread_future_take_sys_6c96b6e831386849(aloop_thread_future *_sw
 }
 
 
-aloop_error *_wrap_thread_future_error_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+aloop_error *_wrap_thread_future_error_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -6938,7 +7525,7 @@ aloop_error *_wrap_thread_future_error_sys_6c96b6e831386849(aloop_thread_future 
 }
 
 
-aloop_process_options *_wrap_process_options_new_sys_6c96b6e831386849() {
+aloop_process_options *_wrap_process_options_new_sys_61081b63a6eef209() {
   aloop_process_options *result = 0 ;
   aloop_process_options *_swig_go_result;
 
@@ -6949,7 +7536,7 @@ aloop_process_options *_wrap_process_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_process_options_set_stdin_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stdin_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6964,7 +7551,7 @@ long long _wrap_process_options_set_stdin_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_stdout_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stdout_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6979,7 +7566,7 @@ long long _wrap_process_options_set_stdout_sys_6c96b6e831386849(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_stderr_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stderr_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6994,7 +7581,7 @@ long long _wrap_process_options_set_stderr_sys_6c96b6e831386849(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_cwd_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_process_options_set_cwd_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -7019,7 +7606,7 @@ long long _wrap_process_options_set_cwd_sys_6c96b6e831386849(aloop_process_optio
 }
 
 
-long long _wrap_process_options_set_env_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, char **_swig_go_1) {
+long long _wrap_process_options_set_env_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, char **_swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   char **arg2 = (char **) 0 ;
   int64_t result;
@@ -7034,7 +7621,7 @@ long long _wrap_process_options_set_env_sys_6c96b6e831386849(aloop_process_optio
 }
 
 
-long long _wrap_process_options_add_fd_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1, int _swig_go_2) {
+long long _wrap_process_options_add_fd_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1, int _swig_go_2) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int32_t arg3 ;
@@ -7051,7 +7638,7 @@ long long _wrap_process_options_add_fd_sys_6c96b6e831386849(aloop_process_option
 }
 
 
-long long _wrap_process_options_set_new_session_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_new_session_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7066,7 +7653,7 @@ long long _wrap_process_options_set_new_session_sys_6c96b6e831386849(aloop_proce
 }
 
 
-long long _wrap_process_options_set_process_group_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_process_group_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7081,7 +7668,7 @@ long long _wrap_process_options_set_process_group_sys_6c96b6e831386849(aloop_pro
 }
 
 
-long long _wrap_process_options_set_user_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_user_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   uint32_t arg2 ;
   int64_t result;
@@ -7096,7 +7683,7 @@ long long _wrap_process_options_set_user_sys_6c96b6e831386849(aloop_process_opti
 }
 
 
-long long _wrap_process_options_set_group_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_group_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   uint32_t arg2 ;
   int64_t result;
@@ -7111,7 +7698,7 @@ long long _wrap_process_options_set_group_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_umask_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_umask_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7126,7 +7713,7 @@ long long _wrap_process_options_set_umask_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_add_rlimit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+long long _wrap_process_options_add_rlimit_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   uint64_t arg3 ;
@@ -7145,7 +7732,7 @@ long long _wrap_process_options_add_rlimit_sys_6c96b6e831386849(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_limit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_process_options_set_limit_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, long long _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -7160,7 +7747,7 @@ long long _wrap_process_options_set_limit_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_output_limit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_process_options_set_output_limit_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, long long _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -7175,7 +7762,7 @@ long long _wrap_process_options_set_output_limit_sys_6c96b6e831386849(aloop_proc
 }
 
 
-aloop_future *_wrap_create_subprocess_exec_sys_6c96b6e831386849(char **_swig_go_0, aloop_process_options *_swig_go_1) {
+aloop_future *_wrap_create_subprocess_exec_sys_61081b63a6eef209(char **_swig_go_0, aloop_process_options *_swig_go_1) {
   char **arg1 = (char **) 0 ;
   aloop_process_options *arg2 = (aloop_process_options *) 0 ;
   aloop_future *result = 0 ;
@@ -7190,7 +7777,7 @@ aloop_future *_wrap_create_subprocess_exec_sys_6c96b6e831386849(char **_swig_go_
 }
 
 
-aloop_future *_wrap_create_subprocess_shell_sys_6c96b6e831386849(_gostring_ _swig_go_0, aloop_process_options *_swig_go_1) {
+aloop_future *_wrap_create_subprocess_shell_sys_61081b63a6eef209(_gostring_ _swig_go_0, aloop_process_options *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   aloop_process_options *arg2 = (aloop_process_options *) 0 ;
   aloop_future *result = 0 ;
@@ -7215,7 +7802,7 @@ aloop_future *_wrap_create_subprocess_shell_sys_6c96b6e831386849(_gostring_ _swi
 }
 
 
-long long _wrap_process_pid_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+long long _wrap_process_pid_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7228,7 +7815,7 @@ long long _wrap_process_pid_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
 }
 
 
-long long _wrap_process_returncode_sys_6c96b6e831386849(aloop_process *_swig_go_0, int *_swig_go_1) {
+long long _wrap_process_returncode_sys_61081b63a6eef209(aloop_process *_swig_go_0, int *_swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   int64_t result;
@@ -7243,7 +7830,7 @@ long long _wrap_process_returncode_sys_6c96b6e831386849(aloop_process *_swig_go_
 }
 
 
-aloop_stream *_wrap_process_stdin_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stdin_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -7256,7 +7843,7 @@ aloop_stream *_wrap_process_stdin_sys_6c96b6e831386849(aloop_process *_swig_go_0
 }
 
 
-aloop_stream *_wrap_process_stdout_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stdout_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -7269,7 +7856,7 @@ aloop_stream *_wrap_process_stdout_sys_6c96b6e831386849(aloop_process *_swig_go_
 }
 
 
-aloop_stream *_wrap_process_stderr_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stderr_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -7282,7 +7869,7 @@ aloop_stream *_wrap_process_stderr_sys_6c96b6e831386849(aloop_process *_swig_go_
 }
 
 
-aloop_future *_wrap_process_wait_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_future *_wrap_process_wait_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7295,7 +7882,7 @@ aloop_future *_wrap_process_wait_sys_6c96b6e831386849(aloop_process *_swig_go_0)
 }
 
 
-aloop_future *_wrap_process_communicate_sys_6c96b6e831386849(aloop_process *_swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_process_communicate_sys_61081b63a6eef209(aloop_process *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7314,7 +7901,7 @@ aloop_future *_wrap_process_communicate_sys_6c96b6e831386849(aloop_process *_swi
 }
 
 
-aloop_bytes *_wrap_process_output_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
+aloop_bytes *_wrap_process_output_sys_61081b63a6eef209(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   aloop_bytes *result = 0 ;
@@ -7329,7 +7916,7 @@ aloop_bytes *_wrap_process_output_sys_6c96b6e831386849(aloop_process *_swig_go_0
 }
 
 
-long long _wrap_process_send_signal_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_send_signal_sys_61081b63a6eef209(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7344,7 +7931,7 @@ long long _wrap_process_send_signal_sys_6c96b6e831386849(aloop_process *_swig_go
 }
 
 
-long long _wrap_process_terminate_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+long long _wrap_process_terminate_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7357,7 +7944,7 @@ long long _wrap_process_terminate_sys_6c96b6e831386849(aloop_process *_swig_go_0
 }
 
 
-long long _wrap_process_kill_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+long long _wrap_process_kill_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7370,7 +7957,7 @@ long long _wrap_process_kill_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
 }
 
 
-long long _wrap_process_signal_group_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_signal_group_sys_61081b63a6eef209(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7385,7 +7972,7 @@ long long _wrap_process_signal_group_sys_6c96b6e831386849(aloop_process *_swig_g
 }
 
 
-struct event_base *_wrap_loop_event_base_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+struct event_base *_wrap_loop_event_base_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   struct event_base *result = 0 ;
   struct event_base *_swig_go_result;

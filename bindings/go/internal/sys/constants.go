@@ -125,6 +125,12 @@ const (
 	METRIC_TASKS                 = 7
 	METRIC_OBJECTS               = 8
 	ADDRESS_TEXT                 = 160
+	DATAGRAM_STAT_RECEIVED       = 0
+	DATAGRAM_STAT_SENT           = 1
+	DATAGRAM_STAT_DROPPED        = 2
+	DATAGRAM_STAT_TRUNCATED      = 3
+	DATAGRAM_STAT_SEND_ERRORS    = 4
+	DATAGRAM_STAT_LOST           = 5
 	PIPE                         = -1
 	STDOUT                       = -2
 	DEVNULL                      = -3

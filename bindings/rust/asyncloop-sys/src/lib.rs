@@ -302,6 +302,30 @@ pub struct aloop_protocol {
 }
 
 #[repr(C)]
+pub struct aloop_datagram {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_packet {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_packets {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_datagram_options {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_job {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -433,6 +457,23 @@ pub type aloop_connection_lost_fn = Option<unsafe extern "C" fn(transport: *mut 
 pub type aloop_protocol_factory_fn = Option<unsafe extern "C" fn(arg: *mut c_void, data: *mut *mut c_void) -> i64>;
 
 /// ```text
+/// Callbacks instead of recvfrom, each called by the loop with data, in the
+/// context of the creation; any may be NULL, and a negative answer goes to the
+/// exception handler. error_received: an error of the network that did not come
+/// from the call at hand. pause_writing and resume_writing come in pairs as the
+/// queue passes the water marks. connection_lost (error: NULL) is the last one;
+/// until then the endpoint lives without a reference. packet and error are
+/// borrowed. asyncio.DatagramProtocol.
+/// ```
+pub type aloop_datagram_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, data: *mut c_void) -> i64>;
+
+/// See [`aloop_datagram_fn`].
+pub type aloop_datagram_packet_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, packet: *mut aloop_packet, data: *mut c_void) -> i64>;
+
+/// See [`aloop_datagram_fn`].
+pub type aloop_datagram_error_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, error: *mut aloop_error, data: *mut c_void) -> i64>;
+
+/// ```text
 /// Jobs
 ///
 /// Returns the status of the future, and its value in *value as plain data; a
@@ -472,6 +513,18 @@ pub struct aloop_completion {
     pub value: *mut c_void,
     pub free_fn: aloop_free_fn,
     pub error: *mut aloop_error,
+}
+
+/// See [`aloop_datagram_fn`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct aloop_datagram_protocol {
+    pub connection_made: aloop_datagram_fn,
+    pub datagram_received: aloop_datagram_packet_fn,
+    pub error_received: aloop_datagram_error_fn,
+    pub pause_writing: aloop_datagram_fn,
+    pub resume_writing: aloop_datagram_fn,
+    pub connection_lost: aloop_datagram_error_fn,
 }
 
 /// ```text
@@ -747,6 +800,22 @@ pub const ALOOP_METRIC_TASKS: i32 = 7;
 pub const ALOOP_METRIC_OBJECTS: i32 = 8;
 /// Room enough for the text of every address.
 pub const ALOOP_ADDRESS_TEXT: i32 = 160;
+/// ```text
+/// Datagrams received; sent; dropped by the kernel because its receive buffer was
+/// full (as of the last one received); cut; refused when sending; lost here for
+/// want of memory. ALOOP_EINVAL for any other number.
+/// ```
+pub const ALOOP_DATAGRAM_STAT_RECEIVED: i32 = 0;
+/// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
+pub const ALOOP_DATAGRAM_STAT_SENT: i32 = 1;
+/// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
+pub const ALOOP_DATAGRAM_STAT_DROPPED: i32 = 2;
+/// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
+pub const ALOOP_DATAGRAM_STAT_TRUNCATED: i32 = 3;
+/// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
+pub const ALOOP_DATAGRAM_STAT_SEND_ERRORS: i32 = 4;
+/// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
+pub const ALOOP_DATAGRAM_STAT_LOST: i32 = 5;
 pub const ALOOP_PIPE: i32 = -1;
 /// of stderr: goes where stdout goes
 pub const ALOOP_STDOUT: i32 = -2;
@@ -2132,6 +2201,121 @@ extern "C" {
     pub fn aloop_stream_set_protocol(transport: *mut aloop_stream, protocol: *mut aloop_protocol, data: *mut c_void) -> i64;
     /// Its protocol (borrowed), and its data in *data; NULL if it has none.
     pub fn aloop_stream_get_protocol(transport: *mut aloop_stream, data: *mut *mut c_void) -> *mut aloop_protocol;
+    /// Never NULL; a NUL byte that is not counted follows the data.
+    pub fn aloop_packet_data(packet: *const aloop_packet) -> *const u8;
+    /// See [`aloop_packet_data`].
+    pub fn aloop_packet_size(packet: *const aloop_packet) -> usize;
+    /// ```text
+    /// Where it came from; family 0 for an unnamed Unix socket. It may be kept
+    /// longer than the packet (aloop_ref). NULL for what is no packet.
+    /// ```
+    pub fn aloop_packet_address(packet: *const aloop_packet) -> *mut aloop_address;
+    /// 1 if it was longer than what there was room for, and is cut.
+    pub fn aloop_packet_truncated(packet: *const aloop_packet) -> i64;
+    /// See [`aloop_packet_truncated`].
+    pub fn aloop_packets_count(list: *const aloop_packets) -> i64;
+    /// See [`aloop_packet_truncated`].
+    pub fn aloop_packets_at(list: *const aloop_packets, index: i64) -> *mut aloop_packet;
+    pub fn aloop_datagram_options_new() -> *mut aloop_datagram_options;
+    /// Where it is bound: a name or an address; NULL: every address. Port 0: any.
+    pub fn aloop_datagram_options_set_local_address(options: *mut aloop_datagram_options, host: *const c_char, port: i32) -> i64;
+    /// Its only peer.
+    pub fn aloop_datagram_options_set_remote_address(options: *mut aloop_datagram_options, host: *const c_char, port: i32) -> i64;
+    /// ```text
+    /// The same for Unix datagrams; "@name" is abstract. A stale socket file in the
+    /// way of the local one is removed. Both kinds in one endpoint: ALOOP_EINVAL.
+    /// ```
+    pub fn aloop_datagram_options_set_local_path(options: *mut aloop_datagram_options, path: *const c_char) -> i64;
+    /// See [`aloop_datagram_options_set_local_path`].
+    pub fn aloop_datagram_options_set_remote_path(options: *mut aloop_datagram_options, path: *const c_char) -> i64;
+    /// AF_INET, AF_INET6 or AF_UNIX; needed where no address says it.
+    pub fn aloop_datagram_options_set_family(options: *mut aloop_datagram_options, family: i32) -> i64;
+    /// ```text
+    /// SO_REUSEPORT; SO_BROADCAST (then a remote address is not connected to, as in
+    /// asyncio); SO_RCVBUF in bytes.
+    /// ```
+    pub fn aloop_datagram_options_set_reuse_port(options: *mut aloop_datagram_options, reuse: i32) -> i64;
+    /// See [`aloop_datagram_options_set_reuse_port`].
+    pub fn aloop_datagram_options_set_broadcast(options: *mut aloop_datagram_options, broadcast: i32) -> i64;
+    /// See [`aloop_datagram_options_set_reuse_port`].
+    pub fn aloop_datagram_options_set_receive_buffer(options: *mut aloop_datagram_options, bytes: i32) -> i64;
+    /// ```text
+    /// Takes over a datagram socket; it is made nonblocking and, where the creation
+    /// succeeds, is the endpoint's. No other address, family or flag beside it.
+    /// ```
+    pub fn aloop_datagram_options_set_descriptor(options: *mut aloop_datagram_options, descriptor: i32) -> i64;
+    /// The longest datagram, default 65536, at most 1 MiB: longer ones are cut.
+    pub fn aloop_datagram_options_set_max_size(options: *mut aloop_datagram_options, bytes: usize) -> i64;
+    /// ```text
+    /// How many datagrams one system call takes and so how many wait in the endpoint,
+    /// 1 to 32, default 16. All others wait in the kernel, which drops what is more
+    /// than its receive buffer holds.
+    /// ```
+    pub fn aloop_datagram_options_set_batch(options: *mut aloop_datagram_options, n: i32) -> i64;
+    /// ```text
+    /// Copies the table. free_fn(data) runs once, when the endpoint is gone, and not
+    /// at all where none was created.
+    /// ```
+    pub fn aloop_datagram_options_set_protocol(options: *mut aloop_datagram_options, protocol: *const aloop_datagram_protocol, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
+    /// ```text
+    /// An operation whose value is an endpoint (a reference). Fails with -errno and
+    /// a text with the address, ALOOP_ERESOLVE, ALOOP_EBUSY for a descriptor that is
+    /// watched, ALOOP_EINVAL. loop.create_datagram_endpoint.
+    /// ```
+    pub fn aloop_create_datagram_endpoint(options: *const aloop_datagram_options) -> *mut aloop_future;
+    /// Receives no more, sends what is queued, then closes. Again: 0.
+    pub fn aloop_datagram_close(endpoint: *mut aloop_datagram) -> i64;
+    /// The same without sending.
+    pub fn aloop_datagram_abort(endpoint: *mut aloop_datagram) -> i64;
+    /// See [`aloop_datagram_abort`].
+    pub fn aloop_datagram_is_closing(endpoint: *mut aloop_datagram) -> i64;
+    /// An operation: done when the descriptor is closed.
+    pub fn aloop_datagram_wait_closed(endpoint: *mut aloop_datagram) -> *mut aloop_future;
+    /// ```text
+    /// An operation whose value is an aloop_packet (a reference) and whose status is
+    /// its size, which may be 0.
+    /// ```
+    pub fn aloop_datagram_recvfrom(endpoint: *mut aloop_datagram) -> *mut aloop_future;
+    /// ```text
+    /// Waits for one and gives up to n that are there: an aloop_packets (a
+    /// reference); the status is their number. n < 1: ALOOP_EINVAL.
+    /// ```
+    pub fn aloop_datagram_recvmany(endpoint: *mut aloop_datagram, n: i64) -> *mut aloop_future;
+    /// ```text
+    /// An operation: waits while more than the high-water mark is queued, then sends
+    /// or queues; the status is n. data must stay until it is done. Cancelled: not
+    /// sent.
+    /// ```
+    pub fn aloop_datagram_sendto(endpoint: *mut aloop_datagram, data: *const c_void, n: usize, address: *mut aloop_address) -> *mut aloop_future;
+    /// ```text
+    /// Sends or queues (copies) at once, whatever is queued; how many bytes now wait, 8
+    /// more for each datagram. transport.sendto.
+    /// ```
+    pub fn aloop_datagram_sendto_nowait(endpoint: *mut aloop_datagram, data: *const c_void, len: usize, address: *mut aloop_address) -> i64;
+    /// ```text
+    /// n datagrams with as few system calls as may be; addresses may be NULL, as may
+    /// each. The arrays are copied, the data must stay until it is done. An operation;
+    /// the status is how many were sent or queued: fewer than n where one was
+    /// refused, whose error comes if that is the first.
+    /// ```
+    pub fn aloop_datagram_sendmany(endpoint: *mut aloop_datagram, data: *const aloop_buf, addresses: *const *mut aloop_address, n: usize) -> *mut aloop_future;
+    /// ```text
+    /// Done at once unless more than the high-water mark waits; then when it has
+    /// come down to the low one. An operation.
+    /// ```
+    pub fn aloop_datagram_drain(endpoint: *mut aloop_datagram) -> *mut aloop_future;
+    /// Negative: by asyncio's rule (65536; low is a quarter of high).
+    pub fn aloop_datagram_set_write_buffer_limits(endpoint: *mut aloop_datagram, high: i64, low: i64) -> i64;
+    /// See [`aloop_datagram_set_write_buffer_limits`].
+    pub fn aloop_datagram_get_write_buffer_size(endpoint: *mut aloop_datagram) -> i64;
+    /// "peername" or "sockname" as text, "fd": as aloop_stream_get_extra_info.
+    pub fn aloop_datagram_get_extra_info(endpoint: *mut aloop_datagram, name: *const c_char, buffer: *mut c_char, size: usize) -> i64;
+    /// Its own address, or its remote one: a reference, NULL where there is none.
+    pub fn aloop_datagram_local_address(endpoint: *mut aloop_datagram) -> *mut aloop_address;
+    /// See [`aloop_datagram_local_address`].
+    pub fn aloop_datagram_remote_address(endpoint: *mut aloop_datagram) -> *mut aloop_address;
+    /// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
+    pub fn aloop_datagram_statistic(endpoint: *mut aloop_datagram, which: i32) -> i64;
     /// In a job: sets its value with the destructor, and returns status.
     pub fn aloop_job_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
