@@ -95,6 +95,38 @@ ALOOP_API int64_t aloop_queue_shutdown(aloop_queue *queue, int32_t immediate);
 #define ALOOP_QUEUE_STAT_SHUTDOWN 4
 ALOOP_API int64_t aloop_queue_statistic(aloop_queue *queue, int32_t which);
 
+/* Inlet: an end of a queue for other threads to put into. asyncio has none.
+ *
+ * It holds items until the queue, which is the loop's, has room for them: they
+ * stand in line with its other putters, in the order of each thread's puts. Once
+ * it holds capacity items, threads wait. The loop is woken only where it sleeps,
+ * and takes over what has come at once, however much that is. Every function but
+ * _new may be called from any thread, aloop_ref and aloop_unref too. */
+typedef struct aloop_inlet aloop_inlet;
+
+/* In the thread of the loop that is to use the queue. capacity < 1: ALOOP_EINVAL.
+ * The queue is kept until the inlet is closed and empty, or the loop closes. */
+ALOOP_API int64_t aloop_inlet_new(aloop_inlet **inlet, aloop_queue *queue, int64_t capacity);
+/* Waits up to timeout seconds for room, for ever if it is negative. 0: the item
+ * is given away, and if the queue is shut down or the loop closes before it is
+ * put, it is freed. Else it is the caller's: ALOOP_ETIMEDOUT; ALOOP_ESTALE once the
+ * inlet or the loop is closed, also while it waits; ALOOP_EQUEUESHUTDOWN;
+ * ALOOP_EWRONGTHREAD from the loop itself, which would wait for ever; ALOOP_ENOMEM;
+ * ALOOP_ECHILD. */
+ALOOP_API int64_t aloop_inlet_put(aloop_inlet *inlet, void *item, double timeout);
+/* The same without waiting, the loop's thread included: ALOOP_EQUEUEFULL. */
+ALOOP_API int64_t aloop_inlet_put_nowait(aloop_inlet *inlet, void *item);
+/* Takes no more; what it holds is still put. The last aloop_unref does the same. */
+ALOOP_API int64_t aloop_inlet_close(aloop_inlet *inlet);
+
+/* The items it holds, how many it may, the threads that wait, and whether it is
+ * open (1 or 0). */
+#define ALOOP_INLET_STAT_ITEMS 0
+#define ALOOP_INLET_STAT_CAPACITY 1
+#define ALOOP_INLET_STAT_WAITING 2
+#define ALOOP_INLET_STAT_OPEN 3
+ALOOP_API int64_t aloop_inlet_statistic(aloop_inlet *inlet, int32_t which);
+
 #ifdef __cplusplus
 }
 #endif

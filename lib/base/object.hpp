@@ -72,7 +72,7 @@ enum class kind : uint8_t {
     limiter,
     rate_limiter,
     once,
-    intake,
+    inlet,
     free_other,
     // loop objects that are no futures
     first_loop_object,

@@ -57,7 +57,7 @@ const counter k_counters[] = {
     {"capacity limiters", kind::limiter},
     {"rate limiters", kind::rate_limiter},
     {"once cells", kind::once},
-    {"thread-safe queue ends", kind::intake},
+    {"inlets", kind::inlet},
 };
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;

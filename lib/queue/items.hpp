@@ -31,6 +31,8 @@ public:
     // nullptr is an item, too. push: false when out of memory.
     bool push(void *item);
     void *pop();  // the store is not empty
+    // What pop would give; of a FIFO that is not empty.
+    void *first() { return ring()[head_]; }
     int64_t count() const { return count_; }
     // All of other, which is of the same kind; the store is empty.
     void take_from(item_store *other);

@@ -795,6 +795,21 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_queue_statistic")]
   public static extern long aloop_queue_statistic(global::System.IntPtr jarg1, int jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_inlet_new")]
+  public static extern long aloop_inlet_new(global::System.IntPtr* jarg1, global::System.IntPtr jarg2, long jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_inlet_put")]
+  public static extern long aloop_inlet_put(global::System.IntPtr jarg1, global::System.IntPtr jarg2, double jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_inlet_put_nowait")]
+  public static extern long aloop_inlet_put_nowait(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_inlet_close")]
+  public static extern long aloop_inlet_close(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_inlet_statistic")]
+  public static extern long aloop_inlet_statistic(global::System.IntPtr jarg1, int jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_channel_new")]
   public static extern long aloop_channel_new(global::System.IntPtr* jarg1, global::System.IntPtr* jarg2, long jarg3, global::System.IntPtr jarg4);
 
@@ -2574,6 +2589,31 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static long aloop_inlet_new(global::System.IntPtr* inlet, global::System.IntPtr queue, long capacity) {
+    long ret = NativePINVOKE.aloop_inlet_new(inlet, queue, capacity);
+    return ret;
+  }
+
+  public static long aloop_inlet_put(global::System.IntPtr inlet, global::System.IntPtr item, double timeout) {
+    long ret = NativePINVOKE.aloop_inlet_put(inlet, item, timeout);
+    return ret;
+  }
+
+  public static long aloop_inlet_put_nowait(global::System.IntPtr inlet, global::System.IntPtr item) {
+    long ret = NativePINVOKE.aloop_inlet_put_nowait(inlet, item);
+    return ret;
+  }
+
+  public static long aloop_inlet_close(global::System.IntPtr inlet) {
+    long ret = NativePINVOKE.aloop_inlet_close(inlet);
+    return ret;
+  }
+
+  public static long aloop_inlet_statistic(global::System.IntPtr inlet, int which) {
+    long ret = NativePINVOKE.aloop_inlet_statistic(inlet, which);
+    return ret;
+  }
+
   public static long aloop_channel_new(global::System.IntPtr* sender, global::System.IntPtr* receiver, long capacity, global::System.IntPtr item_free) {
     long ret = NativePINVOKE.aloop_channel_new(sender, receiver, capacity, item_free);
     return ret;
@@ -3659,6 +3699,10 @@ internal static unsafe class Native {
   public const int ALOOP_QUEUE_STAT_JOINERS = 2;
   public const int ALOOP_QUEUE_STAT_UNFINISHED = 3;
   public const int ALOOP_QUEUE_STAT_SHUTDOWN = 4;
+  public const int ALOOP_INLET_STAT_ITEMS = 0;
+  public const int ALOOP_INLET_STAT_CAPACITY = 1;
+  public const int ALOOP_INLET_STAT_WAITING = 2;
+  public const int ALOOP_INLET_STAT_OPEN = 3;
   public const int ALOOP_CHANNEL_STAT_ITEMS = 0;
   public const int ALOOP_CHANNEL_STAT_CAPACITY = 1;
   public const int ALOOP_CHANNEL_STAT_SENDING = 2;

@@ -3641,6 +3641,78 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_queue_statistic(void * j
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_inlet_new(void * jarg1, void * jarg2, long long jarg3) {
+  long long jresult ;
+  aloop_inlet **arg1 = (aloop_inlet **) 0 ;
+  aloop_queue *arg2 = (aloop_queue *) 0 ;
+  int64_t arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_inlet **)jarg1;
+  arg2 = (aloop_queue *)jarg2;
+  arg3 = (int64_t)jarg3;
+  result = (int64_t)aloop_inlet_new(arg1,arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_inlet_put(void * jarg1, void * jarg2, double jarg3) {
+  long long jresult ;
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  void *arg2 = (void *) 0 ;
+  double arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_inlet *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (double)jarg3;
+  result = (int64_t)aloop_inlet_put(arg1,arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_inlet_put_nowait(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_inlet *)jarg1;
+  arg2 = (void *)jarg2;
+  result = (int64_t)aloop_inlet_put_nowait(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_inlet_close(void * jarg1) {
+  long long jresult ;
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_inlet *)jarg1;
+  result = (int64_t)aloop_inlet_close(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_inlet_statistic(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_inlet *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_inlet_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_channel_new(void * jarg1, void * jarg2, long long jarg3, void * jarg4) {
   long long jresult ;
   aloop_sender **arg1 = (aloop_sender **) 0 ;

@@ -301,74 +301,74 @@ typedef long long swig_type_273;
 typedef long long swig_type_274;
 typedef long long swig_type_275;
 typedef long long swig_type_276;
-typedef _goslice_ swig_type_277;
+typedef long long swig_type_277;
 typedef long long swig_type_278;
 typedef long long swig_type_279;
 typedef long long swig_type_280;
 typedef long long swig_type_281;
-typedef _gostring_ swig_type_282;
-typedef long long swig_type_283;
-typedef _gostring_ swig_type_284;
+typedef long long swig_type_282;
+typedef _goslice_ swig_type_283;
+typedef long long swig_type_284;
 typedef long long swig_type_285;
-typedef _gostring_ swig_type_286;
+typedef long long swig_type_286;
 typedef long long swig_type_287;
-typedef long long swig_type_288;
+typedef _gostring_ swig_type_288;
 typedef long long swig_type_289;
-typedef long long swig_type_290;
+typedef _gostring_ swig_type_290;
 typedef long long swig_type_291;
-typedef _goslice_ swig_type_292;
+typedef _gostring_ swig_type_292;
 typedef long long swig_type_293;
-typedef _goslice_ swig_type_294;
+typedef long long swig_type_294;
 typedef long long swig_type_295;
 typedef long long swig_type_296;
 typedef long long swig_type_297;
-typedef long long swig_type_298;
+typedef _goslice_ swig_type_298;
 typedef long long swig_type_299;
-typedef _gostring_ swig_type_300;
+typedef _goslice_ swig_type_300;
 typedef long long swig_type_301;
 typedef long long swig_type_302;
 typedef long long swig_type_303;
 typedef long long swig_type_304;
 typedef long long swig_type_305;
-typedef long long swig_type_306;
-typedef _gostring_ swig_type_307;
-typedef _gostring_ swig_type_308;
-typedef _gostring_ swig_type_309;
-typedef _gostring_ swig_type_310;
+typedef _gostring_ swig_type_306;
+typedef long long swig_type_307;
+typedef long long swig_type_308;
+typedef long long swig_type_309;
+typedef long long swig_type_310;
 typedef long long swig_type_311;
 typedef long long swig_type_312;
-typedef long long swig_type_313;
-typedef long long swig_type_314;
+typedef _gostring_ swig_type_313;
+typedef _gostring_ swig_type_314;
 typedef _gostring_ swig_type_315;
-typedef long long swig_type_316;
+typedef _gostring_ swig_type_316;
 typedef long long swig_type_317;
 typedef long long swig_type_318;
 typedef long long swig_type_319;
 typedef long long swig_type_320;
-typedef long long swig_type_321;
+typedef _gostring_ swig_type_321;
 typedef long long swig_type_322;
-typedef _gostring_ swig_type_323;
-typedef _gostring_ swig_type_324;
+typedef long long swig_type_323;
+typedef long long swig_type_324;
 typedef long long swig_type_325;
 typedef long long swig_type_326;
 typedef long long swig_type_327;
 typedef long long swig_type_328;
-typedef _goslice_ swig_type_329;
-typedef long long swig_type_330;
+typedef _gostring_ swig_type_329;
+typedef _gostring_ swig_type_330;
 typedef long long swig_type_331;
 typedef long long swig_type_332;
 typedef long long swig_type_333;
 typedef long long swig_type_334;
-typedef long long swig_type_335;
+typedef _goslice_ swig_type_335;
 typedef long long swig_type_336;
 typedef long long swig_type_337;
-typedef _goslice_ swig_type_338;
+typedef long long swig_type_338;
 typedef long long swig_type_339;
 typedef long long swig_type_340;
 typedef long long swig_type_341;
 typedef long long swig_type_342;
 typedef long long swig_type_343;
-typedef long long swig_type_344;
+typedef _goslice_ swig_type_344;
 typedef long long swig_type_345;
 typedef long long swig_type_346;
 typedef long long swig_type_347;
@@ -380,16 +380,16 @@ typedef long long swig_type_352;
 typedef long long swig_type_353;
 typedef long long swig_type_354;
 typedef long long swig_type_355;
-typedef _gostring_ swig_type_356;
-typedef _goslice_ swig_type_357;
-typedef _gostring_ swig_type_358;
-typedef _gostring_ swig_type_359;
+typedef long long swig_type_356;
+typedef long long swig_type_357;
+typedef long long swig_type_358;
+typedef long long swig_type_359;
 typedef long long swig_type_360;
 typedef long long swig_type_361;
-typedef long long swig_type_362;
-typedef long long swig_type_363;
-typedef long long swig_type_364;
-typedef long long swig_type_365;
+typedef _gostring_ swig_type_362;
+typedef _goslice_ swig_type_363;
+typedef _gostring_ swig_type_364;
+typedef _gostring_ swig_type_365;
 typedef long long swig_type_366;
 typedef long long swig_type_367;
 typedef long long swig_type_368;
@@ -402,29 +402,29 @@ typedef long long swig_type_374;
 typedef long long swig_type_375;
 typedef long long swig_type_376;
 typedef long long swig_type_377;
-typedef _gostring_ swig_type_378;
-typedef _gostring_ swig_type_379;
-typedef _gostring_ swig_type_380;
-typedef _gostring_ swig_type_381;
+typedef long long swig_type_378;
+typedef long long swig_type_379;
+typedef long long swig_type_380;
+typedef long long swig_type_381;
 typedef long long swig_type_382;
 typedef long long swig_type_383;
-typedef long long swig_type_384;
-typedef long long swig_type_385;
-typedef long long swig_type_386;
-typedef long long swig_type_387;
-typedef _gostring_ swig_type_388;
+typedef _gostring_ swig_type_384;
+typedef _gostring_ swig_type_385;
+typedef _gostring_ swig_type_386;
+typedef _gostring_ swig_type_387;
+typedef long long swig_type_388;
 typedef long long swig_type_389;
-typedef _gostring_ swig_type_390;
+typedef long long swig_type_390;
 typedef long long swig_type_391;
-typedef _gostring_ swig_type_392;
+typedef long long swig_type_392;
 typedef long long swig_type_393;
 typedef _gostring_ swig_type_394;
 typedef long long swig_type_395;
-typedef long long swig_type_396;
+typedef _gostring_ swig_type_396;
 typedef long long swig_type_397;
-typedef long long swig_type_398;
+typedef _gostring_ swig_type_398;
 typedef long long swig_type_399;
-typedef long long swig_type_400;
+typedef _gostring_ swig_type_400;
 typedef long long swig_type_401;
 typedef long long swig_type_402;
 typedef long long swig_type_403;
@@ -434,49 +434,49 @@ typedef long long swig_type_406;
 typedef long long swig_type_407;
 typedef long long swig_type_408;
 typedef long long swig_type_409;
-typedef _goslice_ swig_type_410;
+typedef long long swig_type_410;
 typedef long long swig_type_411;
 typedef long long swig_type_412;
 typedef long long swig_type_413;
 typedef long long swig_type_414;
 typedef long long swig_type_415;
-typedef long long swig_type_416;
-typedef _gostring_ swig_type_417;
-typedef _goslice_ swig_type_418;
+typedef _goslice_ swig_type_416;
+typedef long long swig_type_417;
+typedef long long swig_type_418;
 typedef long long swig_type_419;
 typedef long long swig_type_420;
 typedef long long swig_type_421;
 typedef long long swig_type_422;
-typedef long long swig_type_423;
-typedef _gostring_ swig_type_424;
+typedef _gostring_ swig_type_423;
+typedef _goslice_ swig_type_424;
 typedef long long swig_type_425;
 typedef long long swig_type_426;
-typedef _gostring_ swig_type_427;
+typedef long long swig_type_427;
 typedef long long swig_type_428;
 typedef long long swig_type_429;
-typedef long long swig_type_430;
-typedef _goslice_ swig_type_431;
+typedef _gostring_ swig_type_430;
+typedef long long swig_type_431;
 typedef long long swig_type_432;
-typedef long long swig_type_433;
+typedef _gostring_ swig_type_433;
 typedef long long swig_type_434;
-typedef _goslice_ swig_type_435;
+typedef long long swig_type_435;
 typedef long long swig_type_436;
-typedef long long swig_type_437;
+typedef _goslice_ swig_type_437;
 typedef long long swig_type_438;
 typedef long long swig_type_439;
 typedef long long swig_type_440;
-typedef long long swig_type_441;
+typedef _goslice_ swig_type_441;
 typedef long long swig_type_442;
 typedef long long swig_type_443;
 typedef long long swig_type_444;
 typedef long long swig_type_445;
-typedef _gostring_ swig_type_446;
+typedef long long swig_type_446;
 typedef long long swig_type_447;
 typedef long long swig_type_448;
 typedef long long swig_type_449;
 typedef long long swig_type_450;
 typedef long long swig_type_451;
-typedef long long swig_type_452;
+typedef _gostring_ swig_type_452;
 typedef long long swig_type_453;
 typedef long long swig_type_454;
 typedef long long swig_type_455;
@@ -485,14 +485,20 @@ typedef long long swig_type_457;
 typedef long long swig_type_458;
 typedef long long swig_type_459;
 typedef long long swig_type_460;
-typedef _gostring_ swig_type_461;
+typedef long long swig_type_461;
 typedef long long swig_type_462;
 typedef long long swig_type_463;
-typedef _goslice_ swig_type_464;
+typedef long long swig_type_464;
 typedef long long swig_type_465;
 typedef long long swig_type_466;
-typedef long long swig_type_467;
+typedef _gostring_ swig_type_467;
 typedef long long swig_type_468;
+typedef long long swig_type_469;
+typedef _goslice_ swig_type_470;
+typedef long long swig_type_471;
+typedef long long swig_type_472;
+typedef long long swig_type_473;
+typedef long long swig_type_474;
 extern void _wrap_Swig_free_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_61081b63a6eef209(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_61081b63a6eef209(void);
@@ -756,251 +762,256 @@ extern swig_type_222 _wrap_queue_full_sys_61081b63a6eef209(uintptr_t arg1);
 extern swig_type_223 _wrap_queue_maxsize_sys_61081b63a6eef209(uintptr_t arg1);
 extern swig_type_224 _wrap_queue_shutdown_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
 extern swig_type_225 _wrap_queue_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_226 _wrap_channel_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, swig_type_227 arg3, uintptr_t arg4);
-extern swig_type_228 _wrap_oneshot_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_226 _wrap_inlet_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, swig_type_227 arg3);
+extern swig_type_228 _wrap_inlet_put_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, double arg3);
+extern swig_type_229 _wrap_inlet_put_nowait_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_230 _wrap_inlet_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_231 _wrap_inlet_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_232 _wrap_channel_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, swig_type_233 arg3, uintptr_t arg4);
+extern swig_type_234 _wrap_oneshot_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_229 _wrap_sender_try_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_235 _wrap_sender_try_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_receiver_receive_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_230 _wrap_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_231 _wrap_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_232 _wrap_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_233 _wrap_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_234 _wrap_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_236 _wrap_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_237 _wrap_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_238 _wrap_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_239 _wrap_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_240 _wrap_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_message_value_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_235 _wrap_broadcast_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_236 arg2, uintptr_t arg3);
-extern swig_type_237 _wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_238 _wrap_broadcast_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_241 _wrap_broadcast_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_242 arg2, uintptr_t arg3);
+extern swig_type_243 _wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_244 _wrap_broadcast_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_broadcast_receiver_receive_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_239 _wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_240 _wrap_broadcast_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_241 _wrap_broadcast_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_242 _wrap_broadcast_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_243 _wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_244 _wrap_watch_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_245 _wrap_watch_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_246 _wrap_watch_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_247 _wrap_watch_sender_replace_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_245 _wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_246 _wrap_broadcast_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_247 _wrap_broadcast_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_248 _wrap_broadcast_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_249 _wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_250 _wrap_watch_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_251 _wrap_watch_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_252 _wrap_watch_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_253 _wrap_watch_sender_replace_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_watch_sender_closed_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_watch_receiver_changed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_248 _wrap_watch_receiver_has_changed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_249 _wrap_watch_sender_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_250 _wrap_watch_receiver_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_251 _wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_252 _wrap_watch_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_253 _wrap_watch_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_254 _wrap_watch_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_255 _wrap_watch_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_254 _wrap_watch_receiver_has_changed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_255 _wrap_watch_sender_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_256 _wrap_watch_receiver_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_257 _wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_258 _wrap_watch_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_259 _wrap_watch_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_260 _wrap_watch_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_261 _wrap_watch_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_exit_stack_new_sys_61081b63a6eef209(void);
-extern swig_type_256 _wrap_exit_stack_push_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_257 _wrap_exit_stack_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_258 _wrap_exit_stack_unref_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_262 _wrap_exit_stack_push_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_263 _wrap_exit_stack_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_264 _wrap_exit_stack_unref_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_exit_stack_pop_all_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_259 _wrap_exit_stack_close_sys_61081b63a6eef209(uintptr_t arg1, swig_type_260 arg2);
-extern swig_type_261 _wrap_cancel_scope_enter_sys_61081b63a6eef209(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_262 _wrap_cancel_scope_cancel_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_263 _wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_265 _wrap_exit_stack_close_sys_61081b63a6eef209(uintptr_t arg1, swig_type_266 arg2);
+extern swig_type_267 _wrap_cancel_scope_enter_sys_61081b63a6eef209(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_268 _wrap_cancel_scope_cancel_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_269 _wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
 extern double _wrap_cancel_scope_deadline_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_264 _wrap_cancel_scope_set_shield_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_265 _wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_266 _wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_267 _wrap_cancel_scope_exit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_268 arg2);
-extern swig_type_269 _wrap_in_cancelled_scope_sys_61081b63a6eef209(void);
-extern uintptr_t _wrap_capture_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_270 arg2);
+extern swig_type_270 _wrap_cancel_scope_set_shield_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_271 _wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_272 _wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_273 _wrap_cancel_scope_exit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_274 arg2);
+extern swig_type_275 _wrap_in_cancelled_scope_sys_61081b63a6eef209(void);
+extern uintptr_t _wrap_capture_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_276 arg2);
 extern uintptr_t _wrap_call_graph_future_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_271 _wrap_call_graph_frame_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_61081b63a6eef209(uintptr_t arg1, swig_type_272 arg2);
-extern swig_type_273 _wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_61081b63a6eef209(uintptr_t arg1, swig_type_274 arg2);
-extern swig_type_275 _wrap_format_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_276 arg2, swig_type_277 arg3);
-extern swig_type_278 _wrap_print_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_279 arg2, int arg3);
-extern swig_type_280 _wrap_loop_dump_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_281 _wrap_loop_metrics_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_282 _wrap_loop_metrics_name_sys_61081b63a6eef209(int arg1);
-extern swig_type_283 _wrap_address_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_284 arg2, int arg3);
-extern swig_type_285 _wrap_address_new_unix_sys_61081b63a6eef209(swig_voidp arg1, swig_type_286 arg2);
-extern swig_type_287 _wrap_address_from_sockaddr_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, swig_type_288 arg3);
-extern swig_type_289 _wrap_address_family_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_290 _wrap_address_port_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_291 _wrap_address_host_sys_61081b63a6eef209(uintptr_t arg1, swig_type_292 arg2);
-extern swig_type_293 _wrap_address_format_sys_61081b63a6eef209(uintptr_t arg1, swig_type_294 arg2);
-extern swig_type_295 _wrap_address_sockaddr_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_296 arg3);
-extern swig_type_297 _wrap_address_equal_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_298 _wrap_address_type_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_299 _wrap_address_protocol_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_300 _wrap_address_canonname_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_301 _wrap_addresses_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_302 arg2);
+extern swig_type_277 _wrap_call_graph_frame_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_61081b63a6eef209(uintptr_t arg1, swig_type_278 arg2);
+extern swig_type_279 _wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_61081b63a6eef209(uintptr_t arg1, swig_type_280 arg2);
+extern swig_type_281 _wrap_format_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_282 arg2, swig_type_283 arg3);
+extern swig_type_284 _wrap_print_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_285 arg2, int arg3);
+extern swig_type_286 _wrap_loop_dump_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_287 _wrap_loop_metrics_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_288 _wrap_loop_metrics_name_sys_61081b63a6eef209(int arg1);
+extern swig_type_289 _wrap_address_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_290 arg2, int arg3);
+extern swig_type_291 _wrap_address_new_unix_sys_61081b63a6eef209(swig_voidp arg1, swig_type_292 arg2);
+extern swig_type_293 _wrap_address_from_sockaddr_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, swig_type_294 arg3);
+extern swig_type_295 _wrap_address_family_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_296 _wrap_address_port_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_297 _wrap_address_host_sys_61081b63a6eef209(uintptr_t arg1, swig_type_298 arg2);
+extern swig_type_299 _wrap_address_format_sys_61081b63a6eef209(uintptr_t arg1, swig_type_300 arg2);
+extern swig_type_301 _wrap_address_sockaddr_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_302 arg3);
+extern swig_type_303 _wrap_address_equal_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_304 _wrap_address_type_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_305 _wrap_address_protocol_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_306 _wrap_address_canonname_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_307 _wrap_addresses_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_308 arg2);
 extern uintptr_t _wrap_addrinfo_options_new_sys_61081b63a6eef209(void);
-extern swig_type_303 _wrap_addrinfo_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_304 _wrap_addrinfo_options_set_type_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_305 _wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_306 _wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_61081b63a6eef209(swig_type_307 arg1, swig_type_308 arg2, uintptr_t arg3);
+extern swig_type_309 _wrap_addrinfo_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_310 _wrap_addrinfo_options_set_type_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_311 _wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_312 _wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_61081b63a6eef209(swig_type_313 arg1, swig_type_314 arg2, uintptr_t arg3);
 extern uintptr_t _wrap_getnameinfo_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_309 _wrap_host_name_host_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_310 _wrap_host_name_service_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_315 _wrap_host_name_host_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_316 _wrap_host_name_service_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_stream_options_new_sys_61081b63a6eef209(void);
-extern swig_type_311 _wrap_stream_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_312 arg2);
-extern swig_type_313 _wrap_stream_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_314 _wrap_stream_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_315 arg2, int arg3);
-extern swig_type_316 _wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_317 _wrap_stream_options_set_backlog_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_318 _wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_319 _wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_320 _wrap_stream_options_set_start_serving_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_321 _wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_322 _wrap_stream_options_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_61081b63a6eef209(swig_type_323 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_61081b63a6eef209(swig_type_324 arg1, uintptr_t arg2);
-extern swig_type_325 _wrap_stream_pair_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_317 _wrap_stream_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_318 arg2);
+extern swig_type_319 _wrap_stream_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_320 _wrap_stream_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_321 arg2, int arg3);
+extern swig_type_322 _wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_323 _wrap_stream_options_set_backlog_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_324 _wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_325 _wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_326 _wrap_stream_options_set_start_serving_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_327 _wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_328 _wrap_stream_options_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_61081b63a6eef209(swig_type_329 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_61081b63a6eef209(swig_type_330 arg1, uintptr_t arg2);
+extern swig_type_331 _wrap_stream_pair_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_connect_read_pipe_sys_61081b63a6eef209(int arg1, uintptr_t arg2);
 extern uintptr_t _wrap_connect_write_pipe_sys_61081b63a6eef209(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_61081b63a6eef209(uintptr_t arg1, swig_type_326 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_327 arg3);
+extern uintptr_t _wrap_stream_read_sys_61081b63a6eef209(uintptr_t arg1, swig_type_332 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_333 arg3);
 extern uintptr_t _wrap_stream_readline_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_61081b63a6eef209(uintptr_t arg1, swig_type_328 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_61081b63a6eef209(uintptr_t arg1, swig_type_329 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_330 arg3);
-extern swig_type_331 _wrap_stream_at_eof_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_332 _wrap_stream_pause_reading_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_333 _wrap_stream_resume_reading_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_334 _wrap_stream_is_reading_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_61081b63a6eef209(uintptr_t arg1, swig_type_334 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_61081b63a6eef209(uintptr_t arg1, swig_type_335 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_336 arg3);
+extern swig_type_337 _wrap_stream_at_eof_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_338 _wrap_stream_pause_reading_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_339 _wrap_stream_resume_reading_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_340 _wrap_stream_is_reading_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_335 _wrap_error_expected_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_336 _wrap_error_consumed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_337 _wrap_stream_write_sys_61081b63a6eef209(uintptr_t arg1, swig_type_338 arg2);
-extern swig_type_339 _wrap_stream_writelines_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_340 arg3);
+extern swig_type_341 _wrap_error_expected_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_342 _wrap_error_consumed_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_343 _wrap_stream_write_sys_61081b63a6eef209(uintptr_t arg1, swig_type_344 arg2);
+extern swig_type_345 _wrap_stream_writelines_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_346 arg3);
 extern uintptr_t _wrap_stream_drain_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_341 _wrap_stream_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_342 _wrap_stream_can_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_343 _wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_344 arg2, swig_type_345 arg3);
-extern swig_type_346 _wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_347 _wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_348 arg3, swig_type_349 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_350 arg3, swig_type_351 arg4);
-extern swig_type_352 _wrap_stream_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_353 _wrap_stream_abort_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_354 _wrap_stream_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_347 _wrap_stream_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_348 _wrap_stream_can_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_349 _wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_350 arg2, swig_type_351 arg3);
+extern swig_type_352 _wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_353 _wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_354 arg3, swig_type_355 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_356 arg3, swig_type_357 arg4);
+extern swig_type_358 _wrap_stream_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_359 _wrap_stream_abort_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_360 _wrap_stream_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_355 _wrap_stream_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_356 arg2, swig_type_357 arg3);
-extern uintptr_t _wrap_start_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_358 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_359 arg3, uintptr_t arg4);
+extern swig_type_361 _wrap_stream_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_362 arg2, swig_type_363 arg3);
+extern uintptr_t _wrap_start_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_364 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_365 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_360 _wrap_server_sockets_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2, swig_type_361 arg3);
-extern swig_type_362 _wrap_server_port_sys_61081b63a6eef209(uintptr_t arg1, swig_type_363 arg2);
-extern swig_type_364 _wrap_server_is_serving_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_366 _wrap_server_sockets_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2, swig_type_367 arg3);
+extern swig_type_368 _wrap_server_port_sys_61081b63a6eef209(uintptr_t arg1, swig_type_369 arg2);
+extern swig_type_370 _wrap_server_is_serving_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_365 _wrap_server_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_371 _wrap_server_close_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_366 _wrap_server_close_clients_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_367 _wrap_server_abort_clients_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_372 _wrap_server_close_clients_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_373 _wrap_server_abort_clients_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_protocol_new_sys_61081b63a6eef209(void);
-extern swig_type_368 _wrap_protocol_set_connection_made_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_369 _wrap_protocol_set_data_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_370 _wrap_protocol_set_get_buffer_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_371 _wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_372 _wrap_protocol_set_eof_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_373 _wrap_protocol_set_pause_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_374 _wrap_protocol_set_resume_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_375 _wrap_protocol_set_connection_lost_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_376 _wrap_protocol_set_factory_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_377 _wrap_protocol_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_378 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_379 arg3, uintptr_t arg4);
+extern swig_type_374 _wrap_protocol_set_connection_made_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_375 _wrap_protocol_set_data_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_376 _wrap_protocol_set_get_buffer_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_377 _wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_378 _wrap_protocol_set_eof_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_379 _wrap_protocol_set_pause_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_380 _wrap_protocol_set_resume_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_381 _wrap_protocol_set_connection_lost_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_382 _wrap_protocol_set_factory_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_383 _wrap_protocol_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_384 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_385 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_read_pipe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_write_pipe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_380 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_381 arg3, uintptr_t arg4);
-extern swig_type_382 _wrap_stream_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_create_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_386 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_387 arg3, uintptr_t arg4);
+extern swig_type_388 _wrap_stream_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_stream_get_protocol_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_packet_data_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_383 _wrap_packet_size_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_389 _wrap_packet_size_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_packet_address_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_384 _wrap_packet_truncated_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_385 _wrap_packets_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_packets_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_386 arg2);
+extern swig_type_390 _wrap_packet_truncated_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_391 _wrap_packets_count_sys_61081b63a6eef209(uintptr_t arg1);
+extern uintptr_t _wrap_packets_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_392 arg2);
 extern uintptr_t _wrap_datagram_options_new_sys_61081b63a6eef209(void);
-extern swig_type_387 _wrap_datagram_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_388 arg2, int arg3);
-extern swig_type_389 _wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_390 arg2, int arg3);
-extern swig_type_391 _wrap_datagram_options_set_local_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_392 arg2);
-extern swig_type_393 _wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_394 arg2);
-extern swig_type_395 _wrap_datagram_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_396 _wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_397 _wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_398 _wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_399 _wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_400 _wrap_datagram_options_set_max_size_sys_61081b63a6eef209(uintptr_t arg1, swig_type_401 arg2);
-extern swig_type_402 _wrap_datagram_options_set_batch_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_403 _wrap_datagram_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_393 _wrap_datagram_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_394 arg2, int arg3);
+extern swig_type_395 _wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_396 arg2, int arg3);
+extern swig_type_397 _wrap_datagram_options_set_local_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_398 arg2);
+extern swig_type_399 _wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_400 arg2);
+extern swig_type_401 _wrap_datagram_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_402 _wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_403 _wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_404 _wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_405 _wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_406 _wrap_datagram_options_set_max_size_sys_61081b63a6eef209(uintptr_t arg1, swig_type_407 arg2);
+extern swig_type_408 _wrap_datagram_options_set_batch_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_409 _wrap_datagram_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_datagram_endpoint_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_404 _wrap_datagram_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_405 _wrap_datagram_abort_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_406 _wrap_datagram_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_410 _wrap_datagram_close_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_411 _wrap_datagram_abort_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_412 _wrap_datagram_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_recvfrom_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvmany_sys_61081b63a6eef209(uintptr_t arg1, swig_type_407 arg2);
-extern uintptr_t _wrap_datagram_sendto_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_408 arg3, uintptr_t arg4);
-extern swig_type_409 _wrap_datagram_sendto_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_type_410 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_datagram_sendmany_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_411 arg4);
+extern uintptr_t _wrap_datagram_recvmany_sys_61081b63a6eef209(uintptr_t arg1, swig_type_413 arg2);
+extern uintptr_t _wrap_datagram_sendto_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_414 arg3, uintptr_t arg4);
+extern swig_type_415 _wrap_datagram_sendto_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_type_416 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_datagram_sendmany_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_417 arg4);
 extern uintptr_t _wrap_datagram_drain_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_412 _wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_413 arg2, swig_type_414 arg3);
-extern swig_type_415 _wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_416 _wrap_datagram_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_417 arg2, swig_type_418 arg3);
+extern swig_type_418 _wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_419 arg2, swig_type_420 arg3);
+extern swig_type_421 _wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_422 _wrap_datagram_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_423 arg2, swig_type_424 arg3);
 extern uintptr_t _wrap_datagram_local_address_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_remote_address_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_419 _wrap_datagram_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_420 _wrap_job_return_sys_61081b63a6eef209(swig_type_421 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_422 _wrap_job_cancelled_sys_61081b63a6eef209(void);
-extern swig_type_423 _wrap_job_set_name_sys_61081b63a6eef209(swig_type_424 arg1);
+extern swig_type_425 _wrap_datagram_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_426 _wrap_job_return_sys_61081b63a6eef209(swig_type_427 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_428 _wrap_job_cancelled_sys_61081b63a6eef209(void);
+extern swig_type_429 _wrap_job_set_name_sys_61081b63a6eef209(swig_type_430 arg1);
 extern uintptr_t _wrap_to_thread_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_61081b63a6eef209(swig_type_425 arg1);
-extern swig_type_426 _wrap_executor_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_427 arg2);
-extern swig_type_428 _wrap_executor_set_max_queue_sys_61081b63a6eef209(uintptr_t arg1, swig_type_429 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_61081b63a6eef209(swig_type_430 arg1);
-extern uintptr_t _wrap_run_in_process_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_431 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_61081b63a6eef209(swig_type_431 arg1);
+extern swig_type_432 _wrap_executor_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_433 arg2);
+extern swig_type_434 _wrap_executor_set_max_queue_sys_61081b63a6eef209(uintptr_t arg1, swig_type_435 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_61081b63a6eef209(swig_type_436 arg1);
+extern uintptr_t _wrap_run_in_process_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_437 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_432 _wrap_job_run_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_433 _wrap_job_drop_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_438 _wrap_job_run_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_439 _wrap_job_drop_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_434 _wrap_executor_running_sys_61081b63a6eef209(uintptr_t arg1, swig_type_435 arg2);
-extern swig_type_436 _wrap_thread_future_wait_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_437 _wrap_thread_future_done_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_438 _wrap_thread_future_cancelled_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_439 _wrap_thread_future_cancel_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_440 _wrap_thread_future_result_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_441 _wrap_thread_future_take_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_440 _wrap_executor_running_sys_61081b63a6eef209(uintptr_t arg1, swig_type_441 arg2);
+extern swig_type_442 _wrap_thread_future_wait_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
+extern swig_type_443 _wrap_thread_future_done_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_444 _wrap_thread_future_cancelled_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_445 _wrap_thread_future_cancel_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_446 _wrap_thread_future_result_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_447 _wrap_thread_future_take_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_61081b63a6eef209(void);
-extern swig_type_442 _wrap_process_options_set_stdin_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_443 _wrap_process_options_set_stdout_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_444 _wrap_process_options_set_stderr_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_445 _wrap_process_options_set_cwd_sys_61081b63a6eef209(uintptr_t arg1, swig_type_446 arg2);
-extern swig_type_447 _wrap_process_options_set_env_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_448 _wrap_process_options_add_fd_sys_61081b63a6eef209(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_449 _wrap_process_options_set_new_session_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_450 _wrap_process_options_set_process_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_451 _wrap_process_options_set_user_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_452 _wrap_process_options_set_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_453 _wrap_process_options_set_umask_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_454 _wrap_process_options_add_rlimit_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_455 arg3, swig_type_456 arg4);
-extern swig_type_457 _wrap_process_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_458 arg2);
-extern swig_type_459 _wrap_process_options_set_output_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_460 arg2);
+extern swig_type_448 _wrap_process_options_set_stdin_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_449 _wrap_process_options_set_stdout_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_450 _wrap_process_options_set_stderr_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_451 _wrap_process_options_set_cwd_sys_61081b63a6eef209(uintptr_t arg1, swig_type_452 arg2);
+extern swig_type_453 _wrap_process_options_set_env_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_454 _wrap_process_options_add_fd_sys_61081b63a6eef209(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_455 _wrap_process_options_set_new_session_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_456 _wrap_process_options_set_process_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_457 _wrap_process_options_set_user_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_458 _wrap_process_options_set_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_459 _wrap_process_options_set_umask_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_460 _wrap_process_options_add_rlimit_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_461 arg3, swig_type_462 arg4);
+extern swig_type_463 _wrap_process_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_464 arg2);
+extern swig_type_465 _wrap_process_options_set_output_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_466 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_61081b63a6eef209(swig_type_461 arg1, uintptr_t arg2);
-extern swig_type_462 _wrap_process_pid_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_463 _wrap_process_returncode_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_61081b63a6eef209(swig_type_467 arg1, uintptr_t arg2);
+extern swig_type_468 _wrap_process_pid_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_469 _wrap_process_returncode_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_61081b63a6eef209(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_61081b63a6eef209(uintptr_t arg1, swig_type_464 arg2);
+extern uintptr_t _wrap_process_communicate_sys_61081b63a6eef209(uintptr_t arg1, swig_type_470 arg2);
 extern uintptr_t _wrap_process_output_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_465 _wrap_process_send_signal_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_466 _wrap_process_terminate_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_467 _wrap_process_kill_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_468 _wrap_process_signal_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_471 _wrap_process_send_signal_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
+extern swig_type_472 _wrap_process_terminate_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_473 _wrap_process_kill_sys_61081b63a6eef209(uintptr_t arg1);
+extern swig_type_474 _wrap_process_signal_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_61081b63a6eef209(uintptr_t arg1);
 #undef intgo
 */
@@ -3645,6 +3656,55 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Inlet_new(arg1 *uintptr, arg2 uintptr, arg3 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (int64)(C._wrap_inlet_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_227(_swig_i_2)))
+	return swig_r
+}
+
+func Inlet_put(arg1 uintptr, arg2 uintptr, arg3 float64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (int64)(C._wrap_inlet_put_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.double(_swig_i_2)))
+	return swig_r
+}
+
+func Inlet_put_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_inlet_put_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Inlet_close(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_inlet_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Inlet_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_inlet_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
 func Channel_new(arg1 *uintptr, arg2 *uintptr, arg3 int64, arg4 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
@@ -3654,7 +3714,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_227(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_233(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3763,7 +3823,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_236(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_242(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4032,7 +4092,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_260(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_266(_swig_i_1)))
 	return swig_r
 }
 
@@ -4101,7 +4161,7 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1)))
 	return swig_r
 }
 
@@ -4116,7 +4176,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_270(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4145,7 +4205,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_272(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_278(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4164,7 +4224,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_280(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4177,7 +4237,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1), *(*C.swig_type_277)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_282(_swig_i_1), *(*C.swig_type_283)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4190,7 +4250,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_279(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_285(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4229,7 +4289,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_284)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_290)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4242,7 +4302,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_286)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4256,7 +4316,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_288(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_294(_swig_i_2)))
 	return swig_r
 }
 
@@ -4282,7 +4342,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_298)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4295,7 +4355,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_294)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_300)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4309,7 +4369,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_296(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_302(_swig_i_2)))
 	return swig_r
 }
 
@@ -4363,7 +4423,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_302(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_308(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4421,7 +4481,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_61081b63a6eef209(*(*C.swig_type_307)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_308)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_61081b63a6eef209(*(*C.swig_type_313)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_314)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4479,7 +4539,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_312(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_318(_swig_i_1)))
 	return swig_r
 }
 
@@ -4499,7 +4559,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_315)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4577,7 +4637,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_61081b63a6eef209(*(*C.swig_type_323)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_61081b63a6eef209(*(*C.swig_type_329)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4592,7 +4652,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_61081b63a6eef209(*(*C.swig_type_324)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_61081b63a6eef209(*(*C.swig_type_330)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4640,7 +4700,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_326(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_332(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4653,7 +4713,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_327(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_333(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4674,7 +4734,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_328(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_334(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4686,7 +4746,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_329)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_335)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4702,7 +4762,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_330(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_336(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4772,7 +4832,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_338)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_344)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4786,7 +4846,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_340(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_346(_swig_i_2)))
 	return swig_r
 }
 
@@ -4822,7 +4882,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_344(_swig_i_1), C.swig_type_345(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_350(_swig_i_1), C.swig_type_351(_swig_i_2)))
 	return swig_r
 }
 
@@ -4853,7 +4913,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_348(_swig_i_2), C.swig_type_349(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_354(_swig_i_2), C.swig_type_355(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4866,7 +4926,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_350(_swig_i_2), C.swig_type_351(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_356(_swig_i_2), C.swig_type_357(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4914,7 +4974,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_356)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_362)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_363)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4935,7 +4995,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_358)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_364)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4954,7 +5014,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_359)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_365)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4980,7 +5040,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_361(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_367(_swig_i_2)))
 	return swig_r
 }
 
@@ -4989,7 +5049,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_363(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_369(_swig_i_1)))
 	return swig_r
 }
 
@@ -5174,7 +5234,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_378)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_384)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5193,7 +5253,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_379)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_385)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5243,7 +5303,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_380)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_386)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5262,7 +5322,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_381)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_387)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5344,7 +5404,7 @@ func Packets_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_packets_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_386(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_packets_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_392(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5365,7 +5425,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_388)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5379,7 +5439,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_390)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_396)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5392,7 +5452,7 @@ func Datagram_options_set_local_path(arg1 uintptr, arg2 string) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_392)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5405,7 +5465,7 @@ func Datagram_options_set_remote_path(arg1 uintptr, arg2 string) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5462,7 +5522,7 @@ func Datagram_options_set_max_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_401(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
 	return swig_r
 }
 
@@ -5548,7 +5608,7 @@ func Datagram_recvmany(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_413(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5563,7 +5623,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_408(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_414(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5577,7 +5637,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_410)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_416)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5593,7 +5653,7 @@ _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_411(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_417(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5615,7 +5675,7 @@ func Datagram_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_sw
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_413(_swig_i_1), C.swig_type_414(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_419(_swig_i_1), C.swig_type_420(_swig_i_2)))
 	return swig_r
 }
 
@@ -5635,7 +5695,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_417)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_418)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_423)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_424)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5681,7 +5741,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_61081b63a6eef209(C.swig_type_421(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_61081b63a6eef209(C.swig_type_427(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -5695,7 +5755,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_61081b63a6eef209(*(*C.swig_type_424)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_61081b63a6eef209(*(*C.swig_type_430)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5737,7 +5797,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_61081b63a6eef209(C.swig_type_425(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_61081b63a6eef209(C.swig_type_431(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5749,7 +5809,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_427)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_433)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5761,14 +5821,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_429(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_435(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_61081b63a6eef209(C.swig_type_430(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_61081b63a6eef209(C.swig_type_436(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5784,7 +5844,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_431)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_437)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -5840,7 +5900,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_435)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_441)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5951,7 +6011,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_446)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_452)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6030,7 +6090,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_455(_swig_i_2), C.swig_type_456(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_461(_swig_i_2), C.swig_type_462(_swig_i_3)))
 	return swig_r
 }
 
@@ -6039,7 +6099,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_458(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_464(_swig_i_1)))
 	return swig_r
 }
 
@@ -6048,7 +6108,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_460(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_466(_swig_i_1)))
 	return swig_r
 }
 
@@ -6070,7 +6130,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_61081b63a6eef209(*(*C.swig_type_461)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_61081b63a6eef209(*(*C.swig_type_467)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6143,7 +6203,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_464)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

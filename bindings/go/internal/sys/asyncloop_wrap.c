@@ -4083,6 +4083,83 @@ long long _wrap_queue_statistic_sys_61081b63a6eef209(aloop_queue *_swig_go_0, in
 }
 
 
+long long _wrap_inlet_new_sys_61081b63a6eef209(aloop_inlet **_swig_go_0, aloop_queue *_swig_go_1, long long _swig_go_2) {
+  aloop_inlet **arg1 = (aloop_inlet **) 0 ;
+  aloop_queue *arg2 = (aloop_queue *) 0 ;
+  int64_t arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_inlet ***)&_swig_go_0;
+  arg2 = *(aloop_queue **)&_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+
+  result = (int64_t)aloop_inlet_new(arg1,arg2,arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_inlet_put_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, void *_swig_go_1, double _swig_go_2) {
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  void *arg2 = (void *) 0 ;
+  double arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_inlet **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (double)_swig_go_2;
+
+  result = (int64_t)aloop_inlet_put(arg1,arg2,arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_inlet_put_nowait_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, void *_swig_go_1) {
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  void *arg2 = (void *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_inlet **)&_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+
+  result = (int64_t)aloop_inlet_put_nowait(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_inlet_close_sys_61081b63a6eef209(aloop_inlet *_swig_go_0) {
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_inlet **)&_swig_go_0;
+
+  result = (int64_t)aloop_inlet_close(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_inlet_statistic_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, int _swig_go_1) {
+  aloop_inlet *arg1 = (aloop_inlet *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_inlet **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_inlet_statistic(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_channel_new_sys_61081b63a6eef209(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, long long _swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_sender **arg1 = (aloop_sender **) 0 ;
   aloop_receiver **arg2 = (aloop_receiver **) 0 ;

@@ -97,6 +97,10 @@ const (
 	QUEUE_STAT_JOINERS           = 2
 	QUEUE_STAT_UNFINISHED        = 3
 	QUEUE_STAT_SHUTDOWN          = 4
+	INLET_STAT_ITEMS             = 0
+	INLET_STAT_CAPACITY          = 1
+	INLET_STAT_WAITING           = 2
+	INLET_STAT_OPEN              = 3
 	CHANNEL_STAT_ITEMS           = 0
 	CHANNEL_STAT_CAPACITY        = 1
 	CHANNEL_STAT_SENDING         = 2

@@ -194,6 +194,12 @@ pub struct aloop_queue_options {
 }
 
 #[repr(C)]
+pub struct aloop_inlet {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_sender {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -735,6 +741,17 @@ pub const ALOOP_QUEUE_STAT_JOINERS: i32 = 2;
 pub const ALOOP_QUEUE_STAT_UNFINISHED: i32 = 3;
 /// See [`ALOOP_QUEUE_STAT_GETTERS`].
 pub const ALOOP_QUEUE_STAT_SHUTDOWN: i32 = 4;
+/// ```text
+/// The items it holds, how many it may, the threads that wait, and whether it is
+/// open (1 or 0).
+/// ```
+pub const ALOOP_INLET_STAT_ITEMS: i32 = 0;
+/// See [`ALOOP_INLET_STAT_ITEMS`].
+pub const ALOOP_INLET_STAT_CAPACITY: i32 = 1;
+/// See [`ALOOP_INLET_STAT_ITEMS`].
+pub const ALOOP_INLET_STAT_WAITING: i32 = 2;
+/// See [`ALOOP_INLET_STAT_ITEMS`].
+pub const ALOOP_INLET_STAT_OPEN: i32 = 3;
 /// ```text
 /// Of either end's channel: the items in it, how many it holds at most (0: any
 /// number), how many wait to send and to receive, and whether each end is open
@@ -1678,6 +1695,26 @@ extern "C" {
     pub fn aloop_queue_shutdown(queue: *mut aloop_queue, immediate: i32) -> i64;
     /// See [`ALOOP_QUEUE_STAT_GETTERS`].
     pub fn aloop_queue_statistic(queue: *mut aloop_queue, which: i32) -> i64;
+    /// ```text
+    /// In the thread of the loop that is to use the queue. capacity < 1: ALOOP_EINVAL.
+    /// The queue is kept until the inlet is closed and empty, or the loop closes.
+    /// ```
+    pub fn aloop_inlet_new(inlet: *mut *mut aloop_inlet, queue: *mut aloop_queue, capacity: i64) -> i64;
+    /// ```text
+    /// Waits up to timeout seconds for room, for ever if it is negative. 0: the item
+    /// is given away, and if the queue is shut down or the loop closes before it is
+    /// put, it is freed. Else it is the caller's: ALOOP_ETIMEDOUT; ALOOP_ESTALE once the
+    /// inlet or the loop is closed, also while it waits; ALOOP_EQUEUESHUTDOWN;
+    /// ALOOP_EWRONGTHREAD from the loop itself, which would wait for ever; ALOOP_ENOMEM;
+    /// ALOOP_ECHILD.
+    /// ```
+    pub fn aloop_inlet_put(inlet: *mut aloop_inlet, item: *mut c_void, timeout: f64) -> i64;
+    /// The same without waiting, the loop's thread included: ALOOP_EQUEUEFULL.
+    pub fn aloop_inlet_put_nowait(inlet: *mut aloop_inlet, item: *mut c_void) -> i64;
+    /// Takes no more; what it holds is still put. The last aloop_unref does the same.
+    pub fn aloop_inlet_close(inlet: *mut aloop_inlet) -> i64;
+    /// See [`ALOOP_INLET_STAT_ITEMS`].
+    pub fn aloop_inlet_statistic(inlet: *mut aloop_inlet, which: i32) -> i64;
     /// ```text
     /// A channel that holds capacity items at most; 0 or less: any number.
     /// ALOOP_ENOMEM; ALOOP_ENORUNNINGLOOP where the thread has no loop.
