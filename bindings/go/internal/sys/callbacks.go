@@ -27,6 +27,11 @@ type Stepper interface {
 	Step(task uintptr) int64
 }
 
+// Releaser is told when C lets go of it.
+type Releaser interface {
+	Released()
+}
+
 // Panicked gets what a callback panicked with; a panic must not run through the
 // frames of C. The layer above sets it before anything can call back.
 var Panicked = func(value interface{}) {}
@@ -79,5 +84,7 @@ func goJob(data C.uintptr_t) (status C.int64_t) {
 
 //export goRelease
 func goRelease(data C.uintptr_t) {
-	Release(uintptr(data))
+	if value, ok := Release(uintptr(data)).(Releaser); ok {
+		value.Released()
+	}
 }

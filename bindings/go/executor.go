@@ -1,0 +1,83 @@
+package asyncloop
+
+import (
+	"context"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"libasyncloop.org/asyncloop/internal/sys"
+)
+
+// ToThread runs fn, which may block, on a thread of the loop's default executor,
+// and awaits it: what a task does with everything that blocks. A panic of fn is a
+// PanicError. asyncio.to_thread.
+func ToThread[T any](ctx context.Context, loop *Loop, fn func() (T, error)) (T, error) {
+	return InThread(loop, fn).Await(ctx)
+}
+
+// InThread is ToThread, to be awaited.
+func InThread[T any](loop *Loop, fn func() (T, error)) Op[T] {
+	return job(loop, func() uintptr { return 0 }, fn)
+}
+
+// job is an op that runs fn in an executor of C.
+func job[T any](loop *Loop, executor func() uintptr, fn func() (T, error)) Op[T] {
+	var value atomic.Value // a Result; C orders this for the threads, but Go cannot know
+	return Op[T]{
+		loop: loop,
+		begin: starting(func() uintptr {
+			id := sys.Register(func() int64 {
+				found, err := contained(fn)
+				value.Store(Result[T]{found, nil})
+				return raise(err)
+			})
+			return sys.Run_in_executor(loop.p, executor(), sys.JobFn, id, sys.ReleaseFn)
+		}),
+		outcome: func(_ int64, _ uintptr, err error) (T, error) {
+			found, _ := value.Load().(Result[T])
+			if err != nil { // the job may still be at it
+				found = Result[T]{}
+			}
+			return found.Value, err
+		},
+	}
+}
+
+func contained[T any](fn func() (T, error)) (value T, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = &PanicError{Value: what, Stack: debug.Stack()}
+		}
+	}()
+	return fn()
+}
+
+// An Executor runs jobs on threads of the library, a bounded number of them. Most
+// programs want ToThread.
+type Executor struct{ o *object }
+
+// NewExecutor makes one of n threads at most; 0: as many as suit the machine.
+func NewExecutor(loop *Loop, n int) *Executor {
+	return &Executor{newObject(loop, func(p *uintptr) int64 {
+		if *p = sys.Executor_new_threads(int64(n)); *p == 0 {
+			return sys.ENOMEM
+		}
+		return 0
+	})}
+}
+
+// RunIn runs fn as a job of the executor.
+func RunIn[T any](e *Executor, fn func() (T, error)) Op[T] {
+	if e.o.err != nil {
+		return failedOp[T](e.o.loop, e.o.err)
+	}
+	return job(e.o.loop, func() uintptr { return e.o.p }, fn)
+}
+
+// Shutdown takes no more jobs and waits for those that run, for timeout at most.
+func (e *Executor) Shutdown(ctx context.Context, timeout time.Duration) error {
+	return wait(ctx, e.o.waiting(func(p uintptr) uintptr {
+		return sys.Executor_shutdown(p, secondsOr(timeout, -1))
+	}))
+}

@@ -1,0 +1,131 @@
+package asyncloop
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"libasyncloop.org/asyncloop/internal/sys"
+)
+
+// A Future is an outcome that somebody sets. asyncio.Future.
+type Future[T any] struct {
+	loop  *Loop
+	p     uintptr
+	err   error // it could not be made
+	value T
+	mu    sync.Mutex
+	done  chan struct{}
+}
+
+// NewFuture makes a pending future of loop.
+func NewFuture[T any](loop *Loop) *Future[T] {
+	f := &Future[T]{loop: loop}
+	f.err = loop.do(func() { f.p = sys.Loop_create_future(loop.p) })
+	if f.p == 0 && f.err == nil {
+		f.err = ESTALE
+	}
+	runtime.SetFinalizer(f, func(f *Future[T]) { sys.Unref(f.p) })
+	return f
+}
+
+func (f *Future[T]) change(what func() int64) error {
+	if f.err != nil {
+		return f.err
+	}
+	_, err := f.loop.status(what)
+	runtime.KeepAlive(f)
+	return err
+}
+
+// SetResult finishes it. EINVALIDSTATE if it is done.
+func (f *Future[T]) SetResult(value T) error {
+	return f.change(func() int64 {
+		status := sys.Future_set_result(f.p, 0, 0, 0)
+		if status >= 0 {
+			f.value = value
+		}
+		return status
+	})
+}
+
+// SetError finishes it with err, which the awaiting side gets whole.
+func (f *Future[T]) SetError(err error) error {
+	return f.change(func() int64 {
+		detail := toC(err)
+		defer sys.Unref(detail)
+		return sys.Future_set_error(f.p, detail)
+	})
+}
+
+// Cancel cancels it; false if it is done.
+func (f *Future[T]) Cancel() bool {
+	cancelled := int64(0)
+	_ = f.change(func() int64 { cancelled = sys.Future_cancel(f.p, ""); return 0 })
+	return cancelled > 0
+}
+
+// IsDone tells whether it has an outcome.
+func (f *Future[T]) IsDone() bool {
+	done := int64(0)
+	_ = f.change(func() int64 { done = sys.Future_done(f.p); return 0 })
+	return done != 0
+}
+
+// AddDoneCallback calls fn through the loop, on its thread, when it is done.
+func (f *Future[T]) AddDoneCallback(fn func(value T, err error)) error {
+	return f.change(func() int64 { return f.onDone(fn) })
+}
+
+func (f *Future[T]) onDone(fn func(value T, err error)) int64 {
+	outcome := f.op().outcome
+	id := sys.Register(func(p uintptr) int64 {
+		status := sys.Future_result(p, nil)
+		value, err := outcome(status, 0, fromC(status, sys.Future_error(p)))
+		f.loop.guarded(func() { fn(value, err) })
+		return 0
+	})
+	status := sys.Future_add_done_callback(f.p, sys.DoneFn, id, sys.ReleaseFn)
+	if status < 0 {
+		sys.Release(id)
+	}
+	return status
+}
+
+// Done is closed when it has an outcome.
+func (f *Future[T]) Done() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done == nil {
+		done := make(chan struct{})
+		f.done = done
+		if f.AddDoneCallback(func(T, error) { close(done) }) != nil {
+			close(done)
+		}
+	}
+	return f.done
+}
+
+func (f *Future[T]) op() Op[T] {
+	if f.err != nil {
+		return failedOp[T](f.loop, f.err)
+	}
+	return Op[T]{
+		loop:  f.loop,
+		begin: starting(func() uintptr { return sys.Ref(f.p) }),
+		outcome: func(_ int64, _ uintptr, err error) (T, error) {
+			if err != nil {
+				var none T
+				return none, err
+			}
+			return f.value, nil
+		},
+	}
+}
+
+// Await waits for the outcome; when ctx is done it cancels the future.
+func (f *Future[T]) Await(ctx context.Context) (T, error) { return f.op().Await(ctx) }
+
+func (f *Future[T]) ref() (*Loop, func() uintptr, error) {
+	return f.loop, func() uintptr { return sys.Ref(f.p) }, f.err
+}

@@ -1,0 +1,154 @@
+package asyncloop
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"libasyncloop.org/asyncloop/internal/sys"
+)
+
+// A Listener is a server whose connections are accepted one by one: a
+// net.Listener. asyncio's Server.
+type Listener struct {
+	o      *object
+	addr   net.Addr
+	once   sync.Once
+	closed chan struct{}
+}
+
+var _ net.Listener = (*Listener)(nil)
+
+// Listen serves on an address; network is "tcp" (also "tcp4", "tcp6") or "unix".
+// Without a host it is every address of this machine; port 0 is any.
+func (l *Loop) Listen(ctx context.Context, network, address string,
+	options ...StreamOption) (*Listener, error) {
+	var begin func() uintptr
+	if network == "unix" {
+		begin = func() uintptr {
+			return withOptions(options, func(o uintptr) uintptr {
+				return sys.Start_unix_server(0, 0, address, o)
+			})
+		}
+	} else {
+		host, port, err := hostPort(network, address)
+		if err != nil {
+			return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+		}
+		options = append(options[:len(options):len(options)], family(network))
+		begin = func() uintptr {
+			return withOptions(options, func(o uintptr) uintptr {
+				return sys.Start_server(0, 0, host, port, o)
+			})
+		}
+	}
+	return Op[*Listener]{loop: l, begin: starting(begin),
+		outcome: func(_ int64, value uintptr, err error) (*Listener, error) {
+			if err != nil {
+				return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+			}
+			return newListener(l, value, network, address), nil
+		}}.Await(ctx)
+}
+
+func newListener(loop *Loop, p uintptr, network, address string) *Listener {
+	s := &Listener{
+		o:      newObject(loop, func(to *uintptr) int64 { *to = p; return 0 }),
+		closed: make(chan struct{}),
+	}
+	if s.addr = boundTo(p); s.addr == nil {
+		if network == "unix" {
+			s.addr = &net.UnixAddr{Name: address, Net: "unix"}
+		} else {
+			port := strconv.FormatInt(sys.Server_port(p, 0), 10)
+			s.addr, _ = net.ResolveTCPAddr("tcp", net.JoinHostPort("", port))
+		}
+	}
+	return s
+}
+
+// boundTo asks the first socket where it listens.
+func boundTo(p uintptr) net.Addr {
+	var fd int32
+	if sys.Server_sockets(p, &fd, 1) < 1 {
+		return nil
+	}
+	name, err := syscall.Getsockname(int(fd))
+	if err != nil {
+		return nil
+	}
+	switch a := name.(type) {
+	case *syscall.SockaddrInet4:
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
+	case *syscall.SockaddrInet6:
+		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
+	case *syscall.SockaddrUnix:
+		return &net.UnixAddr{Name: a.Name, Net: "unix"}
+	}
+	return nil
+}
+
+// Accepting waits for the next connection.
+func (s *Listener) Accepting() Op[*Conn] {
+	return opOf(s.o, sys.Server_accept, connected(s.o.loop))
+}
+
+// AcceptConn is Accepting, awaited. ESTALE once it is closed.
+func (s *Listener) AcceptConn(ctx context.Context) (*Conn, error) { return s.Accepting().Await(ctx) }
+
+// Accept is AcceptConn as net.Listener has it.
+func (s *Listener) Accept() (net.Conn, error) {
+	conn, err := s.Accepting().awaitUntil(s.closed, nil)
+	if err != nil {
+		select {
+		case <-s.closed:
+			err = net.ErrClosed
+		default:
+		}
+		return nil, &net.OpError{Op: "accept", Net: s.addr.Network(), Addr: s.addr, Err: err}
+	}
+	return conn, nil
+}
+
+// Close listens no more; the connections stay.
+func (s *Listener) Close() error {
+	first := false
+	s.once.Do(func() { close(s.closed); first = true })
+	if !first {
+		return &net.OpError{Op: "close", Net: s.addr.Network(), Addr: s.addr, Err: net.ErrClosed}
+	}
+	return s.o.just(sys.Server_close)
+}
+
+// Addr is where it listens.
+func (s *Listener) Addr() net.Addr { return s.addr }
+
+// WaitClosed waits until it and its last connection are closed.
+func (s *Listener) WaitClosed(ctx context.Context) error {
+	return wait(ctx, s.o.waiting(sys.Server_wait_closed))
+}
+
+// CloseClients closes every connection that it accepted; AbortClients at once.
+func (s *Listener) CloseClients() error { return s.o.just(sys.Server_close_clients) }
+func (s *Listener) AbortClients() error { return s.o.just(sys.Server_abort_clients) }
+
+// IsServing tells whether it accepts connections.
+func (s *Listener) IsServing() bool { return s.o.is(sys.Server_is_serving) }
+
+// Serve accepts until the listener is closed or ctx is done, and runs handle as a
+// task for each connection, which is closed when that returns.
+func (s *Listener) Serve(ctx context.Context,
+	handle func(ctx context.Context, conn *Conn) error) error {
+	for {
+		conn, err := s.AcceptConn(ctx)
+		if err != nil {
+			return err
+		}
+		Go(ctx, s.o.loop, func(ctx context.Context) (struct{}, error) {
+			defer conn.Close()
+			return struct{}{}, handle(ctx, conn)
+		})
+	}
+}

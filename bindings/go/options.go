@@ -1,0 +1,91 @@
+package asyncloop
+
+import "libasyncloop.org/asyncloop/internal/sys"
+
+// An Option changes how Start makes a loop.
+type Option func(*settings)
+
+type settings struct {
+	setters []func(options uintptr)
+	onPanic func(*PanicError)
+	onError func(Unhandled)
+}
+
+func setter(set func(options uintptr)) Option {
+	return func(s *settings) { s.setters = append(s.setters, set) }
+}
+
+func (s *settings) make() uintptr {
+	options := sys.Loop_options_new()
+	for _, set := range s.setters {
+		set(options)
+	}
+	return options
+}
+
+func flag(on bool) int32 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// VirtualClock makes the loop's time stand still while something runs, and jump
+// to the next timer when all wait: for tests of tasks, which then take no time.
+func VirtualClock() Option {
+	return setter(func(o uintptr) { sys.Loop_options_set_clock(o, sys.CLOCK_VIRTUAL) })
+}
+
+// Debug switches asyncio's debug mode on or off.
+func Debug(on bool) Option {
+	return setter(func(o uintptr) { sys.Loop_options_set_debug(o, flag(on)) })
+}
+
+// Shuffled runs what is ready at one time in an order drawn from seed.
+func Shuffled(seed uint64) Option {
+	return setter(func(o uintptr) { sys.Loop_options_set_seed(o, seed) })
+}
+
+// Simulated gives the loop a simulated network on the virtual clock, in which what
+// is sent takes up to mostDelay seconds: the same seed is the same run.
+func Simulated(seed uint64, mostDelay float64) Option {
+	return setter(func(o uintptr) { sys.Loop_options_set_simulator(o, seed, mostDelay) })
+}
+
+// EagerTasks starts tasks at once, up to their first await.
+func EagerTasks(on bool) Option {
+	return setter(func(o uintptr) { sys.Loop_options_set_eager_tasks(o, flag(on)) })
+}
+
+// OnPanic gets what callbacks panic with, on the loop's thread. Without it a panic
+// ends the loop, and Close returns it.
+func OnPanic(fn func(*PanicError)) Option {
+	return func(s *settings) { s.onPanic = fn }
+}
+
+// Unhandled is an error that nobody handles: of a task that nobody awaits, say.
+type Unhandled struct {
+	Message string
+	Err     error
+	Source  string // where the object was made, in debug mode
+}
+
+// OnUnhandled gets them, on the loop's thread. Without it they are written to
+// standard error.
+func OnUnhandled(fn func(Unhandled)) Option {
+	return func(s *settings) { s.onError = fn }
+}
+
+func (l *Loop) unhandled(context uintptr) {
+	if l.onError == nil {
+		sys.Loop_default_exception_handler(l.p, context)
+		return
+	}
+	what := Unhandled{
+		Message: sys.Exception_context_message(context),
+		Err: fromC(sys.Exception_context_code(context),
+			sys.Exception_context_error(context)),
+		Source: sys.Exception_context_source(context),
+	}
+	l.guarded(func() { l.onError(what) })
+}

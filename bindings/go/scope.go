@@ -1,0 +1,157 @@
+package asyncloop
+
+import (
+	"context"
+	"time"
+
+	"libasyncloop.org/asyncloop/internal/sys"
+)
+
+// Timeout runs block in the task of ctx. When the time is up the task is
+// cancelled, and the outcome of that is ETIMEDOUT, a context.DeadlineExceeded.
+// ENOTASK outside a task: there context.WithTimeout does. asyncio.timeout.
+func Timeout(ctx context.Context, after time.Duration, block func(ctx context.Context) error) error {
+	var t uintptr
+	status := int64(0)
+	err := inTask(ctx, func() { status = sys.Timeout_enter(&t, after.Seconds()) })
+	if err = errorOf(status, err); err != nil {
+		return err
+	}
+	err = block(ctx)
+	left := inTask(ctx, func() {
+		status = sys.Timeout_exit(t, int64(CodeOf(err)))
+		sys.Unref(t)
+	})
+	return changed(err, status, left)
+}
+
+// A Scope is a block that can be cancelled as a whole, and stays so: every await
+// in it that has to wait fails. Trio's cancel scope.
+type Scope struct {
+	loop   *Loop
+	p      uintptr
+	caught bool
+}
+
+// WithScope runs block in a scope, in the task of ctx; after the delay, if it is
+// not NoTimeout, the scope is cancelled. A cancellation that is the scope's own
+// ends at its end: then the outcome is nil and Caught tells.
+func WithScope(ctx context.Context, after time.Duration,
+	block func(ctx context.Context, s *Scope) error) (*Scope, error) {
+	s := &Scope{loop: LoopOf(ctx)}
+	status := int64(0)
+	var p uintptr
+	err := inTask(ctx, func() { status = sys.Cancel_scope_enter(&p, secondsOr(after, inf), 0) })
+	s.p = p
+	if err = errorOf(status, err); err != nil {
+		return s, err
+	}
+	err = block(ctx, s)
+	left := inTask(ctx, func() {
+		status = sys.Cancel_scope_exit(s.p, int64(CodeOf(err)))
+		s.caught = sys.Cancel_scope_cancelled_caught(s.p) > 0
+		sys.Unref(s.p)
+		s.p = 0
+	})
+	return s, changed(err, status, left)
+}
+
+// Cancel cancels what runs in the scope.
+func (s *Scope) Cancel() error {
+	_, err := s.loop.status(func() int64 { return sys.Cancel_scope_cancel(s.p) })
+	return err
+}
+
+// Shield keeps the cancellation of outer scopes out, for cleaning up that awaits.
+func (s *Scope) Shield(on bool) error {
+	_, err := s.loop.status(func() int64 { return sys.Cancel_scope_set_shield(s.p, flag(on)) })
+	return err
+}
+
+// Caught tells, after the block, whether it ended with the scope's cancellation.
+func (s *Scope) Caught() bool { return s.caught }
+
+// A Group runs tasks that end with its block. asyncio.TaskGroup.
+type Group struct {
+	loop *Loop
+	ctx  context.Context
+	p    uintptr
+}
+
+// WithGroup runs block in the task of ctx, waits for the tasks of the group, and
+// fails with an EGROUP, whose Children are the errors, if one failed. The first
+// failure cancels the other tasks and the block.
+func WithGroup(ctx context.Context, block func(ctx context.Context, g *Group) error) error {
+	g := &Group{loop: LoopOf(ctx), ctx: ctx}
+	status := int64(0)
+	var p uintptr
+	err := inTask(ctx, func() { status = sys.Task_group_enter(&p) })
+	g.p = p
+	if err = errorOf(status, err); err != nil {
+		return err
+	}
+	failure := block(ctx, g)
+	_, err = Op[struct{}]{
+		loop: g.loop,
+		begin: starting(func() uintptr {
+			return sys.Task_group_join(g.p, raise(failure))
+		}),
+		outcome: nothing,
+	}.Await(ctx)
+	if err != nil && failure != nil && CodeOf(err) == CodeOf(failure) && CodeOf(err) != EGROUP {
+		return failure
+	}
+	return err
+}
+
+// Go starts fn as a task of the group.
+func (g *Group) Go(fn func(ctx context.Context) error) *Task[struct{}] {
+	return GoIn(g, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+}
+
+// GoIn is Group.Go for a function with a result.
+func GoIn[T any](g *Group, fn func(ctx context.Context) (T, error)) *Task[T] {
+	return start(g.ctx, g.loop, "", func(options uintptr) uintptr {
+		return sys.Task_group_create_task_ex(g.p, options)
+	}, fn)
+}
+
+// Cancel cancels the tasks of the group and its block, which then ends with nil.
+func (g *Group) Cancel() error {
+	_, err := g.loop.status(func() int64 { return sys.Task_group_cancel(g.p) })
+	return err
+}
+
+// inTask runs fn on the loop's thread as the task of ctx.
+func inTask(ctx context.Context, fn func()) error {
+	loop := LoopOf(ctx)
+	if loop == nil {
+		return ENOTASK
+	}
+	t := taskOf(ctx, loop)
+	if t == nil {
+		return ESTALE
+	}
+	return t.call(fn)
+}
+
+func errorOf(status int64, err error) error {
+	if err == nil && status < 0 {
+		return Code(status)
+	}
+	return err
+}
+
+// changed is how a block ends whose end made status of its failure.
+func changed(failure error, status int64, err error) error {
+	if err != nil {
+		return err
+	}
+	if status >= 0 {
+		return nil
+	}
+	if Code(status) == CodeOf(failure) {
+		return failure
+	}
+	return Code(status)
+}

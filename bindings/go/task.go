@@ -1,0 +1,352 @@
+package asyncloop
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+
+	"libasyncloop.org/asyncloop/internal/sys"
+)
+
+// A task is a step task of C whose steps hand the turn to a goroutine, and wait
+// until that awaits something or ends. So it runs alone with the loop, though on
+// a thread of its own; what has to be done on the loop's thread it asks for.
+type task struct {
+	loop      *Loop
+	p         uintptr // a reference; of the thread of the loop
+	begun     bool
+	run       func(ctx context.Context) error
+	ctx       context.Context
+	requests  chan request
+	resume    chan struct{}
+	deliver   func(status int64, value uintptr, err error)
+	gone      chan struct{} // C has let go of it: it ended, or the loop did
+	goroutine atomic.Int64  // that of body
+}
+
+// A request of the goroutine to the loop's thread: to call, to await, or the end.
+type request struct {
+	call    func()
+	done    chan struct{}
+	begin   func() (uintptr, int64)
+	deliver func(status int64, value uintptr, err error)
+	err     error
+}
+
+type taskKey struct{}
+
+// taskOf gives the task of that loop whose goroutine asks; nil outside. The context
+// does not decide, since other goroutines may have got it, and net.Conn has none.
+func taskOf(_ context.Context, l *Loop) *task {
+	if l == nil {
+		return nil
+	}
+	t := l.running.Load()
+	if t == nil || t.goroutine.Load() != goroutineID() {
+		return nil
+	}
+	return t
+}
+
+// goroutineID is the number in the first line of a stack trace: "goroutine 7 [".
+func goroutineID() int64 {
+	var text [40]byte
+	id := int64(0)
+	for _, c := range text[len("goroutine "):runtime.Stack(text[:], false)] {
+		if c < '0' || c > '9' {
+			break
+		}
+		id = id*10 + int64(c-'0')
+	}
+	return id
+}
+
+// LoopOf gives the loop whose task ctx belongs to; nil outside of tasks.
+func LoopOf(ctx context.Context) *Loop {
+	if t, ok := ctx.Value(taskKey{}).(*task); ok {
+		return t.loop
+	}
+	return nil
+}
+
+// Step is called by C on the loop's thread.
+func (t *task) Step(p uintptr) int64 {
+	if !t.begun {
+		t.begun = true
+		t.loop.running.Store(t)
+		defer t.loop.running.Store(nil)
+		go t.body()
+	} else {
+		var value uintptr
+		var err error
+		status := sys.Awaited(p, &value)
+		if status < 0 {
+			err = fromC(status, detailOf(status))
+		}
+		t.loop.guarded(func() { t.deliver(status, value, err) })
+		t.loop.running.Store(t)
+		defer t.loop.running.Store(nil)
+		t.resume <- struct{}{}
+	}
+	for {
+		select {
+		case <-t.loop.doing:
+			t.loop.drain()
+		case r := <-t.requests:
+			if status, done := t.serve(p, r); done {
+				return status
+			}
+		}
+	}
+}
+
+// detailOf is the detail of the last await, if it is of that failure.
+func detailOf(status int64) uintptr {
+	if detail := sys.Last_error(); detail != 0 && sys.Error_code(detail) == status {
+		return detail
+	}
+	return 0
+}
+
+// serve does what the goroutine asks for; done: the step has ended.
+func (t *task) serve(p uintptr, r request) (status int64, done bool) {
+	switch {
+	case r.call != nil:
+		t.loop.guarded(r.call)
+		close(r.done)
+		return 0, false
+	case r.begin != nil:
+		future, status := r.begin()
+		if future != 0 {
+			if status = sys.Suspend(p, future); status == sys.PENDING {
+				t.deliver = r.deliver
+				return status, true
+			}
+		}
+		t.loop.guarded(func() { r.deliver(status, 0, Code(status)) })
+		t.resume <- struct{}{}
+		return 0, false
+	default:
+		return raise(r.err), true
+	}
+}
+
+// body is the goroutine.
+func (t *task) body() {
+	t.goroutine.Store(goroutineID())
+	err := error(&PanicError{Value: "runtime.Goexit in a task"})
+	defer func() {
+		if value := recover(); value != nil {
+			err = &PanicError{Value: value, Stack: debug.Stack()}
+		}
+		select {
+		case t.requests <- request{err: err}:
+		case <-t.gone:
+		}
+	}()
+	err = t.run(t.ctx)
+}
+
+// Released: C needs the frame no more.
+func (t *task) Released() { close(t.gone) }
+
+// call runs fn on the loop's thread, as this task.
+func (t *task) call(fn func()) error {
+	done := make(chan struct{})
+	select {
+	case t.requests <- request{call: fn, done: done}:
+		<-done
+		return nil
+	case <-t.gone:
+		return ESTALE
+	}
+}
+
+// await hands the turn back until the future that begin makes is done.
+func (t *task) await(begin func() (uintptr, int64),
+	deliver func(int64, uintptr, error)) error {
+	select {
+	case t.requests <- request{begin: begin, deliver: deliver}:
+	case <-t.gone:
+		return ESTALE
+	}
+	select {
+	case <-t.resume:
+		return nil
+	case <-t.gone:
+		return ESTALE
+	}
+}
+
+// awaitUntil is await that is given up when a or b is closed.
+func (t *task) awaitUntil(begin func() (uintptr, int64), deliver func(int64, uintptr, error),
+	a, b <-chan struct{}) error {
+	var future uintptr
+	finished := make(chan struct{})
+	defer close(finished)
+	err := t.await(func() (uintptr, int64) {
+		found, status := begin()
+		if found == 0 {
+			return 0, status
+		}
+		found = sys.Ensure_future(found)
+		future = sys.Ref(found)
+		go func() {
+			select {
+			case <-a:
+			case <-b:
+			case <-finished:
+				return
+			}
+			_ = t.loop.Post(func() {
+				if future != 0 {
+					sys.Future_cancel(future, "")
+				}
+			})
+		}()
+		return found, 0
+	}, func(status int64, value uintptr, err error) {
+		sys.Unref(future)
+		future = 0
+		deliver(status, value, err)
+	})
+	return err
+}
+
+// create makes the task of C; on the loop's thread.
+func (t *task) create(name string, make func(options uintptr) uintptr) error {
+	options := sys.Task_options_new()
+	defer sys.Unref(options)
+	id := sys.Register(t)
+	if name != "" {
+		sys.Task_options_set_name(options, name)
+	}
+	if status := sys.Task_options_set_step(options, sys.StepFn, id, sys.ReleaseFn); status < 0 {
+		sys.Release(id)
+		return Code(status)
+	}
+	if t.p = make(options); t.p == 0 {
+		return ESTALE
+	}
+	if t.ctx.Done() != nil {
+		go t.follow()
+	}
+	return nil
+}
+
+// follow cancels the task when its context is done.
+func (t *task) follow() {
+	select {
+	case <-t.ctx.Done():
+		_ = t.loop.Post(func() { sys.Task_cancel(t.p, "") })
+	case <-t.gone:
+	}
+}
+
+// A Task is a function that runs in turn with the loop's other tasks, and its
+// outcome. asyncio.Task.
+type Task[T any] struct {
+	t     *task
+	value T
+	err   error // it could not be made
+}
+
+// Go starts fn as a task of loop. Inside it awaits with the context that it is
+// given; when ctx is done it is cancelled. asyncio.create_task.
+func Go[T any](ctx context.Context, loop *Loop, fn func(ctx context.Context) (T, error)) *Task[T] {
+	return start(ctx, loop, "", sys.Create_task_ex, fn)
+}
+
+// GoNamed is Go with a name, for reports and debuggers.
+func GoNamed[T any](ctx context.Context, loop *Loop, name string,
+	fn func(ctx context.Context) (T, error)) *Task[T] {
+	return start(ctx, loop, name, sys.Create_task_ex, fn)
+}
+
+func start[T any](ctx context.Context, loop *Loop, name string,
+	make func(options uintptr) uintptr, fn func(ctx context.Context) (T, error)) *Task[T] {
+	found := &Task[T]{t: newTask(loop)}
+	found.t.run = func(ctx context.Context) (err error) {
+		found.value, err = fn(ctx)
+		return err
+	}
+	found.t.ctx = context.WithValue(ctx, taskKey{}, found.t)
+	if err := loop.do(func() { found.err = found.t.create(name, make) }); err != nil {
+		found.err = err
+	}
+	if found.err == nil {
+		runtime.SetFinalizer(found, func(f *Task[T]) { sys.Unref(f.t.p) })
+	}
+	return found
+}
+
+func newTask(loop *Loop) *task {
+	return &task{
+		loop:     loop,
+		requests: make(chan request),
+		resume:   make(chan struct{}),
+		gone:     make(chan struct{}),
+	}
+}
+
+func (f *Task[T]) op() Op[T] {
+	if f.err != nil {
+		return failedOp[T](f.t.loop, f.err)
+	}
+	return Op[T]{
+		loop:  f.t.loop,
+		begin: starting(func() uintptr { return sys.Ref(f.t.p) }),
+		outcome: func(_ int64, _ uintptr, err error) (T, error) {
+			if err != nil {
+				var none T
+				return none, err
+			}
+			return f.value, nil
+		},
+	}
+}
+
+// Await waits for the task's outcome. When ctx is done, or the task that awaits
+// is cancelled, it is cancelled too; see Shield.
+func (f *Task[T]) Await(ctx context.Context) (T, error) { return f.op().Await(ctx) }
+
+// Cancel asks the task to end: its await fails with ECANCELED, which is a
+// context.Canceled. False if it is done. asyncio's cancel.
+func (f *Task[T]) Cancel() bool {
+	return f.ask(func(p uintptr) int64 { return sys.Task_cancel(p, "") }) > 0
+}
+
+// Done tells whether the task has ended.
+func (f *Task[T]) Done() bool { return f.ask(sys.Future_done) != 0 }
+
+// Cancelling counts the requests to cancel it less those taken back.
+func (f *Task[T]) Cancelling() int { return int(f.ask(sys.Task_cancelling)) }
+
+// Uncancel takes a request back, and returns how many are left.
+func (f *Task[T]) Uncancel() int { return int(f.ask(sys.Task_uncancel)) }
+
+// Name is the task's name: "Task-N" unless it was given one.
+func (f *Task[T]) Name() string {
+	text := make([]byte, 128)
+	n := f.ask(func(p uintptr) int64 { return sys.Task_get_name(p, text) })
+	return string(text[:min(max(n, 0), int64(len(text)-1))])
+}
+
+// ask gives the answer of the loop's thread; a task that never was is done.
+func (f *Task[T]) ask(what func(p uintptr) int64) int64 {
+	if f.err != nil {
+		return 0
+	}
+	answer := int64(0)
+	_ = f.t.loop.do(func() { answer = what(f.t.p) })
+	runtime.KeepAlive(f)
+	return answer
+}
+
+func min(a, b int64) int64 {
+	if a < b {
+		return a
+	}
+	return b
+}
