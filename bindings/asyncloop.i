@@ -17,12 +17,11 @@
 #include <asyncloop.h>
 #include <asyncloop/libevent.h>
 
-/* The languages mirror these. */
+/* The languages mirror these three. */
 _Static_assert(sizeof(aloop_buf) == 2 * sizeof(void *), "aloop_buf");
 _Static_assert(sizeof(aloop_completion) == 16 + 3 * sizeof(void *), "aloop_completion");
 _Static_assert(offsetof(aloop_completion, value) == 16, "aloop_completion.value");
 _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_executor_vtable");
-_Static_assert(sizeof(aloop_datagram_protocol) == 6 * sizeof(void *), "aloop_datagram_protocol");
 %}
 
 %include <stdint.i>
@@ -64,7 +63,6 @@ _Static_assert(sizeof(aloop_datagram_protocol) == 6 * sizeof(void *), "aloop_dat
 %ignore aloop_buf::base;
 %ignore aloop_completion;
 %ignore aloop_executor_vtable;
-%ignore aloop_datagram_protocol;
 #endif
 
 /* What the macros of scope.h call. */

@@ -18,6 +18,7 @@
 %include <asyncloop/server.h>
 %include <asyncloop/protocol.h>
 %include <asyncloop/datagram.h>
+%include <asyncloop/sock.h>
 %include <asyncloop/executor.h>
 %include <asyncloop/process.h>
 %include <asyncloop/libevent.h>

@@ -46,6 +46,8 @@
 #include <asyncloop/protocol.h>
 #include <asyncloop/datagram.h>
 
+#include <asyncloop/sock.h>
+
 #include <asyncloop/executor.h>
 
 #include <asyncloop/process.h>

@@ -98,28 +98,38 @@ ALOOP_API int64_t aloop_datagram_options_set_max_size(aloop_datagram_options *op
  * than its receive buffer holds. */
 ALOOP_API int64_t aloop_datagram_options_set_batch(aloop_datagram_options *options, int32_t n);
 
-/* Callbacks instead of recvfrom, each called by the loop with data, in the
- * context of the creation; any may be NULL, and a negative answer goes to the
- * exception handler. error_received: an error of the network that did not come
- * from the call at hand. pause_writing and resume_writing come in pairs as the
- * queue passes the water marks. connection_lost (error: NULL) is the last one;
- * until then the endpoint lives without a reference. packet and error are
- * borrowed. asyncio.DatagramProtocol. */
+/* Callbacks instead of recvfrom, each called by the loop on its own stack with
+ * the endpoint's data, in the context of the creation; a negative answer goes to
+ * the exception handler. Made without any; NULL when out of memory; aloop_unref
+ * frees; setters: 0, or ALOOP_EINVAL; NULL unsets. asyncio.DatagramProtocol. */
+typedef struct aloop_datagram_protocol aloop_datagram_protocol;
 typedef int64_t (*aloop_datagram_fn)(aloop_datagram *endpoint, void *data);
-typedef int64_t (*aloop_datagram_packet_fn)(aloop_datagram *endpoint, aloop_packet *packet,
-                                            void *data);
-typedef int64_t (*aloop_datagram_error_fn)(aloop_datagram *endpoint, aloop_error *error,
+/* packet and error are borrowed. */
+typedef int64_t (*aloop_datagram_received_fn)(aloop_datagram *endpoint, aloop_packet *packet,
+                                              void *data);
+typedef int64_t (*aloop_error_received_fn)(aloop_datagram *endpoint, aloop_error *error,
                                            void *data);
-typedef struct aloop_datagram_protocol {
-    aloop_datagram_fn connection_made;
-    aloop_datagram_packet_fn datagram_received;
-    aloop_datagram_error_fn error_received;
-    aloop_datagram_fn pause_writing;
-    aloop_datagram_fn resume_writing;
-    aloop_datagram_error_fn connection_lost;
-} aloop_datagram_protocol;
-/* Copies the table. free_fn(data) runs once, when the endpoint is gone, and not
- * at all where none was created. */
+/* status and error as in protocol.h; here always 0 and NULL. */
+typedef int64_t (*aloop_datagram_lost_fn)(aloop_datagram *endpoint, int64_t status,
+                                          aloop_error *error, void *data);
+ALOOP_API aloop_datagram_protocol *aloop_datagram_protocol_new(void);
+ALOOP_API int64_t aloop_datagram_protocol_set_connection_made(aloop_datagram_protocol *protocol,
+                                                              aloop_datagram_fn fn);
+ALOOP_API int64_t aloop_datagram_protocol_set_datagram_received(
+    aloop_datagram_protocol *protocol, aloop_datagram_received_fn fn);
+/* An error of the network that did not come from the call at hand. */
+ALOOP_API int64_t aloop_datagram_protocol_set_error_received(aloop_datagram_protocol *protocol,
+                                                             aloop_error_received_fn fn);
+/* In pairs, as what is queued passes the water marks; in the next iteration. */
+ALOOP_API int64_t aloop_datagram_protocol_set_pause_writing(aloop_datagram_protocol *protocol,
+                                                            aloop_datagram_fn fn);
+ALOOP_API int64_t aloop_datagram_protocol_set_resume_writing(aloop_datagram_protocol *protocol,
+                                                             aloop_datagram_fn fn);
+/* The last one; until then the endpoint lives without a reference. */
+ALOOP_API int64_t aloop_datagram_protocol_set_connection_lost(aloop_datagram_protocol *protocol,
+                                                              aloop_datagram_lost_fn fn);
+/* The functions are copied. free_fn(data) runs once, when the endpoint is gone,
+ * and not at all where none was created. */
 ALOOP_API int64_t aloop_datagram_options_set_protocol(aloop_datagram_options *options,
                                                       const aloop_datagram_protocol *protocol,
                                                       void *data, aloop_free_fn free_fn);

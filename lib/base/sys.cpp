@@ -15,6 +15,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "quiet.hpp"
+
 namespace aloop {
 
 namespace {
@@ -61,7 +63,7 @@ int64_t real_getpeername(int fd, sockaddr *a, socklen_t *n) {
 }
 int64_t real_shutdown(int fd, int how) { return answer(::shutdown(fd, how)); }
 int64_t real_sendfile(int out, int in, off_t *offset, size_t n) {
-    return answer(::sendfile(out, in, offset, n));
+    return without_sigpipe([&] { return answer(::sendfile(out, in, offset, n)); });
 }
 int64_t real_pipe2(int *pair, int flags) { return answer(::pipe2(pair, flags)); }
 int64_t real_eventfd(unsigned value, int flags) { return answer(::eventfd(value, flags)); }

@@ -70,7 +70,7 @@ struct datagram final : loop_object, io, node, self_held {
     ring drains;   // datagram_waiter
     ring closers;  // datagram_waiter
     // The callback level.
-    aloop_datagram_protocol protocol = {};
+    datagram_callbacks protocol;
     void *data = nullptr;
     aloop_free_fn data_free = nullptr;
     var_map *context = nullptr;

@@ -15,6 +15,17 @@ constexpr int k_datagram_stats = 6;
 constexpr int32_t k_most_batch = 32;
 constexpr size_t k_most_size = 1024 * 1024;  // of one datagram
 
+struct datagram_callbacks {
+    aloop_datagram_fn connection_made = nullptr;
+    aloop_datagram_received_fn datagram_received = nullptr;
+    aloop_error_received_fn error_received = nullptr;
+    aloop_datagram_fn pause_writing = nullptr;
+    aloop_datagram_fn resume_writing = nullptr;
+    aloop_datagram_lost_fn connection_lost = nullptr;
+};
+
+struct datagram_protocol final : options_of<datagram_protocol>, datagram_callbacks {};
+
 struct datagram_options final : options_of<datagram_options> {
     // A host, or a path where the family is AF_UNIX; nullptr: none.
     char *local = nullptr;
@@ -28,7 +39,7 @@ struct datagram_options final : options_of<datagram_options> {
     int32_t receive_buffer = 0;  // 0: the kernel's default
     int32_t batch = 16;
     size_t max_size = 65536;
-    aloop_datagram_protocol protocol = {};
+    datagram_callbacks protocol;
     bool has_protocol = false;
     void *data = nullptr;
     aloop_free_fn data_free = nullptr;

@@ -112,12 +112,61 @@ int64_t aloop_datagram_options_set_batch(aloop_datagram_options *o, int32_t n) {
     return set_number(good(o), &datagram_options::batch, n, n >= 1 && n <= k_most_batch);
 }
 
+// The callback level ---------------------------------------------------------------------------
+
+namespace {
+
+template <typename Fn>
+int64_t set(aloop_datagram_protocol *handle, Fn datagram_callbacks::*which, Fn fn) {
+    datagram_protocol *p = options_from<datagram_protocol>(handle);
+    if (p == nullptr) return ALOOP_EINVAL;
+    p->*which = fn;
+    return 0;
+}
+
+}  // namespace
+
+aloop_datagram_protocol *aloop_datagram_protocol_new(void) {
+    return reinterpret_cast<aloop_datagram_protocol *>(create<datagram_protocol>());
+}
+
+int64_t aloop_datagram_protocol_set_connection_made(aloop_datagram_protocol *protocol,
+                                                    aloop_datagram_fn fn) {
+    return set(protocol, &datagram_callbacks::connection_made, fn);
+}
+
+int64_t aloop_datagram_protocol_set_datagram_received(aloop_datagram_protocol *protocol,
+                                                      aloop_datagram_received_fn fn) {
+    return set(protocol, &datagram_callbacks::datagram_received, fn);
+}
+
+int64_t aloop_datagram_protocol_set_error_received(aloop_datagram_protocol *protocol,
+                                                   aloop_error_received_fn fn) {
+    return set(protocol, &datagram_callbacks::error_received, fn);
+}
+
+int64_t aloop_datagram_protocol_set_pause_writing(aloop_datagram_protocol *protocol,
+                                                  aloop_datagram_fn fn) {
+    return set(protocol, &datagram_callbacks::pause_writing, fn);
+}
+
+int64_t aloop_datagram_protocol_set_resume_writing(aloop_datagram_protocol *protocol,
+                                                   aloop_datagram_fn fn) {
+    return set(protocol, &datagram_callbacks::resume_writing, fn);
+}
+
+int64_t aloop_datagram_protocol_set_connection_lost(aloop_datagram_protocol *protocol,
+                                                    aloop_datagram_lost_fn fn) {
+    return set(protocol, &datagram_callbacks::connection_lost, fn);
+}
+
 int64_t aloop_datagram_options_set_protocol(aloop_datagram_options *options,
-                                            const aloop_datagram_protocol *protocol, void *data,
+                                            const aloop_datagram_protocol *handle, void *data,
                                             aloop_free_fn free_fn) {
     datagram_options *o = good(options);
-    if (o == nullptr || protocol == nullptr) return ALOOP_EINVAL;
-    o->protocol = *protocol;
+    const datagram_protocol *p = options_from<datagram_protocol>(handle);
+    if (o == nullptr || p == nullptr) return ALOOP_EINVAL;
+    o->protocol = *p;
     o->has_protocol = true;
     o->data = data;
     o->data_free = free_fn;

@@ -65,7 +65,7 @@ void tell_paused(datagram *d) {
 void tell_lost(datagram *d) {
     if (!d->has_protocol) return;
     const auto fn = d->protocol.connection_lost;
-    if (fn != nullptr) call_program(d, [&] { return fn(to_c(d), nullptr, d->data); });
+    if (fn != nullptr) call_program(d, [&] { return fn(to_c(d), 0, nullptr, d->data); });
 }
 
 }  // namespace aloop

@@ -127,6 +127,12 @@ int64_t watcher_set::remove(int fd, uint8_t bit) {
     return 1;
 }
 
+int64_t watcher_set::remove_own(int fd, uint8_t bit, const void *data) {
+    const entry *e = find(fd);
+    const watcher *w = e != nullptr ? e->by_bit[slot_of(bit)] : nullptr;
+    return w != nullptr && w->data == data ? remove(fd, bit) : 0;
+}
+
 int64_t watcher_set::claim(int fd) {
     const int64_t code = reserve(fd);
     if (code < 0) return code;

@@ -30,6 +30,8 @@ public:
 
     int64_t add(int fd, uint8_t bit, aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
     int64_t remove(int fd, uint8_t bit);
+    // The same, if the callback has this data: not what took its place.
+    int64_t remove_own(int fd, uint8_t bit, const void *data);
     // A stream owns fd from now on. ALOOP_EBUSY if it is watched.
     int64_t claim(int fd);
     void disclaim(int fd);

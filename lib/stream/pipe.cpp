@@ -6,7 +6,8 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
-#include <csignal>
+
+#include "../base/quiet.hpp"
 
 namespace aloop {
 
@@ -22,22 +23,8 @@ bool pipe_trusts(stream *) { return false; }
 
 const stream_layer k_read_pipe = {pipe_read, no_write, nullptr, close_descriptor, pipe_trusts};
 
-// Without the SIGPIPE that only sockets can be asked not to send.
 int64_t quiet_write(stream *s, const iovec *parts, int n) {
-    sigset_t pipe, before, waiting;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    sigemptyset(&waiting);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    const bool was_blocked = sigismember(&before, SIGPIPE) == 1;
-    if (was_blocked) sigpending(&waiting);
-    const int64_t sent = loop_of(s)->sys()->writev(s->fd, parts, n);
-    if (sent == -EPIPE && sigismember(&waiting, SIGPIPE) == 0) {
-        const timespec at_once = {};
-        sigtimedwait(&pipe, nullptr, &at_once);
-    }
-    if (!was_blocked) pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return sent;
+    return without_sigpipe([&] { return loop_of(s)->sys()->writev(s->fd, parts, n); });
 }
 
 // asyncio's _read_ready of a pipe that is written to: the reader is gone. That

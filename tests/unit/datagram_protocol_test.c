@@ -65,8 +65,9 @@ static int64_t resumed(aloop_datagram *endpoint, void *data) {
     return 0;
 }
 
-static int64_t lost(aloop_datagram *endpoint, aloop_error *error, void *data) {
+static int64_t lost(aloop_datagram *endpoint, int64_t status, aloop_error *error, void *data) {
     (void)endpoint;
+    assert_code(status, 0);
     assert_null(error);
     note(data, "lost");
     return 0;
@@ -74,11 +75,17 @@ static int64_t lost(aloop_datagram *endpoint, aloop_error *error, void *data) {
 
 static void log_freed(void *log) { ((struct log *)log)->freed++; }
 
-static const aloop_datagram_protocol all = {made, received, failed, paused, resumed, lost};
-
 static aloop_datagram_options *with_log(struct log *log) {
+    aloop_datagram_protocol *all = aloop_datagram_protocol_new();
+    assert_code(aloop_datagram_protocol_set_connection_made(all, made), 0);
+    assert_code(aloop_datagram_protocol_set_datagram_received(all, received), 0);
+    assert_code(aloop_datagram_protocol_set_error_received(all, failed), 0);
+    assert_code(aloop_datagram_protocol_set_pause_writing(all, paused), 0);
+    assert_code(aloop_datagram_protocol_set_resume_writing(all, resumed), 0);
+    assert_code(aloop_datagram_protocol_set_connection_lost(all, lost), 0);
     aloop_datagram_options *o = aloop_datagram_options_new();
-    assert_code(aloop_datagram_options_set_protocol(o, &all, log, log_freed), 0);
+    assert_code(aloop_datagram_options_set_protocol(o, all, log, log_freed), 0);
+    aloop_unref(all); /* it was copied */
     return o;
 }
 
@@ -229,9 +236,10 @@ static int64_t many(void *arg, void **value) {
     (void)arg, (void)value;
     struct log log = {0};
     aloop_datagram_options *o = with_log(&log);
-    aloop_datagram_protocol quiet = {0};
-    quiet.datagram_received = received;
-    assert_code(aloop_datagram_options_set_protocol(o, &quiet, &log, NULL), 0);
+    aloop_datagram_protocol *quiet = aloop_datagram_protocol_new();
+    assert_code(aloop_datagram_protocol_set_datagram_received(quiet, received), 0);
+    assert_code(aloop_datagram_options_set_protocol(o, quiet, &log, NULL), 0);
+    aloop_unref(quiet);
     assert_code(aloop_datagram_options_set_local_address(o, "127.0.0.1", 0), 0);
     assert_code(aloop_datagram_options_set_batch(o, 4), 0);
     aloop_datagram *d = create(o);
@@ -325,6 +333,23 @@ static void test_left_open(void **state) {
     assert_int_equal(logs[1].freed, 0);
 }
 
+static void test_bad_arguments(void **state) {
+    (void)state;
+    aloop_datagram_options *o = aloop_datagram_options_new();
+    aloop_datagram_protocol *const wrong[] = {NULL, (aloop_datagram_protocol *)o};
+    for (int i = 0; i < 2; i++) {
+        aloop_datagram_protocol *p = wrong[i];
+        assert_code(aloop_datagram_protocol_set_connection_made(p, made), ALOOP_EINVAL);
+        assert_code(aloop_datagram_protocol_set_datagram_received(p, received), ALOOP_EINVAL);
+        assert_code(aloop_datagram_protocol_set_error_received(p, failed), ALOOP_EINVAL);
+        assert_code(aloop_datagram_protocol_set_pause_writing(p, paused), ALOOP_EINVAL);
+        assert_code(aloop_datagram_protocol_set_resume_writing(p, resumed), ALOOP_EINVAL);
+        assert_code(aloop_datagram_protocol_set_connection_lost(p, lost), ALOOP_EINVAL);
+        assert_code(aloop_datagram_options_set_protocol(o, p, NULL, NULL), ALOOP_EINVAL);
+    }
+    aloop_unref(o);
+}
+
 SUITE(CASE(test_in_order), CASE(test_alone), CASE(test_errors), CASE(test_water_marks),
       CASE(test_many), CASE(test_failures_are_reported), CASE(test_context),
-      CASE(test_left_open))
+      CASE(test_left_open), CASE(test_bad_arguments))

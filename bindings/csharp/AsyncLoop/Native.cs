@@ -1338,6 +1338,27 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_batch")]
   public static extern long aloop_datagram_options_set_batch(global::System.IntPtr jarg1, int jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_protocol_new")]
+  public static extern global::System.IntPtr aloop_datagram_protocol_new();
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_protocol_set_connection_made")]
+  public static extern long aloop_datagram_protocol_set_connection_made(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_protocol_set_datagram_received")]
+  public static extern long aloop_datagram_protocol_set_datagram_received(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_protocol_set_error_received")]
+  public static extern long aloop_datagram_protocol_set_error_received(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_protocol_set_pause_writing")]
+  public static extern long aloop_datagram_protocol_set_pause_writing(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_protocol_set_resume_writing")]
+  public static extern long aloop_datagram_protocol_set_resume_writing(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_protocol_set_connection_lost")]
+  public static extern long aloop_datagram_protocol_set_connection_lost(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_options_set_protocol")]
   public static extern long aloop_datagram_options_set_protocol(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3, global::System.IntPtr jarg4);
 
@@ -1391,6 +1412,48 @@ internal unsafe class NativePINVOKE {
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_datagram_statistic")]
   public static extern long aloop_datagram_statistic(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_recv")]
+  public static extern global::System.IntPtr aloop_sock_recv(int jarg1, global::System.UIntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_recv_into")]
+  public static extern global::System.IntPtr aloop_sock_recv_into(int jarg1, global::System.IntPtr jarg2, global::System.UIntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_recvfrom")]
+  public static extern global::System.IntPtr aloop_sock_recvfrom(int jarg1, global::System.UIntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_recvfrom_into")]
+  public static extern global::System.IntPtr aloop_sock_recvfrom_into(int jarg1, global::System.IntPtr jarg2, global::System.UIntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_sendall")]
+  public static extern global::System.IntPtr aloop_sock_sendall(int jarg1, byte* jarg2, global::System.UIntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_sendto")]
+  public static extern global::System.IntPtr aloop_sock_sendto(int jarg1, byte* jarg2, global::System.UIntPtr jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_sendfile")]
+  public static extern global::System.IntPtr aloop_sock_sendfile(int jarg1, int jarg2, long jarg3, long jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_sendfile_native")]
+  public static extern global::System.IntPtr aloop_sock_sendfile_native(int jarg1, int jarg2, long jarg3, long jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_connect")]
+  public static extern global::System.IntPtr aloop_sock_connect(int jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, int jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_accept")]
+  public static extern global::System.IntPtr aloop_sock_accept(int jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_send_fds")]
+  public static extern global::System.IntPtr aloop_sock_send_fds(int jarg1, byte* jarg2, global::System.UIntPtr jarg3, int* jarg4, global::System.UIntPtr jarg5);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_sock_recv_fds")]
+  public static extern global::System.IntPtr aloop_sock_recv_fds(int jarg1, global::System.UIntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packet_fd_count")]
+  public static extern long aloop_packet_fd_count(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packet_take_fd")]
+  public static extern long aloop_packet_take_fd(global::System.IntPtr jarg1, long jarg2);
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_job_return")]
   public static extern long aloop_job_return(long jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
@@ -3337,6 +3400,38 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static global::System.IntPtr aloop_datagram_protocol_new() { return NativePINVOKE.aloop_datagram_protocol_new(); }
+
+  public static long aloop_datagram_protocol_set_connection_made(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_datagram_protocol_set_connection_made(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_datagram_protocol_set_datagram_received(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_datagram_protocol_set_datagram_received(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_datagram_protocol_set_error_received(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_datagram_protocol_set_error_received(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_datagram_protocol_set_pause_writing(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_datagram_protocol_set_pause_writing(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_datagram_protocol_set_resume_writing(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_datagram_protocol_set_resume_writing(protocol, fn);
+    return ret;
+  }
+
+  public static long aloop_datagram_protocol_set_connection_lost(global::System.IntPtr protocol, global::System.IntPtr fn) {
+    long ret = NativePINVOKE.aloop_datagram_protocol_set_connection_lost(protocol, fn);
+    return ret;
+  }
+
   public static long aloop_datagram_options_set_protocol(global::System.IntPtr options, global::System.IntPtr protocol, global::System.IntPtr data, global::System.IntPtr free_fn) {
     long ret = NativePINVOKE.aloop_datagram_options_set_protocol(options, protocol, data, free_fn);
     return ret;
@@ -3397,6 +3492,40 @@ internal static unsafe class Native {
 
   public static long aloop_datagram_statistic(global::System.IntPtr endpoint, int which) {
     long ret = NativePINVOKE.aloop_datagram_statistic(endpoint, which);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_sock_recv(int fd, global::System.UIntPtr n) { return NativePINVOKE.aloop_sock_recv(fd, n); }
+
+  public static global::System.IntPtr aloop_sock_recv_into(int fd, global::System.IntPtr buffer, global::System.UIntPtr n) { return NativePINVOKE.aloop_sock_recv_into(fd, buffer, n); }
+
+  public static global::System.IntPtr aloop_sock_recvfrom(int fd, global::System.UIntPtr n) { return NativePINVOKE.aloop_sock_recvfrom(fd, n); }
+
+  public static global::System.IntPtr aloop_sock_recvfrom_into(int fd, global::System.IntPtr buffer, global::System.UIntPtr n) { return NativePINVOKE.aloop_sock_recvfrom_into(fd, buffer, n); }
+
+  public static global::System.IntPtr aloop_sock_sendall(int fd, byte* data, global::System.UIntPtr n) { return NativePINVOKE.aloop_sock_sendall(fd, data, n); }
+
+  public static global::System.IntPtr aloop_sock_sendto(int fd, byte* data, global::System.UIntPtr n, global::System.IntPtr address) { return NativePINVOKE.aloop_sock_sendto(fd, data, n, address); }
+
+  public static global::System.IntPtr aloop_sock_sendfile(int fd, int file, long offset, long count) { return NativePINVOKE.aloop_sock_sendfile(fd, file, offset, count); }
+
+  public static global::System.IntPtr aloop_sock_sendfile_native(int fd, int file, long offset, long count) { return NativePINVOKE.aloop_sock_sendfile_native(fd, file, offset, count); }
+
+  public static global::System.IntPtr aloop_sock_connect(int fd, string host, int port) { return NativePINVOKE.aloop_sock_connect(fd, host, port); }
+
+  public static global::System.IntPtr aloop_sock_accept(int fd) { return NativePINVOKE.aloop_sock_accept(fd); }
+
+  public static global::System.IntPtr aloop_sock_send_fds(int fd, byte* data, global::System.UIntPtr n, int* fds, global::System.UIntPtr count) { return NativePINVOKE.aloop_sock_send_fds(fd, data, n, fds, count); }
+
+  public static global::System.IntPtr aloop_sock_recv_fds(int fd, global::System.UIntPtr n) { return NativePINVOKE.aloop_sock_recv_fds(fd, n); }
+
+  public static long aloop_packet_fd_count(global::System.IntPtr packet) {
+    long ret = NativePINVOKE.aloop_packet_fd_count(packet);
+    return ret;
+  }
+
+  public static long aloop_packet_take_fd(global::System.IntPtr packet, long index) {
+    long ret = NativePINVOKE.aloop_packet_take_fd(packet, index);
     return ret;
   }
 

@@ -148,12 +148,11 @@
 #include <asyncloop.h>
 #include <asyncloop/libevent.h>
 
-/* The languages mirror these. */
+/* The languages mirror these three. */
 _Static_assert(sizeof(aloop_buf) == 2 * sizeof(void *), "aloop_buf");
 _Static_assert(sizeof(aloop_completion) == 16 + 3 * sizeof(void *), "aloop_completion");
 _Static_assert(offsetof(aloop_completion, value) == 16, "aloop_completion.value");
 _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_executor_vtable");
-_Static_assert(sizeof(aloop_datagram_protocol) == 6 * sizeof(void *), "aloop_datagram_protocol");
 
 
 #include <stdint.h>		// Use the C99 official header
@@ -6149,6 +6148,100 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_bat
 }
 
 
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_protocol_new() {
+  void * jresult ;
+  aloop_datagram_protocol *result = 0 ;
+
+  result = (aloop_datagram_protocol *)aloop_datagram_protocol_new();
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_protocol_set_connection_made(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_protocol *)jarg1;
+  arg2 = (aloop_datagram_fn)jarg2;
+  result = (int64_t)aloop_datagram_protocol_set_connection_made(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_protocol_set_datagram_received(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_received_fn arg2 = (aloop_datagram_received_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_protocol *)jarg1;
+  arg2 = (aloop_datagram_received_fn)jarg2;
+  result = (int64_t)aloop_datagram_protocol_set_datagram_received(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_protocol_set_error_received(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_error_received_fn arg2 = (aloop_error_received_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_protocol *)jarg1;
+  arg2 = (aloop_error_received_fn)jarg2;
+  result = (int64_t)aloop_datagram_protocol_set_error_received(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_protocol_set_pause_writing(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_protocol *)jarg1;
+  arg2 = (aloop_datagram_fn)jarg2;
+  result = (int64_t)aloop_datagram_protocol_set_pause_writing(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_protocol_set_resume_writing(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_protocol *)jarg1;
+  arg2 = (aloop_datagram_fn)jarg2;
+  result = (int64_t)aloop_datagram_protocol_set_resume_writing(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_protocol_set_connection_lost(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_lost_fn arg2 = (aloop_datagram_lost_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_datagram_protocol *)jarg1;
+  arg2 = (aloop_datagram_lost_fn)jarg2;
+  result = (int64_t)aloop_datagram_protocol_set_connection_lost(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_options_set_protocol(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
   long long jresult ;
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
@@ -6398,6 +6491,224 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_datagram_statistic(void 
   arg1 = (aloop_datagram *)jarg1;
   arg2 = (int32_t)jarg2;
   result = (int64_t)aloop_datagram_statistic(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_recv(int jarg1, size_t jarg2) {
+  void * jresult ;
+  int32_t arg1 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (size_t)jarg2;
+  result = (aloop_future *)aloop_sock_recv(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_recv_into(int jarg1, void * jarg2, size_t jarg3) {
+  void * jresult ;
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  result = (aloop_future *)aloop_sock_recv_into(arg1,arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_recvfrom(int jarg1, size_t jarg2) {
+  void * jresult ;
+  int32_t arg1 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (size_t)jarg2;
+  result = (aloop_future *)aloop_sock_recvfrom(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_recvfrom_into(int jarg1, void * jarg2, size_t jarg3) {
+  void * jresult ;
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  result = (aloop_future *)aloop_sock_recvfrom_into(arg1,arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_sendall(int jarg1, void * jarg2, size_t jarg3) {
+  void * jresult ;
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  result = (aloop_future *)aloop_sock_sendall(arg1,(void const *)arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_sendto(int jarg1, void * jarg2, size_t jarg3, void * jarg4) {
+  void * jresult ;
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_address *arg4 = (aloop_address *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  arg4 = (aloop_address *)jarg4;
+  result = (aloop_future *)aloop_sock_sendto(arg1,(void const *)arg2,arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_sendfile(int jarg1, int jarg2, long long jarg3, long long jarg4) {
+  void * jresult ;
+  int32_t arg1 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (int32_t)jarg2;
+  arg3 = (int64_t)jarg3;
+  arg4 = (int64_t)jarg4;
+  result = (aloop_future *)aloop_sock_sendfile(arg1,arg2,arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_sendfile_native(int jarg1, int jarg2, long long jarg3, long long jarg4) {
+  void * jresult ;
+  int32_t arg1 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (int32_t)jarg2;
+  arg3 = (int64_t)jarg3;
+  arg4 = (int64_t)jarg4;
+  result = (aloop_future *)aloop_sock_sendfile_native(arg1,arg2,arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_connect(int jarg1, void * jarg2, int jarg3) {
+  void * jresult ;
+  int32_t arg1 ;
+  char *arg2 = (char *) 0 ;
+  int32_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (int32_t)jarg3;
+  result = (aloop_future *)aloop_sock_connect(arg1,(char const *)arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_accept(int jarg1) {
+  void * jresult ;
+  int32_t arg1 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  result = (aloop_future *)aloop_sock_accept(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_send_fds(int jarg1, void * jarg2, size_t jarg3, void * jarg4, size_t jarg5) {
+  void * jresult ;
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  int32_t *arg4 = (int32_t *) 0 ;
+  size_t arg5 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  arg4 = (int32_t *)jarg4;
+  arg5 = (size_t)jarg5;
+  result = (aloop_future *)aloop_sock_send_fds(arg1,(void const *)arg2,arg3,(int const *)arg4,arg5);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_sock_recv_fds(int jarg1, size_t jarg2) {
+  void * jresult ;
+  int32_t arg1 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (int32_t)jarg1;
+  arg2 = (size_t)jarg2;
+  result = (aloop_future *)aloop_sock_recv_fds(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_packet_fd_count(void * jarg1) {
+  long long jresult ;
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_packet *)jarg1;
+  result = (int64_t)aloop_packet_fd_count((struct aloop_packet const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_packet_take_fd(void * jarg1, long long jarg2) {
+  long long jresult ;
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_packet *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (int64_t)aloop_packet_take_fd(arg1,arg2);
   jresult = result;
   return jresult;
 }

@@ -440,33 +440,33 @@ typedef long long swig_type_412;
 typedef long long swig_type_413;
 typedef long long swig_type_414;
 typedef long long swig_type_415;
-typedef _goslice_ swig_type_416;
+typedef long long swig_type_416;
 typedef long long swig_type_417;
 typedef long long swig_type_418;
 typedef long long swig_type_419;
 typedef long long swig_type_420;
 typedef long long swig_type_421;
-typedef long long swig_type_422;
-typedef _gostring_ swig_type_423;
-typedef _goslice_ swig_type_424;
+typedef _goslice_ swig_type_422;
+typedef long long swig_type_423;
+typedef long long swig_type_424;
 typedef long long swig_type_425;
 typedef long long swig_type_426;
 typedef long long swig_type_427;
 typedef long long swig_type_428;
-typedef long long swig_type_429;
-typedef _gostring_ swig_type_430;
+typedef _gostring_ swig_type_429;
+typedef _goslice_ swig_type_430;
 typedef long long swig_type_431;
 typedef long long swig_type_432;
-typedef _gostring_ swig_type_433;
+typedef long long swig_type_433;
 typedef long long swig_type_434;
 typedef long long swig_type_435;
 typedef long long swig_type_436;
-typedef _goslice_ swig_type_437;
+typedef long long swig_type_437;
 typedef long long swig_type_438;
 typedef long long swig_type_439;
 typedef long long swig_type_440;
-typedef _goslice_ swig_type_441;
-typedef long long swig_type_442;
+typedef long long swig_type_441;
+typedef _gostring_ swig_type_442;
 typedef long long swig_type_443;
 typedef long long swig_type_444;
 typedef long long swig_type_445;
@@ -476,543 +476,587 @@ typedef long long swig_type_448;
 typedef long long swig_type_449;
 typedef long long swig_type_450;
 typedef long long swig_type_451;
-typedef _gostring_ swig_type_452;
-typedef long long swig_type_453;
+typedef long long swig_type_452;
+typedef _gostring_ swig_type_453;
 typedef long long swig_type_454;
 typedef long long swig_type_455;
-typedef long long swig_type_456;
+typedef _gostring_ swig_type_456;
 typedef long long swig_type_457;
 typedef long long swig_type_458;
 typedef long long swig_type_459;
-typedef long long swig_type_460;
+typedef _goslice_ swig_type_460;
 typedef long long swig_type_461;
 typedef long long swig_type_462;
 typedef long long swig_type_463;
-typedef long long swig_type_464;
+typedef _goslice_ swig_type_464;
 typedef long long swig_type_465;
 typedef long long swig_type_466;
-typedef _gostring_ swig_type_467;
+typedef long long swig_type_467;
 typedef long long swig_type_468;
 typedef long long swig_type_469;
-typedef _goslice_ swig_type_470;
+typedef long long swig_type_470;
 typedef long long swig_type_471;
 typedef long long swig_type_472;
 typedef long long swig_type_473;
 typedef long long swig_type_474;
-extern void _wrap_Swig_free_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_Swig_malloc_sys_61081b63a6eef209(swig_intgo arg1);
-extern swig_type_1 _wrap_version_sys_61081b63a6eef209(void);
-extern swig_type_2 _wrap_version_string_sys_61081b63a6eef209(void);
-extern swig_type_3 _wrap_strerror_sys_61081b63a6eef209(swig_type_4 arg1);
-extern swig_type_5 _wrap_errname_sys_61081b63a6eef209(swig_type_6 arg1);
-extern swig_type_7 _wrap_set_allocator_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_ref_sys_61081b63a6eef209(uintptr_t arg1);
-extern void _wrap_unref_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_error_new_sys_61081b63a6eef209(swig_type_8 arg1, swig_type_9 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_error_new_payload_sys_61081b63a6eef209(swig_type_10 arg1, swig_type_11 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_error_ref_sys_61081b63a6eef209(uintptr_t arg1);
-extern void _wrap_error_unref_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_12 _wrap_error_code_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_13 _wrap_error_message_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_error_cause_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_14 _wrap_error_child_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_error_child_sys_61081b63a6eef209(uintptr_t arg1, swig_type_15 arg2);
-extern uintptr_t _wrap_error_payload_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_16 _wrap_error_where_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_17 _wrap_raise_message_sys_61081b63a6eef209(swig_type_18 arg1, swig_type_19 arg2);
-extern swig_type_20 _wrap_raise_payload_sys_61081b63a6eef209(swig_type_21 arg1, swig_type_22 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_23 _wrap_raise_error_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_last_error_sys_61081b63a6eef209(void);
-extern uintptr_t _wrap_bytes_new_sys_61081b63a6eef209(swig_type_24 arg1);
-extern uintptr_t _wrap_bytes_ref_sys_61081b63a6eef209(uintptr_t arg1);
-extern void _wrap_bytes_unref_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_bytes_data_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_25 _wrap_bytes_size_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_results_ref_sys_61081b63a6eef209(uintptr_t arg1);
-extern void _wrap_results_unref_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_26 _wrap_results_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_27 _wrap_results_status_sys_61081b63a6eef209(uintptr_t arg1, swig_type_28 arg2);
-extern uintptr_t _wrap_results_value_sys_61081b63a6eef209(uintptr_t arg1, swig_type_29 arg2);
-extern uintptr_t _wrap_results_take_sys_61081b63a6eef209(uintptr_t arg1, swig_type_30 arg2);
-extern uintptr_t _wrap_results_error_sys_61081b63a6eef209(uintptr_t arg1, swig_type_31 arg2);
-extern uintptr_t _wrap_results_future_sys_61081b63a6eef209(uintptr_t arg1, swig_type_32 arg2);
-extern swig_type_33 _wrap_debug_stats_sys_61081b63a6eef209(int arg1);
-extern swig_type_34 _wrap_debug_stats_name_sys_61081b63a6eef209(int arg1);
-extern uintptr_t _wrap_loop_options_new_sys_61081b63a6eef209(void);
-extern swig_type_35 _wrap_loop_options_set_debug_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_36 _wrap_loop_options_set_clock_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_37 _wrap_loop_options_set_simulator_sys_61081b63a6eef209(uintptr_t arg1, swig_type_38 arg2, double arg3);
-extern swig_type_39 _wrap_loop_options_set_seed_sys_61081b63a6eef209(uintptr_t arg1, swig_type_40 arg2);
-extern swig_type_41 _wrap_loop_options_set_stack_size_sys_61081b63a6eef209(uintptr_t arg1, swig_type_42 arg2);
-extern swig_type_43 _wrap_loop_options_set_eager_tasks_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_44 _wrap_loop_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_loop_ref_sys_61081b63a6eef209(uintptr_t arg1);
-extern void _wrap_loop_unref_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_45 _wrap_loop_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_46 _wrap_loop_is_closed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_47 _wrap_loop_is_running_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_48 _wrap_loop_run_forever_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_49 _wrap_loop_run_until_complete_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern swig_type_50 _wrap_loop_run_once_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_51 _wrap_loop_stop_sys_61081b63a6eef209(uintptr_t arg1);
-extern double _wrap_loop_time_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_52 _wrap_loop_iteration_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_get_running_loop_sys_61081b63a6eef209(void);
-extern swig_type_53 _wrap_set_event_loop_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_get_event_loop_sys_61081b63a6eef209(void);
-extern swig_type_54 _wrap_loop_after_fork_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_55 _wrap_loop_call_soon_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_56 _wrap_loop_call_soon_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_57 _wrap_loop_call_later_sys_61081b63a6eef209(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_58 _wrap_loop_call_at_sys_61081b63a6eef209(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_59 _wrap_loop_cancel_handle_sys_61081b63a6eef209(uintptr_t arg1, swig_type_60 arg2);
-extern double _wrap_loop_handle_when_sys_61081b63a6eef209(uintptr_t arg1, swig_type_61 arg2);
-extern uintptr_t _wrap_loop_create_future_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_62 _wrap_loop_set_task_factory_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_loop_get_task_factory_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_63 _wrap_loop_add_reader_sys_61081b63a6eef209(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_64 _wrap_loop_remove_reader_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_65 _wrap_loop_add_writer_sys_61081b63a6eef209(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_66 _wrap_loop_remove_writer_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_67 _wrap_loop_add_signal_handler_sys_61081b63a6eef209(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_68 _wrap_loop_remove_signal_handler_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_69 _wrap_exception_context_message_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_70 _wrap_exception_context_code_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_error_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_future_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_task_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_71 _wrap_exception_context_handle_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_72 _wrap_exception_context_source_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_73 _wrap_exception_context_handle_source_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_74 _wrap_loop_set_exception_handler_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_loop_get_exception_handler_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_75 _wrap_loop_default_exception_handler_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_76 _wrap_loop_call_exception_handler_sys_61081b63a6eef209(uintptr_t arg1, swig_type_77 arg2, uintptr_t arg3);
-extern swig_type_78 _wrap_loop_set_debug_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_79 _wrap_loop_get_debug_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_80 _wrap_loop_set_slow_callback_duration_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_loop_shutdown_default_executor_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_81 _wrap_loop_set_default_executor_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_82 _wrap_loop_backend_fd_sys_61081b63a6eef209(uintptr_t arg1);
-extern double _wrap_loop_backend_timeout_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_83 _wrap_loop_start_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_84 arg3);
-extern swig_type_85 _wrap_loop_poll_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3, double arg4);
-extern swig_type_87 _wrap_future_set_result_sys_61081b63a6eef209(uintptr_t arg1, swig_type_88 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_89 _wrap_future_set_error_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_90 _wrap_future_set_error_code_sys_61081b63a6eef209(uintptr_t arg1, swig_type_91 arg2);
-extern swig_type_92 _wrap_future_result_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_93 _wrap_future_take_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_future_error_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_94 _wrap_future_done_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_95 _wrap_future_cancelled_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_96 _wrap_future_cancel_sys_61081b63a6eef209(uintptr_t arg1, swig_type_97 arg2);
-extern swig_type_98 _wrap_future_add_done_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_99 _wrap_future_remove_done_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_future_loop_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_100 _wrap_future_set_result_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, swig_type_101 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_102 _wrap_future_set_error_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_103 _wrap_future_cancel_threadsafe_sys_61081b63a6eef209(uintptr_t arg1, swig_type_104 arg2);
-extern swig_type_105 _wrap_suspend_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_106 _wrap_awaited_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_create_stackless_task_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_create_task_ex_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_task_new_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_task_options_new_sys_61081b63a6eef209(void);
-extern swig_type_107 _wrap_task_options_set_step_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_108 _wrap_task_options_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_109 arg2);
-extern swig_type_110 _wrap_task_options_set_context_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_111 _wrap_task_options_set_eager_start_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_ensure_future_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_112 _wrap_set_eager_task_factory_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_current_task_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_all_tasks_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_113 _wrap_task_cancel_sys_61081b63a6eef209(uintptr_t arg1, swig_type_114 arg2);
-extern swig_type_115 _wrap_task_cancelling_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_116 _wrap_task_uncancel_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_117 _wrap_task_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_118 arg2);
-extern swig_type_119 _wrap_task_get_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_120 arg2);
-extern swig_type_121 _wrap_task_get_coro_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_task_get_context_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_122 _wrap_task_state_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_123 _wrap_task_repr_sys_61081b63a6eef209(uintptr_t arg1, swig_type_124 arg2);
-extern swig_type_125 _wrap_task_get_stack_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2, swig_type_126 arg3);
-extern swig_type_127 _wrap_task_print_stack_sys_61081b63a6eef209(uintptr_t arg1, swig_type_128 arg2, int arg3);
-extern uintptr_t _wrap_task_waker_new_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_task_waker_future_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_129 _wrap_task_waker_wake_sys_61081b63a6eef209(uintptr_t arg1);
-extern void _wrap_task_waker_unref_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_context_copy_sys_61081b63a6eef209(void);
-extern uintptr_t _wrap_context_ref_sys_61081b63a6eef209(uintptr_t arg1);
-extern void _wrap_context_unref_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_130 _wrap_context_run_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_contextvar_new_sys_61081b63a6eef209(swig_type_131 arg1, uintptr_t arg2);
-extern swig_type_132 _wrap_contextvar_name_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_contextvar_get_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_133 _wrap_contextvar_set_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
-extern swig_type_134 _wrap_contextvar_reset_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_135 _wrap_runner_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
-extern swig_type_136 _wrap_runner_run_ex_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern uintptr_t _wrap_runner_get_loop_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_137 _wrap_runner_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_sleep_sys_61081b63a6eef209(double arg1);
-extern uintptr_t _wrap_sleep_result_sys_61081b63a6eef209(double arg1, swig_type_138 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_gather_sys_61081b63a6eef209(swig_voidp arg1, swig_type_139 arg2, int arg3);
-extern uintptr_t _wrap_shield_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_wait_sys_61081b63a6eef209(swig_voidp arg1, swig_type_140 arg2, double arg3, int arg4);
-extern uintptr_t _wrap_wait_result_done_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_wait_result_pending_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_Select_sys_61081b63a6eef209(swig_voidp arg1, swig_type_141 arg2);
-extern uintptr_t _wrap_wait_for_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_142 _wrap_as_completed_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, swig_type_143 arg3, double arg4);
-extern uintptr_t _wrap_as_completed_next_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_as_completed_next_result_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_144 _wrap_timeout_enter_sys_61081b63a6eef209(swig_voidp arg1, double arg2);
-extern swig_type_145 _wrap_timeout_at_sys_61081b63a6eef209(swig_voidp arg1, double arg2);
-extern swig_type_146 _wrap_timeout_reschedule_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern double _wrap_timeout_when_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_147 _wrap_timeout_expired_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_148 _wrap_timeout_exit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_149 arg2);
-extern swig_type_150 _wrap_task_group_enter_sys_61081b63a6eef209(swig_voidp arg1);
-extern uintptr_t _wrap_task_group_create_task_ex_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_151 _wrap_task_group_cancel_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_task_group_join_sys_61081b63a6eef209(uintptr_t arg1, swig_type_152 arg2);
-extern uintptr_t _wrap_generator_next_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_generator_send_sys_61081b63a6eef209(uintptr_t arg1, swig_type_153 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_generator_throw_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_generator_throw_code_sys_61081b63a6eef209(uintptr_t arg1, swig_type_154 arg2);
-extern uintptr_t _wrap_generator_aclose_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_generator_collect_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_155 _wrap_lock_new_sys_61081b63a6eef209(swig_voidp arg1);
-extern uintptr_t _wrap_lock_acquire_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_156 _wrap_lock_release_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_157 _wrap_lock_locked_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_158 _wrap_lock_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_159 _wrap_event_new_sys_61081b63a6eef209(swig_voidp arg1);
-extern swig_type_160 _wrap_event_set_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_161 _wrap_event_clear_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_162 _wrap_event_is_set_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_event_wait_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_163 _wrap_event_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_164 _wrap_condition_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_condition_acquire_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_165 _wrap_condition_release_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_166 _wrap_condition_locked_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_condition_wait_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_condition_wait_for_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_167 _wrap_condition_notify_sys_61081b63a6eef209(uintptr_t arg1, swig_type_168 arg2);
-extern swig_type_169 _wrap_condition_notify_all_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_170 _wrap_condition_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_171 _wrap_semaphore_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_172 arg2);
-extern swig_type_173 _wrap_bounded_semaphore_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_174 arg2);
-extern uintptr_t _wrap_semaphore_acquire_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_175 _wrap_semaphore_release_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_176 _wrap_semaphore_locked_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_177 _wrap_semaphore_value_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_178 _wrap_semaphore_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_179 _wrap_barrier_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_180 arg2);
-extern uintptr_t _wrap_barrier_wait_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_barrier_reset_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_barrier_abort_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_181 _wrap_barrier_parties_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_182 _wrap_barrier_n_waiting_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_183 _wrap_barrier_broken_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_184 _wrap_barrier_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_185 _wrap_rwlock_new_sys_61081b63a6eef209(swig_voidp arg1);
-extern uintptr_t _wrap_rwlock_acquire_read_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_rwlock_acquire_write_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_186 _wrap_rwlock_release_read_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_187 _wrap_rwlock_release_write_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_188 _wrap_rwlock_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_189 _wrap_limiter_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_190 arg2);
-extern uintptr_t _wrap_limiter_acquire_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_191 _wrap_limiter_acquire_nowait_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_192 _wrap_limiter_release_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_193 _wrap_limiter_acquire_on_behalf_of_nowait_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_194 _wrap_limiter_release_on_behalf_of_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_195 _wrap_limiter_has_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_196 _wrap_limiter_total_tokens_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_197 _wrap_limiter_set_total_tokens_sys_61081b63a6eef209(uintptr_t arg1, swig_type_198 arg2);
-extern swig_type_199 _wrap_limiter_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_200 _wrap_rate_limiter_new_sys_61081b63a6eef209(swig_voidp arg1, double arg2, swig_type_201 arg3);
-extern uintptr_t _wrap_rate_limiter_acquire_sys_61081b63a6eef209(uintptr_t arg1, swig_type_202 arg2);
-extern swig_type_203 _wrap_rate_limiter_acquire_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_type_204 arg2);
-extern swig_type_205 _wrap_rate_limiter_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_206 _wrap_once_new_sys_61081b63a6eef209(swig_voidp arg1);
-extern uintptr_t _wrap_once_get_or_init_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_207 _wrap_once_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_208 _wrap_once_set_sys_61081b63a6eef209(uintptr_t arg1, swig_type_209 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_210 _wrap_once_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_queue_options_new_sys_61081b63a6eef209(void);
-extern swig_type_211 _wrap_queue_options_set_maxsize_sys_61081b63a6eef209(uintptr_t arg1, swig_type_212 arg2);
-extern swig_type_213 _wrap_queue_options_set_kind_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_214 _wrap_queue_options_set_compare_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_215 _wrap_queue_options_set_item_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_216 _wrap_queue_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_queue_put_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_217 _wrap_queue_put_nowait_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_queue_get_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_218 _wrap_queue_get_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_queue_join_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_219 _wrap_queue_task_done_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_220 _wrap_queue_qsize_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_221 _wrap_queue_empty_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_222 _wrap_queue_full_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_223 _wrap_queue_maxsize_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_224 _wrap_queue_shutdown_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_225 _wrap_queue_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_226 _wrap_inlet_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, swig_type_227 arg3);
-extern swig_type_228 _wrap_inlet_put_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, double arg3);
-extern swig_type_229 _wrap_inlet_put_nowait_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_230 _wrap_inlet_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_231 _wrap_inlet_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_232 _wrap_channel_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, swig_type_233 arg3, uintptr_t arg4);
-extern swig_type_234 _wrap_oneshot_new_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
-extern uintptr_t _wrap_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_235 _wrap_sender_try_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_receiver_receive_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_236 _wrap_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_237 _wrap_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_238 _wrap_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_239 _wrap_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_240 _wrap_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_message_value_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_241 _wrap_broadcast_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_242 arg2, uintptr_t arg3);
-extern swig_type_243 _wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_244 _wrap_broadcast_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_broadcast_receiver_receive_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_245 _wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_246 _wrap_broadcast_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_247 _wrap_broadcast_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_248 _wrap_broadcast_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_249 _wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_250 _wrap_watch_new_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_251 _wrap_watch_sender_subscribe_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_252 _wrap_watch_sender_send_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_253 _wrap_watch_sender_replace_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_watch_sender_closed_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_watch_receiver_changed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_254 _wrap_watch_receiver_has_changed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_255 _wrap_watch_sender_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_256 _wrap_watch_receiver_get_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_257 _wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_258 _wrap_watch_sender_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_259 _wrap_watch_receiver_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_260 _wrap_watch_sender_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_261 _wrap_watch_receiver_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_exit_stack_new_sys_61081b63a6eef209(void);
-extern swig_type_262 _wrap_exit_stack_push_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_263 _wrap_exit_stack_callback_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_264 _wrap_exit_stack_unref_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_exit_stack_pop_all_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_265 _wrap_exit_stack_close_sys_61081b63a6eef209(uintptr_t arg1, swig_type_266 arg2);
-extern swig_type_267 _wrap_cancel_scope_enter_sys_61081b63a6eef209(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_268 _wrap_cancel_scope_cancel_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_269 _wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern double _wrap_cancel_scope_deadline_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_270 _wrap_cancel_scope_set_shield_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_271 _wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_272 _wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_273 _wrap_cancel_scope_exit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_274 arg2);
-extern swig_type_275 _wrap_in_cancelled_scope_sys_61081b63a6eef209(void);
-extern uintptr_t _wrap_capture_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_276 arg2);
-extern uintptr_t _wrap_call_graph_future_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_277 _wrap_call_graph_frame_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_61081b63a6eef209(uintptr_t arg1, swig_type_278 arg2);
-extern swig_type_279 _wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_61081b63a6eef209(uintptr_t arg1, swig_type_280 arg2);
-extern swig_type_281 _wrap_format_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_282 arg2, swig_type_283 arg3);
-extern swig_type_284 _wrap_print_call_graph_sys_61081b63a6eef209(uintptr_t arg1, swig_type_285 arg2, int arg3);
-extern swig_type_286 _wrap_loop_dump_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_287 _wrap_loop_metrics_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_288 _wrap_loop_metrics_name_sys_61081b63a6eef209(int arg1);
-extern swig_type_289 _wrap_address_new_sys_61081b63a6eef209(swig_voidp arg1, swig_type_290 arg2, int arg3);
-extern swig_type_291 _wrap_address_new_unix_sys_61081b63a6eef209(swig_voidp arg1, swig_type_292 arg2);
-extern swig_type_293 _wrap_address_from_sockaddr_sys_61081b63a6eef209(swig_voidp arg1, uintptr_t arg2, swig_type_294 arg3);
-extern swig_type_295 _wrap_address_family_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_296 _wrap_address_port_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_297 _wrap_address_host_sys_61081b63a6eef209(uintptr_t arg1, swig_type_298 arg2);
-extern swig_type_299 _wrap_address_format_sys_61081b63a6eef209(uintptr_t arg1, swig_type_300 arg2);
-extern swig_type_301 _wrap_address_sockaddr_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_302 arg3);
-extern swig_type_303 _wrap_address_equal_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_304 _wrap_address_type_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_305 _wrap_address_protocol_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_306 _wrap_address_canonname_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_307 _wrap_addresses_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_308 arg2);
-extern uintptr_t _wrap_addrinfo_options_new_sys_61081b63a6eef209(void);
-extern swig_type_309 _wrap_addrinfo_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_310 _wrap_addrinfo_options_set_type_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_311 _wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_312 _wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_61081b63a6eef209(swig_type_313 arg1, swig_type_314 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_getnameinfo_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_315 _wrap_host_name_host_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_316 _wrap_host_name_service_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_stream_options_new_sys_61081b63a6eef209(void);
-extern swig_type_317 _wrap_stream_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_318 arg2);
-extern swig_type_319 _wrap_stream_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_320 _wrap_stream_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_321 arg2, int arg3);
-extern swig_type_322 _wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_323 _wrap_stream_options_set_backlog_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_324 _wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_325 _wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_326 _wrap_stream_options_set_start_serving_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_327 _wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_328 _wrap_stream_options_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_61081b63a6eef209(swig_type_329 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_61081b63a6eef209(swig_type_330 arg1, uintptr_t arg2);
-extern swig_type_331 _wrap_stream_pair_sys_61081b63a6eef209(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
-extern uintptr_t _wrap_connect_read_pipe_sys_61081b63a6eef209(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_connect_write_pipe_sys_61081b63a6eef209(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_61081b63a6eef209(uintptr_t arg1, swig_type_332 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_333 arg3);
-extern uintptr_t _wrap_stream_readline_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_61081b63a6eef209(uintptr_t arg1, swig_type_334 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_61081b63a6eef209(uintptr_t arg1, swig_type_335 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_336 arg3);
-extern swig_type_337 _wrap_stream_at_eof_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_338 _wrap_stream_pause_reading_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_339 _wrap_stream_resume_reading_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_340 _wrap_stream_is_reading_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_error_partial_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_341 _wrap_error_expected_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_342 _wrap_error_consumed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_343 _wrap_stream_write_sys_61081b63a6eef209(uintptr_t arg1, swig_type_344 arg2);
-extern swig_type_345 _wrap_stream_writelines_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_346 arg3);
-extern uintptr_t _wrap_stream_drain_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_347 _wrap_stream_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_348 _wrap_stream_can_write_eof_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_349 _wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_350 arg2, swig_type_351 arg3);
-extern swig_type_352 _wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_353 _wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_354 arg3, swig_type_355 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_356 arg3, swig_type_357 arg4);
-extern swig_type_358 _wrap_stream_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_359 _wrap_stream_abort_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_360 _wrap_stream_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_stream_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_361 _wrap_stream_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_362 arg2, swig_type_363 arg3);
-extern uintptr_t _wrap_start_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_364 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_365 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_server_accept_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_366 _wrap_server_sockets_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2, swig_type_367 arg3);
-extern swig_type_368 _wrap_server_port_sys_61081b63a6eef209(uintptr_t arg1, swig_type_369 arg2);
-extern swig_type_370 _wrap_server_is_serving_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_server_start_serving_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_server_serve_forever_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_371 _wrap_server_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_server_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_372 _wrap_server_close_clients_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_373 _wrap_server_abort_clients_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_protocol_new_sys_61081b63a6eef209(void);
-extern swig_type_374 _wrap_protocol_set_connection_made_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_375 _wrap_protocol_set_data_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_376 _wrap_protocol_set_get_buffer_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_377 _wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_378 _wrap_protocol_set_eof_received_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_379 _wrap_protocol_set_pause_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_380 _wrap_protocol_set_resume_writing_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_381 _wrap_protocol_set_connection_lost_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_382 _wrap_protocol_set_factory_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_383 _wrap_protocol_set_data_free_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_384 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_connection_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_385 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_read_pipe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_write_pipe_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_386 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_server_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_387 arg3, uintptr_t arg4);
-extern swig_type_388 _wrap_stream_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_stream_get_protocol_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_packet_data_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_389 _wrap_packet_size_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_packet_address_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_390 _wrap_packet_truncated_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_391 _wrap_packets_count_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_packets_at_sys_61081b63a6eef209(uintptr_t arg1, swig_type_392 arg2);
-extern uintptr_t _wrap_datagram_options_new_sys_61081b63a6eef209(void);
-extern swig_type_393 _wrap_datagram_options_set_local_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_394 arg2, int arg3);
-extern swig_type_395 _wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(uintptr_t arg1, swig_type_396 arg2, int arg3);
-extern swig_type_397 _wrap_datagram_options_set_local_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_398 arg2);
-extern swig_type_399 _wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(uintptr_t arg1, swig_type_400 arg2);
-extern swig_type_401 _wrap_datagram_options_set_family_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_402 _wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_403 _wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_404 _wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_405 _wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_406 _wrap_datagram_options_set_max_size_sys_61081b63a6eef209(uintptr_t arg1, swig_type_407 arg2);
-extern swig_type_408 _wrap_datagram_options_set_batch_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_409 _wrap_datagram_options_set_protocol_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_datagram_endpoint_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_410 _wrap_datagram_close_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_411 _wrap_datagram_abort_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_412 _wrap_datagram_is_closing_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_wait_closed_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvfrom_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvmany_sys_61081b63a6eef209(uintptr_t arg1, swig_type_413 arg2);
-extern uintptr_t _wrap_datagram_sendto_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_type_414 arg3, uintptr_t arg4);
-extern swig_type_415 _wrap_datagram_sendto_nowait_sys_61081b63a6eef209(uintptr_t arg1, swig_type_416 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_datagram_sendmany_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_417 arg4);
-extern uintptr_t _wrap_datagram_drain_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_418 _wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(uintptr_t arg1, swig_type_419 arg2, swig_type_420 arg3);
-extern swig_type_421 _wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_422 _wrap_datagram_get_extra_info_sys_61081b63a6eef209(uintptr_t arg1, swig_type_423 arg2, swig_type_424 arg3);
-extern uintptr_t _wrap_datagram_local_address_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_remote_address_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_425 _wrap_datagram_statistic_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_426 _wrap_job_return_sys_61081b63a6eef209(swig_type_427 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_428 _wrap_job_cancelled_sys_61081b63a6eef209(void);
-extern swig_type_429 _wrap_job_set_name_sys_61081b63a6eef209(swig_type_430 arg1);
-extern uintptr_t _wrap_to_thread_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_run_in_executor_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_61081b63a6eef209(swig_type_431 arg1);
-extern swig_type_432 _wrap_executor_set_name_sys_61081b63a6eef209(uintptr_t arg1, swig_type_433 arg2);
-extern swig_type_434 _wrap_executor_set_max_queue_sys_61081b63a6eef209(uintptr_t arg1, swig_type_435 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_61081b63a6eef209(swig_type_436 arg1);
-extern uintptr_t _wrap_run_in_process_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_437 arg4);
-extern uintptr_t _wrap_executor_new_custom_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_438 _wrap_job_run_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_439 _wrap_job_drop_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_executor_shutdown_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_440 _wrap_executor_running_sys_61081b63a6eef209(uintptr_t arg1, swig_type_441 arg2);
-extern swig_type_442 _wrap_thread_future_wait_sys_61081b63a6eef209(uintptr_t arg1, double arg2);
-extern swig_type_443 _wrap_thread_future_done_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_444 _wrap_thread_future_cancelled_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_445 _wrap_thread_future_cancel_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_446 _wrap_thread_future_result_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_447 _wrap_thread_future_take_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_thread_future_error_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_process_options_new_sys_61081b63a6eef209(void);
-extern swig_type_448 _wrap_process_options_set_stdin_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_449 _wrap_process_options_set_stdout_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_450 _wrap_process_options_set_stderr_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_451 _wrap_process_options_set_cwd_sys_61081b63a6eef209(uintptr_t arg1, swig_type_452 arg2);
-extern swig_type_453 _wrap_process_options_set_env_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_454 _wrap_process_options_add_fd_sys_61081b63a6eef209(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_455 _wrap_process_options_set_new_session_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_456 _wrap_process_options_set_process_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_457 _wrap_process_options_set_user_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_458 _wrap_process_options_set_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_459 _wrap_process_options_set_umask_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_460 _wrap_process_options_add_rlimit_sys_61081b63a6eef209(uintptr_t arg1, int arg2, swig_type_461 arg3, swig_type_462 arg4);
-extern swig_type_463 _wrap_process_options_set_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_464 arg2);
-extern swig_type_465 _wrap_process_options_set_output_limit_sys_61081b63a6eef209(uintptr_t arg1, swig_type_466 arg2);
-extern uintptr_t _wrap_create_subprocess_exec_sys_61081b63a6eef209(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_61081b63a6eef209(swig_type_467 arg1, uintptr_t arg2);
-extern swig_type_468 _wrap_process_pid_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_469 _wrap_process_returncode_sys_61081b63a6eef209(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_process_stdin_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_process_stdout_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_process_stderr_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_process_wait_sys_61081b63a6eef209(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_61081b63a6eef209(uintptr_t arg1, swig_type_470 arg2);
-extern uintptr_t _wrap_process_output_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_471 _wrap_process_send_signal_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern swig_type_472 _wrap_process_terminate_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_473 _wrap_process_kill_sys_61081b63a6eef209(uintptr_t arg1);
-extern swig_type_474 _wrap_process_signal_group_sys_61081b63a6eef209(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_loop_event_base_sys_61081b63a6eef209(uintptr_t arg1);
+typedef _gostring_ swig_type_475;
+typedef long long swig_type_476;
+typedef long long swig_type_477;
+typedef long long swig_type_478;
+typedef long long swig_type_479;
+typedef long long swig_type_480;
+typedef long long swig_type_481;
+typedef long long swig_type_482;
+typedef long long swig_type_483;
+typedef long long swig_type_484;
+typedef long long swig_type_485;
+typedef long long swig_type_486;
+typedef long long swig_type_487;
+typedef long long swig_type_488;
+typedef long long swig_type_489;
+typedef _gostring_ swig_type_490;
+typedef long long swig_type_491;
+typedef long long swig_type_492;
+typedef _goslice_ swig_type_493;
+typedef long long swig_type_494;
+typedef long long swig_type_495;
+typedef long long swig_type_496;
+typedef long long swig_type_497;
+extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
+extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
+extern swig_type_2 _wrap_version_string_sys_6c96b6e831386849(void);
+extern swig_type_3 _wrap_strerror_sys_6c96b6e831386849(swig_type_4 arg1);
+extern swig_type_5 _wrap_errname_sys_6c96b6e831386849(swig_type_6 arg1);
+extern swig_type_7 _wrap_set_allocator_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_ref_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_unref_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_error_new_sys_6c96b6e831386849(swig_type_8 arg1, swig_type_9 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_error_new_payload_sys_6c96b6e831386849(swig_type_10 arg1, swig_type_11 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_error_ref_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_error_unref_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_12 _wrap_error_code_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_13 _wrap_error_message_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_error_cause_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_14 _wrap_error_child_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_error_child_sys_6c96b6e831386849(uintptr_t arg1, swig_type_15 arg2);
+extern uintptr_t _wrap_error_payload_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_16 _wrap_error_where_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_17 _wrap_raise_message_sys_6c96b6e831386849(swig_type_18 arg1, swig_type_19 arg2);
+extern swig_type_20 _wrap_raise_payload_sys_6c96b6e831386849(swig_type_21 arg1, swig_type_22 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_23 _wrap_raise_error_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_last_error_sys_6c96b6e831386849(void);
+extern uintptr_t _wrap_bytes_new_sys_6c96b6e831386849(swig_type_24 arg1);
+extern uintptr_t _wrap_bytes_ref_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_bytes_unref_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_bytes_data_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_25 _wrap_bytes_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_results_ref_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_results_unref_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_26 _wrap_results_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_27 _wrap_results_status_sys_6c96b6e831386849(uintptr_t arg1, swig_type_28 arg2);
+extern uintptr_t _wrap_results_value_sys_6c96b6e831386849(uintptr_t arg1, swig_type_29 arg2);
+extern uintptr_t _wrap_results_take_sys_6c96b6e831386849(uintptr_t arg1, swig_type_30 arg2);
+extern uintptr_t _wrap_results_error_sys_6c96b6e831386849(uintptr_t arg1, swig_type_31 arg2);
+extern uintptr_t _wrap_results_future_sys_6c96b6e831386849(uintptr_t arg1, swig_type_32 arg2);
+extern swig_type_33 _wrap_debug_stats_sys_6c96b6e831386849(int arg1);
+extern swig_type_34 _wrap_debug_stats_name_sys_6c96b6e831386849(int arg1);
+extern uintptr_t _wrap_loop_options_new_sys_6c96b6e831386849(void);
+extern swig_type_35 _wrap_loop_options_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_36 _wrap_loop_options_set_clock_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_37 _wrap_loop_options_set_simulator_sys_6c96b6e831386849(uintptr_t arg1, swig_type_38 arg2, double arg3);
+extern swig_type_39 _wrap_loop_options_set_seed_sys_6c96b6e831386849(uintptr_t arg1, swig_type_40 arg2);
+extern swig_type_41 _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_42 arg2);
+extern swig_type_43 _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_44 _wrap_loop_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_loop_ref_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_loop_unref_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_45 _wrap_loop_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_46 _wrap_loop_is_closed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_47 _wrap_loop_is_running_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_48 _wrap_loop_run_forever_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_49 _wrap_loop_run_until_complete_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_50 _wrap_loop_run_once_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_51 _wrap_loop_stop_sys_6c96b6e831386849(uintptr_t arg1);
+extern double _wrap_loop_time_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_52 _wrap_loop_iteration_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_get_running_loop_sys_6c96b6e831386849(void);
+extern swig_type_53 _wrap_set_event_loop_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_get_event_loop_sys_6c96b6e831386849(void);
+extern swig_type_54 _wrap_loop_after_fork_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_55 _wrap_loop_call_soon_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_56 _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_57 _wrap_loop_call_later_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_58 _wrap_loop_call_at_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_59 _wrap_loop_cancel_handle_sys_6c96b6e831386849(uintptr_t arg1, swig_type_60 arg2);
+extern double _wrap_loop_handle_when_sys_6c96b6e831386849(uintptr_t arg1, swig_type_61 arg2);
+extern uintptr_t _wrap_loop_create_future_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_62 _wrap_loop_set_task_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_loop_get_task_factory_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_63 _wrap_loop_add_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_64 _wrap_loop_remove_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_65 _wrap_loop_add_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_66 _wrap_loop_remove_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_67 _wrap_loop_add_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_68 _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_69 _wrap_exception_context_message_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_70 _wrap_exception_context_code_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_error_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_future_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_task_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_71 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_72 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_73 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_74 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_loop_get_exception_handler_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_75 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_76 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_77 arg2, uintptr_t arg3);
+extern swig_type_78 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_79 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_80 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_81 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_82 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
+extern double _wrap_loop_backend_timeout_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_83 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_84 arg3);
+extern swig_type_85 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3, double arg4);
+extern swig_type_87 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_88 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_89 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_90 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_91 arg2);
+extern swig_type_92 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_93 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_future_error_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_94 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_95 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_96 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_97 arg2);
+extern swig_type_98 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_99 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_future_loop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_100 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_101 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_102 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_103 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_104 arg2);
+extern swig_type_105 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_106 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_stackless_task_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_task_new_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_task_options_new_sys_6c96b6e831386849(void);
+extern swig_type_107 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_108 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_109 arg2);
+extern swig_type_110 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_111 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_ensure_future_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_112 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_current_task_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_all_tasks_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_113 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_114 arg2);
+extern swig_type_115 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_116 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_117 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_118 arg2);
+extern swig_type_119 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_120 arg2);
+extern swig_type_121 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_task_get_context_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_122 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_123 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_124 arg2);
+extern swig_type_125 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_126 arg3);
+extern swig_type_127 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_128 arg2, int arg3);
+extern uintptr_t _wrap_task_waker_new_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_task_waker_future_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_129 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_task_waker_unref_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_context_copy_sys_6c96b6e831386849(void);
+extern uintptr_t _wrap_context_ref_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_context_unref_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_130 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_131 arg1, uintptr_t arg2);
+extern swig_type_132 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_contextvar_get_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_133 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
+extern swig_type_134 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_135 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_136 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern uintptr_t _wrap_runner_get_loop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_137 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_sleep_sys_6c96b6e831386849(double arg1);
+extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_138 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_139 arg2, int arg3);
+extern uintptr_t _wrap_shield_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_140 arg2, double arg3, int arg4);
+extern uintptr_t _wrap_wait_result_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_wait_result_pending_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_141 arg2);
+extern uintptr_t _wrap_wait_for_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_142 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_143 arg3, double arg4);
+extern uintptr_t _wrap_as_completed_next_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_as_completed_next_result_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_144 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_145 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_146 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern double _wrap_timeout_when_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_147 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_148 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_149 arg2);
+extern swig_type_150 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_task_group_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_151 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_152 arg2);
+extern uintptr_t _wrap_generator_next_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_153 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_generator_throw_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_154 arg2);
+extern uintptr_t _wrap_generator_aclose_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_generator_collect_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_155 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_lock_acquire_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_156 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_157 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_158 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_159 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_160 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_161 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_162 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_event_wait_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_163 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_164 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_condition_acquire_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_165 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_166 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_condition_wait_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_condition_wait_for_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_167 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_168 arg2);
+extern swig_type_169 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_170 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_171 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_172 arg2);
+extern swig_type_173 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_174 arg2);
+extern uintptr_t _wrap_semaphore_acquire_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_175 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_176 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_177 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_178 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_179 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_180 arg2);
+extern uintptr_t _wrap_barrier_wait_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_barrier_reset_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_barrier_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_181 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_182 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_183 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_184 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_185 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_rwlock_acquire_read_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_rwlock_acquire_write_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_186 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_187 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_188 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_189 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_190 arg2);
+extern uintptr_t _wrap_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_191 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_192 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_193 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_194 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_195 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_196 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_197 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_198 arg2);
+extern swig_type_199 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_200 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_201 arg3);
+extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_202 arg2);
+extern swig_type_203 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_204 arg2);
+extern swig_type_205 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_206 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_once_get_or_init_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_207 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_208 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_209 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_210 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_queue_options_new_sys_6c96b6e831386849(void);
+extern swig_type_211 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_212 arg2);
+extern swig_type_213 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_214 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_215 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_216 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_queue_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_217 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_queue_get_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_218 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_queue_join_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_219 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_220 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_221 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_222 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_223 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_224 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_225 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_226 _wrap_inlet_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_227 arg3);
+extern swig_type_228 _wrap_inlet_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, double arg3);
+extern swig_type_229 _wrap_inlet_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_230 _wrap_inlet_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_231 _wrap_inlet_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_232 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_233 arg3, uintptr_t arg4);
+extern swig_type_234 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern uintptr_t _wrap_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_235 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_236 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_237 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_238 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_239 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_240 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_message_value_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_241 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_242 arg2, uintptr_t arg3);
+extern swig_type_243 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_244 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_broadcast_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_245 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_246 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_247 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_248 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_249 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_250 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_251 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_252 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_253 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_watch_sender_closed_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_watch_receiver_changed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_254 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_255 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_256 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_257 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_258 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_259 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_260 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_261 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_exit_stack_new_sys_6c96b6e831386849(void);
+extern swig_type_262 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_263 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_264 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_exit_stack_pop_all_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_265 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_266 arg2);
+extern swig_type_267 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_268 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_269 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_270 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_271 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_272 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_273 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_274 arg2);
+extern swig_type_275 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
+extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_276 arg2);
+extern uintptr_t _wrap_call_graph_future_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_277 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_278 arg2);
+extern swig_type_279 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_280 arg2);
+extern swig_type_281 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_282 arg2, swig_type_283 arg3);
+extern swig_type_284 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_285 arg2, int arg3);
+extern swig_type_286 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_287 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_288 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
+extern swig_type_289 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_290 arg2, int arg3);
+extern swig_type_291 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_292 arg2);
+extern swig_type_293 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_294 arg3);
+extern swig_type_295 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_296 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_297 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_298 arg2);
+extern swig_type_299 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_300 arg2);
+extern swig_type_301 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_302 arg3);
+extern swig_type_303 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_304 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_305 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_306 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_307 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_308 arg2);
+extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
+extern swig_type_309 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_310 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_311 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_312 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_313 arg1, swig_type_314 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_315 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_316 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
+extern swig_type_317 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_318 arg2);
+extern swig_type_319 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_320 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_321 arg2, int arg3);
+extern swig_type_322 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_323 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_324 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_325 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_326 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_327 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_328 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_329 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_330 arg1, uintptr_t arg2);
+extern swig_type_331 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_332 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_333 arg3);
+extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_334 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_335 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_336 arg3);
+extern swig_type_337 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_338 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_339 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_340 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_341 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_342 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_343 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_344 arg2);
+extern swig_type_345 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_346 arg3);
+extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_347 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_348 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_349 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_350 arg2, swig_type_351 arg3);
+extern swig_type_352 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_353 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_354 arg3, swig_type_355 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_356 arg3, swig_type_357 arg4);
+extern swig_type_358 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_359 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_360 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_361 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_362 arg2, swig_type_363 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_364 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_365 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_366 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_367 arg3);
+extern swig_type_368 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_369 arg2);
+extern swig_type_370 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_371 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_372 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_373 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_protocol_new_sys_6c96b6e831386849(void);
+extern swig_type_374 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_375 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_376 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_377 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_378 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_379 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_380 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_381 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_382 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_383 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_384 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_385 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_read_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_write_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_386 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_387 arg3, uintptr_t arg4);
+extern swig_type_388 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_stream_get_protocol_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_packet_data_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_389 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_packet_address_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_390 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_391 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_392 arg2);
+extern uintptr_t _wrap_datagram_options_new_sys_6c96b6e831386849(void);
+extern swig_type_393 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_394 arg2, int arg3);
+extern swig_type_395 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_396 arg2, int arg3);
+extern swig_type_397 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_398 arg2);
+extern swig_type_399 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_400 arg2);
+extern swig_type_401 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_402 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_403 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_404 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_405 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_406 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_407 arg2);
+extern swig_type_408 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_datagram_protocol_new_sys_6c96b6e831386849(void);
+extern swig_type_409 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_410 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_411 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_412 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_413 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_414 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_415 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_datagram_endpoint_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_416 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_417 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_418 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_recvfrom_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_419 arg2);
+extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_420 arg3, uintptr_t arg4);
+extern swig_type_421 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_422 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_423 arg4);
+extern uintptr_t _wrap_datagram_drain_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_424 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_425 arg2, swig_type_426 arg3);
+extern swig_type_427 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_428 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_429 arg2, swig_type_430 arg3);
+extern uintptr_t _wrap_datagram_local_address_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_remote_address_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_431 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_432 arg2);
+extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_433 arg3);
+extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_434 arg2);
+extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_435 arg3);
+extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_436 arg3);
+extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_437 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_438 arg3, swig_type_439 arg4);
+extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_440 arg3, swig_type_441 arg4);
+extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_442 arg2, int arg3);
+extern uintptr_t _wrap_sock_accept_sys_6c96b6e831386849(int arg1);
+extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_443 arg3, swig_voidp arg4, swig_type_444 arg5);
+extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_445 arg2);
+extern swig_type_446 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_447 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_448 arg2);
+extern swig_type_449 _wrap_job_return_sys_6c96b6e831386849(swig_type_450 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_451 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_452 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_453 arg1);
+extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_454 arg1);
+extern swig_type_455 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_456 arg2);
+extern swig_type_457 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_458 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_459 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_460 arg4);
+extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_461 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_462 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_463 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_464 arg2);
+extern swig_type_465 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_466 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_467 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_468 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_469 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_470 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
+extern swig_type_471 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_472 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_473 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_474 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_475 arg2);
+extern swig_type_476 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_477 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_478 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_479 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_480 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_481 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_482 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_483 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_484 arg3, swig_type_485 arg4);
+extern swig_type_486 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_487 arg2);
+extern swig_type_488 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_489 arg2);
+extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_490 arg1, uintptr_t arg2);
+extern swig_type_491 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_492 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_493 arg2);
+extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_494 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_495 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_496 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_497 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
 import "C"
@@ -1055,25 +1099,25 @@ func swigCopyString(s string) string {
 
 func Swig_free(arg1 uintptr) {
 	_swig_i_0 := arg1
-	C._wrap_Swig_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_Swig_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Swig_malloc(arg1 int) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_Swig_malloc_sys_61081b63a6eef209(C.swig_intgo(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_Swig_malloc_sys_6c96b6e831386849(C.swig_intgo(_swig_i_0)))
 	return swig_r
 }
 
 func Version() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_version_sys_61081b63a6eef209())
+	swig_r = (int64)(C._wrap_version_sys_6c96b6e831386849())
 	return swig_r
 }
 
 func Version_string() (_swig_ret string) {
 	var swig_r string
-	swig_r_p := C._wrap_version_string_sys_61081b63a6eef209()
+	swig_r_p := C._wrap_version_string_sys_6c96b6e831386849()
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1083,7 +1127,7 @@ func Version_string() (_swig_ret string) {
 func Strerror(arg1 int64) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_strerror_sys_61081b63a6eef209(C.swig_type_4(_swig_i_0))
+	swig_r_p := C._wrap_strerror_sys_6c96b6e831386849(C.swig_type_4(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1093,7 +1137,7 @@ func Strerror(arg1 int64) (_swig_ret string) {
 func Errname(arg1 int64) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_errname_sys_61081b63a6eef209(C.swig_type_6(_swig_i_0))
+	swig_r_p := C._wrap_errname_sys_6c96b6e831386849(C.swig_type_6(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1108,7 +1152,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_set_allocator_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_set_allocator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -1116,7 +1160,7 @@ func Ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1125,7 +1169,7 @@ swig_r_1 = swig_r
 func Unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Error_new(arg1 int64, arg2 string, arg3 uintptr) (_swig_ret uintptr) {
@@ -1135,7 +1179,7 @@ func Error_new(arg1 int64, arg2 string, arg3 uintptr) (_swig_ret uintptr) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_error_new_sys_61081b63a6eef209(C.swig_type_8(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_error_new_sys_6c96b6e831386849(C.swig_type_8(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1153,7 +1197,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_error_new_payload_sys_61081b63a6eef209(C.swig_type_10(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_error_new_payload_sys_6c96b6e831386849(C.swig_type_10(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1166,7 +1210,7 @@ func Error_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1175,14 +1219,14 @@ swig_r_1 = swig_r
 func Error_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_error_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_error_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Error_code(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1190,7 +1234,7 @@ func Error_message(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_error_message_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_error_message_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1201,7 +1245,7 @@ func Error_cause(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_cause_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_cause_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1211,7 +1255,7 @@ func Error_child_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_child_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_child_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1220,7 +1264,7 @@ func Error_child(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_error_child_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_error_child_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1230,7 +1274,7 @@ func Error_payload(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_payload_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_payload_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1240,7 +1284,7 @@ func Error_where(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_error_where_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_error_where_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1252,7 +1296,7 @@ func Raise_message(arg1 int64, arg2 string) (_swig_ret int64) {
 	_swig_i_0 := arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_raise_message_sys_61081b63a6eef209(C.swig_type_18(_swig_i_0), *(*C.swig_type_19)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_raise_message_sys_6c96b6e831386849(C.swig_type_18(_swig_i_0), *(*C.swig_type_19)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1268,7 +1312,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_raise_payload_sys_61081b63a6eef209(C.swig_type_21(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_raise_payload_sys_6c96b6e831386849(C.swig_type_21(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1279,13 +1323,13 @@ func Raise_error(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_raise_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_raise_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Last_error() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_last_error_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_last_error_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1295,7 +1339,7 @@ func Bytes_new(arg1 []byte) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 []byte
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_new_sys_61081b63a6eef209(*(*C.swig_type_24)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (uintptr)(C._wrap_bytes_new_sys_6c96b6e831386849(*(*C.swig_type_24)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -1308,7 +1352,7 @@ func Bytes_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_bytes_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1317,14 +1361,14 @@ swig_r_1 = swig_r
 func Bytes_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_bytes_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_bytes_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Bytes_data(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_data_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_bytes_data_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1334,7 +1378,7 @@ func Bytes_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_bytes_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_bytes_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1342,7 +1386,7 @@ func Results_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_results_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_results_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1351,14 +1395,14 @@ swig_r_1 = swig_r
 func Results_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_results_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_results_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Results_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_results_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_results_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1367,7 +1411,7 @@ func Results_status(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_results_status_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
+	swig_r = (int64)(C._wrap_results_status_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
 	return swig_r
 }
 
@@ -1376,7 +1420,7 @@ func Results_value(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_value_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1387,7 +1431,7 @@ func Results_take(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_take_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1398,7 +1442,7 @@ func Results_error(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1409,7 +1453,7 @@ func Results_future(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_32(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_32(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1418,14 +1462,14 @@ swig_r_1 = swig_r
 func Debug_stats(arg1 int32) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_debug_stats_sys_61081b63a6eef209(C.int(_swig_i_0)))
+	swig_r = (int64)(C._wrap_debug_stats_sys_6c96b6e831386849(C.int(_swig_i_0)))
 	return swig_r
 }
 
 func Debug_stats_name(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_debug_stats_name_sys_61081b63a6eef209(C.int(_swig_i_0))
+	swig_r_p := C._wrap_debug_stats_name_sys_6c96b6e831386849(C.int(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1434,7 +1478,7 @@ func Debug_stats_name(arg1 int32) (_swig_ret string) {
 
 func Loop_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_loop_options_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_loop_options_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1445,7 +1489,7 @@ func Loop_options_set_debug(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_debug_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1454,7 +1498,7 @@ func Loop_options_set_clock(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_clock_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_clock_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1464,7 +1508,7 @@ func Loop_options_set_simulator(arg1 uintptr, arg2 uint64, arg3 float64) (_swig_
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1), C.double(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1), C.double(_swig_i_2)))
 	return swig_r
 }
 
@@ -1473,7 +1517,7 @@ func Loop_options_set_seed(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_40(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_40(_swig_i_1)))
 	return swig_r
 }
 
@@ -1482,7 +1526,7 @@ func Loop_options_set_stack_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_42(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_42(_swig_i_1)))
 	return swig_r
 }
 
@@ -1491,7 +1535,7 @@ func Loop_options_set_eager_tasks(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_eager_tasks_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1501,7 +1545,7 @@ func Loop_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -1509,7 +1553,7 @@ func Loop_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1518,14 +1562,14 @@ swig_r_1 = swig_r
 func Loop_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_loop_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_loop_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Loop_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1533,7 +1577,7 @@ func Loop_is_closed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_is_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_is_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1541,7 +1585,7 @@ func Loop_is_running(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_is_running_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_is_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1549,7 +1593,7 @@ func Loop_run_forever(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_run_forever_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_run_forever_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1561,7 +1605,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_run_until_complete_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_run_until_complete_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	return swig_r
 }
 
@@ -1570,7 +1614,7 @@ func Loop_run_once(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_run_once_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_run_once_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -1578,7 +1622,7 @@ func Loop_stop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_stop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_stop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1586,7 +1630,7 @@ func Loop_time(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_loop_time_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_loop_time_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1594,13 +1638,13 @@ func Loop_iteration(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_iteration_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_iteration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Get_running_loop() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_get_running_loop_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_get_running_loop_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1610,13 +1654,13 @@ func Set_event_loop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_set_event_loop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_set_event_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Get_event_loop() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_get_event_loop_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_get_event_loop_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1626,7 +1670,7 @@ func Loop_after_fork(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_after_fork_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_after_fork_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1640,7 +1684,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_call_soon_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_call_soon_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1654,7 +1698,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_call_soon_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1669,7 +1713,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_call_later_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_call_later_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1684,7 +1728,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_call_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_call_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1693,7 +1737,7 @@ func Loop_cancel_handle(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_60(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_60(_swig_i_1)))
 	return swig_r
 }
 
@@ -1702,7 +1746,7 @@ func Loop_handle_when(arg1 uintptr, arg2 uint64) (_swig_ret float64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (float64)(C._wrap_loop_handle_when_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_61(_swig_i_1)))
+	swig_r = (float64)(C._wrap_loop_handle_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_61(_swig_i_1)))
 	return swig_r
 }
 
@@ -1710,7 +1754,7 @@ func Loop_create_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_create_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_create_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1726,7 +1770,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_set_task_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_set_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1734,7 +1778,7 @@ func Loop_get_task_factory(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_get_task_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_get_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1751,7 +1795,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_reader_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_reader_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1760,7 +1804,7 @@ func Loop_remove_reader(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_reader_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_reader_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1775,7 +1819,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_writer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_writer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1784,7 +1828,7 @@ func Loop_remove_writer(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_writer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_writer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1799,7 +1843,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_signal_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_signal_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1808,7 +1852,7 @@ func Loop_remove_signal_handler(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_signal_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_signal_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1816,7 +1860,7 @@ func Exception_context_message(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_message_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_message_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1827,7 +1871,7 @@ func Exception_context_code(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_exception_context_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_exception_context_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1835,7 +1879,7 @@ func Exception_context_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1845,7 +1889,7 @@ func Exception_context_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1855,7 +1899,7 @@ func Exception_context_task(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_task_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1865,7 +1909,7 @@ func Exception_context_handle(arg1 uintptr) (_swig_ret uint64) {
 	var swig_r uint64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uint64)(C._wrap_exception_context_handle_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_exception_context_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1873,7 +1917,7 @@ func Exception_context_source(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_source_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_source_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1884,7 +1928,7 @@ func Exception_context_handle_source(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_handle_source_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_handle_source_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1901,7 +1945,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_set_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_set_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1909,7 +1953,7 @@ func Loop_get_exception_handler(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_get_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_get_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1921,7 +1965,7 @@ func Loop_default_exception_handler(arg1 uintptr, arg2 uintptr) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_default_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_default_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -1933,7 +1977,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_77)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_77)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1945,7 +1989,7 @@ func Loop_set_debug(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_set_debug_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1953,7 +1997,7 @@ func Loop_get_debug(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_get_debug_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_get_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1962,7 +2006,7 @@ func Loop_set_slow_callback_duration(arg1 uintptr, arg2 float64) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_set_slow_callback_duration_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -1970,7 +2014,7 @@ func Loop_shutdown_asyncgens(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_shutdown_asyncgens_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1981,7 +2025,7 @@ func Loop_shutdown_default_executor(arg1 uintptr, arg2 float64) (_swig_ret uintp
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_loop_shutdown_default_executor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1993,7 +2037,7 @@ func Loop_set_default_executor(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_set_default_executor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_default_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2001,7 +2045,7 @@ func Loop_backend_fd(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_backend_fd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_backend_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2009,7 +2053,7 @@ func Loop_backend_timeout(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_loop_backend_timeout_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_loop_backend_timeout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2020,7 +2064,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_start_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_84(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_84(_swig_i_2)))
 	return swig_r
 }
 
@@ -2032,7 +2076,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_loop_poll_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2045,7 +2089,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_88(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_88(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2055,7 +2099,7 @@ func Future_set_error(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_set_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2064,7 +2108,7 @@ func Future_set_error_code(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_future_set_error_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_91(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_91(_swig_i_1)))
 	return swig_r
 }
 
@@ -2074,7 +2118,7 @@ func Future_result(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2084,7 +2128,7 @@ func Future_take(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_take_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2092,7 +2136,7 @@ func Future_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_future_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_future_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2102,7 +2146,7 @@ func Future_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_future_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_future_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2110,7 +2154,7 @@ func Future_cancelled(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_future_cancelled_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_future_cancelled_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2120,7 +2164,7 @@ func Future_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_97)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_97)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2137,7 +2181,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_add_done_callback_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_add_done_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2149,7 +2193,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_future_remove_done_callback_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_future_remove_done_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -2157,7 +2201,7 @@ func Future_loop(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_future_loop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_future_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2172,7 +2216,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_101(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_101(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2182,7 +2226,7 @@ func Future_set_error_threadsafe(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_set_error_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2192,7 +2236,7 @@ func Future_cancel_threadsafe(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_104)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_104)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2205,7 +2249,7 @@ func Suspend(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_suspend_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_suspend_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2215,7 +2259,7 @@ func Awaited(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_awaited_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_awaited_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2227,7 +2271,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_create_stackless_task_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_create_stackless_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2237,7 +2281,7 @@ func Create_task_ex(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_create_task_ex_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_create_task_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2249,7 +2293,7 @@ func Task_new(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_task_new_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_new_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2257,7 +2301,7 @@ swig_r_1 = swig_r
 
 func Task_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_task_options_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_task_options_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2273,7 +2317,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_task_options_set_step_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_task_options_set_step_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2283,7 +2327,7 @@ func Task_options_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_109)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_109)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2296,7 +2340,7 @@ func Task_options_set_context(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_context_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_task_options_set_context_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2305,7 +2349,7 @@ func Task_options_set_eager_start(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_task_options_set_eager_start_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_task_options_set_eager_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2313,7 +2357,7 @@ func Ensure_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_ensure_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_ensure_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2324,7 +2368,7 @@ func Set_eager_task_factory(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_set_eager_task_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_set_eager_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2332,7 +2376,7 @@ func Current_task(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_current_task_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_current_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2342,7 +2386,7 @@ func All_tasks(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_all_tasks_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_all_tasks_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2354,7 +2398,7 @@ func Task_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_114)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_114)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2365,7 +2409,7 @@ func Task_cancelling(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_cancelling_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_cancelling_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2373,7 +2417,7 @@ func Task_uncancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_uncancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_uncancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2383,7 +2427,7 @@ func Task_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_118)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_118)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2396,7 +2440,7 @@ func Task_get_name(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_get_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2407,7 +2451,7 @@ func Task_get_coro(arg1 uintptr) (_swig_ret uint64) {
 	var swig_r uint64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uint64)(C._wrap_task_get_coro_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_task_get_coro_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2415,7 +2459,7 @@ func Task_get_context(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_get_context_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_get_context_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2425,7 +2469,7 @@ func Task_state(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_state_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_state_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2435,7 +2479,7 @@ func Task_repr(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_repr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_124)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_124)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2449,7 +2493,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_get_stack_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_126(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_126(_swig_i_2)))
 	return swig_r
 }
 
@@ -2459,7 +2503,7 @@ func Task_print_stack(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_print_stack_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_128(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_128(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -2467,7 +2511,7 @@ func Task_waker_new(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_waker_new_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_waker_new_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2477,7 +2521,7 @@ func Task_waker_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_waker_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_waker_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2487,19 +2531,19 @@ func Task_waker_wake(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_waker_wake_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_waker_wake_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Task_waker_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_task_waker_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_task_waker_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Context_copy() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_context_copy_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_context_copy_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2509,7 +2553,7 @@ func Context_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_context_ref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_context_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2518,7 +2562,7 @@ swig_r_1 = swig_r
 func Context_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_context_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	C._wrap_context_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 }
 
 func Context_run(arg1 uintptr, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
@@ -2529,7 +2573,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_context_run_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_context_run_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -2539,7 +2583,7 @@ func Contextvar_new(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_contextvar_new_sys_61081b63a6eef209(*(*C.swig_type_131)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_131)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -2552,7 +2596,7 @@ func Contextvar_name(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_contextvar_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_contextvar_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -2563,7 +2607,7 @@ func Contextvar_get(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_contextvar_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_contextvar_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2579,7 +2623,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 *uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_contextvar_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (int64)(C._wrap_contextvar_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	return swig_r
 }
 
@@ -2589,7 +2633,7 @@ func Contextvar_reset(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_contextvar_reset_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_contextvar_reset_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2599,7 +2643,7 @@ func Runner_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_runner_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_runner_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2611,7 +2655,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_runner_run_ex_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int64)(C._wrap_runner_run_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	return swig_r
 }
 
@@ -2619,7 +2663,7 @@ func Runner_get_loop(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_runner_get_loop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_runner_get_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2629,14 +2673,14 @@ func Runner_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_runner_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_runner_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Sleep(arg1 float64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_sleep_sys_61081b63a6eef209(C.double(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_sleep_sys_6c96b6e831386849(C.double(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2650,7 +2694,7 @@ func Sleep_result(arg1 float64, arg2 int64, arg3 uintptr, arg4 uintptr) (_swig_r
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sleep_result_sys_61081b63a6eef209(C.double(_swig_i_0), C.swig_type_138(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_138(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2662,7 +2706,7 @@ func Gather(arg1 *uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_gather_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_139(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_139(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2672,7 +2716,7 @@ func Shield(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_shield_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_shield_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2685,7 +2729,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_wait_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_140(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_140(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2695,7 +2739,7 @@ func Wait_result_done(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_wait_result_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_wait_result_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2705,7 +2749,7 @@ func Wait_result_pending(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_wait_result_pending_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_wait_result_pending_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2716,7 +2760,7 @@ func Select(arg1 *uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_Select_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2727,7 +2771,7 @@ func Wait_for(arg1 uintptr, arg2 float64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_wait_for_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_wait_for_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2741,7 +2785,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_as_completed_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_143(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_143(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2749,7 +2793,7 @@ func As_completed_next(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_as_completed_next_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_as_completed_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2759,7 +2803,7 @@ func As_completed_next_result(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_as_completed_next_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_as_completed_next_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2770,7 +2814,7 @@ func Timeout_enter(arg1 *uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_enter_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -2779,7 +2823,7 @@ func Timeout_at(arg1 *uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_at_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_at_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -2788,7 +2832,7 @@ func Timeout_reschedule(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_reschedule_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_reschedule_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -2796,7 +2840,7 @@ func Timeout_when(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_timeout_when_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_timeout_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2804,7 +2848,7 @@ func Timeout_expired(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_timeout_expired_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_timeout_expired_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2813,7 +2857,7 @@ func Timeout_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_exit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_149(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_149(_swig_i_1)))
 	return swig_r
 }
 
@@ -2821,7 +2865,7 @@ func Task_group_enter(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_group_enter_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_group_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -2831,7 +2875,7 @@ func Task_group_create_task_ex(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_task_group_create_task_ex_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_create_task_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2841,7 +2885,7 @@ func Task_group_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_group_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_group_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2850,7 +2894,7 @@ func Task_group_join(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_task_group_join_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_152(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_152(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2860,7 +2904,7 @@ func Generator_next(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_next_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2875,7 +2919,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_generator_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_153(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_153(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2887,7 +2931,7 @@ func Generator_throw(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2898,7 +2942,7 @@ func Generator_throw_code(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2908,7 +2952,7 @@ func Generator_aclose(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_aclose_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_aclose_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2918,7 +2962,7 @@ func Generator_collect(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_collect_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_collect_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2928,7 +2972,7 @@ func Lock_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -2936,7 +2980,7 @@ func Lock_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_lock_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_lock_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2946,7 +2990,7 @@ func Lock_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2954,7 +2998,7 @@ func Lock_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_locked_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2963,7 +3007,7 @@ func Lock_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_lock_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_lock_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2971,7 +3015,7 @@ func Event_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -2979,7 +3023,7 @@ func Event_set(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2987,7 +3031,7 @@ func Event_clear(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_clear_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_clear_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2995,7 +3039,7 @@ func Event_is_set(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_is_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_is_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3003,7 +3047,7 @@ func Event_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_event_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_event_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3014,7 +3058,7 @@ func Event_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_event_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_event_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3024,7 +3068,7 @@ func Condition_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_condition_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3032,7 +3076,7 @@ func Condition_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_condition_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_condition_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3042,7 +3086,7 @@ func Condition_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3050,7 +3094,7 @@ func Condition_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_locked_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3058,7 +3102,7 @@ func Condition_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_condition_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_condition_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3072,7 +3116,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_condition_wait_for_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_condition_wait_for_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3083,7 +3127,7 @@ func Condition_notify(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_notify_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_168(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_168(_swig_i_1)))
 	return swig_r
 }
 
@@ -3091,7 +3135,7 @@ func Condition_notify_all(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_notify_all_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_notify_all_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3100,7 +3144,7 @@ func Condition_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3109,7 +3153,7 @@ func Semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_172(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_172(_swig_i_1)))
 	return swig_r
 }
 
@@ -3118,7 +3162,7 @@ func Bounded_semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
+	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
 	return swig_r
 }
 
@@ -3126,7 +3170,7 @@ func Semaphore_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_semaphore_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_semaphore_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3136,7 +3180,7 @@ func Semaphore_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3144,7 +3188,7 @@ func Semaphore_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_locked_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3152,7 +3196,7 @@ func Semaphore_value(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_value_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3161,7 +3205,7 @@ func Semaphore_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3170,7 +3214,7 @@ func Barrier_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_180(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_180(_swig_i_1)))
 	return swig_r
 }
 
@@ -3178,7 +3222,7 @@ func Barrier_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3188,7 +3232,7 @@ func Barrier_reset(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_reset_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_reset_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3198,7 +3242,7 @@ func Barrier_abort(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_abort_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3208,7 +3252,7 @@ func Barrier_parties(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_parties_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_parties_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3216,7 +3260,7 @@ func Barrier_n_waiting(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_n_waiting_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_n_waiting_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3224,7 +3268,7 @@ func Barrier_broken(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_broken_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_broken_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3233,7 +3277,7 @@ func Barrier_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3241,7 +3285,7 @@ func Rwlock_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3249,7 +3293,7 @@ func Rwlock_acquire_read(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_rwlock_acquire_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_rwlock_acquire_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3259,7 +3303,7 @@ func Rwlock_acquire_write(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_rwlock_acquire_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_rwlock_acquire_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3269,7 +3313,7 @@ func Rwlock_release_read(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_release_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_release_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3277,7 +3321,7 @@ func Rwlock_release_write(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_release_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_release_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3286,7 +3330,7 @@ func Rwlock_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rwlock_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rwlock_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3295,7 +3339,7 @@ func Limiter_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_190(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_190(_swig_i_1)))
 	return swig_r
 }
 
@@ -3303,7 +3347,7 @@ func Limiter_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_limiter_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3313,7 +3357,7 @@ func Limiter_acquire_nowait(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_acquire_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3321,7 +3365,7 @@ func Limiter_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_release_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3331,7 +3375,7 @@ func Limiter_acquire_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_limiter_acquire_on_behalf_of_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3343,7 +3387,7 @@ func Limiter_acquire_on_behalf_of_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_acquire_on_behalf_of_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3353,7 +3397,7 @@ func Limiter_release_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_release_on_behalf_of_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3363,7 +3407,7 @@ func Limiter_has(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_has_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_has_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3371,7 +3415,7 @@ func Limiter_total_tokens(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_total_tokens_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3380,7 +3424,7 @@ func Limiter_set_total_tokens(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_198(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_198(_swig_i_1)))
 	return swig_r
 }
 
@@ -3389,7 +3433,7 @@ func Limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3399,7 +3443,7 @@ func Rate_limiter_new(arg1 *uintptr, arg2 float64, arg3 int64) (_swig_ret int64)
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_rate_limiter_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_201(_swig_i_2)))
+	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_201(_swig_i_2)))
 	return swig_r
 }
 
@@ -3408,7 +3452,7 @@ func Rate_limiter_acquire(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_202(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_202(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3419,7 +3463,7 @@ func Rate_limiter_acquire_nowait(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
 	return swig_r
 }
 
@@ -3428,7 +3472,7 @@ func Rate_limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3436,7 +3480,7 @@ func Once_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_once_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_once_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3448,7 +3492,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_once_get_or_init_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_once_get_or_init_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3460,7 +3504,7 @@ func Once_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_once_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_once_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3473,7 +3517,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_once_set_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_209(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_209(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3482,13 +3526,13 @@ func Once_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_once_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_once_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Queue_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_queue_options_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_queue_options_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3499,7 +3543,7 @@ func Queue_options_set_maxsize(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_212(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_212(_swig_i_1)))
 	return swig_r
 }
 
@@ -3508,7 +3552,7 @@ func Queue_options_set_kind(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_kind_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_kind_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3522,7 +3566,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_queue_options_set_compare_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_queue_options_set_compare_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3532,7 +3576,7 @@ func Queue_options_set_item_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_options_set_item_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_item_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3542,7 +3586,7 @@ func Queue_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3552,7 +3596,7 @@ func Queue_put(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_queue_put_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_queue_put_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3564,7 +3608,7 @@ func Queue_put_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_put_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_put_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3572,7 +3616,7 @@ func Queue_get(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_queue_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_queue_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3584,7 +3628,7 @@ func Queue_get_nowait(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_get_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_get_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3592,7 +3636,7 @@ func Queue_join(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_queue_join_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_queue_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3602,7 +3646,7 @@ func Queue_task_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_task_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_task_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3610,7 +3654,7 @@ func Queue_qsize(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_qsize_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_qsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3618,7 +3662,7 @@ func Queue_empty(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_empty_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_empty_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3626,7 +3670,7 @@ func Queue_full(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_full_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_full_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3634,7 +3678,7 @@ func Queue_maxsize(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_maxsize_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3643,7 +3687,7 @@ func Queue_shutdown(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_shutdown_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_shutdown_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3652,7 +3696,7 @@ func Queue_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3663,7 +3707,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_inlet_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_227(_swig_i_2)))
+	swig_r = (int64)(C._wrap_inlet_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_227(_swig_i_2)))
 	return swig_r
 }
 
@@ -3674,7 +3718,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_inlet_put_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.double(_swig_i_2)))
+	swig_r = (int64)(C._wrap_inlet_put_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.double(_swig_i_2)))
 	return swig_r
 }
 
@@ -3684,7 +3728,7 @@ func Inlet_put_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_inlet_put_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_inlet_put_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3692,7 +3736,7 @@ func Inlet_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_inlet_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_inlet_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3701,7 +3745,7 @@ func Inlet_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_inlet_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_inlet_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3714,7 +3758,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_233(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_233(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3726,7 +3770,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_oneshot_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_oneshot_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3736,7 +3780,7 @@ func Sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_sender_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3748,7 +3792,7 @@ func Sender_try_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_sender_try_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_sender_try_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3756,7 +3800,7 @@ func Receiver_receive(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_receiver_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_receiver_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3768,7 +3812,7 @@ func Receiver_try_receive(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_receiver_try_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_receiver_try_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3776,7 +3820,7 @@ func Sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_sender_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3784,7 +3828,7 @@ func Receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_receiver_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3793,7 +3837,7 @@ func Sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_sender_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3802,7 +3846,7 @@ func Receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_receiver_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3810,7 +3854,7 @@ func Message_value(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_message_value_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_message_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3823,7 +3867,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_type_242(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_242(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3833,7 +3877,7 @@ func Broadcast_sender_subscribe(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3843,7 +3887,7 @@ func Broadcast_sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3851,7 +3895,7 @@ func Broadcast_receiver_receive(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_broadcast_receiver_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_broadcast_receiver_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3863,7 +3907,7 @@ func Broadcast_receiver_try_receive(arg1 uintptr, arg2 *uintptr) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3871,7 +3915,7 @@ func Broadcast_sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_broadcast_sender_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_broadcast_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3879,7 +3923,7 @@ func Broadcast_receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_broadcast_receiver_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3888,7 +3932,7 @@ func Broadcast_sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3897,7 +3941,7 @@ func Broadcast_receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3909,7 +3953,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_watch_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3919,7 +3963,7 @@ func Watch_sender_subscribe(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_subscribe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_subscribe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3929,7 +3973,7 @@ func Watch_sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_send_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3939,7 +3983,7 @@ func Watch_sender_replace(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_replace_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_replace_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3947,7 +3991,7 @@ func Watch_sender_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_watch_sender_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_watch_sender_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3957,7 +4001,7 @@ func Watch_receiver_changed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_watch_receiver_changed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_watch_receiver_changed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3967,7 +4011,7 @@ func Watch_receiver_has_changed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_receiver_has_changed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_receiver_has_changed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3977,7 +4021,7 @@ func Watch_sender_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3987,7 +4031,7 @@ func Watch_receiver_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_receiver_get_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3997,7 +4041,7 @@ func Watch_receiver_get_and_update(arg1 uintptr, arg2 *uintptr) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -4005,7 +4049,7 @@ func Watch_sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_sender_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4013,7 +4057,7 @@ func Watch_receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_receiver_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4022,7 +4066,7 @@ func Watch_sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_watch_sender_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4031,13 +4075,13 @@ func Watch_receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_watch_receiver_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Exit_stack_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_exit_stack_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_exit_stack_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4051,7 +4095,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_exit_stack_push_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_exit_stack_push_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4063,7 +4107,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_exit_stack_callback_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_exit_stack_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4073,7 +4117,7 @@ func Exit_stack_unref(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_exit_stack_unref_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4081,7 +4125,7 @@ func Exit_stack_pop_all(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exit_stack_pop_all_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exit_stack_pop_all_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4092,7 +4136,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_266(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_266(_swig_i_1)))
 	return swig_r
 }
 
@@ -4102,7 +4146,7 @@ func Cancel_scope_enter(arg1 *uintptr, arg2 float64, arg3 int32) (_swig_ret int6
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_cancel_scope_enter_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_cancel_scope_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4110,7 +4154,7 @@ func Cancel_scope_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4119,7 +4163,7 @@ func Cancel_scope_set_deadline(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -4127,7 +4171,7 @@ func Cancel_scope_deadline(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_cancel_scope_deadline_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_cancel_scope_deadline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4136,7 +4180,7 @@ func Cancel_scope_set_shield(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_set_shield_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_set_shield_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4144,7 +4188,7 @@ func Cancel_scope_cancel_called(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4152,7 +4196,7 @@ func Cancel_scope_cancelled_caught(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4161,13 +4205,13 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_274(_swig_i_1)))
 	return swig_r
 }
 
 func In_cancelled_scope() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_in_cancelled_scope_sys_61081b63a6eef209())
+	swig_r = (int64)(C._wrap_in_cancelled_scope_sys_6c96b6e831386849())
 	return swig_r
 }
 
@@ -4176,7 +4220,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4186,7 +4230,7 @@ func Call_graph_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_call_graph_future_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_call_graph_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4196,7 +4240,7 @@ func Call_graph_frame_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_call_graph_frame_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_call_graph_frame_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4205,7 +4249,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_278(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_278(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4215,7 +4259,7 @@ func Call_graph_awaited_by_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4224,7 +4268,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_280(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_280(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4237,7 +4281,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_282(_swig_i_1), *(*C.swig_type_283)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_282(_swig_i_1), *(*C.swig_type_283)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4250,7 +4294,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_285(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_285(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4259,7 +4303,7 @@ func Loop_dump(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_dump_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_dump_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4268,14 +4312,14 @@ func Loop_metrics(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_metrics_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_metrics_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Loop_metrics_name(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_loop_metrics_name_sys_61081b63a6eef209(C.int(_swig_i_0))
+	swig_r_p := C._wrap_loop_metrics_name_sys_6c96b6e831386849(C.int(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4289,7 +4333,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_290)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_290)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4302,7 +4346,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4316,7 +4360,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_294(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_294(_swig_i_2)))
 	return swig_r
 }
 
@@ -4324,7 +4368,7 @@ func Address_family(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4332,7 +4376,7 @@ func Address_port(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4342,7 +4386,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_298)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_298)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4355,7 +4399,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_300)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_300)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4369,7 +4413,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_302(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_302(_swig_i_2)))
 	return swig_r
 }
 
@@ -4379,7 +4423,7 @@ func Address_equal(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_equal_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_address_equal_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4387,7 +4431,7 @@ func Address_type(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_type_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_type_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4395,7 +4439,7 @@ func Address_protocol(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4403,7 +4447,7 @@ func Address_canonname(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_address_canonname_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_address_canonname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4414,7 +4458,7 @@ func Addresses_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_addresses_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_addresses_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4423,7 +4467,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_308(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_308(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4431,7 +4475,7 @@ swig_r_1 = swig_r
 
 func Addrinfo_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_addrinfo_options_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_addrinfo_options_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4442,7 +4486,7 @@ func Addrinfo_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4451,7 +4495,7 @@ func Addrinfo_options_set_type(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_type_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_type_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4460,7 +4504,7 @@ func Addrinfo_options_set_protocol(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4469,7 +4513,7 @@ func Addrinfo_options_set_flags(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4481,7 +4525,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_61081b63a6eef209(*(*C.swig_type_313)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_314)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_313)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_314)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4498,7 +4542,7 @@ func Getnameinfo(arg1 uintptr, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_getnameinfo_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_getnameinfo_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4508,7 +4552,7 @@ func Host_name_host(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_host_name_host_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_host_name_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4519,7 +4563,7 @@ func Host_name_service(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_host_name_service_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_host_name_service_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4528,7 +4572,7 @@ _swig_i_0 = arg1
 
 func Stream_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_stream_options_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_stream_options_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4539,7 +4583,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_318(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_318(_swig_i_1)))
 	return swig_r
 }
 
@@ -4548,7 +4592,7 @@ func Stream_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4559,7 +4603,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4571,7 +4615,7 @@ func Stream_options_set_happy_eyeballs_delay(arg1 uintptr, arg2 float64) (_swig_
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -4580,7 +4624,7 @@ func Stream_options_set_backlog(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_backlog_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_backlog_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4589,7 +4633,7 @@ func Stream_options_set_reuse_address(arg1 uintptr, arg2 int32) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4598,7 +4642,7 @@ func Stream_options_set_reuse_port(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4607,7 +4651,7 @@ func Stream_options_set_start_serving(arg1 uintptr, arg2 int32) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_start_serving_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_start_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4616,7 +4660,7 @@ func Stream_options_set_keep_alive(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4626,7 +4670,7 @@ func Stream_options_set_data_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_data_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_data_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4637,7 +4681,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_61081b63a6eef209(*(*C.swig_type_329)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_329)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4652,7 +4696,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_61081b63a6eef209(*(*C.swig_type_330)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_330)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4669,7 +4713,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_pair_sys_61081b63a6eef209(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_pair_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4678,7 +4722,7 @@ func Connect_read_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
 	_swig_i_0 := arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_connect_read_pipe_sys_61081b63a6eef209(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_connect_read_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4689,7 +4733,7 @@ func Connect_write_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
 	_swig_i_0 := arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_connect_write_pipe_sys_61081b63a6eef209(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_connect_write_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4700,7 +4744,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_332(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_332(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4713,7 +4757,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_333(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_333(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4723,7 +4767,7 @@ func Stream_readline(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_readline_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_readline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4734,7 +4778,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_334(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_334(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4746,7 +4790,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_335)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_335)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4762,7 +4806,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_336(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_336(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4772,7 +4816,7 @@ func Stream_at_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_at_eof_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_at_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4780,7 +4824,7 @@ func Stream_pause_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_pause_reading_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_pause_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4788,7 +4832,7 @@ func Stream_resume_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_resume_reading_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_resume_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4796,7 +4840,7 @@ func Stream_is_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_is_reading_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_is_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4804,7 +4848,7 @@ func Error_partial(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_partial_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_partial_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4814,7 +4858,7 @@ func Error_expected(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_expected_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_expected_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4822,7 +4866,7 @@ func Error_consumed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_consumed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_consumed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4832,7 +4876,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_344)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_344)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4846,7 +4890,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_346(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_346(_swig_i_2)))
 	return swig_r
 }
 
@@ -4854,7 +4898,7 @@ func Stream_drain(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_drain_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_drain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4864,7 +4908,7 @@ func Stream_write_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_write_eof_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_write_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4872,7 +4916,7 @@ func Stream_can_write_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_can_write_eof_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_can_write_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4882,7 +4926,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_350(_swig_i_1), C.swig_type_351(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_350(_swig_i_1), C.swig_type_351(_swig_i_2)))
 	return swig_r
 }
 
@@ -4894,7 +4938,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4902,7 +4946,7 @@ func Stream_get_write_buffer_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4913,7 +4957,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_354(_swig_i_2), C.swig_type_355(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_354(_swig_i_2), C.swig_type_355(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4926,7 +4970,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_356(_swig_i_2), C.swig_type_357(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_356(_swig_i_2), C.swig_type_357(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4936,7 +4980,7 @@ func Stream_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4944,7 +4988,7 @@ func Stream_abort(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_abort_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4952,7 +4996,7 @@ func Stream_is_closing(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_is_closing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_is_closing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4960,7 +5004,7 @@ func Stream_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_wait_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4974,7 +5018,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_362)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_363)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_362)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_363)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4995,7 +5039,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_364)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_364)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5014,7 +5058,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_365)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_365)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5027,7 +5071,7 @@ func Server_accept(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_accept_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_accept_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5040,7 +5084,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_367(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_367(_swig_i_2)))
 	return swig_r
 }
 
@@ -5049,7 +5093,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_369(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_369(_swig_i_1)))
 	return swig_r
 }
 
@@ -5057,7 +5101,7 @@ func Server_is_serving(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_is_serving_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_is_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5065,7 +5109,7 @@ func Server_start_serving(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_start_serving_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_start_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5075,7 +5119,7 @@ func Server_serve_forever(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_serve_forever_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_serve_forever_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5085,7 +5129,7 @@ func Server_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5093,7 +5137,7 @@ func Server_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_wait_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5103,7 +5147,7 @@ func Server_close_clients(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_close_clients_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_close_clients_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5111,13 +5155,13 @@ func Server_abort_clients(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_abort_clients_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_abort_clients_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Protocol_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_protocol_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_protocol_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5129,7 +5173,7 @@ func Protocol_set_connection_made(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_connection_made_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_connection_made_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5139,7 +5183,7 @@ func Protocol_set_data_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_data_received_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_data_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5149,7 +5193,7 @@ func Protocol_set_get_buffer(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_get_buffer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_get_buffer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5159,7 +5203,7 @@ func Protocol_set_buffer_updated(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5169,7 +5213,7 @@ func Protocol_set_eof_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_eof_received_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_eof_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5179,7 +5223,7 @@ func Protocol_set_pause_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_pause_writing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_pause_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5189,7 +5233,7 @@ func Protocol_set_resume_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_resume_writing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_resume_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5199,7 +5243,7 @@ func Protocol_set_connection_lost(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_connection_lost_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_connection_lost_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5209,7 +5253,7 @@ func Protocol_set_factory(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_factory_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5219,7 +5263,7 @@ func Protocol_set_data_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_data_free_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_data_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5234,7 +5278,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_384)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_384)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5253,7 +5297,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_385)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_385)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5271,7 +5315,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_read_pipe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_read_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5286,7 +5330,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_write_pipe_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_write_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5303,7 +5347,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_386)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_386)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5322,7 +5366,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_server_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_387)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_387)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5339,7 +5383,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_set_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -5349,7 +5393,7 @@ func Stream_get_protocol(arg1 uintptr, arg2 *uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_get_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_get_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5359,7 +5403,7 @@ func Packet_data(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_packet_data_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_packet_data_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5369,7 +5413,7 @@ func Packet_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_packet_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_packet_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5377,7 +5421,7 @@ func Packet_address(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_packet_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_packet_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5387,7 +5431,7 @@ func Packet_truncated(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_packet_truncated_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_packet_truncated_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5395,7 +5439,7 @@ func Packets_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_packets_count_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_packets_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5404,7 +5448,7 @@ func Packets_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_packets_at_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_392(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_392(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5412,7 +5456,7 @@ swig_r_1 = swig_r
 
 func Datagram_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_datagram_options_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_datagram_options_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5425,7 +5469,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_394)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5439,7 +5483,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_396)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_396)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5452,7 +5496,7 @@ func Datagram_options_set_local_path(arg1 uintptr, arg2 string) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5465,7 +5509,7 @@ func Datagram_options_set_remote_path(arg1 uintptr, arg2 string) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5477,7 +5521,7 @@ func Datagram_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_family_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5486,7 +5530,7 @@ func Datagram_options_set_reuse_port(arg1 uintptr, arg2 int32) (_swig_ret int64)
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5495,7 +5539,7 @@ func Datagram_options_set_broadcast(arg1 uintptr, arg2 int32) (_swig_ret int64) 
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5504,7 +5548,7 @@ func Datagram_options_set_receive_buffer(arg1 uintptr, arg2 int32) (_swig_ret in
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5513,7 +5557,7 @@ func Datagram_options_set_descriptor(arg1 uintptr, arg2 int32) (_swig_ret int64)
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5522,7 +5566,7 @@ func Datagram_options_set_max_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
 	return swig_r
 }
 
@@ -5531,7 +5575,75 @@ func Datagram_options_set_batch(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_batch_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_batch_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_protocol_new() (_swig_ret uintptr) {
+	var swig_r uintptr
+	swig_r = (uintptr)(C._wrap_datagram_protocol_new_sys_6c96b6e831386849())
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Datagram_protocol_set_connection_made(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_protocol_set_datagram_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_protocol_set_error_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_protocol_set_pause_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_protocol_set_resume_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Datagram_protocol_set_connection_lost(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5545,7 +5657,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_datagram_options_set_protocol_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_datagram_options_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -5553,7 +5665,7 @@ func Create_datagram_endpoint(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_create_datagram_endpoint_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_create_datagram_endpoint_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5563,7 +5675,7 @@ func Datagram_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_close_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5571,7 +5683,7 @@ func Datagram_abort(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_abort_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5579,7 +5691,7 @@ func Datagram_is_closing(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_is_closing_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_is_closing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5587,7 +5699,7 @@ func Datagram_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_wait_closed_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5597,7 +5709,7 @@ func Datagram_recvfrom(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_recvfrom_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_recvfrom_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5608,7 +5720,7 @@ func Datagram_recvmany(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_413(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_419(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5623,7 +5735,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_414(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_420(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5637,7 +5749,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_416)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_422)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5653,7 +5765,7 @@ _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_417(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_423(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5663,7 +5775,7 @@ func Datagram_drain(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_drain_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_drain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5675,7 +5787,7 @@ func Datagram_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_sw
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_419(_swig_i_1), C.swig_type_420(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_425(_swig_i_1), C.swig_type_426(_swig_i_2)))
 	return swig_r
 }
 
@@ -5683,7 +5795,7 @@ func Datagram_get_write_buffer_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5695,7 +5807,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_423)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_424)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_429)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_430)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5709,7 +5821,7 @@ func Datagram_local_address(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_local_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5719,7 +5831,7 @@ func Datagram_remote_address(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_remote_address_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5730,7 +5842,167 @@ func Datagram_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_statistic_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Sock_recv(arg1 int32, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_432(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_recv_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_433(_swig_i_2)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_recvfrom(arg1 int32, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_434(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_recvfrom_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_435(_swig_i_2)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_sendall(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_436(_swig_i_2)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_sendto(arg1 int32, arg2 uintptr, arg3 int64, arg4 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_437(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_sendfile(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	_swig_i_3 := arg4
+	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_438(_swig_i_2), C.swig_type_439(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_sendfile_native(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	_swig_i_3 := arg4
+	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_440(_swig_i_2), C.swig_type_441(_swig_i_3)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_connect(arg1 int32, arg2 string, arg3 int32) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_442)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_accept(arg1 int32) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	swig_r = (uintptr)(C._wrap_sock_accept_sys_6c96b6e831386849(C.int(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_send_fds(arg1 int32, arg2 uintptr, arg3 int64, arg4 *int32, arg5 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	var _swig_i_3 *int32
+_swig_i_3 = arg4
+	_swig_i_4 := arg5
+	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_443(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_444(_swig_i_4)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Sock_recv_fds(arg1 int32, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	_swig_i_0 := arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_445(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Packet_fd_count(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_packet_fd_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Packet_take_fd(arg1 uintptr, arg2 int64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_448(_swig_i_1)))
 	return swig_r
 }
 
@@ -5741,13 +6013,13 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_61081b63a6eef209(C.swig_type_427(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_450(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
 func Job_cancelled() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_job_cancelled_sys_61081b63a6eef209())
+	swig_r = (int64)(C._wrap_job_cancelled_sys_6c96b6e831386849())
 	return swig_r
 }
 
@@ -5755,7 +6027,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_61081b63a6eef209(*(*C.swig_type_430)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_453)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5770,7 +6042,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_to_thread_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_to_thread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5788,7 +6060,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_run_in_executor_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_run_in_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5797,7 +6069,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_61081b63a6eef209(C.swig_type_431(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_454(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5809,7 +6081,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_433)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_456)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5821,14 +6093,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_435(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_458(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_61081b63a6eef209(C.swig_type_436(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_459(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5844,7 +6116,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_437)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_460)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -5861,7 +6133,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_executor_new_custom_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_executor_new_custom_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5871,7 +6143,7 @@ func Job_run(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_run_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_job_run_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5879,7 +6151,7 @@ func Job_drop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_drop_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_job_drop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5888,7 +6160,7 @@ func Executor_shutdown(arg1 uintptr, arg2 float64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_executor_shutdown_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_executor_shutdown_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5900,7 +6172,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_441)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_464)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5912,7 +6184,7 @@ func Thread_future_wait(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_thread_future_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -5920,7 +6192,7 @@ func Thread_future_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_done_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5928,7 +6200,7 @@ func Thread_future_cancelled(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_cancelled_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_cancelled_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5936,7 +6208,7 @@ func Thread_future_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_cancel_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5946,7 +6218,7 @@ func Thread_future_result(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_thread_future_result_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -5956,7 +6228,7 @@ func Thread_future_take(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_thread_future_take_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -5964,7 +6236,7 @@ func Thread_future_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_thread_future_error_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_thread_future_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5972,7 +6244,7 @@ swig_r_1 = swig_r
 
 func Process_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_process_options_new_sys_61081b63a6eef209())
+	swig_r = (uintptr)(C._wrap_process_options_new_sys_6c96b6e831386849())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5983,7 +6255,7 @@ func Process_options_set_stdin(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stdin_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stdin_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5992,7 +6264,7 @@ func Process_options_set_stdout(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stdout_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stdout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6001,7 +6273,7 @@ func Process_options_set_stderr(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stderr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stderr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6011,7 +6283,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_452)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_475)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6024,7 +6296,7 @@ func Process_options_set_env(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_env_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_env_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -6034,7 +6306,7 @@ func Process_options_add_fd(arg1 uintptr, arg2 int32, arg3 int32) (_swig_ret int
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_process_options_add_fd_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_process_options_add_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -6043,7 +6315,7 @@ func Process_options_set_new_session(arg1 uintptr, arg2 int32) (_swig_ret int64)
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_new_session_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_new_session_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6052,7 +6324,7 @@ func Process_options_set_process_group(arg1 uintptr, arg2 int32) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_process_group_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_process_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6061,7 +6333,7 @@ func Process_options_set_user(arg1 uintptr, arg2 uint32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_user_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_user_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6070,7 +6342,7 @@ func Process_options_set_group(arg1 uintptr, arg2 uint32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_group_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6079,7 +6351,7 @@ func Process_options_set_umask(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_umask_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_umask_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6090,7 +6362,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_461(_swig_i_2), C.swig_type_462(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_484(_swig_i_2), C.swig_type_485(_swig_i_3)))
 	return swig_r
 }
 
@@ -6099,7 +6371,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_464(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_487(_swig_i_1)))
 	return swig_r
 }
 
@@ -6108,7 +6380,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_type_466(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_489(_swig_i_1)))
 	return swig_r
 }
 
@@ -6118,7 +6390,7 @@ func Create_subprocess_exec(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_exec_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_exec_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6130,7 +6402,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_61081b63a6eef209(*(*C.swig_type_467)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_490)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6143,7 +6415,7 @@ func Process_pid(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_pid_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_pid_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6153,7 +6425,7 @@ func Process_returncode(arg1 uintptr, arg2 *int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_returncode_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_returncode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -6161,7 +6433,7 @@ func Process_stdin(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stdin_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stdin_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6171,7 +6443,7 @@ func Process_stdout(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stdout_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stdout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6181,7 +6453,7 @@ func Process_stderr(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stderr_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stderr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6191,7 +6463,7 @@ func Process_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_wait_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6203,7 +6475,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_493)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6217,7 +6489,7 @@ func Process_output(arg1 uintptr, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_process_output_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_process_output_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6228,7 +6500,7 @@ func Process_send_signal(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_send_signal_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_send_signal_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6236,7 +6508,7 @@ func Process_terminate(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_terminate_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_terminate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6244,7 +6516,7 @@ func Process_kill(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_kill_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_kill_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6253,7 +6525,7 @@ func Process_signal_group(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_signal_group_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_signal_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6261,7 +6533,7 @@ func Loop_event_base(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_event_base_sys_61081b63a6eef209(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_event_base_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1

@@ -184,12 +184,11 @@ static void* Swig_malloc(int c) {
 #include <asyncloop.h>
 #include <asyncloop/libevent.h>
 
-/* The languages mirror these. */
+/* The languages mirror these three. */
 _Static_assert(sizeof(aloop_buf) == 2 * sizeof(void *), "aloop_buf");
 _Static_assert(sizeof(aloop_completion) == 16 + 3 * sizeof(void *), "aloop_completion");
 _Static_assert(offsetof(aloop_completion, value) == 16, "aloop_completion.value");
 _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_executor_vtable");
-_Static_assert(sizeof(aloop_datagram_protocol) == 6 * sizeof(void *), "aloop_datagram_protocol");
 
 
 #include <stdint.h>		// Use the C99 official header
@@ -198,7 +197,7 @@ _Static_assert(sizeof(aloop_datagram_protocol) == 6 * sizeof(void *), "aloop_dat
 extern "C" {
 #endif
 
-void _wrap_Swig_free_sys_61081b63a6eef209(void *_swig_go_0) {
+void _wrap_Swig_free_sys_6c96b6e831386849(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
 
   arg1 = *(void **)&_swig_go_0;
@@ -208,7 +207,7 @@ void _wrap_Swig_free_sys_61081b63a6eef209(void *_swig_go_0) {
 }
 
 
-void *_wrap_Swig_malloc_sys_61081b63a6eef209(intgo _swig_go_0) {
+void *_wrap_Swig_malloc_sys_6c96b6e831386849(intgo _swig_go_0) {
   int arg1 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -221,7 +220,7 @@ void *_wrap_Swig_malloc_sys_61081b63a6eef209(intgo _swig_go_0) {
 }
 
 
-long long _wrap_version_sys_61081b63a6eef209() {
+long long _wrap_version_sys_6c96b6e831386849() {
   int64_t result;
   long long _swig_go_result;
 
@@ -232,7 +231,7 @@ long long _wrap_version_sys_61081b63a6eef209() {
 }
 
 
-_gostring_ _wrap_version_string_sys_61081b63a6eef209() {
+_gostring_ _wrap_version_string_sys_6c96b6e831386849() {
   char *result = 0 ;
   _gostring_ _swig_go_result;
 
@@ -243,7 +242,7 @@ _gostring_ _wrap_version_string_sys_61081b63a6eef209() {
 }
 
 
-_gostring_ _wrap_strerror_sys_61081b63a6eef209(long long _swig_go_0) {
+_gostring_ _wrap_strerror_sys_6c96b6e831386849(long long _swig_go_0) {
   int64_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -256,7 +255,7 @@ _gostring_ _wrap_strerror_sys_61081b63a6eef209(long long _swig_go_0) {
 }
 
 
-_gostring_ _wrap_errname_sys_61081b63a6eef209(long long _swig_go_0) {
+_gostring_ _wrap_errname_sys_6c96b6e831386849(long long _swig_go_0) {
   int64_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -269,7 +268,7 @@ _gostring_ _wrap_errname_sys_61081b63a6eef209(long long _swig_go_0) {
 }
 
 
-long long _wrap_set_allocator_sys_61081b63a6eef209(aloop_malloc_fn _swig_go_0, aloop_realloc_fn _swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_set_allocator_sys_6c96b6e831386849(aloop_malloc_fn _swig_go_0, aloop_realloc_fn _swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_malloc_fn arg1 = (aloop_malloc_fn) 0 ;
   aloop_realloc_fn arg2 = (aloop_realloc_fn) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -286,7 +285,7 @@ long long _wrap_set_allocator_sys_61081b63a6eef209(aloop_malloc_fn _swig_go_0, a
 }
 
 
-void *_wrap_ref_sys_61081b63a6eef209(void *_swig_go_0) {
+void *_wrap_ref_sys_6c96b6e831386849(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -299,7 +298,7 @@ void *_wrap_ref_sys_61081b63a6eef209(void *_swig_go_0) {
 }
 
 
-void _wrap_unref_sys_61081b63a6eef209(void *_swig_go_0) {
+void _wrap_unref_sys_6c96b6e831386849(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
 
   arg1 = *(void **)&_swig_go_0;
@@ -309,7 +308,7 @@ void _wrap_unref_sys_61081b63a6eef209(void *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_error_new_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
+aloop_error *_wrap_error_new_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   aloop_error *arg3 = (aloop_error *) 0 ;
@@ -336,7 +335,7 @@ aloop_error *_wrap_error_new_sys_61081b63a6eef209(long long _swig_go_0, _gostrin
 }
 
 
-aloop_error *_wrap_error_new_payload_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_error *_wrap_error_new_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -365,7 +364,7 @@ aloop_error *_wrap_error_new_payload_sys_61081b63a6eef209(long long _swig_go_0, 
 }
 
 
-aloop_error *_wrap_error_ref_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+aloop_error *_wrap_error_ref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -378,7 +377,7 @@ aloop_error *_wrap_error_ref_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-void _wrap_error_unref_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+void _wrap_error_unref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
 
   arg1 = *(aloop_error **)&_swig_go_0;
@@ -388,7 +387,7 @@ void _wrap_error_unref_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_code_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+long long _wrap_error_code_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -401,7 +400,7 @@ long long _wrap_error_code_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_error_message_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+_gostring_ _wrap_error_message_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -414,7 +413,7 @@ _gostring_ _wrap_error_message_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_error_cause_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+aloop_error *_wrap_error_cause_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -427,7 +426,7 @@ aloop_error *_wrap_error_cause_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_child_count_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+long long _wrap_error_child_count_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -440,7 +439,7 @@ long long _wrap_error_child_count_sys_61081b63a6eef209(aloop_error *_swig_go_0) 
 }
 
 
-aloop_error *_wrap_error_child_sys_61081b63a6eef209(aloop_error *_swig_go_0, long long _swig_go_1) {
+aloop_error *_wrap_error_child_sys_6c96b6e831386849(aloop_error *_swig_go_0, long long _swig_go_1) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t arg2 ;
   aloop_error *result = 0 ;
@@ -455,7 +454,7 @@ aloop_error *_wrap_error_child_sys_61081b63a6eef209(aloop_error *_swig_go_0, lon
 }
 
 
-void *_wrap_error_payload_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+void *_wrap_error_payload_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -468,7 +467,7 @@ void *_wrap_error_payload_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_error_where_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+_gostring_ _wrap_error_where_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -481,7 +480,7 @@ _gostring_ _wrap_error_where_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_raise_message_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_raise_message_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -506,7 +505,7 @@ long long _wrap_raise_message_sys_61081b63a6eef209(long long _swig_go_0, _gostri
 }
 
 
-long long _wrap_raise_payload_sys_61081b63a6eef209(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_raise_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -535,7 +534,7 @@ long long _wrap_raise_payload_sys_61081b63a6eef209(long long _swig_go_0, _gostri
 }
 
 
-long long _wrap_raise_error_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+long long _wrap_raise_error_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -548,7 +547,7 @@ long long _wrap_raise_error_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_last_error_sys_61081b63a6eef209() {
+aloop_error *_wrap_last_error_sys_6c96b6e831386849() {
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
 
@@ -559,7 +558,7 @@ aloop_error *_wrap_last_error_sys_61081b63a6eef209() {
 }
 
 
-aloop_bytes *_wrap_bytes_new_sys_61081b63a6eef209(_goslice_ _swig_go_0) {
+aloop_bytes *_wrap_bytes_new_sys_6c96b6e831386849(_goslice_ _swig_go_0) {
   void *arg1 = (void *) 0 ;
   size_t arg2 ;
   aloop_bytes *result = 0 ;
@@ -576,7 +575,7 @@ aloop_bytes *_wrap_bytes_new_sys_61081b63a6eef209(_goslice_ _swig_go_0) {
 }
 
 
-aloop_bytes *_wrap_bytes_ref_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
+aloop_bytes *_wrap_bytes_ref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   aloop_bytes *result = 0 ;
   aloop_bytes *_swig_go_result;
@@ -589,7 +588,7 @@ aloop_bytes *_wrap_bytes_ref_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
 }
 
 
-void _wrap_bytes_unref_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
+void _wrap_bytes_unref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
 
   arg1 = *(aloop_bytes **)&_swig_go_0;
@@ -599,7 +598,7 @@ void _wrap_bytes_unref_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
 }
 
 
-uint8_t *_wrap_bytes_data_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
+uint8_t *_wrap_bytes_data_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   uint8_t *result = 0 ;
   uint8_t *_swig_go_result;
@@ -612,7 +611,7 @@ uint8_t *_wrap_bytes_data_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
 }
 
 
-long long _wrap_bytes_size_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
+long long _wrap_bytes_size_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -625,7 +624,7 @@ long long _wrap_bytes_size_sys_61081b63a6eef209(aloop_bytes *_swig_go_0) {
 }
 
 
-aloop_results *_wrap_results_ref_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
+aloop_results *_wrap_results_ref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -638,7 +637,7 @@ aloop_results *_wrap_results_ref_sys_61081b63a6eef209(aloop_results *_swig_go_0)
 }
 
 
-void _wrap_results_unref_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
+void _wrap_results_unref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
 
   arg1 = *(aloop_results **)&_swig_go_0;
@@ -648,7 +647,7 @@ void _wrap_results_unref_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
 }
 
 
-long long _wrap_results_count_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
+long long _wrap_results_count_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -661,7 +660,7 @@ long long _wrap_results_count_sys_61081b63a6eef209(aloop_results *_swig_go_0) {
 }
 
 
-long long _wrap_results_status_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
+long long _wrap_results_status_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -676,7 +675,7 @@ long long _wrap_results_status_sys_61081b63a6eef209(aloop_results *_swig_go_0, l
 }
 
 
-void *_wrap_results_value_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
+void *_wrap_results_value_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -691,7 +690,7 @@ void *_wrap_results_value_sys_61081b63a6eef209(aloop_results *_swig_go_0, long l
 }
 
 
-void *_wrap_results_take_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
+void *_wrap_results_take_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -706,7 +705,7 @@ void *_wrap_results_take_sys_61081b63a6eef209(aloop_results *_swig_go_0, long lo
 }
 
 
-aloop_error *_wrap_results_error_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
+aloop_error *_wrap_results_error_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   aloop_error *result = 0 ;
@@ -721,7 +720,7 @@ aloop_error *_wrap_results_error_sys_61081b63a6eef209(aloop_results *_swig_go_0,
 }
 
 
-aloop_future *_wrap_results_future_sys_61081b63a6eef209(aloop_results *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_results_future_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -736,7 +735,7 @@ aloop_future *_wrap_results_future_sys_61081b63a6eef209(aloop_results *_swig_go_
 }
 
 
-long long _wrap_debug_stats_sys_61081b63a6eef209(int _swig_go_0) {
+long long _wrap_debug_stats_sys_6c96b6e831386849(int _swig_go_0) {
   int32_t arg1 ;
   int64_t result;
   long long _swig_go_result;
@@ -749,7 +748,7 @@ long long _wrap_debug_stats_sys_61081b63a6eef209(int _swig_go_0) {
 }
 
 
-_gostring_ _wrap_debug_stats_name_sys_61081b63a6eef209(int _swig_go_0) {
+_gostring_ _wrap_debug_stats_name_sys_6c96b6e831386849(int _swig_go_0) {
   int32_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -762,7 +761,7 @@ _gostring_ _wrap_debug_stats_name_sys_61081b63a6eef209(int _swig_go_0) {
 }
 
 
-aloop_loop_options *_wrap_loop_options_new_sys_61081b63a6eef209() {
+aloop_loop_options *_wrap_loop_options_new_sys_6c96b6e831386849() {
   aloop_loop_options *result = 0 ;
   aloop_loop_options *_swig_go_result;
 
@@ -773,7 +772,7 @@ aloop_loop_options *_wrap_loop_options_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_loop_options_set_debug_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_debug_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -788,7 +787,7 @@ long long _wrap_loop_options_set_debug_sys_61081b63a6eef209(aloop_loop_options *
 }
 
 
-long long _wrap_loop_options_set_clock_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_clock_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -803,7 +802,7 @@ long long _wrap_loop_options_set_clock_sys_61081b63a6eef209(aloop_loop_options *
 }
 
 
-long long _wrap_loop_options_set_simulator_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, long long _swig_go_1, double _swig_go_2) {
+long long _wrap_loop_options_set_simulator_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1, double _swig_go_2) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   uint64_t arg2 ;
   double arg3 ;
@@ -820,7 +819,7 @@ long long _wrap_loop_options_set_simulator_sys_61081b63a6eef209(aloop_loop_optio
 }
 
 
-long long _wrap_loop_options_set_seed_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_options_set_seed_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   uint64_t arg2 ;
   int64_t result;
@@ -835,7 +834,7 @@ long long _wrap_loop_options_set_seed_sys_61081b63a6eef209(aloop_loop_options *_
 }
 
 
-long long _wrap_loop_options_set_stack_size_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -850,7 +849,7 @@ long long _wrap_loop_options_set_stack_size_sys_61081b63a6eef209(aloop_loop_opti
 }
 
 
-long long _wrap_loop_options_set_eager_tasks_sys_61081b63a6eef209(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -865,7 +864,7 @@ long long _wrap_loop_options_set_eager_tasks_sys_61081b63a6eef209(aloop_loop_opt
 }
 
 
-long long _wrap_loop_new_sys_61081b63a6eef209(aloop_loop **_swig_go_0, aloop_loop_options *_swig_go_1) {
+long long _wrap_loop_new_sys_6c96b6e831386849(aloop_loop **_swig_go_0, aloop_loop_options *_swig_go_1) {
   aloop_loop **arg1 = (aloop_loop **) 0 ;
   aloop_loop_options *arg2 = (aloop_loop_options *) 0 ;
   int64_t result;
@@ -880,7 +879,7 @@ long long _wrap_loop_new_sys_61081b63a6eef209(aloop_loop **_swig_go_0, aloop_loo
 }
 
 
-aloop_loop *_wrap_loop_ref_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+aloop_loop *_wrap_loop_ref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -893,7 +892,7 @@ aloop_loop *_wrap_loop_ref_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-void _wrap_loop_unref_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+void _wrap_loop_unref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
 
   arg1 = *(aloop_loop **)&_swig_go_0;
@@ -903,7 +902,7 @@ void _wrap_loop_unref_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_close_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_close_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -916,7 +915,7 @@ long long _wrap_loop_close_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_is_closed_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_is_closed_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -929,7 +928,7 @@ long long _wrap_loop_is_closed_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_is_running_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_is_running_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -942,7 +941,7 @@ long long _wrap_loop_is_running_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_run_forever_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_run_forever_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -955,7 +954,7 @@ long long _wrap_loop_run_forever_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_run_until_complete_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, void **_swig_go_2) {
+long long _wrap_loop_run_until_complete_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, void **_swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   void **arg3 = (void **) 0 ;
@@ -972,7 +971,7 @@ long long _wrap_loop_run_until_complete_sys_61081b63a6eef209(aloop_loop *_swig_g
 }
 
 
-long long _wrap_loop_run_once_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_run_once_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   int64_t result;
@@ -987,7 +986,7 @@ long long _wrap_loop_run_once_sys_61081b63a6eef209(aloop_loop *_swig_go_0, doubl
 }
 
 
-long long _wrap_loop_stop_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_stop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1000,7 +999,7 @@ long long _wrap_loop_stop_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-double _wrap_loop_time_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+double _wrap_loop_time_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double result;
   double _swig_go_result;
@@ -1013,7 +1012,7 @@ double _wrap_loop_time_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_iteration_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_iteration_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1026,7 +1025,7 @@ long long _wrap_loop_iteration_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_loop *_wrap_get_running_loop_sys_61081b63a6eef209() {
+aloop_loop *_wrap_get_running_loop_sys_6c96b6e831386849() {
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
 
@@ -1037,7 +1036,7 @@ aloop_loop *_wrap_get_running_loop_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_set_event_loop_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_set_event_loop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1050,7 +1049,7 @@ long long _wrap_set_event_loop_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_loop *_wrap_get_event_loop_sys_61081b63a6eef209() {
+aloop_loop *_wrap_get_event_loop_sys_6c96b6e831386849() {
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
 
@@ -1061,7 +1060,7 @@ aloop_loop *_wrap_get_event_loop_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_loop_after_fork_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_after_fork_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1074,7 +1073,7 @@ long long _wrap_loop_after_fork_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_call_soon_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_call_soon_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1093,7 +1092,7 @@ long long _wrap_loop_call_soon_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloo
 }
 
 
-long long _wrap_loop_call_soon_threadsafe_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1112,7 +1111,7 @@ long long _wrap_loop_call_soon_threadsafe_sys_61081b63a6eef209(aloop_loop *_swig
 }
 
 
-long long _wrap_loop_call_later_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_call_later_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1133,7 +1132,7 @@ long long _wrap_loop_call_later_sys_61081b63a6eef209(aloop_loop *_swig_go_0, dou
 }
 
 
-long long _wrap_loop_call_at_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_call_at_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1154,7 +1153,7 @@ long long _wrap_loop_call_at_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double
 }
 
 
-long long _wrap_loop_cancel_handle_sys_61081b63a6eef209(aloop_loop *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_cancel_handle_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long long _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_handle arg2 ;
   int64_t result;
@@ -1169,7 +1168,7 @@ long long _wrap_loop_cancel_handle_sys_61081b63a6eef209(aloop_loop *_swig_go_0, 
 }
 
 
-double _wrap_loop_handle_when_sys_61081b63a6eef209(aloop_loop *_swig_go_0, long long _swig_go_1) {
+double _wrap_loop_handle_when_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long long _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_handle arg2 ;
   double result;
@@ -1184,7 +1183,7 @@ double _wrap_loop_handle_when_sys_61081b63a6eef209(aloop_loop *_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_loop_create_future_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+aloop_future *_wrap_loop_create_future_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1197,7 +1196,7 @@ aloop_future *_wrap_loop_create_future_sys_61081b63a6eef209(aloop_loop *_swig_go
 }
 
 
-long long _wrap_loop_set_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_task_factory_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_set_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_task_factory_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_factory_fn arg2 = (aloop_task_factory_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1216,7 +1215,7 @@ long long _wrap_loop_set_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go_
 }
 
 
-aloop_task_factory_fn _wrap_loop_get_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+aloop_task_factory_fn _wrap_loop_get_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_factory_fn result;
   aloop_task_factory_fn _swig_go_result;
@@ -1229,7 +1228,7 @@ aloop_task_factory_fn _wrap_loop_get_task_factory_sys_61081b63a6eef209(aloop_loo
 }
 
 
-long long _wrap_loop_add_reader_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1250,7 +1249,7 @@ long long _wrap_loop_add_reader_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int
 }
 
 
-long long _wrap_loop_remove_reader_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1265,7 +1264,7 @@ long long _wrap_loop_remove_reader_sys_61081b63a6eef209(aloop_loop *_swig_go_0, 
 }
 
 
-long long _wrap_loop_add_writer_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1286,7 +1285,7 @@ long long _wrap_loop_add_writer_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int
 }
 
 
-long long _wrap_loop_remove_writer_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1301,7 +1300,7 @@ long long _wrap_loop_remove_writer_sys_61081b63a6eef209(aloop_loop *_swig_go_0, 
 }
 
 
-long long _wrap_loop_add_signal_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1322,7 +1321,7 @@ long long _wrap_loop_add_signal_handler_sys_61081b63a6eef209(aloop_loop *_swig_g
 }
 
 
-long long _wrap_loop_remove_signal_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1337,7 +1336,7 @@ long long _wrap_loop_remove_signal_handler_sys_61081b63a6eef209(aloop_loop *_swi
 }
 
 
-_gostring_ _wrap_exception_context_message_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_message_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1350,7 +1349,7 @@ _gostring_ _wrap_exception_context_message_sys_61081b63a6eef209(aloop_exception_
 }
 
 
-long long _wrap_exception_context_code_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+long long _wrap_exception_context_code_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1363,7 +1362,7 @@ long long _wrap_exception_context_code_sys_61081b63a6eef209(aloop_exception_cont
 }
 
 
-aloop_error *_wrap_exception_context_error_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+aloop_error *_wrap_exception_context_error_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -1376,7 +1375,7 @@ aloop_error *_wrap_exception_context_error_sys_61081b63a6eef209(aloop_exception_
 }
 
 
-aloop_future *_wrap_exception_context_future_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+aloop_future *_wrap_exception_context_future_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1389,7 +1388,7 @@ aloop_future *_wrap_exception_context_future_sys_61081b63a6eef209(aloop_exceptio
 }
 
 
-aloop_task *_wrap_exception_context_task_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+aloop_task *_wrap_exception_context_task_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -1402,7 +1401,7 @@ aloop_task *_wrap_exception_context_task_sys_61081b63a6eef209(aloop_exception_co
 }
 
 
-long long _wrap_exception_context_handle_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+long long _wrap_exception_context_handle_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_handle result;
   long long _swig_go_result;
@@ -1415,7 +1414,7 @@ long long _wrap_exception_context_handle_sys_61081b63a6eef209(aloop_exception_co
 }
 
 
-_gostring_ _wrap_exception_context_source_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_source_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1428,7 +1427,7 @@ _gostring_ _wrap_exception_context_source_sys_61081b63a6eef209(aloop_exception_c
 }
 
 
-_gostring_ _wrap_exception_context_handle_source_sys_61081b63a6eef209(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_handle_source_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1441,7 +1440,7 @@ _gostring_ _wrap_exception_context_handle_source_sys_61081b63a6eef209(aloop_exce
 }
 
 
-long long _wrap_loop_set_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_exception_handler_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_set_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_exception_handler_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_handler_fn arg2 = (aloop_exception_handler_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1460,7 +1459,7 @@ long long _wrap_loop_set_exception_handler_sys_61081b63a6eef209(aloop_loop *_swi
 }
 
 
-aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_handler_fn result;
   aloop_exception_handler_fn _swig_go_result;
@@ -1473,7 +1472,7 @@ aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_61081b63a6eef209
 }
 
 
-long long _wrap_loop_default_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_exception_context *_swig_go_1) {
+long long _wrap_loop_default_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_exception_context *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_context *arg2 = (aloop_exception_context *) 0 ;
   int64_t result;
@@ -1488,7 +1487,7 @@ long long _wrap_loop_default_exception_handler_sys_61081b63a6eef209(aloop_loop *
 }
 
 
-long long _wrap_loop_call_exception_handler_sys_61081b63a6eef209(aloop_loop *_swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
+long long _wrap_loop_call_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   char *arg2 = (char *) 0 ;
   aloop_error *arg3 = (aloop_error *) 0 ;
@@ -1515,7 +1514,7 @@ long long _wrap_loop_call_exception_handler_sys_61081b63a6eef209(aloop_loop *_sw
 }
 
 
-long long _wrap_loop_set_debug_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_set_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1530,7 +1529,7 @@ long long _wrap_loop_set_debug_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int 
 }
 
 
-long long _wrap_loop_get_debug_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_get_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1543,7 +1542,7 @@ long long _wrap_loop_get_debug_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_set_slow_callback_duration_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   int64_t result;
@@ -1558,7 +1557,7 @@ long long _wrap_loop_set_slow_callback_duration_sys_61081b63a6eef209(aloop_loop 
 }
 
 
-aloop_future *_wrap_loop_shutdown_asyncgens_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+aloop_future *_wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1571,7 +1570,7 @@ aloop_future *_wrap_loop_shutdown_asyncgens_sys_61081b63a6eef209(aloop_loop *_sw
 }
 
 
-aloop_future *_wrap_loop_shutdown_default_executor_sys_61081b63a6eef209(aloop_loop *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -1586,7 +1585,7 @@ aloop_future *_wrap_loop_shutdown_default_executor_sys_61081b63a6eef209(aloop_lo
 }
 
 
-long long _wrap_loop_set_default_executor_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1) {
+long long _wrap_loop_set_default_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   int64_t result;
@@ -1601,7 +1600,7 @@ long long _wrap_loop_set_default_executor_sys_61081b63a6eef209(aloop_loop *_swig
 }
 
 
-long long _wrap_loop_backend_fd_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+long long _wrap_loop_backend_fd_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1614,7 +1613,7 @@ long long _wrap_loop_backend_fd_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-double _wrap_loop_backend_timeout_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+double _wrap_loop_backend_timeout_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double result;
   double _swig_go_result;
@@ -1627,7 +1626,7 @@ double _wrap_loop_backend_timeout_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_start_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, long long _swig_go_2) {
+long long _wrap_loop_start_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, long long _swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   uint64_t arg3 ;
@@ -1644,7 +1643,7 @@ long long _wrap_loop_start_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_fu
 }
 
 
-long long _wrap_loop_poll_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_completion *_swig_go_1, long long _swig_go_2, double _swig_go_3) {
+long long _wrap_loop_poll_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_completion *_swig_go_1, long long _swig_go_2, double _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_completion *arg2 = (aloop_completion *) 0 ;
   int64_t arg3 ;
@@ -1663,7 +1662,7 @@ long long _wrap_loop_poll_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_com
 }
 
 
-long long _wrap_future_set_result_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_set_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -1682,7 +1681,7 @@ long long _wrap_future_set_result_sys_61081b63a6eef209(aloop_future *_swig_go_0,
 }
 
 
-long long _wrap_future_set_error_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
+long long _wrap_future_set_error_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   int64_t result;
@@ -1697,7 +1696,7 @@ long long _wrap_future_set_error_sys_61081b63a6eef209(aloop_future *_swig_go_0, 
 }
 
 
-long long _wrap_future_set_error_code_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1) {
+long long _wrap_future_set_error_code_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -1712,7 +1711,7 @@ long long _wrap_future_set_error_code_sys_61081b63a6eef209(aloop_future *_swig_g
 }
 
 
-long long _wrap_future_result_sys_61081b63a6eef209(aloop_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_future_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, void **_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1727,7 +1726,7 @@ long long _wrap_future_result_sys_61081b63a6eef209(aloop_future *_swig_go_0, voi
 }
 
 
-long long _wrap_future_take_sys_61081b63a6eef209(aloop_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_future_take_sys_6c96b6e831386849(aloop_future *_swig_go_0, void **_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1742,7 +1741,7 @@ long long _wrap_future_take_sys_61081b63a6eef209(aloop_future *_swig_go_0, void 
 }
 
 
-aloop_error *_wrap_future_error_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
+aloop_error *_wrap_future_error_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -1755,7 +1754,7 @@ aloop_error *_wrap_future_error_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_done_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
+long long _wrap_future_done_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1768,7 +1767,7 @@ long long _wrap_future_done_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_cancelled_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
+long long _wrap_future_cancelled_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1781,7 +1780,7 @@ long long _wrap_future_cancelled_sys_61081b63a6eef209(aloop_future *_swig_go_0) 
 }
 
 
-long long _wrap_future_cancel_sys_61081b63a6eef209(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_future_cancel_sys_6c96b6e831386849(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -1806,7 +1805,7 @@ long long _wrap_future_cancel_sys_61081b63a6eef209(aloop_future *_swig_go_0, _go
 }
 
 
-long long _wrap_future_add_done_callback_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_add_done_callback_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_done_fn arg2 = (aloop_done_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1825,7 +1824,7 @@ long long _wrap_future_add_done_callback_sys_61081b63a6eef209(aloop_future *_swi
 }
 
 
-long long _wrap_future_remove_done_callback_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_future_remove_done_callback_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_done_fn arg2 = (aloop_done_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1842,7 +1841,7 @@ long long _wrap_future_remove_done_callback_sys_61081b63a6eef209(aloop_future *_
 }
 
 
-aloop_loop *_wrap_future_loop_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
+aloop_loop *_wrap_future_loop_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -1855,7 +1854,7 @@ aloop_loop *_wrap_future_loop_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_set_result_threadsafe_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -1874,7 +1873,7 @@ long long _wrap_future_set_result_threadsafe_sys_61081b63a6eef209(aloop_future *
 }
 
 
-long long _wrap_future_set_error_threadsafe_sys_61081b63a6eef209(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
+long long _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   int64_t result;
@@ -1889,7 +1888,7 @@ long long _wrap_future_set_error_threadsafe_sys_61081b63a6eef209(aloop_future *_
 }
 
 
-long long _wrap_future_cancel_threadsafe_sys_61081b63a6eef209(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -1914,7 +1913,7 @@ long long _wrap_future_cancel_threadsafe_sys_61081b63a6eef209(aloop_future *_swi
 }
 
 
-long long _wrap_suspend_sys_61081b63a6eef209(aloop_task *_swig_go_0, aloop_future *_swig_go_1) {
+long long _wrap_suspend_sys_6c96b6e831386849(aloop_task *_swig_go_0, aloop_future *_swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   int64_t result;
@@ -1929,7 +1928,7 @@ long long _wrap_suspend_sys_61081b63a6eef209(aloop_task *_swig_go_0, aloop_futur
 }
 
 
-long long _wrap_awaited_sys_61081b63a6eef209(aloop_task *_swig_go_0, void **_swig_go_1) {
+long long _wrap_awaited_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1944,7 +1943,7 @@ long long _wrap_awaited_sys_61081b63a6eef209(aloop_task *_swig_go_0, void **_swi
 }
 
 
-aloop_task *_wrap_create_stackless_task_sys_61081b63a6eef209(aloop_step_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_task *_wrap_create_stackless_task_sys_6c96b6e831386849(aloop_step_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_step_fn arg1 = (aloop_step_fn) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -1961,7 +1960,7 @@ aloop_task *_wrap_create_stackless_task_sys_61081b63a6eef209(aloop_step_fn _swig
 }
 
 
-aloop_task *_wrap_create_task_ex_sys_61081b63a6eef209(aloop_task_options *_swig_go_0) {
+aloop_task *_wrap_create_task_ex_sys_6c96b6e831386849(aloop_task_options *_swig_go_0) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -1974,7 +1973,7 @@ aloop_task *_wrap_create_task_ex_sys_61081b63a6eef209(aloop_task_options *_swig_
 }
 
 
-aloop_task *_wrap_task_new_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_task_options *_swig_go_1) {
+aloop_task *_wrap_task_new_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_task_options *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
@@ -1989,7 +1988,7 @@ aloop_task *_wrap_task_new_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_ta
 }
 
 
-aloop_task_options *_wrap_task_options_new_sys_61081b63a6eef209() {
+aloop_task_options *_wrap_task_options_new_sys_6c96b6e831386849() {
   aloop_task_options *result = 0 ;
   aloop_task_options *_swig_go_result;
 
@@ -2000,7 +1999,7 @@ aloop_task_options *_wrap_task_options_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_task_options_set_step_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, aloop_step_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_task_options_set_step_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, aloop_step_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_step_fn arg2 = (aloop_step_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -2019,7 +2018,7 @@ long long _wrap_task_options_set_step_sys_61081b63a6eef209(aloop_task_options *_
 }
 
 
-long long _wrap_task_options_set_name_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_options_set_name_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2044,7 +2043,7 @@ long long _wrap_task_options_set_name_sys_61081b63a6eef209(aloop_task_options *_
 }
 
 
-long long _wrap_task_options_set_context_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, aloop_context *_swig_go_1) {
+long long _wrap_task_options_set_context_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, aloop_context *_swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_context *arg2 = (aloop_context *) 0 ;
   int64_t result;
@@ -2059,7 +2058,7 @@ long long _wrap_task_options_set_context_sys_61081b63a6eef209(aloop_task_options
 }
 
 
-long long _wrap_task_options_set_eager_start_sys_61081b63a6eef209(aloop_task_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_task_options_set_eager_start_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, int _swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -2074,7 +2073,7 @@ long long _wrap_task_options_set_eager_start_sys_61081b63a6eef209(aloop_task_opt
 }
 
 
-aloop_future *_wrap_ensure_future_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
+aloop_future *_wrap_ensure_future_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2087,7 +2086,7 @@ aloop_future *_wrap_ensure_future_sys_61081b63a6eef209(aloop_future *_swig_go_0)
 }
 
 
-long long _wrap_set_eager_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_set_eager_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -2102,7 +2101,7 @@ long long _wrap_set_eager_task_factory_sys_61081b63a6eef209(aloop_loop *_swig_go
 }
 
 
-aloop_task *_wrap_current_task_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+aloop_task *_wrap_current_task_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -2115,7 +2114,7 @@ aloop_task *_wrap_current_task_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_results *_wrap_all_tasks_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+aloop_results *_wrap_all_tasks_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2128,7 +2127,7 @@ aloop_results *_wrap_all_tasks_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_task_cancel_sys_61081b63a6eef209(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_cancel_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2153,7 +2152,7 @@ long long _wrap_task_cancel_sys_61081b63a6eef209(aloop_task *_swig_go_0, _gostri
 }
 
 
-long long _wrap_task_cancelling_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
+long long _wrap_task_cancelling_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2166,7 +2165,7 @@ long long _wrap_task_cancelling_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_uncancel_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
+long long _wrap_task_uncancel_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2179,7 +2178,7 @@ long long _wrap_task_uncancel_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_set_name_sys_61081b63a6eef209(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_set_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2204,7 +2203,7 @@ long long _wrap_task_set_name_sys_61081b63a6eef209(aloop_task *_swig_go_0, _gost
 }
 
 
-long long _wrap_task_get_name_sys_61081b63a6eef209(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_task_get_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -2223,7 +2222,7 @@ long long _wrap_task_get_name_sys_61081b63a6eef209(aloop_task *_swig_go_0, _gosl
 }
 
 
-long long _wrap_task_get_coro_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
+long long _wrap_task_get_coro_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -2236,7 +2235,7 @@ long long _wrap_task_get_coro_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
 }
 
 
-aloop_context *_wrap_task_get_context_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
+aloop_context *_wrap_task_get_context_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
@@ -2249,7 +2248,7 @@ aloop_context *_wrap_task_get_context_sys_61081b63a6eef209(aloop_task *_swig_go_
 }
 
 
-long long _wrap_task_state_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
+long long _wrap_task_state_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2262,7 +2261,7 @@ long long _wrap_task_state_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_repr_sys_61081b63a6eef209(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_task_repr_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -2281,7 +2280,7 @@ long long _wrap_task_repr_sys_61081b63a6eef209(aloop_task *_swig_go_0, _goslice_
 }
 
 
-long long _wrap_task_get_stack_sys_61081b63a6eef209(aloop_task *_swig_go_0, void **_swig_go_1, long long _swig_go_2) {
+long long _wrap_task_get_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swig_go_1, long long _swig_go_2) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t arg3 ;
@@ -2298,7 +2297,7 @@ long long _wrap_task_get_stack_sys_61081b63a6eef209(aloop_task *_swig_go_0, void
 }
 
 
-long long _wrap_task_print_stack_sys_61081b63a6eef209(aloop_task *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+long long _wrap_task_print_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -2315,7 +2314,7 @@ long long _wrap_task_print_stack_sys_61081b63a6eef209(aloop_task *_swig_go_0, lo
 }
 
 
-aloop_task_waker *_wrap_task_waker_new_sys_61081b63a6eef209(aloop_task *_swig_go_0) {
+aloop_task_waker *_wrap_task_waker_new_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_task_waker *result = 0 ;
   aloop_task_waker *_swig_go_result;
@@ -2328,7 +2327,7 @@ aloop_task_waker *_wrap_task_waker_new_sys_61081b63a6eef209(aloop_task *_swig_go
 }
 
 
-aloop_future *_wrap_task_waker_future_sys_61081b63a6eef209(aloop_task_waker *_swig_go_0) {
+aloop_future *_wrap_task_waker_future_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2341,7 +2340,7 @@ aloop_future *_wrap_task_waker_future_sys_61081b63a6eef209(aloop_task_waker *_sw
 }
 
 
-long long _wrap_task_waker_wake_sys_61081b63a6eef209(aloop_task_waker *_swig_go_0) {
+long long _wrap_task_waker_wake_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2354,7 +2353,7 @@ long long _wrap_task_waker_wake_sys_61081b63a6eef209(aloop_task_waker *_swig_go_
 }
 
 
-void _wrap_task_waker_unref_sys_61081b63a6eef209(aloop_task_waker *_swig_go_0) {
+void _wrap_task_waker_unref_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
 
   arg1 = *(aloop_task_waker **)&_swig_go_0;
@@ -2364,7 +2363,7 @@ void _wrap_task_waker_unref_sys_61081b63a6eef209(aloop_task_waker *_swig_go_0) {
 }
 
 
-aloop_context *_wrap_context_copy_sys_61081b63a6eef209() {
+aloop_context *_wrap_context_copy_sys_6c96b6e831386849() {
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
 
@@ -2375,7 +2374,7 @@ aloop_context *_wrap_context_copy_sys_61081b63a6eef209() {
 }
 
 
-aloop_context *_wrap_context_ref_sys_61081b63a6eef209(aloop_context *_swig_go_0) {
+aloop_context *_wrap_context_ref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
   aloop_context *arg1 = (aloop_context *) 0 ;
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
@@ -2388,7 +2387,7 @@ aloop_context *_wrap_context_ref_sys_61081b63a6eef209(aloop_context *_swig_go_0)
 }
 
 
-void _wrap_context_unref_sys_61081b63a6eef209(aloop_context *_swig_go_0) {
+void _wrap_context_unref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
   aloop_context *arg1 = (aloop_context *) 0 ;
 
   arg1 = *(aloop_context **)&_swig_go_0;
@@ -2398,7 +2397,7 @@ void _wrap_context_unref_sys_61081b63a6eef209(aloop_context *_swig_go_0) {
 }
 
 
-long long _wrap_context_run_sys_61081b63a6eef209(aloop_context *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_context_run_sys_6c96b6e831386849(aloop_context *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
   aloop_context *arg1 = (aloop_context *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -2415,7 +2414,7 @@ long long _wrap_context_run_sys_61081b63a6eef209(aloop_context *_swig_go_0, aloo
 }
 
 
-aloop_contextvar *_wrap_contextvar_new_sys_61081b63a6eef209(_gostring_ _swig_go_0, void *_swig_go_1) {
+aloop_contextvar *_wrap_contextvar_new_sys_6c96b6e831386849(_gostring_ _swig_go_0, void *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_contextvar *result = 0 ;
@@ -2440,7 +2439,7 @@ aloop_contextvar *_wrap_contextvar_new_sys_61081b63a6eef209(_gostring_ _swig_go_
 }
 
 
-_gostring_ _wrap_contextvar_name_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0) {
+_gostring_ _wrap_contextvar_name_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -2453,7 +2452,7 @@ _gostring_ _wrap_contextvar_name_sys_61081b63a6eef209(aloop_contextvar *_swig_go
 }
 
 
-void *_wrap_contextvar_get_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0) {
+void *_wrap_contextvar_get_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -2466,7 +2465,7 @@ void *_wrap_contextvar_get_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0) {
 }
 
 
-long long _wrap_contextvar_set_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2, aloop_context_token **_swig_go_3) {
+long long _wrap_contextvar_set_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2, aloop_context_token **_swig_go_3) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -2485,7 +2484,7 @@ long long _wrap_contextvar_set_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0
 }
 
 
-long long _wrap_contextvar_reset_sys_61081b63a6eef209(aloop_contextvar *_swig_go_0, aloop_context_token *_swig_go_1) {
+long long _wrap_contextvar_reset_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0, aloop_context_token *_swig_go_1) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   aloop_context_token *arg2 = (aloop_context_token *) 0 ;
   int64_t result;
@@ -2500,7 +2499,7 @@ long long _wrap_contextvar_reset_sys_61081b63a6eef209(aloop_contextvar *_swig_go
 }
 
 
-long long _wrap_runner_new_sys_61081b63a6eef209(aloop_runner **_swig_go_0, aloop_loop_options *_swig_go_1) {
+long long _wrap_runner_new_sys_6c96b6e831386849(aloop_runner **_swig_go_0, aloop_loop_options *_swig_go_1) {
   aloop_runner **arg1 = (aloop_runner **) 0 ;
   aloop_loop_options *arg2 = (aloop_loop_options *) 0 ;
   int64_t result;
@@ -2515,7 +2514,7 @@ long long _wrap_runner_new_sys_61081b63a6eef209(aloop_runner **_swig_go_0, aloop
 }
 
 
-long long _wrap_runner_run_ex_sys_61081b63a6eef209(aloop_runner *_swig_go_0, aloop_task_options *_swig_go_1, void **_swig_go_2) {
+long long _wrap_runner_run_ex_sys_6c96b6e831386849(aloop_runner *_swig_go_0, aloop_task_options *_swig_go_1, void **_swig_go_2) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   void **arg3 = (void **) 0 ;
@@ -2532,7 +2531,7 @@ long long _wrap_runner_run_ex_sys_61081b63a6eef209(aloop_runner *_swig_go_0, alo
 }
 
 
-aloop_loop *_wrap_runner_get_loop_sys_61081b63a6eef209(aloop_runner *_swig_go_0) {
+aloop_loop *_wrap_runner_get_loop_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -2545,7 +2544,7 @@ aloop_loop *_wrap_runner_get_loop_sys_61081b63a6eef209(aloop_runner *_swig_go_0)
 }
 
 
-long long _wrap_runner_close_sys_61081b63a6eef209(aloop_runner *_swig_go_0) {
+long long _wrap_runner_close_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2558,7 +2557,7 @@ long long _wrap_runner_close_sys_61081b63a6eef209(aloop_runner *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_sleep_sys_61081b63a6eef209(double _swig_go_0) {
+aloop_future *_wrap_sleep_sys_6c96b6e831386849(double _swig_go_0) {
   double arg1 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2571,7 +2570,7 @@ aloop_future *_wrap_sleep_sys_61081b63a6eef209(double _swig_go_0) {
 }
 
 
-aloop_future *_wrap_sleep_result_sys_61081b63a6eef209(double _swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_future *_wrap_sleep_result_sys_6c96b6e831386849(double _swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   double arg1 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -2590,7 +2589,7 @@ aloop_future *_wrap_sleep_result_sys_61081b63a6eef209(double _swig_go_0, long lo
 }
 
 
-aloop_future *_wrap_gather_sys_61081b63a6eef209(aloop_future **_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+aloop_future *_wrap_gather_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -2607,7 +2606,7 @@ aloop_future *_wrap_gather_sys_61081b63a6eef209(aloop_future **_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_shield_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
+aloop_future *_wrap_shield_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2620,7 +2619,7 @@ aloop_future *_wrap_shield_sys_61081b63a6eef209(aloop_future *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_wait_sys_61081b63a6eef209(aloop_future **_swig_go_0, long long _swig_go_1, double _swig_go_2, int _swig_go_3) {
+aloop_future *_wrap_wait_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1, double _swig_go_2, int _swig_go_3) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   double arg3 ;
@@ -2639,7 +2638,7 @@ aloop_future *_wrap_wait_sys_61081b63a6eef209(aloop_future **_swig_go_0, long lo
 }
 
 
-aloop_results *_wrap_wait_result_done_sys_61081b63a6eef209(aloop_wait_result *_swig_go_0) {
+aloop_results *_wrap_wait_result_done_sys_6c96b6e831386849(aloop_wait_result *_swig_go_0) {
   aloop_wait_result *arg1 = (aloop_wait_result *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2652,7 +2651,7 @@ aloop_results *_wrap_wait_result_done_sys_61081b63a6eef209(aloop_wait_result *_s
 }
 
 
-aloop_results *_wrap_wait_result_pending_sys_61081b63a6eef209(aloop_wait_result *_swig_go_0) {
+aloop_results *_wrap_wait_result_pending_sys_6c96b6e831386849(aloop_wait_result *_swig_go_0) {
   aloop_wait_result *arg1 = (aloop_wait_result *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2665,7 +2664,7 @@ aloop_results *_wrap_wait_result_pending_sys_61081b63a6eef209(aloop_wait_result 
 }
 
 
-aloop_future *_wrap_Select_sys_61081b63a6eef209(aloop_future **_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_Select_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2680,7 +2679,7 @@ aloop_future *_wrap_Select_sys_61081b63a6eef209(aloop_future **_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_wait_for_sys_61081b63a6eef209(aloop_future *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_wait_for_sys_6c96b6e831386849(aloop_future *_swig_go_0, double _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -2695,7 +2694,7 @@ aloop_future *_wrap_wait_for_sys_61081b63a6eef209(aloop_future *_swig_go_0, doub
 }
 
 
-long long _wrap_as_completed_sys_61081b63a6eef209(aloop_completions **_swig_go_0, aloop_future **_swig_go_1, long long _swig_go_2, double _swig_go_3) {
+long long _wrap_as_completed_sys_6c96b6e831386849(aloop_completions **_swig_go_0, aloop_future **_swig_go_1, long long _swig_go_2, double _swig_go_3) {
   aloop_completions **arg1 = (aloop_completions **) 0 ;
   aloop_future **arg2 = (aloop_future **) 0 ;
   int64_t arg3 ;
@@ -2714,7 +2713,7 @@ long long _wrap_as_completed_sys_61081b63a6eef209(aloop_completions **_swig_go_0
 }
 
 
-aloop_future *_wrap_as_completed_next_sys_61081b63a6eef209(aloop_completions *_swig_go_0) {
+aloop_future *_wrap_as_completed_next_sys_6c96b6e831386849(aloop_completions *_swig_go_0) {
   aloop_completions *arg1 = (aloop_completions *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2727,7 +2726,7 @@ aloop_future *_wrap_as_completed_next_sys_61081b63a6eef209(aloop_completions *_s
 }
 
 
-aloop_future *_wrap_as_completed_next_result_sys_61081b63a6eef209(aloop_completions *_swig_go_0) {
+aloop_future *_wrap_as_completed_next_result_sys_6c96b6e831386849(aloop_completions *_swig_go_0) {
   aloop_completions *arg1 = (aloop_completions *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2740,7 +2739,7 @@ aloop_future *_wrap_as_completed_next_result_sys_61081b63a6eef209(aloop_completi
 }
 
 
-long long _wrap_timeout_enter_sys_61081b63a6eef209(aloop_timeout **_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_enter_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, double _swig_go_1) {
   aloop_timeout **arg1 = (aloop_timeout **) 0 ;
   double arg2 ;
   int64_t result;
@@ -2755,7 +2754,7 @@ long long _wrap_timeout_enter_sys_61081b63a6eef209(aloop_timeout **_swig_go_0, d
 }
 
 
-long long _wrap_timeout_at_sys_61081b63a6eef209(aloop_timeout **_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_at_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, double _swig_go_1) {
   aloop_timeout **arg1 = (aloop_timeout **) 0 ;
   double arg2 ;
   int64_t result;
@@ -2770,7 +2769,7 @@ long long _wrap_timeout_at_sys_61081b63a6eef209(aloop_timeout **_swig_go_0, doub
 }
 
 
-long long _wrap_timeout_reschedule_sys_61081b63a6eef209(aloop_timeout *_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_reschedule_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, double _swig_go_1) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   double arg2 ;
   int64_t result;
@@ -2785,7 +2784,7 @@ long long _wrap_timeout_reschedule_sys_61081b63a6eef209(aloop_timeout *_swig_go_
 }
 
 
-double _wrap_timeout_when_sys_61081b63a6eef209(aloop_timeout *_swig_go_0) {
+double _wrap_timeout_when_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   double result;
   double _swig_go_result;
@@ -2798,7 +2797,7 @@ double _wrap_timeout_when_sys_61081b63a6eef209(aloop_timeout *_swig_go_0) {
 }
 
 
-long long _wrap_timeout_expired_sys_61081b63a6eef209(aloop_timeout *_swig_go_0) {
+long long _wrap_timeout_expired_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2811,7 +2810,7 @@ long long _wrap_timeout_expired_sys_61081b63a6eef209(aloop_timeout *_swig_go_0) 
 }
 
 
-long long _wrap_timeout_exit_sys_61081b63a6eef209(aloop_timeout *_swig_go_0, long long _swig_go_1) {
+long long _wrap_timeout_exit_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, long long _swig_go_1) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -2826,7 +2825,7 @@ long long _wrap_timeout_exit_sys_61081b63a6eef209(aloop_timeout *_swig_go_0, lon
 }
 
 
-long long _wrap_task_group_enter_sys_61081b63a6eef209(aloop_task_group **_swig_go_0) {
+long long _wrap_task_group_enter_sys_6c96b6e831386849(aloop_task_group **_swig_go_0) {
   aloop_task_group **arg1 = (aloop_task_group **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2839,7 +2838,7 @@ long long _wrap_task_group_enter_sys_61081b63a6eef209(aloop_task_group **_swig_g
 }
 
 
-aloop_task *_wrap_task_group_create_task_ex_sys_61081b63a6eef209(aloop_task_group *_swig_go_0, aloop_task_options *_swig_go_1) {
+aloop_task *_wrap_task_group_create_task_ex_sys_6c96b6e831386849(aloop_task_group *_swig_go_0, aloop_task_options *_swig_go_1) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
@@ -2854,7 +2853,7 @@ aloop_task *_wrap_task_group_create_task_ex_sys_61081b63a6eef209(aloop_task_grou
 }
 
 
-long long _wrap_task_group_cancel_sys_61081b63a6eef209(aloop_task_group *_swig_go_0) {
+long long _wrap_task_group_cancel_sys_6c96b6e831386849(aloop_task_group *_swig_go_0) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2867,7 +2866,7 @@ long long _wrap_task_group_cancel_sys_61081b63a6eef209(aloop_task_group *_swig_g
 }
 
 
-aloop_future *_wrap_task_group_join_sys_61081b63a6eef209(aloop_task_group *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_task_group_join_sys_6c96b6e831386849(aloop_task_group *_swig_go_0, long long _swig_go_1) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2882,7 +2881,7 @@ aloop_future *_wrap_task_group_join_sys_61081b63a6eef209(aloop_task_group *_swig
 }
 
 
-aloop_future *_wrap_generator_next_sys_61081b63a6eef209(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_next_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2895,7 +2894,7 @@ aloop_future *_wrap_generator_next_sys_61081b63a6eef209(aloop_generator *_swig_g
 }
 
 
-aloop_future *_wrap_generator_send_sys_61081b63a6eef209(aloop_generator *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_future *_wrap_generator_send_sys_6c96b6e831386849(aloop_generator *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -2914,7 +2913,7 @@ aloop_future *_wrap_generator_send_sys_61081b63a6eef209(aloop_generator *_swig_g
 }
 
 
-aloop_future *_wrap_generator_throw_sys_61081b63a6eef209(aloop_generator *_swig_go_0, aloop_error *_swig_go_1) {
+aloop_future *_wrap_generator_throw_sys_6c96b6e831386849(aloop_generator *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   aloop_future *result = 0 ;
@@ -2929,7 +2928,7 @@ aloop_future *_wrap_generator_throw_sys_61081b63a6eef209(aloop_generator *_swig_
 }
 
 
-aloop_future *_wrap_generator_throw_code_sys_61081b63a6eef209(aloop_generator *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_generator_throw_code_sys_6c96b6e831386849(aloop_generator *_swig_go_0, long long _swig_go_1) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2944,7 +2943,7 @@ aloop_future *_wrap_generator_throw_code_sys_61081b63a6eef209(aloop_generator *_
 }
 
 
-aloop_future *_wrap_generator_aclose_sys_61081b63a6eef209(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_aclose_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2957,7 +2956,7 @@ aloop_future *_wrap_generator_aclose_sys_61081b63a6eef209(aloop_generator *_swig
 }
 
 
-aloop_future *_wrap_generator_collect_sys_61081b63a6eef209(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_collect_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2970,7 +2969,7 @@ aloop_future *_wrap_generator_collect_sys_61081b63a6eef209(aloop_generator *_swi
 }
 
 
-long long _wrap_lock_new_sys_61081b63a6eef209(aloop_lock **_swig_go_0) {
+long long _wrap_lock_new_sys_6c96b6e831386849(aloop_lock **_swig_go_0) {
   aloop_lock **arg1 = (aloop_lock **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2983,7 +2982,7 @@ long long _wrap_lock_new_sys_61081b63a6eef209(aloop_lock **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_lock_acquire_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
+aloop_future *_wrap_lock_acquire_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2996,7 +2995,7 @@ aloop_future *_wrap_lock_acquire_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_release_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
+long long _wrap_lock_release_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3009,7 +3008,7 @@ long long _wrap_lock_release_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_locked_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
+long long _wrap_lock_locked_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3022,7 +3021,7 @@ long long _wrap_lock_locked_sys_61081b63a6eef209(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_statistic_sys_61081b63a6eef209(aloop_lock *_swig_go_0, int _swig_go_1) {
+long long _wrap_lock_statistic_sys_6c96b6e831386849(aloop_lock *_swig_go_0, int _swig_go_1) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3037,7 +3036,7 @@ long long _wrap_lock_statistic_sys_61081b63a6eef209(aloop_lock *_swig_go_0, int 
 }
 
 
-long long _wrap_event_new_sys_61081b63a6eef209(aloop_event **_swig_go_0) {
+long long _wrap_event_new_sys_6c96b6e831386849(aloop_event **_swig_go_0) {
   aloop_event **arg1 = (aloop_event **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3050,7 +3049,7 @@ long long _wrap_event_new_sys_61081b63a6eef209(aloop_event **_swig_go_0) {
 }
 
 
-long long _wrap_event_set_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
+long long _wrap_event_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3063,7 +3062,7 @@ long long _wrap_event_set_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_clear_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
+long long _wrap_event_clear_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3076,7 +3075,7 @@ long long _wrap_event_clear_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_is_set_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
+long long _wrap_event_is_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3089,7 +3088,7 @@ long long _wrap_event_is_set_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_event_wait_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
+aloop_future *_wrap_event_wait_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3102,7 +3101,7 @@ aloop_future *_wrap_event_wait_sys_61081b63a6eef209(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_statistic_sys_61081b63a6eef209(aloop_event *_swig_go_0, int _swig_go_1) {
+long long _wrap_event_statistic_sys_6c96b6e831386849(aloop_event *_swig_go_0, int _swig_go_1) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3117,7 +3116,7 @@ long long _wrap_event_statistic_sys_61081b63a6eef209(aloop_event *_swig_go_0, in
 }
 
 
-long long _wrap_condition_new_sys_61081b63a6eef209(aloop_condition **_swig_go_0, aloop_lock *_swig_go_1) {
+long long _wrap_condition_new_sys_6c96b6e831386849(aloop_condition **_swig_go_0, aloop_lock *_swig_go_1) {
   aloop_condition **arg1 = (aloop_condition **) 0 ;
   aloop_lock *arg2 = (aloop_lock *) 0 ;
   int64_t result;
@@ -3132,7 +3131,7 @@ long long _wrap_condition_new_sys_61081b63a6eef209(aloop_condition **_swig_go_0,
 }
 
 
-aloop_future *_wrap_condition_acquire_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
+aloop_future *_wrap_condition_acquire_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3145,7 +3144,7 @@ aloop_future *_wrap_condition_acquire_sys_61081b63a6eef209(aloop_condition *_swi
 }
 
 
-long long _wrap_condition_release_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
+long long _wrap_condition_release_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3158,7 +3157,7 @@ long long _wrap_condition_release_sys_61081b63a6eef209(aloop_condition *_swig_go
 }
 
 
-long long _wrap_condition_locked_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
+long long _wrap_condition_locked_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3171,7 +3170,7 @@ long long _wrap_condition_locked_sys_61081b63a6eef209(aloop_condition *_swig_go_
 }
 
 
-aloop_future *_wrap_condition_wait_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
+aloop_future *_wrap_condition_wait_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3184,7 +3183,7 @@ aloop_future *_wrap_condition_wait_sys_61081b63a6eef209(aloop_condition *_swig_g
 }
 
 
-aloop_future *_wrap_condition_wait_for_sys_61081b63a6eef209(aloop_condition *_swig_go_0, aloop_predicate_fn _swig_go_1, void *_swig_go_2) {
+aloop_future *_wrap_condition_wait_for_sys_6c96b6e831386849(aloop_condition *_swig_go_0, aloop_predicate_fn _swig_go_1, void *_swig_go_2) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_predicate_fn arg2 = (aloop_predicate_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3201,7 +3200,7 @@ aloop_future *_wrap_condition_wait_for_sys_61081b63a6eef209(aloop_condition *_sw
 }
 
 
-long long _wrap_condition_notify_sys_61081b63a6eef209(aloop_condition *_swig_go_0, long long _swig_go_1) {
+long long _wrap_condition_notify_sys_6c96b6e831386849(aloop_condition *_swig_go_0, long long _swig_go_1) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3216,7 +3215,7 @@ long long _wrap_condition_notify_sys_61081b63a6eef209(aloop_condition *_swig_go_
 }
 
 
-long long _wrap_condition_notify_all_sys_61081b63a6eef209(aloop_condition *_swig_go_0) {
+long long _wrap_condition_notify_all_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3229,7 +3228,7 @@ long long _wrap_condition_notify_all_sys_61081b63a6eef209(aloop_condition *_swig
 }
 
 
-long long _wrap_condition_statistic_sys_61081b63a6eef209(aloop_condition *_swig_go_0, int _swig_go_1) {
+long long _wrap_condition_statistic_sys_6c96b6e831386849(aloop_condition *_swig_go_0, int _swig_go_1) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3244,7 +3243,7 @@ long long _wrap_condition_statistic_sys_61081b63a6eef209(aloop_condition *_swig_
 }
 
 
-long long _wrap_semaphore_new_sys_61081b63a6eef209(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
+long long _wrap_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3259,7 +3258,7 @@ long long _wrap_semaphore_new_sys_61081b63a6eef209(aloop_semaphore **_swig_go_0,
 }
 
 
-long long _wrap_bounded_semaphore_new_sys_61081b63a6eef209(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
+long long _wrap_bounded_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3274,7 +3273,7 @@ long long _wrap_bounded_semaphore_new_sys_61081b63a6eef209(aloop_semaphore **_sw
 }
 
 
-aloop_future *_wrap_semaphore_acquire_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
+aloop_future *_wrap_semaphore_acquire_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3287,7 +3286,7 @@ aloop_future *_wrap_semaphore_acquire_sys_61081b63a6eef209(aloop_semaphore *_swi
 }
 
 
-long long _wrap_semaphore_release_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_release_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3300,7 +3299,7 @@ long long _wrap_semaphore_release_sys_61081b63a6eef209(aloop_semaphore *_swig_go
 }
 
 
-long long _wrap_semaphore_locked_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_locked_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3313,7 +3312,7 @@ long long _wrap_semaphore_locked_sys_61081b63a6eef209(aloop_semaphore *_swig_go_
 }
 
 
-long long _wrap_semaphore_value_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_value_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3326,7 +3325,7 @@ long long _wrap_semaphore_value_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0
 }
 
 
-long long _wrap_semaphore_statistic_sys_61081b63a6eef209(aloop_semaphore *_swig_go_0, int _swig_go_1) {
+long long _wrap_semaphore_statistic_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0, int _swig_go_1) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3341,7 +3340,7 @@ long long _wrap_semaphore_statistic_sys_61081b63a6eef209(aloop_semaphore *_swig_
 }
 
 
-long long _wrap_barrier_new_sys_61081b63a6eef209(aloop_barrier **_swig_go_0, long long _swig_go_1) {
+long long _wrap_barrier_new_sys_6c96b6e831386849(aloop_barrier **_swig_go_0, long long _swig_go_1) {
   aloop_barrier **arg1 = (aloop_barrier **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3356,7 +3355,7 @@ long long _wrap_barrier_new_sys_61081b63a6eef209(aloop_barrier **_swig_go_0, lon
 }
 
 
-aloop_future *_wrap_barrier_wait_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_wait_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3369,7 +3368,7 @@ aloop_future *_wrap_barrier_wait_sys_61081b63a6eef209(aloop_barrier *_swig_go_0)
 }
 
 
-aloop_future *_wrap_barrier_reset_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_reset_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3382,7 +3381,7 @@ aloop_future *_wrap_barrier_reset_sys_61081b63a6eef209(aloop_barrier *_swig_go_0
 }
 
 
-aloop_future *_wrap_barrier_abort_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_abort_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3395,7 +3394,7 @@ aloop_future *_wrap_barrier_abort_sys_61081b63a6eef209(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_barrier_parties_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_parties_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3408,7 +3407,7 @@ long long _wrap_barrier_parties_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) 
 }
 
 
-long long _wrap_barrier_n_waiting_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_n_waiting_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3421,7 +3420,7 @@ long long _wrap_barrier_n_waiting_sys_61081b63a6eef209(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_barrier_broken_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_broken_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3434,7 +3433,7 @@ long long _wrap_barrier_broken_sys_61081b63a6eef209(aloop_barrier *_swig_go_0) {
 }
 
 
-long long _wrap_barrier_statistic_sys_61081b63a6eef209(aloop_barrier *_swig_go_0, int _swig_go_1) {
+long long _wrap_barrier_statistic_sys_6c96b6e831386849(aloop_barrier *_swig_go_0, int _swig_go_1) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3449,7 +3448,7 @@ long long _wrap_barrier_statistic_sys_61081b63a6eef209(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_rwlock_new_sys_61081b63a6eef209(aloop_rwlock **_swig_go_0) {
+long long _wrap_rwlock_new_sys_6c96b6e831386849(aloop_rwlock **_swig_go_0) {
   aloop_rwlock **arg1 = (aloop_rwlock **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3462,7 +3461,7 @@ long long _wrap_rwlock_new_sys_61081b63a6eef209(aloop_rwlock **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_rwlock_acquire_read_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
+aloop_future *_wrap_rwlock_acquire_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3475,7 +3474,7 @@ aloop_future *_wrap_rwlock_acquire_read_sys_61081b63a6eef209(aloop_rwlock *_swig
 }
 
 
-aloop_future *_wrap_rwlock_acquire_write_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
+aloop_future *_wrap_rwlock_acquire_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3488,7 +3487,7 @@ aloop_future *_wrap_rwlock_acquire_write_sys_61081b63a6eef209(aloop_rwlock *_swi
 }
 
 
-long long _wrap_rwlock_release_read_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
+long long _wrap_rwlock_release_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3501,7 +3500,7 @@ long long _wrap_rwlock_release_read_sys_61081b63a6eef209(aloop_rwlock *_swig_go_
 }
 
 
-long long _wrap_rwlock_release_write_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0) {
+long long _wrap_rwlock_release_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3514,7 +3513,7 @@ long long _wrap_rwlock_release_write_sys_61081b63a6eef209(aloop_rwlock *_swig_go
 }
 
 
-long long _wrap_rwlock_statistic_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0, int _swig_go_1) {
+long long _wrap_rwlock_statistic_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0, int _swig_go_1) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3529,7 +3528,7 @@ long long _wrap_rwlock_statistic_sys_61081b63a6eef209(aloop_rwlock *_swig_go_0, 
 }
 
 
-long long _wrap_limiter_new_sys_61081b63a6eef209(aloop_limiter **_swig_go_0, long long _swig_go_1) {
+long long _wrap_limiter_new_sys_6c96b6e831386849(aloop_limiter **_swig_go_0, long long _swig_go_1) {
   aloop_limiter **arg1 = (aloop_limiter **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3544,7 +3543,7 @@ long long _wrap_limiter_new_sys_61081b63a6eef209(aloop_limiter **_swig_go_0, lon
 }
 
 
-aloop_future *_wrap_limiter_acquire_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
+aloop_future *_wrap_limiter_acquire_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3557,7 +3556,7 @@ aloop_future *_wrap_limiter_acquire_sys_61081b63a6eef209(aloop_limiter *_swig_go
 }
 
 
-long long _wrap_limiter_acquire_nowait_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3570,7 +3569,7 @@ long long _wrap_limiter_acquire_nowait_sys_61081b63a6eef209(aloop_limiter *_swig
 }
 
 
-long long _wrap_limiter_release_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_release_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3583,7 +3582,7 @@ long long _wrap_limiter_release_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) 
 }
 
 
-aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -3598,7 +3597,7 @@ aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_61081b63a6eef209(aloop_limi
 }
 
 
-long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3613,7 +3612,7 @@ long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_61081b63a6eef209(aloop_l
 }
 
 
-long long _wrap_limiter_release_on_behalf_of_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3628,7 +3627,7 @@ long long _wrap_limiter_release_on_behalf_of_sys_61081b63a6eef209(aloop_limiter 
 }
 
 
-long long _wrap_limiter_has_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_has_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3643,7 +3642,7 @@ long long _wrap_limiter_has_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, void
 }
 
 
-long long _wrap_limiter_total_tokens_sys_61081b63a6eef209(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3656,7 +3655,7 @@ long long _wrap_limiter_total_tokens_sys_61081b63a6eef209(aloop_limiter *_swig_g
 }
 
 
-long long _wrap_limiter_set_total_tokens_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, long long _swig_go_1) {
+long long _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3671,7 +3670,7 @@ long long _wrap_limiter_set_total_tokens_sys_61081b63a6eef209(aloop_limiter *_sw
 }
 
 
-long long _wrap_limiter_statistic_sys_61081b63a6eef209(aloop_limiter *_swig_go_0, int _swig_go_1) {
+long long _wrap_limiter_statistic_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, int _swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3686,7 +3685,7 @@ long long _wrap_limiter_statistic_sys_61081b63a6eef209(aloop_limiter *_swig_go_0
 }
 
 
-long long _wrap_rate_limiter_new_sys_61081b63a6eef209(aloop_rate_limiter **_swig_go_0, double _swig_go_1, long long _swig_go_2) {
+long long _wrap_rate_limiter_new_sys_6c96b6e831386849(aloop_rate_limiter **_swig_go_0, double _swig_go_1, long long _swig_go_2) {
   aloop_rate_limiter **arg1 = (aloop_rate_limiter **) 0 ;
   double arg2 ;
   int64_t arg3 ;
@@ -3703,7 +3702,7 @@ long long _wrap_rate_limiter_new_sys_61081b63a6eef209(aloop_rate_limiter **_swig
 }
 
 
-aloop_future *_wrap_rate_limiter_acquire_sys_61081b63a6eef209(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_rate_limiter_acquire_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -3718,7 +3717,7 @@ aloop_future *_wrap_rate_limiter_acquire_sys_61081b63a6eef209(aloop_rate_limiter
 }
 
 
-long long _wrap_rate_limiter_acquire_nowait_sys_61081b63a6eef209(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+long long _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3733,7 +3732,7 @@ long long _wrap_rate_limiter_acquire_nowait_sys_61081b63a6eef209(aloop_rate_limi
 }
 
 
-long long _wrap_rate_limiter_statistic_sys_61081b63a6eef209(aloop_rate_limiter *_swig_go_0, int _swig_go_1) {
+long long _wrap_rate_limiter_statistic_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, int _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3748,7 +3747,7 @@ long long _wrap_rate_limiter_statistic_sys_61081b63a6eef209(aloop_rate_limiter *
 }
 
 
-long long _wrap_once_new_sys_61081b63a6eef209(aloop_once **_swig_go_0) {
+long long _wrap_once_new_sys_6c96b6e831386849(aloop_once **_swig_go_0) {
   aloop_once **arg1 = (aloop_once **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3761,7 +3760,7 @@ long long _wrap_once_new_sys_61081b63a6eef209(aloop_once **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_once_get_or_init_sys_61081b63a6eef209(aloop_once *_swig_go_0, aloop_once_fn _swig_go_1, void *_swig_go_2) {
+aloop_future *_wrap_once_get_or_init_sys_6c96b6e831386849(aloop_once *_swig_go_0, aloop_once_fn _swig_go_1, void *_swig_go_2) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   aloop_once_fn arg2 = (aloop_once_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3778,7 +3777,7 @@ aloop_future *_wrap_once_get_or_init_sys_61081b63a6eef209(aloop_once *_swig_go_0
 }
 
 
-long long _wrap_once_get_sys_61081b63a6eef209(aloop_once *_swig_go_0, void **_swig_go_1) {
+long long _wrap_once_get_sys_6c96b6e831386849(aloop_once *_swig_go_0, void **_swig_go_1) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -3793,7 +3792,7 @@ long long _wrap_once_get_sys_61081b63a6eef209(aloop_once *_swig_go_0, void **_sw
 }
 
 
-long long _wrap_once_set_sys_61081b63a6eef209(aloop_once *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_once_set_sys_6c96b6e831386849(aloop_once *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -3812,7 +3811,7 @@ long long _wrap_once_set_sys_61081b63a6eef209(aloop_once *_swig_go_0, long long 
 }
 
 
-long long _wrap_once_statistic_sys_61081b63a6eef209(aloop_once *_swig_go_0, int _swig_go_1) {
+long long _wrap_once_statistic_sys_6c96b6e831386849(aloop_once *_swig_go_0, int _swig_go_1) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3827,7 +3826,7 @@ long long _wrap_once_statistic_sys_61081b63a6eef209(aloop_once *_swig_go_0, int 
 }
 
 
-aloop_queue_options *_wrap_queue_options_new_sys_61081b63a6eef209() {
+aloop_queue_options *_wrap_queue_options_new_sys_6c96b6e831386849() {
   aloop_queue_options *result = 0 ;
   aloop_queue_options *_swig_go_result;
 
@@ -3838,7 +3837,7 @@ aloop_queue_options *_wrap_queue_options_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_queue_options_set_maxsize_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, long long _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3853,7 +3852,7 @@ long long _wrap_queue_options_set_maxsize_sys_61081b63a6eef209(aloop_queue_optio
 }
 
 
-long long _wrap_queue_options_set_kind_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_options_set_kind_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, int _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3868,7 +3867,7 @@ long long _wrap_queue_options_set_kind_sys_61081b63a6eef209(aloop_queue_options 
 }
 
 
-long long _wrap_queue_options_set_compare_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, aloop_compare_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_queue_options_set_compare_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, aloop_compare_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   aloop_compare_fn arg2 = (aloop_compare_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3887,7 +3886,7 @@ long long _wrap_queue_options_set_compare_sys_61081b63a6eef209(aloop_queue_optio
 }
 
 
-long long _wrap_queue_options_set_item_free_sys_61081b63a6eef209(aloop_queue_options *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_queue_options_set_item_free_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -3902,7 +3901,7 @@ long long _wrap_queue_options_set_item_free_sys_61081b63a6eef209(aloop_queue_opt
 }
 
 
-long long _wrap_queue_new_sys_61081b63a6eef209(aloop_queue **_swig_go_0, aloop_queue_options *_swig_go_1) {
+long long _wrap_queue_new_sys_6c96b6e831386849(aloop_queue **_swig_go_0, aloop_queue_options *_swig_go_1) {
   aloop_queue **arg1 = (aloop_queue **) 0 ;
   aloop_queue_options *arg2 = (aloop_queue_options *) 0 ;
   int64_t result;
@@ -3917,7 +3916,7 @@ long long _wrap_queue_new_sys_61081b63a6eef209(aloop_queue **_swig_go_0, aloop_q
 }
 
 
-aloop_future *_wrap_queue_put_sys_61081b63a6eef209(aloop_queue *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_queue_put_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void *_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -3932,7 +3931,7 @@ aloop_future *_wrap_queue_put_sys_61081b63a6eef209(aloop_queue *_swig_go_0, void
 }
 
 
-long long _wrap_queue_put_nowait_sys_61081b63a6eef209(aloop_queue *_swig_go_0, void *_swig_go_1) {
+long long _wrap_queue_put_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void *_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3947,7 +3946,7 @@ long long _wrap_queue_put_nowait_sys_61081b63a6eef209(aloop_queue *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_queue_get_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
+aloop_future *_wrap_queue_get_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3960,7 +3959,7 @@ aloop_future *_wrap_queue_get_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_get_nowait_sys_61081b63a6eef209(aloop_queue *_swig_go_0, void **_swig_go_1) {
+long long _wrap_queue_get_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void **_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -3975,7 +3974,7 @@ long long _wrap_queue_get_nowait_sys_61081b63a6eef209(aloop_queue *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_queue_join_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
+aloop_future *_wrap_queue_join_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3988,7 +3987,7 @@ aloop_future *_wrap_queue_join_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_task_done_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
+long long _wrap_queue_task_done_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4001,7 +4000,7 @@ long long _wrap_queue_task_done_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_qsize_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
+long long _wrap_queue_qsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4014,7 +4013,7 @@ long long _wrap_queue_qsize_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_empty_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
+long long _wrap_queue_empty_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4027,7 +4026,7 @@ long long _wrap_queue_empty_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_full_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
+long long _wrap_queue_full_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4040,7 +4039,7 @@ long long _wrap_queue_full_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_maxsize_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
+long long _wrap_queue_maxsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4053,7 +4052,7 @@ long long _wrap_queue_maxsize_sys_61081b63a6eef209(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_shutdown_sys_61081b63a6eef209(aloop_queue *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_shutdown_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int _swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4068,7 +4067,7 @@ long long _wrap_queue_shutdown_sys_61081b63a6eef209(aloop_queue *_swig_go_0, int
 }
 
 
-long long _wrap_queue_statistic_sys_61081b63a6eef209(aloop_queue *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_statistic_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int _swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4083,7 +4082,7 @@ long long _wrap_queue_statistic_sys_61081b63a6eef209(aloop_queue *_swig_go_0, in
 }
 
 
-long long _wrap_inlet_new_sys_61081b63a6eef209(aloop_inlet **_swig_go_0, aloop_queue *_swig_go_1, long long _swig_go_2) {
+long long _wrap_inlet_new_sys_6c96b6e831386849(aloop_inlet **_swig_go_0, aloop_queue *_swig_go_1, long long _swig_go_2) {
   aloop_inlet **arg1 = (aloop_inlet **) 0 ;
   aloop_queue *arg2 = (aloop_queue *) 0 ;
   int64_t arg3 ;
@@ -4100,7 +4099,7 @@ long long _wrap_inlet_new_sys_61081b63a6eef209(aloop_inlet **_swig_go_0, aloop_q
 }
 
 
-long long _wrap_inlet_put_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, void *_swig_go_1, double _swig_go_2) {
+long long _wrap_inlet_put_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, void *_swig_go_1, double _swig_go_2) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   void *arg2 = (void *) 0 ;
   double arg3 ;
@@ -4117,7 +4116,7 @@ long long _wrap_inlet_put_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, void *_s
 }
 
 
-long long _wrap_inlet_put_nowait_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, void *_swig_go_1) {
+long long _wrap_inlet_put_nowait_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, void *_swig_go_1) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4132,7 +4131,7 @@ long long _wrap_inlet_put_nowait_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, v
 }
 
 
-long long _wrap_inlet_close_sys_61081b63a6eef209(aloop_inlet *_swig_go_0) {
+long long _wrap_inlet_close_sys_6c96b6e831386849(aloop_inlet *_swig_go_0) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4145,7 +4144,7 @@ long long _wrap_inlet_close_sys_61081b63a6eef209(aloop_inlet *_swig_go_0) {
 }
 
 
-long long _wrap_inlet_statistic_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, int _swig_go_1) {
+long long _wrap_inlet_statistic_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, int _swig_go_1) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4160,7 +4159,7 @@ long long _wrap_inlet_statistic_sys_61081b63a6eef209(aloop_inlet *_swig_go_0, in
 }
 
 
-long long _wrap_channel_new_sys_61081b63a6eef209(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, long long _swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_channel_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, long long _swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_sender **arg1 = (aloop_sender **) 0 ;
   aloop_receiver **arg2 = (aloop_receiver **) 0 ;
   int64_t arg3 ;
@@ -4179,7 +4178,7 @@ long long _wrap_channel_new_sys_61081b63a6eef209(aloop_sender **_swig_go_0, aloo
 }
 
 
-long long _wrap_oneshot_new_sys_61081b63a6eef209(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_oneshot_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_sender **arg1 = (aloop_sender **) 0 ;
   aloop_receiver **arg2 = (aloop_receiver **) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4196,7 +4195,7 @@ long long _wrap_oneshot_new_sys_61081b63a6eef209(aloop_sender **_swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_sender_send_sys_61081b63a6eef209(aloop_sender *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_sender_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, void *_swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -4211,7 +4210,7 @@ aloop_future *_wrap_sender_send_sys_61081b63a6eef209(aloop_sender *_swig_go_0, v
 }
 
 
-long long _wrap_sender_try_send_sys_61081b63a6eef209(aloop_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_sender_try_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, void *_swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4226,7 +4225,7 @@ long long _wrap_sender_try_send_sys_61081b63a6eef209(aloop_sender *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_receiver_receive_sys_61081b63a6eef209(aloop_receiver *_swig_go_0) {
+aloop_future *_wrap_receiver_receive_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4239,7 +4238,7 @@ aloop_future *_wrap_receiver_receive_sys_61081b63a6eef209(aloop_receiver *_swig_
 }
 
 
-long long _wrap_receiver_try_receive_sys_61081b63a6eef209(aloop_receiver *_swig_go_0, void **_swig_go_1) {
+long long _wrap_receiver_try_receive_sys_6c96b6e831386849(aloop_receiver *_swig_go_0, void **_swig_go_1) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -4254,7 +4253,7 @@ long long _wrap_receiver_try_receive_sys_61081b63a6eef209(aloop_receiver *_swig_
 }
 
 
-long long _wrap_sender_close_sys_61081b63a6eef209(aloop_sender *_swig_go_0) {
+long long _wrap_sender_close_sys_6c96b6e831386849(aloop_sender *_swig_go_0) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4267,7 +4266,7 @@ long long _wrap_sender_close_sys_61081b63a6eef209(aloop_sender *_swig_go_0) {
 }
 
 
-long long _wrap_receiver_close_sys_61081b63a6eef209(aloop_receiver *_swig_go_0) {
+long long _wrap_receiver_close_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4280,7 +4279,7 @@ long long _wrap_receiver_close_sys_61081b63a6eef209(aloop_receiver *_swig_go_0) 
 }
 
 
-long long _wrap_sender_statistic_sys_61081b63a6eef209(aloop_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_sender_statistic_sys_6c96b6e831386849(aloop_sender *_swig_go_0, int _swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4295,7 +4294,7 @@ long long _wrap_sender_statistic_sys_61081b63a6eef209(aloop_sender *_swig_go_0, 
 }
 
 
-long long _wrap_receiver_statistic_sys_61081b63a6eef209(aloop_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_receiver_statistic_sys_6c96b6e831386849(aloop_receiver *_swig_go_0, int _swig_go_1) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4310,7 +4309,7 @@ long long _wrap_receiver_statistic_sys_61081b63a6eef209(aloop_receiver *_swig_go
 }
 
 
-void *_wrap_message_value_sys_61081b63a6eef209(aloop_message *_swig_go_0) {
+void *_wrap_message_value_sys_6c96b6e831386849(aloop_message *_swig_go_0) {
   aloop_message *arg1 = (aloop_message *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -4323,7 +4322,7 @@ void *_wrap_message_value_sys_61081b63a6eef209(aloop_message *_swig_go_0) {
 }
 
 
-long long _wrap_broadcast_new_sys_61081b63a6eef209(aloop_broadcast_sender **_swig_go_0, long long _swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_broadcast_new_sys_6c96b6e831386849(aloop_broadcast_sender **_swig_go_0, long long _swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_broadcast_sender **arg1 = (aloop_broadcast_sender **) 0 ;
   int64_t arg2 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4340,7 +4339,7 @@ long long _wrap_broadcast_new_sys_61081b63a6eef209(aloop_broadcast_sender **_swi
 }
 
 
-long long _wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0, aloop_broadcast_receiver **_swig_go_1) {
+long long _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, aloop_broadcast_receiver **_swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   aloop_broadcast_receiver **arg2 = (aloop_broadcast_receiver **) 0 ;
   int64_t result;
@@ -4355,7 +4354,7 @@ long long _wrap_broadcast_sender_subscribe_sys_61081b63a6eef209(aloop_broadcast_
 }
 
 
-long long _wrap_broadcast_sender_send_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_broadcast_sender_send_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, void *_swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4370,7 +4369,7 @@ long long _wrap_broadcast_sender_send_sys_61081b63a6eef209(aloop_broadcast_sende
 }
 
 
-aloop_future *_wrap_broadcast_receiver_receive_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0) {
+aloop_future *_wrap_broadcast_receiver_receive_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4383,7 +4382,7 @@ aloop_future *_wrap_broadcast_receiver_receive_sys_61081b63a6eef209(aloop_broadc
 }
 
 
-long long _wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4398,7 +4397,7 @@ long long _wrap_broadcast_receiver_try_receive_sys_61081b63a6eef209(aloop_broadc
 }
 
 
-long long _wrap_broadcast_sender_close_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0) {
+long long _wrap_broadcast_sender_close_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4411,7 +4410,7 @@ long long _wrap_broadcast_sender_close_sys_61081b63a6eef209(aloop_broadcast_send
 }
 
 
-long long _wrap_broadcast_receiver_close_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0) {
+long long _wrap_broadcast_receiver_close_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4424,7 +4423,7 @@ long long _wrap_broadcast_receiver_close_sys_61081b63a6eef209(aloop_broadcast_re
 }
 
 
-long long _wrap_broadcast_sender_statistic_sys_61081b63a6eef209(aloop_broadcast_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, int _swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4439,7 +4438,7 @@ long long _wrap_broadcast_sender_statistic_sys_61081b63a6eef209(aloop_broadcast_
 }
 
 
-long long _wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(aloop_broadcast_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0, int _swig_go_1) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4454,7 +4453,7 @@ long long _wrap_broadcast_receiver_statistic_sys_61081b63a6eef209(aloop_broadcas
 }
 
 
-long long _wrap_watch_new_sys_61081b63a6eef209(aloop_watch_sender **_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_watch_new_sys_6c96b6e831386849(aloop_watch_sender **_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_watch_sender **arg1 = (aloop_watch_sender **) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4471,7 +4470,7 @@ long long _wrap_watch_new_sys_61081b63a6eef209(aloop_watch_sender **_swig_go_0, 
 }
 
 
-long long _wrap_watch_sender_subscribe_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, aloop_watch_receiver **_swig_go_1) {
+long long _wrap_watch_sender_subscribe_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, aloop_watch_receiver **_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_watch_receiver **arg2 = (aloop_watch_receiver **) 0 ;
   int64_t result;
@@ -4486,7 +4485,7 @@ long long _wrap_watch_sender_subscribe_sys_61081b63a6eef209(aloop_watch_sender *
 }
 
 
-long long _wrap_watch_sender_send_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_watch_sender_send_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4501,7 +4500,7 @@ long long _wrap_watch_sender_send_sys_61081b63a6eef209(aloop_watch_sender *_swig
 }
 
 
-long long _wrap_watch_sender_replace_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_watch_sender_replace_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4516,7 +4515,7 @@ long long _wrap_watch_sender_replace_sys_61081b63a6eef209(aloop_watch_sender *_s
 }
 
 
-aloop_future *_wrap_watch_sender_closed_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0) {
+aloop_future *_wrap_watch_sender_closed_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4529,7 +4528,7 @@ aloop_future *_wrap_watch_sender_closed_sys_61081b63a6eef209(aloop_watch_sender 
 }
 
 
-aloop_future *_wrap_watch_receiver_changed_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0) {
+aloop_future *_wrap_watch_receiver_changed_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4542,7 +4541,7 @@ aloop_future *_wrap_watch_receiver_changed_sys_61081b63a6eef209(aloop_watch_rece
 }
 
 
-long long _wrap_watch_receiver_has_changed_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0) {
+long long _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4555,7 +4554,7 @@ long long _wrap_watch_receiver_has_changed_sys_61081b63a6eef209(aloop_watch_rece
 }
 
 
-long long _wrap_watch_sender_get_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_sender_get_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4570,7 +4569,7 @@ long long _wrap_watch_sender_get_sys_61081b63a6eef209(aloop_watch_sender *_swig_
 }
 
 
-long long _wrap_watch_receiver_get_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_receiver_get_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4585,7 +4584,7 @@ long long _wrap_watch_receiver_get_sys_61081b63a6eef209(aloop_watch_receiver *_s
 }
 
 
-long long _wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4600,7 +4599,7 @@ long long _wrap_watch_receiver_get_and_update_sys_61081b63a6eef209(aloop_watch_r
 }
 
 
-long long _wrap_watch_sender_close_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0) {
+long long _wrap_watch_sender_close_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4613,7 +4612,7 @@ long long _wrap_watch_sender_close_sys_61081b63a6eef209(aloop_watch_sender *_swi
 }
 
 
-long long _wrap_watch_receiver_close_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0) {
+long long _wrap_watch_receiver_close_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4626,7 +4625,7 @@ long long _wrap_watch_receiver_close_sys_61081b63a6eef209(aloop_watch_receiver *
 }
 
 
-long long _wrap_watch_sender_statistic_sys_61081b63a6eef209(aloop_watch_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_watch_sender_statistic_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, int _swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4641,7 +4640,7 @@ long long _wrap_watch_sender_statistic_sys_61081b63a6eef209(aloop_watch_sender *
 }
 
 
-long long _wrap_watch_receiver_statistic_sys_61081b63a6eef209(aloop_watch_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_watch_receiver_statistic_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, int _swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4656,7 +4655,7 @@ long long _wrap_watch_receiver_statistic_sys_61081b63a6eef209(aloop_watch_receiv
 }
 
 
-aloop_exit_stack *_wrap_exit_stack_new_sys_61081b63a6eef209() {
+aloop_exit_stack *_wrap_exit_stack_new_sys_6c96b6e831386849() {
   aloop_exit_stack *result = 0 ;
   aloop_exit_stack *_swig_go_result;
 
@@ -4667,7 +4666,7 @@ aloop_exit_stack *_wrap_exit_stack_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_exit_stack_push_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, aloop_exit_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_exit_stack_push_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, aloop_exit_fn _swig_go_1, void *_swig_go_2) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_exit_fn arg2 = (aloop_exit_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -4684,7 +4683,7 @@ long long _wrap_exit_stack_push_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_
 }
 
 
-long long _wrap_exit_stack_callback_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_exit_stack_callback_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -4701,7 +4700,7 @@ long long _wrap_exit_stack_callback_sys_61081b63a6eef209(aloop_exit_stack *_swig
 }
 
 
-long long _wrap_exit_stack_unref_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, void *_swig_go_1) {
+long long _wrap_exit_stack_unref_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, void *_swig_go_1) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4716,7 +4715,7 @@ long long _wrap_exit_stack_unref_sys_61081b63a6eef209(aloop_exit_stack *_swig_go
 }
 
 
-aloop_exit_stack *_wrap_exit_stack_pop_all_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0) {
+aloop_exit_stack *_wrap_exit_stack_pop_all_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_exit_stack *result = 0 ;
   aloop_exit_stack *_swig_go_result;
@@ -4729,7 +4728,7 @@ aloop_exit_stack *_wrap_exit_stack_pop_all_sys_61081b63a6eef209(aloop_exit_stack
 }
 
 
-long long _wrap_exit_stack_close_sys_61081b63a6eef209(aloop_exit_stack *_swig_go_0, long long _swig_go_1) {
+long long _wrap_exit_stack_close_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, long long _swig_go_1) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -4744,7 +4743,7 @@ long long _wrap_exit_stack_close_sys_61081b63a6eef209(aloop_exit_stack *_swig_go
 }
 
 
-long long _wrap_cancel_scope_enter_sys_61081b63a6eef209(aloop_cancel_scope **_swig_go_0, double _swig_go_1, int _swig_go_2) {
+long long _wrap_cancel_scope_enter_sys_6c96b6e831386849(aloop_cancel_scope **_swig_go_0, double _swig_go_1, int _swig_go_2) {
   aloop_cancel_scope **arg1 = (aloop_cancel_scope **) 0 ;
   double arg2 ;
   int32_t arg3 ;
@@ -4761,7 +4760,7 @@ long long _wrap_cancel_scope_enter_sys_61081b63a6eef209(aloop_cancel_scope **_sw
 }
 
 
-long long _wrap_cancel_scope_cancel_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancel_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4774,7 +4773,7 @@ long long _wrap_cancel_scope_cancel_sys_61081b63a6eef209(aloop_cancel_scope *_sw
 }
 
 
-long long _wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0, double _swig_go_1) {
+long long _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, double _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   double arg2 ;
   int64_t result;
@@ -4789,7 +4788,7 @@ long long _wrap_cancel_scope_set_deadline_sys_61081b63a6eef209(aloop_cancel_scop
 }
 
 
-double _wrap_cancel_scope_deadline_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
+double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   double result;
   double _swig_go_result;
@@ -4802,7 +4801,7 @@ double _wrap_cancel_scope_deadline_sys_61081b63a6eef209(aloop_cancel_scope *_swi
 }
 
 
-long long _wrap_cancel_scope_set_shield_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0, int _swig_go_1) {
+long long _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, int _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4817,7 +4816,7 @@ long long _wrap_cancel_scope_set_shield_sys_61081b63a6eef209(aloop_cancel_scope 
 }
 
 
-long long _wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4830,7 +4829,7 @@ long long _wrap_cancel_scope_cancel_called_sys_61081b63a6eef209(aloop_cancel_sco
 }
 
 
-long long _wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4843,7 +4842,7 @@ long long _wrap_cancel_scope_cancelled_caught_sys_61081b63a6eef209(aloop_cancel_
 }
 
 
-long long _wrap_cancel_scope_exit_sys_61081b63a6eef209(aloop_cancel_scope *_swig_go_0, long long _swig_go_1) {
+long long _wrap_cancel_scope_exit_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, long long _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -4858,7 +4857,7 @@ long long _wrap_cancel_scope_exit_sys_61081b63a6eef209(aloop_cancel_scope *_swig
 }
 
 
-long long _wrap_in_cancelled_scope_sys_61081b63a6eef209() {
+long long _wrap_in_cancelled_scope_sys_6c96b6e831386849() {
   int64_t result;
   long long _swig_go_result;
 
@@ -4869,7 +4868,7 @@ long long _wrap_in_cancelled_scope_sys_61081b63a6eef209() {
 }
 
 
-aloop_call_graph *_wrap_capture_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1) {
+aloop_call_graph *_wrap_capture_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   aloop_call_graph *result = 0 ;
@@ -4884,7 +4883,7 @@ aloop_call_graph *_wrap_capture_call_graph_sys_61081b63a6eef209(aloop_future *_s
 }
 
 
-aloop_future *_wrap_call_graph_future_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0) {
+aloop_future *_wrap_call_graph_future_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4897,7 +4896,7 @@ aloop_future *_wrap_call_graph_future_sys_61081b63a6eef209(aloop_call_graph *_sw
 }
 
 
-long long _wrap_call_graph_frame_count_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0) {
+long long _wrap_call_graph_frame_count_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4910,7 +4909,7 @@ long long _wrap_call_graph_frame_count_sys_61081b63a6eef209(aloop_call_graph *_s
 }
 
 
-void *_wrap_call_graph_frame_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
+void *_wrap_call_graph_frame_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -4925,7 +4924,7 @@ void *_wrap_call_graph_frame_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0, 
 }
 
 
-long long _wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0) {
+long long _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4938,7 +4937,7 @@ long long _wrap_call_graph_awaited_by_count_sys_61081b63a6eef209(aloop_call_grap
 }
 
 
-aloop_call_graph *_wrap_call_graph_awaited_by_sys_61081b63a6eef209(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
+aloop_call_graph *_wrap_call_graph_awaited_by_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t arg2 ;
   aloop_call_graph *result = 0 ;
@@ -4953,7 +4952,7 @@ aloop_call_graph *_wrap_call_graph_awaited_by_sys_61081b63a6eef209(aloop_call_gr
 }
 
 
-long long _wrap_format_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_format_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   char *arg3 = (char *) 0 ;
@@ -4974,7 +4973,7 @@ long long _wrap_format_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0,
 }
 
 
-long long _wrap_print_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+long long _wrap_print_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -4991,7 +4990,7 @@ long long _wrap_print_call_graph_sys_61081b63a6eef209(aloop_future *_swig_go_0, 
 }
 
 
-long long _wrap_loop_dump_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_dump_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5006,7 +5005,7 @@ long long _wrap_loop_dump_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig
 }
 
 
-long long _wrap_loop_metrics_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_metrics_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5021,7 +5020,7 @@ long long _wrap_loop_metrics_sys_61081b63a6eef209(aloop_loop *_swig_go_0, int _s
 }
 
 
-_gostring_ _wrap_loop_metrics_name_sys_61081b63a6eef209(int _swig_go_0) {
+_gostring_ _wrap_loop_metrics_name_sys_6c96b6e831386849(int _swig_go_0) {
   int32_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5034,7 +5033,7 @@ _gostring_ _wrap_loop_metrics_name_sys_61081b63a6eef209(int _swig_go_0) {
 }
 
 
-long long _wrap_address_new_sys_61081b63a6eef209(aloop_address **_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_address_new_sys_6c96b6e831386849(aloop_address **_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -5061,7 +5060,7 @@ long long _wrap_address_new_sys_61081b63a6eef209(aloop_address **_swig_go_0, _go
 }
 
 
-long long _wrap_address_new_unix_sys_61081b63a6eef209(aloop_address **_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_address_new_unix_sys_6c96b6e831386849(aloop_address **_swig_go_0, _gostring_ _swig_go_1) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -5086,7 +5085,7 @@ long long _wrap_address_new_unix_sys_61081b63a6eef209(aloop_address **_swig_go_0
 }
 
 
-long long _wrap_address_from_sockaddr_sys_61081b63a6eef209(aloop_address **_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+long long _wrap_address_from_sockaddr_sys_6c96b6e831386849(aloop_address **_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5103,7 +5102,7 @@ long long _wrap_address_from_sockaddr_sys_61081b63a6eef209(aloop_address **_swig
 }
 
 
-long long _wrap_address_family_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
+long long _wrap_address_family_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5116,7 +5115,7 @@ long long _wrap_address_family_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_port_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
+long long _wrap_address_port_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5129,7 +5128,7 @@ long long _wrap_address_port_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_host_sys_61081b63a6eef209(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_address_host_sys_6c96b6e831386849(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -5148,7 +5147,7 @@ long long _wrap_address_host_sys_61081b63a6eef209(aloop_address *_swig_go_0, _go
 }
 
 
-long long _wrap_address_format_sys_61081b63a6eef209(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_address_format_sys_6c96b6e831386849(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -5167,7 +5166,7 @@ long long _wrap_address_format_sys_61081b63a6eef209(aloop_address *_swig_go_0, _
 }
 
 
-long long _wrap_address_sockaddr_sys_61081b63a6eef209(aloop_address *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+long long _wrap_address_sockaddr_sys_6c96b6e831386849(aloop_address *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5184,7 +5183,7 @@ long long _wrap_address_sockaddr_sys_61081b63a6eef209(aloop_address *_swig_go_0,
 }
 
 
-long long _wrap_address_equal_sys_61081b63a6eef209(aloop_address *_swig_go_0, aloop_address *_swig_go_1) {
+long long _wrap_address_equal_sys_6c96b6e831386849(aloop_address *_swig_go_0, aloop_address *_swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   aloop_address *arg2 = (aloop_address *) 0 ;
   int64_t result;
@@ -5199,7 +5198,7 @@ long long _wrap_address_equal_sys_61081b63a6eef209(aloop_address *_swig_go_0, al
 }
 
 
-long long _wrap_address_type_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
+long long _wrap_address_type_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5212,7 +5211,7 @@ long long _wrap_address_type_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_protocol_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
+long long _wrap_address_protocol_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5225,7 +5224,7 @@ long long _wrap_address_protocol_sys_61081b63a6eef209(aloop_address *_swig_go_0)
 }
 
 
-_gostring_ _wrap_address_canonname_sys_61081b63a6eef209(aloop_address *_swig_go_0) {
+_gostring_ _wrap_address_canonname_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5238,7 +5237,7 @@ _gostring_ _wrap_address_canonname_sys_61081b63a6eef209(aloop_address *_swig_go_
 }
 
 
-long long _wrap_addresses_count_sys_61081b63a6eef209(aloop_addresses *_swig_go_0) {
+long long _wrap_addresses_count_sys_6c96b6e831386849(aloop_addresses *_swig_go_0) {
   aloop_addresses *arg1 = (aloop_addresses *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5251,7 +5250,7 @@ long long _wrap_addresses_count_sys_61081b63a6eef209(aloop_addresses *_swig_go_0
 }
 
 
-aloop_address *_wrap_addresses_at_sys_61081b63a6eef209(aloop_addresses *_swig_go_0, long long _swig_go_1) {
+aloop_address *_wrap_addresses_at_sys_6c96b6e831386849(aloop_addresses *_swig_go_0, long long _swig_go_1) {
   aloop_addresses *arg1 = (aloop_addresses *) 0 ;
   int64_t arg2 ;
   aloop_address *result = 0 ;
@@ -5266,7 +5265,7 @@ aloop_address *_wrap_addresses_at_sys_61081b63a6eef209(aloop_addresses *_swig_go
 }
 
 
-aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_61081b63a6eef209() {
+aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_6c96b6e831386849() {
   aloop_addrinfo_options *result = 0 ;
   aloop_addrinfo_options *_swig_go_result;
 
@@ -5277,7 +5276,7 @@ aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_addrinfo_options_set_family_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5292,7 +5291,7 @@ long long _wrap_addrinfo_options_set_family_sys_61081b63a6eef209(aloop_addrinfo_
 }
 
 
-long long _wrap_addrinfo_options_set_type_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5307,7 +5306,7 @@ long long _wrap_addrinfo_options_set_type_sys_61081b63a6eef209(aloop_addrinfo_op
 }
 
 
-long long _wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5322,7 +5321,7 @@ long long _wrap_addrinfo_options_set_protocol_sys_61081b63a6eef209(aloop_addrinf
 }
 
 
-long long _wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5337,7 +5336,7 @@ long long _wrap_addrinfo_options_set_flags_sys_61081b63a6eef209(aloop_addrinfo_o
 }
 
 
-aloop_future *_wrap_getaddrinfo_sys_61081b63a6eef209(_gostring_ _swig_go_0, _gostring_ _swig_go_1, aloop_addrinfo_options *_swig_go_2) {
+aloop_future *_wrap_getaddrinfo_sys_6c96b6e831386849(_gostring_ _swig_go_0, _gostring_ _swig_go_1, aloop_addrinfo_options *_swig_go_2) {
   char *arg1 = (char *) 0 ;
   char *arg2 = (char *) 0 ;
   aloop_addrinfo_options *arg3 = (aloop_addrinfo_options *) 0 ;
@@ -5374,7 +5373,7 @@ aloop_future *_wrap_getaddrinfo_sys_61081b63a6eef209(_gostring_ _swig_go_0, _gos
 }
 
 
-aloop_future *_wrap_getnameinfo_sys_61081b63a6eef209(aloop_address *_swig_go_0, int _swig_go_1) {
+aloop_future *_wrap_getnameinfo_sys_6c96b6e831386849(aloop_address *_swig_go_0, int _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int32_t arg2 ;
   aloop_future *result = 0 ;
@@ -5389,7 +5388,7 @@ aloop_future *_wrap_getnameinfo_sys_61081b63a6eef209(aloop_address *_swig_go_0, 
 }
 
 
-_gostring_ _wrap_host_name_host_sys_61081b63a6eef209(aloop_host_name *_swig_go_0) {
+_gostring_ _wrap_host_name_host_sys_6c96b6e831386849(aloop_host_name *_swig_go_0) {
   aloop_host_name *arg1 = (aloop_host_name *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5402,7 +5401,7 @@ _gostring_ _wrap_host_name_host_sys_61081b63a6eef209(aloop_host_name *_swig_go_0
 }
 
 
-_gostring_ _wrap_host_name_service_sys_61081b63a6eef209(aloop_host_name *_swig_go_0) {
+_gostring_ _wrap_host_name_service_sys_6c96b6e831386849(aloop_host_name *_swig_go_0) {
   aloop_host_name *arg1 = (aloop_host_name *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5415,7 +5414,7 @@ _gostring_ _wrap_host_name_service_sys_61081b63a6eef209(aloop_host_name *_swig_g
 }
 
 
-aloop_stream_options *_wrap_stream_options_new_sys_61081b63a6eef209() {
+aloop_stream_options *_wrap_stream_options_new_sys_6c96b6e831386849() {
   aloop_stream_options *result = 0 ;
   aloop_stream_options *_swig_go_result;
 
@@ -5426,7 +5425,7 @@ aloop_stream_options *_wrap_stream_options_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_stream_options_set_limit_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_stream_options_set_limit_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -5441,7 +5440,7 @@ long long _wrap_stream_options_set_limit_sys_61081b63a6eef209(aloop_stream_optio
 }
 
 
-long long _wrap_stream_options_set_family_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_family_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5456,7 +5455,7 @@ long long _wrap_stream_options_set_family_sys_61081b63a6eef209(aloop_stream_opti
 }
 
 
-long long _wrap_stream_options_set_local_address_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_stream_options_set_local_address_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -5483,7 +5482,7 @@ long long _wrap_stream_options_set_local_address_sys_61081b63a6eef209(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, double _swig_go_1) {
+long long _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, double _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   double arg2 ;
   int64_t result;
@@ -5498,7 +5497,7 @@ long long _wrap_stream_options_set_happy_eyeballs_delay_sys_61081b63a6eef209(alo
 }
 
 
-long long _wrap_stream_options_set_backlog_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_backlog_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5513,7 +5512,7 @@ long long _wrap_stream_options_set_backlog_sys_61081b63a6eef209(aloop_stream_opt
 }
 
 
-long long _wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5528,7 +5527,7 @@ long long _wrap_stream_options_set_reuse_address_sys_61081b63a6eef209(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5543,7 +5542,7 @@ long long _wrap_stream_options_set_reuse_port_sys_61081b63a6eef209(aloop_stream_
 }
 
 
-long long _wrap_stream_options_set_start_serving_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5558,7 +5557,7 @@ long long _wrap_stream_options_set_start_serving_sys_61081b63a6eef209(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5573,7 +5572,7 @@ long long _wrap_stream_options_set_keep_alive_sys_61081b63a6eef209(aloop_stream_
 }
 
 
-long long _wrap_stream_options_set_data_free_sys_61081b63a6eef209(aloop_stream_options *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_stream_options_set_data_free_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -5588,7 +5587,7 @@ long long _wrap_stream_options_set_data_free_sys_61081b63a6eef209(aloop_stream_o
 }
 
 
-aloop_future *_wrap_open_connection_sys_61081b63a6eef209(_gostring_ _swig_go_0, int _swig_go_1, aloop_stream_options *_swig_go_2) {
+aloop_future *_wrap_open_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _swig_go_1, aloop_stream_options *_swig_go_2) {
   char *arg1 = (char *) 0 ;
   int32_t arg2 ;
   aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
@@ -5615,7 +5614,7 @@ aloop_future *_wrap_open_connection_sys_61081b63a6eef209(_gostring_ _swig_go_0, 
 }
 
 
-aloop_future *_wrap_open_unix_connection_sys_61081b63a6eef209(_gostring_ _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_open_unix_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, aloop_stream_options *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5640,7 +5639,7 @@ aloop_future *_wrap_open_unix_connection_sys_61081b63a6eef209(_gostring_ _swig_g
 }
 
 
-long long _wrap_stream_pair_sys_61081b63a6eef209(aloop_stream **_swig_go_0, aloop_stream **_swig_go_1, aloop_stream_options *_swig_go_2) {
+long long _wrap_stream_pair_sys_6c96b6e831386849(aloop_stream **_swig_go_0, aloop_stream **_swig_go_1, aloop_stream_options *_swig_go_2) {
   aloop_stream **arg1 = (aloop_stream **) 0 ;
   aloop_stream **arg2 = (aloop_stream **) 0 ;
   aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
@@ -5657,7 +5656,7 @@ long long _wrap_stream_pair_sys_61081b63a6eef209(aloop_stream **_swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_connect_read_pipe_sys_61081b63a6eef209(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_connect_read_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
   int32_t arg1 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5672,7 +5671,7 @@ aloop_future *_wrap_connect_read_pipe_sys_61081b63a6eef209(int _swig_go_0, aloop
 }
 
 
-aloop_future *_wrap_connect_write_pipe_sys_61081b63a6eef209(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_connect_write_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
   int32_t arg1 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5687,7 +5686,7 @@ aloop_future *_wrap_connect_write_pipe_sys_61081b63a6eef209(int _swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_stream_read_sys_61081b63a6eef209(aloop_stream *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_stream_read_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -5702,7 +5701,7 @@ aloop_future *_wrap_stream_read_sys_61081b63a6eef209(aloop_stream *_swig_go_0, l
 }
 
 
-aloop_future *_wrap_stream_read_into_sys_61081b63a6eef209(aloop_stream *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_stream_read_into_sys_6c96b6e831386849(aloop_stream *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5719,7 +5718,7 @@ aloop_future *_wrap_stream_read_into_sys_61081b63a6eef209(aloop_stream *_swig_go
 }
 
 
-aloop_future *_wrap_stream_readline_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_readline_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -5732,7 +5731,7 @@ aloop_future *_wrap_stream_readline_sys_61081b63a6eef209(aloop_stream *_swig_go_
 }
 
 
-aloop_future *_wrap_stream_readexactly_sys_61081b63a6eef209(aloop_stream *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_stream_readexactly_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -5747,7 +5746,7 @@ aloop_future *_wrap_stream_readexactly_sys_61081b63a6eef209(aloop_stream *_swig_
 }
 
 
-aloop_future *_wrap_stream_readuntil_sys_61081b63a6eef209(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_stream_readuntil_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5766,7 +5765,7 @@ aloop_future *_wrap_stream_readuntil_sys_61081b63a6eef209(aloop_stream *_swig_go
 }
 
 
-aloop_future *_wrap_stream_readuntil_any_sys_61081b63a6eef209(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_stream_readuntil_any_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   size_t arg3 ;
@@ -5783,7 +5782,7 @@ aloop_future *_wrap_stream_readuntil_any_sys_61081b63a6eef209(aloop_stream *_swi
 }
 
 
-long long _wrap_stream_at_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_at_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5796,7 +5795,7 @@ long long _wrap_stream_at_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_pause_reading_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_pause_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5809,7 +5808,7 @@ long long _wrap_stream_pause_reading_sys_61081b63a6eef209(aloop_stream *_swig_go
 }
 
 
-long long _wrap_stream_resume_reading_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_resume_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5822,7 +5821,7 @@ long long _wrap_stream_resume_reading_sys_61081b63a6eef209(aloop_stream *_swig_g
 }
 
 
-long long _wrap_stream_is_reading_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_is_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5835,7 +5834,7 @@ long long _wrap_stream_is_reading_sys_61081b63a6eef209(aloop_stream *_swig_go_0)
 }
 
 
-aloop_bytes *_wrap_error_partial_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+aloop_bytes *_wrap_error_partial_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_bytes *result = 0 ;
   aloop_bytes *_swig_go_result;
@@ -5848,7 +5847,7 @@ aloop_bytes *_wrap_error_partial_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_expected_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+long long _wrap_error_expected_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5861,7 +5860,7 @@ long long _wrap_error_expected_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_consumed_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
+long long _wrap_error_consumed_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5874,7 +5873,7 @@ long long _wrap_error_consumed_sys_61081b63a6eef209(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_stream_write_sys_61081b63a6eef209(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_stream_write_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5893,7 +5892,7 @@ long long _wrap_stream_write_sys_61081b63a6eef209(aloop_stream *_swig_go_0, _gos
 }
 
 
-long long _wrap_stream_writelines_sys_61081b63a6eef209(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
+long long _wrap_stream_writelines_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   size_t arg3 ;
@@ -5910,7 +5909,7 @@ long long _wrap_stream_writelines_sys_61081b63a6eef209(aloop_stream *_swig_go_0,
 }
 
 
-aloop_future *_wrap_stream_drain_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_drain_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -5923,7 +5922,7 @@ aloop_future *_wrap_stream_drain_sys_61081b63a6eef209(aloop_stream *_swig_go_0) 
 }
 
 
-long long _wrap_stream_write_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5936,7 +5935,7 @@ long long _wrap_stream_write_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) 
 }
 
 
-long long _wrap_stream_can_write_eof_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_can_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5949,7 +5948,7 @@ long long _wrap_stream_can_write_eof_sys_61081b63a6eef209(aloop_stream *_swig_go
 }
 
 
-long long _wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(aloop_stream *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+long long _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   int64_t arg3 ;
@@ -5966,7 +5965,7 @@ long long _wrap_stream_set_write_buffer_limits_sys_61081b63a6eef209(aloop_stream
 }
 
 
-long long _wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(aloop_stream *_swig_go_0, int64_t *_swig_go_1, int64_t *_swig_go_2) {
+long long _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int64_t *_swig_go_1, int64_t *_swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t *arg2 = (int64_t *) 0 ;
   int64_t *arg3 = (int64_t *) 0 ;
@@ -5983,7 +5982,7 @@ long long _wrap_stream_get_write_buffer_limits_sys_61081b63a6eef209(aloop_stream
 }
 
 
-long long _wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5996,7 +5995,7 @@ long long _wrap_stream_get_write_buffer_size_sys_61081b63a6eef209(aloop_stream *
 }
 
 
-aloop_future *_wrap_stream_sendfile_sys_61081b63a6eef209(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_stream_sendfile_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -6015,7 +6014,7 @@ aloop_future *_wrap_stream_sendfile_sys_61081b63a6eef209(aloop_stream *_swig_go_
 }
 
 
-aloop_future *_wrap_stream_sendfile_native_sys_61081b63a6eef209(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_stream_sendfile_native_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -6034,7 +6033,7 @@ aloop_future *_wrap_stream_sendfile_native_sys_61081b63a6eef209(aloop_stream *_s
 }
 
 
-long long _wrap_stream_close_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_close_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6047,7 +6046,7 @@ long long _wrap_stream_close_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_abort_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_abort_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6060,7 +6059,7 @@ long long _wrap_stream_abort_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_is_closing_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+long long _wrap_stream_is_closing_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6073,7 +6072,7 @@ long long _wrap_stream_is_closing_sys_61081b63a6eef209(aloop_stream *_swig_go_0)
 }
 
 
-aloop_future *_wrap_stream_wait_closed_sys_61081b63a6eef209(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_wait_closed_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6086,7 +6085,7 @@ aloop_future *_wrap_stream_wait_closed_sys_61081b63a6eef209(aloop_stream *_swig_
 }
 
 
-long long _wrap_stream_get_extra_info_sys_61081b63a6eef209(aloop_stream *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_stream_get_extra_info_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6117,7 +6116,7 @@ long long _wrap_stream_get_extra_info_sys_61081b63a6eef209(aloop_stream *_swig_g
 }
 
 
-aloop_future *_wrap_start_server_sys_61081b63a6eef209(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_start_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_client_fn arg1 = (aloop_client_fn) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6148,7 +6147,7 @@ aloop_future *_wrap_start_server_sys_61081b63a6eef209(aloop_client_fn _swig_go_0
 }
 
 
-aloop_future *_wrap_start_unix_server_sys_61081b63a6eef209(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_start_unix_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_client_fn arg1 = (aloop_client_fn) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6177,7 +6176,7 @@ aloop_future *_wrap_start_unix_server_sys_61081b63a6eef209(aloop_client_fn _swig
 }
 
 
-aloop_future *_wrap_server_accept_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_accept_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6190,7 +6189,7 @@ aloop_future *_wrap_server_accept_sys_61081b63a6eef209(aloop_server *_swig_go_0)
 }
 
 
-long long _wrap_server_sockets_sys_61081b63a6eef209(aloop_server *_swig_go_0, int *_swig_go_1, long long _swig_go_2) {
+long long _wrap_server_sockets_sys_6c96b6e831386849(aloop_server *_swig_go_0, int *_swig_go_1, long long _swig_go_2) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   int64_t arg3 ;
@@ -6207,7 +6206,7 @@ long long _wrap_server_sockets_sys_61081b63a6eef209(aloop_server *_swig_go_0, in
 }
 
 
-long long _wrap_server_port_sys_61081b63a6eef209(aloop_server *_swig_go_0, long long _swig_go_1) {
+long long _wrap_server_port_sys_6c96b6e831386849(aloop_server *_swig_go_0, long long _swig_go_1) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -6222,7 +6221,7 @@ long long _wrap_server_port_sys_61081b63a6eef209(aloop_server *_swig_go_0, long 
 }
 
 
-long long _wrap_server_is_serving_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+long long _wrap_server_is_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6235,7 +6234,7 @@ long long _wrap_server_is_serving_sys_61081b63a6eef209(aloop_server *_swig_go_0)
 }
 
 
-aloop_future *_wrap_server_start_serving_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_start_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6248,7 +6247,7 @@ aloop_future *_wrap_server_start_serving_sys_61081b63a6eef209(aloop_server *_swi
 }
 
 
-aloop_future *_wrap_server_serve_forever_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_serve_forever_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6261,7 +6260,7 @@ aloop_future *_wrap_server_serve_forever_sys_61081b63a6eef209(aloop_server *_swi
 }
 
 
-long long _wrap_server_close_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+long long _wrap_server_close_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6274,7 +6273,7 @@ long long _wrap_server_close_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_server_wait_closed_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_wait_closed_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6287,7 +6286,7 @@ aloop_future *_wrap_server_wait_closed_sys_61081b63a6eef209(aloop_server *_swig_
 }
 
 
-long long _wrap_server_close_clients_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+long long _wrap_server_close_clients_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6300,7 +6299,7 @@ long long _wrap_server_close_clients_sys_61081b63a6eef209(aloop_server *_swig_go
 }
 
 
-long long _wrap_server_abort_clients_sys_61081b63a6eef209(aloop_server *_swig_go_0) {
+long long _wrap_server_abort_clients_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6313,7 +6312,7 @@ long long _wrap_server_abort_clients_sys_61081b63a6eef209(aloop_server *_swig_go
 }
 
 
-aloop_protocol *_wrap_protocol_new_sys_61081b63a6eef209() {
+aloop_protocol *_wrap_protocol_new_sys_6c96b6e831386849() {
   aloop_protocol *result = 0 ;
   aloop_protocol *_swig_go_result;
 
@@ -6324,7 +6323,7 @@ aloop_protocol *_wrap_protocol_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_protocol_set_connection_made_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_connection_made_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6339,7 +6338,7 @@ long long _wrap_protocol_set_connection_made_sys_61081b63a6eef209(aloop_protocol
 }
 
 
-long long _wrap_protocol_set_data_received_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_data_received_fn _swig_go_1) {
+long long _wrap_protocol_set_data_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_data_received_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_data_received_fn arg2 = (aloop_data_received_fn) 0 ;
   int64_t result;
@@ -6354,7 +6353,7 @@ long long _wrap_protocol_set_data_received_sys_61081b63a6eef209(aloop_protocol *
 }
 
 
-long long _wrap_protocol_set_get_buffer_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_get_buffer_fn _swig_go_1) {
+long long _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_get_buffer_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_get_buffer_fn arg2 = (aloop_get_buffer_fn) 0 ;
   int64_t result;
@@ -6369,7 +6368,7 @@ long long _wrap_protocol_set_get_buffer_sys_61081b63a6eef209(aloop_protocol *_sw
 }
 
 
-long long _wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_buffer_updated_fn _swig_go_1) {
+long long _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_buffer_updated_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_buffer_updated_fn arg2 = (aloop_buffer_updated_fn) 0 ;
   int64_t result;
@@ -6384,7 +6383,7 @@ long long _wrap_protocol_set_buffer_updated_sys_61081b63a6eef209(aloop_protocol 
 }
 
 
-long long _wrap_protocol_set_eof_received_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_eof_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6399,7 +6398,7 @@ long long _wrap_protocol_set_eof_received_sys_61081b63a6eef209(aloop_protocol *_
 }
 
 
-long long _wrap_protocol_set_pause_writing_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6414,7 +6413,7 @@ long long _wrap_protocol_set_pause_writing_sys_61081b63a6eef209(aloop_protocol *
 }
 
 
-long long _wrap_protocol_set_resume_writing_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6429,7 +6428,7 @@ long long _wrap_protocol_set_resume_writing_sys_61081b63a6eef209(aloop_protocol 
 }
 
 
-long long _wrap_protocol_set_connection_lost_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_connection_lost_fn _swig_go_1) {
+long long _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_connection_lost_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_connection_lost_fn arg2 = (aloop_connection_lost_fn) 0 ;
   int64_t result;
@@ -6444,7 +6443,7 @@ long long _wrap_protocol_set_connection_lost_sys_61081b63a6eef209(aloop_protocol
 }
 
 
-long long _wrap_protocol_set_factory_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_protocol_factory_fn _swig_go_1) {
+long long _wrap_protocol_set_factory_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_protocol_factory_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_protocol_factory_fn arg2 = (aloop_protocol_factory_fn) 0 ;
   int64_t result;
@@ -6459,7 +6458,7 @@ long long _wrap_protocol_set_factory_sys_61081b63a6eef209(aloop_protocol *_swig_
 }
 
 
-long long _wrap_protocol_set_data_free_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_protocol_set_data_free_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -6474,7 +6473,7 @@ long long _wrap_protocol_set_data_free_sys_61081b63a6eef209(aloop_protocol *_swi
 }
 
 
-aloop_future *_wrap_create_connection_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_create_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6505,7 +6504,7 @@ aloop_future *_wrap_create_connection_sys_61081b63a6eef209(aloop_protocol *_swig
 }
 
 
-aloop_future *_wrap_create_unix_connection_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_unix_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6534,7 +6533,7 @@ aloop_future *_wrap_create_unix_connection_sys_61081b63a6eef209(aloop_protocol *
 }
 
 
-aloop_future *_wrap_create_read_pipe_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_read_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   int32_t arg3 ;
@@ -6553,7 +6552,7 @@ aloop_future *_wrap_create_read_pipe_sys_61081b63a6eef209(aloop_protocol *_swig_
 }
 
 
-aloop_future *_wrap_create_write_pipe_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_write_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   int32_t arg3 ;
@@ -6572,7 +6571,7 @@ aloop_future *_wrap_create_write_pipe_sys_61081b63a6eef209(aloop_protocol *_swig
 }
 
 
-aloop_future *_wrap_create_server_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_create_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6603,7 +6602,7 @@ aloop_future *_wrap_create_server_sys_61081b63a6eef209(aloop_protocol *_swig_go_
 }
 
 
-aloop_future *_wrap_create_unix_server_sys_61081b63a6eef209(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_unix_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6632,7 +6631,7 @@ aloop_future *_wrap_create_unix_server_sys_61081b63a6eef209(aloop_protocol *_swi
 }
 
 
-long long _wrap_stream_set_protocol_sys_61081b63a6eef209(aloop_stream *_swig_go_0, aloop_protocol *_swig_go_1, void *_swig_go_2) {
+long long _wrap_stream_set_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_protocol *_swig_go_1, void *_swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_protocol *arg2 = (aloop_protocol *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -6649,7 +6648,7 @@ long long _wrap_stream_set_protocol_sys_61081b63a6eef209(aloop_stream *_swig_go_
 }
 
 
-aloop_protocol *_wrap_stream_get_protocol_sys_61081b63a6eef209(aloop_stream *_swig_go_0, void **_swig_go_1) {
+aloop_protocol *_wrap_stream_get_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, void **_swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void **arg2 = (void **) 0 ;
   aloop_protocol *result = 0 ;
@@ -6664,7 +6663,7 @@ aloop_protocol *_wrap_stream_get_protocol_sys_61081b63a6eef209(aloop_stream *_sw
 }
 
 
-uint8_t *_wrap_packet_data_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+uint8_t *_wrap_packet_data_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   uint8_t *result = 0 ;
   uint8_t *_swig_go_result;
@@ -6677,7 +6676,7 @@ uint8_t *_wrap_packet_data_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
 }
 
 
-long long _wrap_packet_size_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+long long _wrap_packet_size_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -6690,7 +6689,7 @@ long long _wrap_packet_size_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
 }
 
 
-aloop_address *_wrap_packet_address_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+aloop_address *_wrap_packet_address_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   aloop_address *result = 0 ;
   aloop_address *_swig_go_result;
@@ -6703,7 +6702,7 @@ aloop_address *_wrap_packet_address_sys_61081b63a6eef209(aloop_packet *_swig_go_
 }
 
 
-long long _wrap_packet_truncated_sys_61081b63a6eef209(aloop_packet *_swig_go_0) {
+long long _wrap_packet_truncated_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6716,7 +6715,7 @@ long long _wrap_packet_truncated_sys_61081b63a6eef209(aloop_packet *_swig_go_0) 
 }
 
 
-long long _wrap_packets_count_sys_61081b63a6eef209(aloop_packets *_swig_go_0) {
+long long _wrap_packets_count_sys_6c96b6e831386849(aloop_packets *_swig_go_0) {
   aloop_packets *arg1 = (aloop_packets *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6729,7 +6728,7 @@ long long _wrap_packets_count_sys_61081b63a6eef209(aloop_packets *_swig_go_0) {
 }
 
 
-aloop_packet *_wrap_packets_at_sys_61081b63a6eef209(aloop_packets *_swig_go_0, long long _swig_go_1) {
+aloop_packet *_wrap_packets_at_sys_6c96b6e831386849(aloop_packets *_swig_go_0, long long _swig_go_1) {
   aloop_packets *arg1 = (aloop_packets *) 0 ;
   int64_t arg2 ;
   aloop_packet *result = 0 ;
@@ -6744,7 +6743,7 @@ aloop_packet *_wrap_packets_at_sys_61081b63a6eef209(aloop_packets *_swig_go_0, l
 }
 
 
-aloop_datagram_options *_wrap_datagram_options_new_sys_61081b63a6eef209() {
+aloop_datagram_options *_wrap_datagram_options_new_sys_6c96b6e831386849() {
   aloop_datagram_options *result = 0 ;
   aloop_datagram_options *_swig_go_result;
 
@@ -6755,7 +6754,7 @@ aloop_datagram_options *_wrap_datagram_options_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_datagram_options_set_local_address_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -6782,7 +6781,7 @@ long long _wrap_datagram_options_set_local_address_sys_61081b63a6eef209(aloop_da
 }
 
 
-long long _wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -6809,7 +6808,7 @@ long long _wrap_datagram_options_set_remote_address_sys_61081b63a6eef209(aloop_d
 }
 
 
-long long _wrap_datagram_options_set_local_path_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -6834,7 +6833,7 @@ long long _wrap_datagram_options_set_local_path_sys_61081b63a6eef209(aloop_datag
 }
 
 
-long long _wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -6859,7 +6858,7 @@ long long _wrap_datagram_options_set_remote_path_sys_61081b63a6eef209(aloop_data
 }
 
 
-long long _wrap_datagram_options_set_family_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_family_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6874,7 +6873,7 @@ long long _wrap_datagram_options_set_family_sys_61081b63a6eef209(aloop_datagram_
 }
 
 
-long long _wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6889,7 +6888,7 @@ long long _wrap_datagram_options_set_reuse_port_sys_61081b63a6eef209(aloop_datag
 }
 
 
-long long _wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6904,7 +6903,7 @@ long long _wrap_datagram_options_set_broadcast_sys_61081b63a6eef209(aloop_datagr
 }
 
 
-long long _wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6919,7 +6918,7 @@ long long _wrap_datagram_options_set_receive_buffer_sys_61081b63a6eef209(aloop_d
 }
 
 
-long long _wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6934,7 +6933,7 @@ long long _wrap_datagram_options_set_descriptor_sys_61081b63a6eef209(aloop_datag
 }
 
 
-long long _wrap_datagram_options_set_max_size_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, long long _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -6949,7 +6948,7 @@ long long _wrap_datagram_options_set_max_size_sys_61081b63a6eef209(aloop_datagra
 }
 
 
-long long _wrap_datagram_options_set_batch_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_batch_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -6964,7 +6963,108 @@ long long _wrap_datagram_options_set_batch_sys_61081b63a6eef209(aloop_datagram_o
 }
 
 
-long long _wrap_datagram_options_set_protocol_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0, aloop_datagram_protocol *_swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_datagram_protocol *_wrap_datagram_protocol_new_sys_6c96b6e831386849() {
+  aloop_datagram_protocol *result = 0 ;
+  aloop_datagram_protocol *_swig_go_result;
+
+
+  result = (aloop_datagram_protocol *)aloop_datagram_protocol_new();
+  *(aloop_datagram_protocol **)&_swig_go_result = (aloop_datagram_protocol *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_protocol **)&_swig_go_0;
+  arg2 = *(aloop_datagram_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_datagram_protocol_set_connection_made(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_received_fn _swig_go_1) {
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_received_fn arg2 = (aloop_datagram_received_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_protocol **)&_swig_go_0;
+  arg2 = *(aloop_datagram_received_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_datagram_protocol_set_datagram_received(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_error_received_fn _swig_go_1) {
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_error_received_fn arg2 = (aloop_error_received_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_protocol **)&_swig_go_0;
+  arg2 = *(aloop_error_received_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_datagram_protocol_set_error_received(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_protocol **)&_swig_go_0;
+  arg2 = *(aloop_datagram_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_datagram_protocol_set_pause_writing(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_protocol **)&_swig_go_0;
+  arg2 = *(aloop_datagram_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_datagram_protocol_set_resume_writing(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_lost_fn _swig_go_1) {
+  aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
+  aloop_datagram_lost_fn arg2 = (aloop_datagram_lost_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_datagram_protocol **)&_swig_go_0;
+  arg2 = *(aloop_datagram_lost_fn *)&_swig_go_1;
+
+  result = (int64_t)aloop_datagram_protocol_set_connection_lost(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, aloop_datagram_protocol *_swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   aloop_datagram_protocol *arg2 = (aloop_datagram_protocol *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -6983,7 +7083,7 @@ long long _wrap_datagram_options_set_protocol_sys_61081b63a6eef209(aloop_datagra
 }
 
 
-aloop_future *_wrap_create_datagram_endpoint_sys_61081b63a6eef209(aloop_datagram_options *_swig_go_0) {
+aloop_future *_wrap_create_datagram_endpoint_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6996,7 +7096,7 @@ aloop_future *_wrap_create_datagram_endpoint_sys_61081b63a6eef209(aloop_datagram
 }
 
 
-long long _wrap_datagram_close_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_close_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7009,7 +7109,7 @@ long long _wrap_datagram_close_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) 
 }
 
 
-long long _wrap_datagram_abort_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_abort_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7022,7 +7122,7 @@ long long _wrap_datagram_abort_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) 
 }
 
 
-long long _wrap_datagram_is_closing_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_is_closing_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7035,7 +7135,7 @@ long long _wrap_datagram_is_closing_sys_61081b63a6eef209(aloop_datagram *_swig_g
 }
 
 
-aloop_future *_wrap_datagram_wait_closed_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+aloop_future *_wrap_datagram_wait_closed_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7048,7 +7148,7 @@ aloop_future *_wrap_datagram_wait_closed_sys_61081b63a6eef209(aloop_datagram *_s
 }
 
 
-aloop_future *_wrap_datagram_recvfrom_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+aloop_future *_wrap_datagram_recvfrom_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7061,7 +7161,7 @@ aloop_future *_wrap_datagram_recvfrom_sys_61081b63a6eef209(aloop_datagram *_swig
 }
 
 
-aloop_future *_wrap_datagram_recvmany_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_datagram_recvmany_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, long long _swig_go_1) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -7076,7 +7176,7 @@ aloop_future *_wrap_datagram_recvmany_sys_61081b63a6eef209(aloop_datagram *_swig
 }
 
 
-aloop_future *_wrap_datagram_sendto_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
+aloop_future *_wrap_datagram_sendto_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7095,7 +7195,7 @@ aloop_future *_wrap_datagram_sendto_sys_61081b63a6eef209(aloop_datagram *_swig_g
 }
 
 
-long long _wrap_datagram_sendto_nowait_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, _goslice_ _swig_go_1, aloop_address *_swig_go_2) {
+long long _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, _goslice_ _swig_go_1, aloop_address *_swig_go_2) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7116,7 +7216,7 @@ long long _wrap_datagram_sendto_nowait_sys_61081b63a6eef209(aloop_datagram *_swi
 }
 
 
-aloop_future *_wrap_datagram_sendmany_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, aloop_buf *_swig_go_1, aloop_address **_swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_datagram_sendmany_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, aloop_buf *_swig_go_1, aloop_address **_swig_go_2, long long _swig_go_3) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   aloop_address **arg3 = (aloop_address **) 0 ;
@@ -7135,7 +7235,7 @@ aloop_future *_wrap_datagram_sendmany_sys_61081b63a6eef209(aloop_datagram *_swig
 }
 
 
-aloop_future *_wrap_datagram_drain_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+aloop_future *_wrap_datagram_drain_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7148,7 +7248,7 @@ aloop_future *_wrap_datagram_drain_sys_61081b63a6eef209(aloop_datagram *_swig_go
 }
 
 
-long long _wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+long long _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t arg2 ;
   int64_t arg3 ;
@@ -7165,7 +7265,7 @@ long long _wrap_datagram_set_write_buffer_limits_sys_61081b63a6eef209(aloop_data
 }
 
 
-long long _wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7178,7 +7278,7 @@ long long _wrap_datagram_get_write_buffer_size_sys_61081b63a6eef209(aloop_datagr
 }
 
 
-long long _wrap_datagram_get_extra_info_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_datagram_get_extra_info_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -7209,7 +7309,7 @@ long long _wrap_datagram_get_extra_info_sys_61081b63a6eef209(aloop_datagram *_sw
 }
 
 
-aloop_address *_wrap_datagram_local_address_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+aloop_address *_wrap_datagram_local_address_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_address *result = 0 ;
   aloop_address *_swig_go_result;
@@ -7222,7 +7322,7 @@ aloop_address *_wrap_datagram_local_address_sys_61081b63a6eef209(aloop_datagram 
 }
 
 
-aloop_address *_wrap_datagram_remote_address_sys_61081b63a6eef209(aloop_datagram *_swig_go_0) {
+aloop_address *_wrap_datagram_remote_address_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_address *result = 0 ;
   aloop_address *_swig_go_result;
@@ -7235,7 +7335,7 @@ aloop_address *_wrap_datagram_remote_address_sys_61081b63a6eef209(aloop_datagram
 }
 
 
-long long _wrap_datagram_statistic_sys_61081b63a6eef209(aloop_datagram *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_statistic_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, int _swig_go_1) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7250,7 +7350,249 @@ long long _wrap_datagram_statistic_sys_61081b63a6eef209(aloop_datagram *_swig_go
 }
 
 
-long long _wrap_job_return_sys_61081b63a6eef209(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_future *_wrap_sock_recv_sys_6c96b6e831386849(int _swig_go_0, long long _swig_go_1) {
+  int32_t arg1 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = (size_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_sock_recv(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_recv_into_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (size_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_sock_recv_into(arg1,arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_recvfrom_sys_6c96b6e831386849(int _swig_go_0, long long _swig_go_1) {
+  int32_t arg1 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = (size_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_sock_recvfrom(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_recvfrom_into_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (size_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_sock_recvfrom_into(arg1,arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_sendall_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (size_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_sock_sendall(arg1,(void const *)arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_sendto_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_address *arg4 = (aloop_address *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (size_t)_swig_go_2;
+  arg4 = *(aloop_address **)&_swig_go_3;
+
+  result = (aloop_future *)aloop_sock_sendto(arg1,(void const *)arg2,arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_sendfile_sys_6c96b6e831386849(int _swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+  int32_t arg1 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+  arg4 = (int64_t)_swig_go_3;
+
+  result = (aloop_future *)aloop_sock_sendfile(arg1,arg2,arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_sendfile_native_sys_6c96b6e831386849(int _swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+  int32_t arg1 ;
+  int32_t arg2 ;
+  int64_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+  arg4 = (int64_t)_swig_go_3;
+
+  result = (aloop_future *)aloop_sock_sendfile_native(arg1,arg2,arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_connect_sys_6c96b6e831386849(int _swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+  int32_t arg1 ;
+  char *arg2 = (char *) 0 ;
+  int32_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+  arg3 = (int32_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_sock_connect(arg1,(char const *)arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_accept_sys_6c96b6e831386849(int _swig_go_0) {
+  int32_t arg1 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+
+  result = (aloop_future *)aloop_sock_accept(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_send_fds_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2, int *_swig_go_3, long long _swig_go_4) {
+  int32_t arg1 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  int32_t *arg4 = (int32_t *) 0 ;
+  size_t arg5 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = *(void **)&_swig_go_1;
+  arg3 = (size_t)_swig_go_2;
+  arg4 = *(int32_t **)&_swig_go_3;
+  arg5 = (size_t)_swig_go_4;
+
+  result = (aloop_future *)aloop_sock_send_fds(arg1,(void const *)arg2,arg3,(int const *)arg4,arg5);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_sock_recv_fds_sys_6c96b6e831386849(int _swig_go_0, long long _swig_go_1) {
+  int32_t arg1 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = (int32_t)_swig_go_0;
+  arg2 = (size_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_sock_recv_fds(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_packet_fd_count_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_packet **)&_swig_go_0;
+
+  result = (int64_t)aloop_packet_fd_count((struct aloop_packet const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_packet_take_fd_sys_6c96b6e831386849(aloop_packet *_swig_go_0, long long _swig_go_1) {
+  aloop_packet *arg1 = (aloop_packet *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_packet **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (int64_t)aloop_packet_take_fd(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   int64_t arg1 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -7267,7 +7609,7 @@ long long _wrap_job_return_sys_61081b63a6eef209(long long _swig_go_0, void *_swi
 }
 
 
-long long _wrap_job_cancelled_sys_61081b63a6eef209() {
+long long _wrap_job_cancelled_sys_6c96b6e831386849() {
   int64_t result;
   long long _swig_go_result;
 
@@ -7278,7 +7620,7 @@ long long _wrap_job_cancelled_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_job_set_name_sys_61081b63a6eef209(_gostring_ _swig_go_0) {
+long long _wrap_job_set_name_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
   char *arg1 = (char *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7301,7 +7643,7 @@ long long _wrap_job_set_name_sys_61081b63a6eef209(_gostring_ _swig_go_0) {
 }
 
 
-aloop_future *_wrap_to_thread_sys_61081b63a6eef209(aloop_job_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_future *_wrap_to_thread_sys_6c96b6e831386849(aloop_job_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_job_fn arg1 = (aloop_job_fn) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -7318,7 +7660,7 @@ aloop_future *_wrap_to_thread_sys_61081b63a6eef209(aloop_job_fn _swig_go_0, void
 }
 
 
-aloop_future *_wrap_run_in_executor_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_job_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+aloop_future *_wrap_run_in_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_job_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   aloop_job_fn arg3 = (aloop_job_fn) 0 ;
@@ -7339,7 +7681,7 @@ aloop_future *_wrap_run_in_executor_sys_61081b63a6eef209(aloop_loop *_swig_go_0,
 }
 
 
-aloop_executor *_wrap_executor_new_threads_sys_61081b63a6eef209(long long _swig_go_0) {
+aloop_executor *_wrap_executor_new_threads_sys_6c96b6e831386849(long long _swig_go_0) {
   int64_t arg1 ;
   aloop_executor *result = 0 ;
   aloop_executor *_swig_go_result;
@@ -7352,7 +7694,7 @@ aloop_executor *_wrap_executor_new_threads_sys_61081b63a6eef209(long long _swig_
 }
 
 
-long long _wrap_executor_set_name_sys_61081b63a6eef209(aloop_executor *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_executor_set_name_sys_6c96b6e831386849(aloop_executor *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -7377,7 +7719,7 @@ long long _wrap_executor_set_name_sys_61081b63a6eef209(aloop_executor *_swig_go_
 }
 
 
-long long _wrap_executor_set_max_queue_sys_61081b63a6eef209(aloop_executor *_swig_go_0, long long _swig_go_1) {
+long long _wrap_executor_set_max_queue_sys_6c96b6e831386849(aloop_executor *_swig_go_0, long long _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -7392,7 +7734,7 @@ long long _wrap_executor_set_max_queue_sys_61081b63a6eef209(aloop_executor *_swi
 }
 
 
-aloop_executor *_wrap_executor_new_processes_sys_61081b63a6eef209(long long _swig_go_0) {
+aloop_executor *_wrap_executor_new_processes_sys_6c96b6e831386849(long long _swig_go_0) {
   int64_t arg1 ;
   aloop_executor *result = 0 ;
   aloop_executor *_swig_go_result;
@@ -7405,7 +7747,7 @@ aloop_executor *_wrap_executor_new_processes_sys_61081b63a6eef209(long long _swi
 }
 
 
-aloop_future *_wrap_run_in_process_sys_61081b63a6eef209(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_process_fn _swig_go_2, _goslice_ _swig_go_3) {
+aloop_future *_wrap_run_in_process_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_process_fn _swig_go_2, _goslice_ _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   aloop_process_fn arg3 = (aloop_process_fn) 0 ;
@@ -7428,7 +7770,7 @@ aloop_future *_wrap_run_in_process_sys_61081b63a6eef209(aloop_loop *_swig_go_0, 
 }
 
 
-aloop_executor *_wrap_executor_new_custom_sys_61081b63a6eef209(aloop_executor_vtable *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_executor *_wrap_executor_new_custom_sys_6c96b6e831386849(aloop_executor_vtable *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_executor_vtable *arg1 = (aloop_executor_vtable *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -7445,7 +7787,7 @@ aloop_executor *_wrap_executor_new_custom_sys_61081b63a6eef209(aloop_executor_vt
 }
 
 
-long long _wrap_job_run_sys_61081b63a6eef209(aloop_job *_swig_go_0) {
+long long _wrap_job_run_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
   aloop_job *arg1 = (aloop_job *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7458,7 +7800,7 @@ long long _wrap_job_run_sys_61081b63a6eef209(aloop_job *_swig_go_0) {
 }
 
 
-long long _wrap_job_drop_sys_61081b63a6eef209(aloop_job *_swig_go_0) {
+long long _wrap_job_drop_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
   aloop_job *arg1 = (aloop_job *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7471,7 +7813,7 @@ long long _wrap_job_drop_sys_61081b63a6eef209(aloop_job *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_executor_shutdown_sys_61081b63a6eef209(aloop_executor *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_executor_shutdown_sys_6c96b6e831386849(aloop_executor *_swig_go_0, double _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -7486,7 +7828,7 @@ aloop_future *_wrap_executor_shutdown_sys_61081b63a6eef209(aloop_executor *_swig
 }
 
 
-long long _wrap_executor_running_sys_61081b63a6eef209(aloop_executor *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_executor_running_sys_6c96b6e831386849(aloop_executor *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -7505,7 +7847,7 @@ long long _wrap_executor_running_sys_61081b63a6eef209(aloop_executor *_swig_go_0
 }
 
 
-long long _wrap_thread_future_wait_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0, double _swig_go_1) {
+long long _wrap_thread_future_wait_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, double _swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   double arg2 ;
   int64_t result;
@@ -7520,7 +7862,7 @@ long long _wrap_thread_future_wait_sys_61081b63a6eef209(aloop_thread_future *_sw
 }
 
 
-long long _wrap_thread_future_done_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_done_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7533,7 +7875,7 @@ long long _wrap_thread_future_done_sys_61081b63a6eef209(aloop_thread_future *_sw
 }
 
 
-long long _wrap_thread_future_cancelled_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_cancelled_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7546,7 +7888,7 @@ long long _wrap_thread_future_cancelled_sys_61081b63a6eef209(aloop_thread_future
 }
 
 
-long long _wrap_thread_future_cancel_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_cancel_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7559,7 +7901,7 @@ long long _wrap_thread_future_cancel_sys_61081b63a6eef209(aloop_thread_future *_
 }
 
 
-long long _wrap_thread_future_result_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_thread_future_result_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -7574,7 +7916,7 @@ long long _wrap_thread_future_result_sys_61081b63a6eef209(aloop_thread_future *_
 }
 
 
-long long _wrap_thread_future_take_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_thread_future_take_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -7589,7 +7931,7 @@ long long _wrap_thread_future_take_sys_61081b63a6eef209(aloop_thread_future *_sw
 }
 
 
-aloop_error *_wrap_thread_future_error_sys_61081b63a6eef209(aloop_thread_future *_swig_go_0) {
+aloop_error *_wrap_thread_future_error_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -7602,7 +7944,7 @@ aloop_error *_wrap_thread_future_error_sys_61081b63a6eef209(aloop_thread_future 
 }
 
 
-aloop_process_options *_wrap_process_options_new_sys_61081b63a6eef209() {
+aloop_process_options *_wrap_process_options_new_sys_6c96b6e831386849() {
   aloop_process_options *result = 0 ;
   aloop_process_options *_swig_go_result;
 
@@ -7613,7 +7955,7 @@ aloop_process_options *_wrap_process_options_new_sys_61081b63a6eef209() {
 }
 
 
-long long _wrap_process_options_set_stdin_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stdin_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7628,7 +7970,7 @@ long long _wrap_process_options_set_stdin_sys_61081b63a6eef209(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_stdout_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stdout_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7643,7 +7985,7 @@ long long _wrap_process_options_set_stdout_sys_61081b63a6eef209(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_stderr_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stderr_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7658,7 +8000,7 @@ long long _wrap_process_options_set_stderr_sys_61081b63a6eef209(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_cwd_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_process_options_set_cwd_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -7683,7 +8025,7 @@ long long _wrap_process_options_set_cwd_sys_61081b63a6eef209(aloop_process_optio
 }
 
 
-long long _wrap_process_options_set_env_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, char **_swig_go_1) {
+long long _wrap_process_options_set_env_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, char **_swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   char **arg2 = (char **) 0 ;
   int64_t result;
@@ -7698,7 +8040,7 @@ long long _wrap_process_options_set_env_sys_61081b63a6eef209(aloop_process_optio
 }
 
 
-long long _wrap_process_options_add_fd_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1, int _swig_go_2) {
+long long _wrap_process_options_add_fd_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1, int _swig_go_2) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int32_t arg3 ;
@@ -7715,7 +8057,7 @@ long long _wrap_process_options_add_fd_sys_61081b63a6eef209(aloop_process_option
 }
 
 
-long long _wrap_process_options_set_new_session_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_new_session_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7730,7 +8072,7 @@ long long _wrap_process_options_set_new_session_sys_61081b63a6eef209(aloop_proce
 }
 
 
-long long _wrap_process_options_set_process_group_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_process_group_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7745,7 +8087,7 @@ long long _wrap_process_options_set_process_group_sys_61081b63a6eef209(aloop_pro
 }
 
 
-long long _wrap_process_options_set_user_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_user_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   uint32_t arg2 ;
   int64_t result;
@@ -7760,7 +8102,7 @@ long long _wrap_process_options_set_user_sys_61081b63a6eef209(aloop_process_opti
 }
 
 
-long long _wrap_process_options_set_group_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_group_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   uint32_t arg2 ;
   int64_t result;
@@ -7775,7 +8117,7 @@ long long _wrap_process_options_set_group_sys_61081b63a6eef209(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_umask_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_umask_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7790,7 +8132,7 @@ long long _wrap_process_options_set_umask_sys_61081b63a6eef209(aloop_process_opt
 }
 
 
-long long _wrap_process_options_add_rlimit_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+long long _wrap_process_options_add_rlimit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   uint64_t arg3 ;
@@ -7809,7 +8151,7 @@ long long _wrap_process_options_add_rlimit_sys_61081b63a6eef209(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_limit_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_process_options_set_limit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, long long _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -7824,7 +8166,7 @@ long long _wrap_process_options_set_limit_sys_61081b63a6eef209(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_output_limit_sys_61081b63a6eef209(aloop_process_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_process_options_set_output_limit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, long long _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -7839,7 +8181,7 @@ long long _wrap_process_options_set_output_limit_sys_61081b63a6eef209(aloop_proc
 }
 
 
-aloop_future *_wrap_create_subprocess_exec_sys_61081b63a6eef209(char **_swig_go_0, aloop_process_options *_swig_go_1) {
+aloop_future *_wrap_create_subprocess_exec_sys_6c96b6e831386849(char **_swig_go_0, aloop_process_options *_swig_go_1) {
   char **arg1 = (char **) 0 ;
   aloop_process_options *arg2 = (aloop_process_options *) 0 ;
   aloop_future *result = 0 ;
@@ -7854,7 +8196,7 @@ aloop_future *_wrap_create_subprocess_exec_sys_61081b63a6eef209(char **_swig_go_
 }
 
 
-aloop_future *_wrap_create_subprocess_shell_sys_61081b63a6eef209(_gostring_ _swig_go_0, aloop_process_options *_swig_go_1) {
+aloop_future *_wrap_create_subprocess_shell_sys_6c96b6e831386849(_gostring_ _swig_go_0, aloop_process_options *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   aloop_process_options *arg2 = (aloop_process_options *) 0 ;
   aloop_future *result = 0 ;
@@ -7879,7 +8221,7 @@ aloop_future *_wrap_create_subprocess_shell_sys_61081b63a6eef209(_gostring_ _swi
 }
 
 
-long long _wrap_process_pid_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
+long long _wrap_process_pid_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7892,7 +8234,7 @@ long long _wrap_process_pid_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
 }
 
 
-long long _wrap_process_returncode_sys_61081b63a6eef209(aloop_process *_swig_go_0, int *_swig_go_1) {
+long long _wrap_process_returncode_sys_6c96b6e831386849(aloop_process *_swig_go_0, int *_swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   int64_t result;
@@ -7907,7 +8249,7 @@ long long _wrap_process_returncode_sys_61081b63a6eef209(aloop_process *_swig_go_
 }
 
 
-aloop_stream *_wrap_process_stdin_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stdin_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -7920,7 +8262,7 @@ aloop_stream *_wrap_process_stdin_sys_61081b63a6eef209(aloop_process *_swig_go_0
 }
 
 
-aloop_stream *_wrap_process_stdout_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stdout_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -7933,7 +8275,7 @@ aloop_stream *_wrap_process_stdout_sys_61081b63a6eef209(aloop_process *_swig_go_
 }
 
 
-aloop_stream *_wrap_process_stderr_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stderr_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -7946,7 +8288,7 @@ aloop_stream *_wrap_process_stderr_sys_61081b63a6eef209(aloop_process *_swig_go_
 }
 
 
-aloop_future *_wrap_process_wait_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
+aloop_future *_wrap_process_wait_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7959,7 +8301,7 @@ aloop_future *_wrap_process_wait_sys_61081b63a6eef209(aloop_process *_swig_go_0)
 }
 
 
-aloop_future *_wrap_process_communicate_sys_61081b63a6eef209(aloop_process *_swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_process_communicate_sys_6c96b6e831386849(aloop_process *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7978,7 +8320,7 @@ aloop_future *_wrap_process_communicate_sys_61081b63a6eef209(aloop_process *_swi
 }
 
 
-aloop_bytes *_wrap_process_output_sys_61081b63a6eef209(aloop_process *_swig_go_0, int _swig_go_1) {
+aloop_bytes *_wrap_process_output_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   aloop_bytes *result = 0 ;
@@ -7993,7 +8335,7 @@ aloop_bytes *_wrap_process_output_sys_61081b63a6eef209(aloop_process *_swig_go_0
 }
 
 
-long long _wrap_process_send_signal_sys_61081b63a6eef209(aloop_process *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_send_signal_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -8008,7 +8350,7 @@ long long _wrap_process_send_signal_sys_61081b63a6eef209(aloop_process *_swig_go
 }
 
 
-long long _wrap_process_terminate_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
+long long _wrap_process_terminate_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8021,7 +8363,7 @@ long long _wrap_process_terminate_sys_61081b63a6eef209(aloop_process *_swig_go_0
 }
 
 
-long long _wrap_process_kill_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
+long long _wrap_process_kill_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8034,7 +8376,7 @@ long long _wrap_process_kill_sys_61081b63a6eef209(aloop_process *_swig_go_0) {
 }
 
 
-long long _wrap_process_signal_group_sys_61081b63a6eef209(aloop_process *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_signal_group_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -8049,7 +8391,7 @@ long long _wrap_process_signal_group_sys_61081b63a6eef209(aloop_process *_swig_g
 }
 
 
-struct event_base *_wrap_loop_event_base_sys_61081b63a6eef209(aloop_loop *_swig_go_0) {
+struct event_base *_wrap_loop_event_base_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   struct event_base *result = 0 ;
   struct event_base *_swig_go_result;

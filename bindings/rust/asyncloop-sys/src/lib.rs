@@ -332,6 +332,12 @@ pub struct aloop_datagram_options {
 }
 
 #[repr(C)]
+pub struct aloop_datagram_protocol {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_job {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -463,21 +469,21 @@ pub type aloop_connection_lost_fn = Option<unsafe extern "C" fn(transport: *mut 
 pub type aloop_protocol_factory_fn = Option<unsafe extern "C" fn(arg: *mut c_void, data: *mut *mut c_void) -> i64>;
 
 /// ```text
-/// Callbacks instead of recvfrom, each called by the loop with data, in the
-/// context of the creation; any may be NULL, and a negative answer goes to the
-/// exception handler. error_received: an error of the network that did not come
-/// from the call at hand. pause_writing and resume_writing come in pairs as the
-/// queue passes the water marks. connection_lost (error: NULL) is the last one;
-/// until then the endpoint lives without a reference. packet and error are
-/// borrowed. asyncio.DatagramProtocol.
+/// Callbacks instead of recvfrom, each called by the loop on its own stack with
+/// the endpoint's data, in the context of the creation; a negative answer goes to
+/// the exception handler. Made without any; NULL when out of memory; aloop_unref
+/// frees; setters: 0, or ALOOP_EINVAL; NULL unsets. asyncio.DatagramProtocol.
 /// ```
 pub type aloop_datagram_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, data: *mut c_void) -> i64>;
 
-/// See [`aloop_datagram_fn`].
-pub type aloop_datagram_packet_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, packet: *mut aloop_packet, data: *mut c_void) -> i64>;
+/// packet and error are borrowed.
+pub type aloop_datagram_received_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, packet: *mut aloop_packet, data: *mut c_void) -> i64>;
 
-/// See [`aloop_datagram_fn`].
-pub type aloop_datagram_error_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, error: *mut aloop_error, data: *mut c_void) -> i64>;
+/// See [`aloop_datagram_received_fn`].
+pub type aloop_error_received_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, error: *mut aloop_error, data: *mut c_void) -> i64>;
+
+/// status and error as in protocol.h; here always 0 and NULL.
+pub type aloop_datagram_lost_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, status: i64, error: *mut aloop_error, data: *mut c_void) -> i64>;
 
 /// ```text
 /// Jobs
@@ -519,18 +525,6 @@ pub struct aloop_completion {
     pub value: *mut c_void,
     pub free_fn: aloop_free_fn,
     pub error: *mut aloop_error,
-}
-
-/// See [`aloop_datagram_fn`].
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct aloop_datagram_protocol {
-    pub connection_made: aloop_datagram_fn,
-    pub datagram_received: aloop_datagram_packet_fn,
-    pub error_received: aloop_datagram_error_fn,
-    pub pause_writing: aloop_datagram_fn,
-    pub resume_writing: aloop_datagram_fn,
-    pub connection_lost: aloop_datagram_error_fn,
 }
 
 /// ```text
@@ -2289,9 +2283,23 @@ extern "C" {
     /// than its receive buffer holds.
     /// ```
     pub fn aloop_datagram_options_set_batch(options: *mut aloop_datagram_options, n: i32) -> i64;
+    /// See [`aloop_datagram_lost_fn`].
+    pub fn aloop_datagram_protocol_new() -> *mut aloop_datagram_protocol;
+    /// See [`aloop_datagram_lost_fn`].
+    pub fn aloop_datagram_protocol_set_connection_made(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_fn) -> i64;
+    /// See [`aloop_datagram_lost_fn`].
+    pub fn aloop_datagram_protocol_set_datagram_received(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_received_fn) -> i64;
+    /// An error of the network that did not come from the call at hand.
+    pub fn aloop_datagram_protocol_set_error_received(protocol: *mut aloop_datagram_protocol, fn_: aloop_error_received_fn) -> i64;
+    /// In pairs, as what is queued passes the water marks; in the next iteration.
+    pub fn aloop_datagram_protocol_set_pause_writing(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_fn) -> i64;
+    /// See [`aloop_datagram_protocol_set_pause_writing`].
+    pub fn aloop_datagram_protocol_set_resume_writing(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_fn) -> i64;
+    /// The last one; until then the endpoint lives without a reference.
+    pub fn aloop_datagram_protocol_set_connection_lost(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_lost_fn) -> i64;
     /// ```text
-    /// Copies the table. free_fn(data) runs once, when the endpoint is gone, and not
-    /// at all where none was created.
+    /// The functions are copied. free_fn(data) runs once, when the endpoint is gone,
+    /// and not at all where none was created.
     /// ```
     pub fn aloop_datagram_options_set_protocol(options: *mut aloop_datagram_options, protocol: *const aloop_datagram_protocol, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
@@ -2353,6 +2361,69 @@ extern "C" {
     pub fn aloop_datagram_remote_address(endpoint: *mut aloop_datagram) -> *mut aloop_address;
     /// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
     pub fn aloop_datagram_statistic(endpoint: *mut aloop_datagram, which: i32) -> i64;
+    /// ```text
+    /// Up to n bytes; the value is an aloop_bytes (a reference), the status its size;
+    /// 0: the end.
+    /// ```
+    pub fn aloop_sock_recv(fd: i32, n: usize) -> *mut aloop_future;
+    /// The same into memory of the caller.
+    pub fn aloop_sock_recv_into(fd: i32, buffer: *mut c_void, n: usize) -> *mut aloop_future;
+    /// A datagram of up to n bytes; the value is an aloop_packet (a reference).
+    pub fn aloop_sock_recvfrom(fd: i32, n: usize) -> *mut aloop_future;
+    /// ```text
+    /// The same into memory of the caller; the value is the sender's aloop_address (a
+    /// reference).
+    /// ```
+    pub fn aloop_sock_recvfrom_into(fd: i32, buffer: *mut c_void, n: usize) -> *mut aloop_future;
+    /// ```text
+    /// All n bytes; the status is n. After a failure or a cancellation it is not
+    /// known how many went.
+    /// ```
+    pub fn aloop_sock_sendall(fd: i32, data: *const c_void, n: usize) -> *mut aloop_future;
+    /// A datagram; address may be NULL on a connected socket. The status is n.
+    pub fn aloop_sock_sendto(fd: i32, data: *const c_void, n: usize, address: *mut aloop_address) -> *mut aloop_future;
+    /// ```text
+    /// Sends count bytes of a file from offset on (count < 0: to its end) over a
+    /// stream socket; the status is how many, and the file's position is behind them,
+    /// also after a failure or a cancellation. By sendfile(2), or else by reading in
+    /// the default executor and sending. ALOOP_EINVAL for a negative offset, a count
+    /// of 0, another kind of socket.
+    /// ```
+    pub fn aloop_sock_sendfile(fd: i32, file: i32, offset: i64, count: i64) -> *mut aloop_future;
+    /// The same by sendfile(2) alone: ALOOP_ENOSENDFILE where it cannot be used.
+    pub fn aloop_sock_sendfile_native(fd: i32, file: i32, offset: i64, count: i64) -> *mut aloop_future;
+    /// ```text
+    /// host: a name or an address (of the socket's family; looked up as by
+    /// aloop_getaddrinfo, the first answer counts), or a path for a Unix socket
+    /// ("@name" is abstract; port is ignored). "Connect call failed (...): ..." is the
+    /// text of its errors. Cancelled, the attempt goes on in the kernel.
+    /// ```
+    pub fn aloop_sock_connect(fd: i32, host: *const c_char, port: i32) -> *mut aloop_future;
+    /// ```text
+    /// The status is the new descriptor, nonblocking and close-on-exec, which is the
+    /// caller's; the value is the peer's aloop_address (a reference). Cancelled, it
+    /// has accepted nothing.
+    /// ```
+    pub fn aloop_sock_accept(fd: i32) -> *mut aloop_future;
+    /// ```text
+    /// Sends n bytes, at least one, and count descriptors with them, 1 to 253; they
+    /// stay the caller's, too. The status is how many bytes went (all descriptors go
+    /// with the first one).
+    /// ```
+    pub fn aloop_sock_send_fds(fd: i32, data: *const c_void, n: usize, fds: *const i32, count: usize) -> *mut aloop_future;
+    /// ```text
+    /// Up to n bytes and as many descriptors as come with them, at most 253: an
+    /// aloop_packet (a reference); truncated if there were more. They are
+    /// close-on-exec; what is not taken out of the packet is closed with it.
+    /// ```
+    pub fn aloop_sock_recv_fds(fd: i32, n: usize) -> *mut aloop_future;
+    /// How many descriptors came with a packet.
+    pub fn aloop_packet_fd_count(packet: *const aloop_packet) -> i64;
+    /// ```text
+    /// Number index becomes the caller's; ALOOP_EBADF if it was taken, ALOOP_EINVAL
+    /// out of range. One thread at a time.
+    /// ```
+    pub fn aloop_packet_take_fd(packet: *mut aloop_packet, index: i64) -> i64;
     /// In a job: sets its value with the destructor, and returns status.
     pub fn aloop_job_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
