@@ -92,7 +92,8 @@ ALOOP_API aloop_loop *aloop_get_event_loop(void);
 
 /* In a child after fork: every call on the loop gives ALOOP_ECHILD until this
  * renews its descriptors and drops what the parent had scheduled, its tasks
- * included. */
+ * included. Where a callback or task of the loop forks, the child runs that one to
+ * its end and then leaves the loop with ALOOP_ECHILD; before: ALOOP_ELOOPRUNNING. */
 ALOOP_API int64_t aloop_loop_after_fork(aloop_loop *loop);
 
 /* Callbacks and timers ---------------------------------------------------------

@@ -140,7 +140,7 @@ int64_t aloop_raise_payload(int64_t code, const char *message, void *payload,
                             aloop_free_fn free_fn) {
     error *e = make_error(code, message);
     if (e == nullptr) {
-        if (free_fn != nullptr) free_fn(payload);
+        free_off_fiber(free_fn, payload);
         return code;
     }
     e->payload = payload;

@@ -9,7 +9,16 @@ namespace aloop {
 
 namespace {
 
-void destroy_error(object *o) { destroy(static_cast<error *>(o)); }
+// The payload's destructor is the program's.
+void destroy_error(object *o) {
+    error *e = static_cast<error *>(o);
+    e->finish = [](deferred *d) { destroy(static_cast<error *>(d)); };
+    if (e->payload_free != nullptr) {
+        finish_off_fiber(e);
+    } else {
+        destroy(e);
+    }
+}
 
 const register_kind g_registered(kind::error, {"error", destroy_error});
 

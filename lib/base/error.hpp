@@ -6,12 +6,13 @@
 
 #include <cstdarg>
 
+#include "deferred.hpp"
 #include "memory.hpp"
 #include "object.hpp"
 
 namespace aloop {
 
-struct error final : object {
+struct error final : object, deferred {
     int64_t code;
     char *message = nullptr;
     char *where = nullptr;

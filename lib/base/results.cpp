@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "results.hpp"
 
+#include "deferred.hpp"
+
 namespace aloop {
 
 namespace {
@@ -15,7 +17,7 @@ results::~results() {
     outcome *list = entries;
     for (int64_t i = 0; i < count; i++) {
         outcome &o = list[i];
-        if (o.value_free != nullptr && o.value != nullptr) o.value_free(o.value);
+        if (o.value != nullptr) free_off_fiber(o.value_free, o.value);
         if (o.failure != nullptr) unref(o.failure);
         if (o.from != nullptr) unref(o.from);
     }

@@ -7,7 +7,8 @@
 
 namespace aloop {
 
-thread_local constinit thread_state t_thread = {0, nullptr, nullptr};
+thread_local constinit thread_state t_thread = {0, nullptr, nullptr, nullptr};
+void (*g_forked_in)(loop *l) = nullptr;
 
 namespace {
 
@@ -17,7 +18,9 @@ std::atomic<uint32_t> g_forks{0};
 void after_fork_in_child() {
     g_forks.fetch_add(1, std::memory_order_relaxed);
     t_thread.token = 0;
+    t_thread.forked_in = t_thread.running;
     t_thread.running = nullptr;
+    if (t_thread.forked_in != nullptr) g_forked_in(t_thread.forked_in);
 }
 
 const int g_registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);

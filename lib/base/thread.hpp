@@ -21,9 +21,10 @@ struct thread_state {
     uint64_t token;  // 0: not given yet
     loop *running;   // the loop that runs in this thread
     error **raised;  // where a job, outside every loop, leaves its error
+    loop *forked_in;  // in a forked child: the loop that ran in the thread that forked
 };
 
-// initial-exec: one instruction instead of a call; three words of static TLS are
+// initial-exec: one instruction instead of a call; four words of static TLS are
 // within what the dynamic loader keeps for libraries opened late.
 extern constinit thread_local thread_state t_thread __attribute__((tls_model("initial-exec")));
 
@@ -36,5 +37,8 @@ inline uint64_t thread_token() {
 
 // How often this process was forked off; a loop remembers the count of its birth.
 uint32_t fork_generation();
+// In a forked child, for the loop that ran in the thread that forked; set by the
+// loop's folder.
+extern void (*g_forked_in)(loop *l);
 
 }  // namespace aloop

@@ -134,7 +134,7 @@ aloop_future *aloop_sleep_result(double delay, int64_t status, void *value,
         future *f = make_sleep_result(l, delay, status, value, free_fn);
         if (f != nullptr) return to_c(f);
     }
-    if (free_fn != nullptr) free_fn(value);
+    free_off_fiber(free_fn, value);
     if (l == nullptr) return nullptr;
     const bool bad = std::isnan(delay) || status < 0;
     return to_c(failed_future(l, bad ? ALOOP_EINVAL : ALOOP_ENOMEM));

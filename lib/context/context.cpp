@@ -5,8 +5,8 @@
 
 namespace aloop {
 
-thread_local constinit context_state t_context = {nullptr, nullptr};
-var_map **(*g_make_task_cell)() = nullptr;
+thread_local constinit context_state t_context = {nullptr, {}};
+var_cell *(*g_make_task_cell)() = nullptr;
 
 namespace {
 
@@ -19,24 +19,33 @@ const register_kind g_var(kind::contextvar, {"contextvar", destroy_var});
 const register_kind g_token(kind::context_token, {"context_token", destroy_token});
 
 // The cell of a thread outside every callback and task.
-thread_local var_map *t_thread_map = nullptr;
+thread_local constinit var_cell t_thread_cell;
+std::atomic<uint64_t> g_cell_numbers{0};
 
 struct thread_map_cleanup {
     ~thread_map_cleanup() {
-        drop(t_thread_map);
-        t_thread_map = nullptr;
+        drop(t_thread_cell.map);
+        t_thread_cell.map = nullptr;
     }
 };
 
-var_map **current_cell() {
+var_cell *current_cell() {
     if (t_context.cell == nullptr) return thread_cell();
     return t_context.cell != &t_context.none ? t_context.cell : g_make_task_cell();
 }
 
 void drop_value(context_value *v) {
     if (v->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    if (v->free_fn != nullptr) v->free_fn(v->value);
-    destroy(v);
+    v->finish = [](deferred *self) {
+        context_value *held = static_cast<context_value *>(self);
+        if (held->free_fn != nullptr) held->free_fn(held->value);
+        destroy(held);
+    };
+    if (v->free_fn != nullptr) {
+        finish_off_fiber(v);
+    } else {
+        destroy(v);
+    }
 }
 
 var_map *allocate_map(int32_t count) {
@@ -80,22 +89,22 @@ var_map *replace(const var_map *old, contextvar *var, context_value *value, bool
     return map;
 }
 
-int64_t store(var_map **cell, contextvar *var, context_value *value) {
+int64_t store(var_cell *cell, contextvar *var, context_value *value) {
     bool ok;
-    var_map *map = replace(*cell, var, value, &ok);
+    var_map *map = replace(cell->map, var, value, &ok);
     if (!ok) return ALOOP_ENOMEM;
-    var_map *old = *cell;
-    *cell = map;
+    var_map *old = cell->map;
+    cell->map = map;
     drop(old);
     return 0;
 }
 
 }  // namespace
 
-var_map **thread_cell() {
+var_cell *thread_cell() {
     static thread_local thread_map_cleanup cleanup;
     (void)cleanup;
-    return &t_thread_map;
+    return &t_thread_cell;
 }
 
 contextvar::~contextvar() {
@@ -104,12 +113,12 @@ contextvar::~contextvar() {
 }
 
 context::~context() {
-    drop(map);
+    drop(cell.map);
     count_live(kind::context, -1);
 }
 
-context_token::context_token(contextvar *v, var_map **c)
-    : object(kind::context_token), var(v), cell(c) {
+context_token::context_token(contextvar *v, uint64_t number)
+    : object(kind::context_token), var(v), cell(number) {
     ref(v);
     count_live(kind::context_token, 1);
 }
@@ -149,15 +158,18 @@ const var_entry *find_entry(const var_map *map, const contextvar *var) {
 }
 
 void *context_get(contextvar *var) {
-    const var_map *map = t_context.cell != nullptr ? *t_context.cell : *thread_cell();
-    const var_entry *entry = find_entry(map, var);
+    const var_cell *cell = t_context.cell != nullptr ? t_context.cell : thread_cell();
+    const var_entry *entry = find_entry(cell->map, var);
     return entry != nullptr ? entry->value->value : var->fallback;
 }
 
 int64_t context_set(contextvar *var, void *value, aloop_free_fn free_fn, context_token **token) {
-    var_map **cell = current_cell();
+    var_cell *cell = current_cell();
     if (cell == nullptr) return ALOOP_ENOMEM;
-    context_token *mark = token != nullptr ? create<context_token>(var, cell) : nullptr;
+    if (token != nullptr && cell->number == 0) {
+        cell->number = g_cell_numbers.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+    context_token *mark = token != nullptr ? create<context_token>(var, cell->number) : nullptr;
     context_value *held = create<context_value>();
     if ((token != nullptr && mark == nullptr) || held == nullptr) {
         destroy(mark);
@@ -167,7 +179,7 @@ int64_t context_set(contextvar *var, void *value, aloop_free_fn free_fn, context
     held->value = value;
     held->free_fn = free_fn;
     if (mark != nullptr) {
-        const var_entry *entry = find_entry(*cell, var);
+        const var_entry *entry = find_entry(cell->map, var);
         if (entry != nullptr) {
             mark->old = entry->value;
             mark->old->refs.fetch_add(1, std::memory_order_relaxed);
@@ -185,8 +197,10 @@ int64_t context_set(contextvar *var, void *value, aloop_free_fn free_fn, context
 
 int64_t context_reset(contextvar *var, context_token *token) {
     if (token->used) return ALOOP_EINVALIDSTATE;  // before all else, as in Python
-    if (token->var != var || token->cell != current_cell()) return ALOOP_EINVAL;
-    const int64_t code = store(token->cell, var, token->old);
+    var_cell *cell = current_cell();
+    if (cell == nullptr) return ALOOP_ENOMEM;
+    if (token->var != var || token->cell != cell->number) return ALOOP_EINVAL;
+    const int64_t code = store(cell, var, token->old);
     if (code < 0) return code;
     token->old = nullptr;
     token->used = true;

@@ -8,11 +8,15 @@
 // setting a variable replaces the map in it. Maps and values are counted
 // atomically, for they travel between threads (call_soon_threadsafe).
 //
+// A token knows its context by a number, which a cell gets with its first token:
+// the cells of callbacks stand on the stack, at the same addresses again and again.
+//
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <asyncloop/context.h>
 
+#include "../base/deferred.hpp"
 #include "../base/memory.hpp"
 #include "../base/object.hpp"
 
@@ -29,7 +33,7 @@ struct contextvar final : object {
 };
 
 // A value and its destructor, shared by the maps that hold it.
-struct context_value {
+struct context_value : deferred {
     std::atomic<int32_t> refs{1};
     void *value;
     aloop_free_fn free_fn;
@@ -55,21 +59,29 @@ inline void drop(var_map *m) {
     if (m != nullptr) drop_map(m);
 }
 
+struct var_cell {
+    var_map *map = nullptr;
+    uint64_t number = 0;  // 0: no token knows it
+};
+
 struct context final : object {
-    var_map *map;
+    var_cell cell;
     bool entered = false;
 
-    explicit context(var_map *m) : object(kind::context), map(m) { count_live(kind::context, 1); }
+    explicit context(var_map *m) : object(kind::context) {
+        cell.map = m;
+        count_live(kind::context, 1);
+    }
     ~context();
 };
 
 struct context_token final : object {
     contextvar *var;
     context_value *old = nullptr;  // nullptr: it was not set
-    var_map **cell;
+    uint64_t cell;  // the number of its cell
     bool used = false;
 
-    context_token(contextvar *v, var_map **c);
+    context_token(contextvar *v, uint64_t number);
     ~context_token();
 };
 
@@ -77,28 +89,41 @@ struct context_token final : object {
 // thread's own. &none: a task that has no context of its own yet; before the
 // first set it gets one through g_make_task_cell (nullptr: out of memory).
 struct context_state {
-    var_map **cell;
-    var_map *none;
+    var_cell *cell;
+    var_cell none;
 };
 extern constinit thread_local context_state t_context __attribute__((tls_model("initial-exec")));
-extern var_map **(*g_make_task_cell)();
-var_map **thread_cell();
+extern var_cell *(*g_make_task_cell)();
+var_cell *thread_cell();
 
 // The map to run a callback with: a counted copy of the current one.
 inline var_map *capture_context() {
-    return share(t_context.cell != nullptr ? *t_context.cell : *thread_cell());
+    return share((t_context.cell != nullptr ? t_context.cell : thread_cell())->map);
 }
 
 // Runs what is between construction and destruction with another cell.
 class context_scope {
 public:
-    explicit context_scope(var_map **cell) : old_(t_context.cell) { t_context.cell = cell; }
+    explicit context_scope(var_cell *cell) : old_(t_context.cell) { t_context.cell = cell; }
     ~context_scope() { t_context.cell = old_; }
     context_scope(const context_scope &) = delete;
     context_scope &operator=(const context_scope &) = delete;
 
 private:
-    var_map **old_;
+    var_cell *old_;
+};
+
+// The same in a cell of its own, that of one callback: it takes the map from where it
+// is kept, and puts back there what has become of it.
+class callback_scope {
+public:
+    explicit callback_scope(var_map **kept) : kept_(kept), cell_{*kept, 0}, scope_(&cell_) {}
+    ~callback_scope() { *kept_ = cell_.map; }
+
+private:
+    var_map **kept_;
+    var_cell cell_;
+    context_scope scope_;
 };
 
 const var_entry *find_entry(const var_map *map, const contextvar *var);

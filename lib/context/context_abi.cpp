@@ -19,7 +19,7 @@ int64_t aloop_context_run(aloop_context *handle, aloop_callback_fn fn, void *dat
     c->entered = true;
     int64_t result;
     {
-        context_scope scope(&c->map);
+        context_scope scope(&c->cell);
         result = fn(data);
     }
     c->entered = false;

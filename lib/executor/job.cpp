@@ -119,7 +119,7 @@ void run_job(job *j) {
     job *outer = std::exchange(t_job, j);
     error **outer_raised = std::exchange(t_thread.raised, &raised);
     {
-        context_scope scope(&j->context);
+        callback_scope scope(&j->context);
         void *plain = nullptr;
         j->status = j->fn_(j->arg, &plain);
         if (j->value_free == nullptr && j->value == nullptr) j->value = plain;

@@ -22,7 +22,7 @@ void run_done_callback(node *item, action what) {
         loop *l = loop_of(f);
         int64_t result;
         {
-            context_scope scope(&c->context);
+            callback_scope scope(&c->context);
             result = c->callback(to_c(f), c->data);
         }
         if (result < 0) {
@@ -245,8 +245,14 @@ done_callback *observe(future *f, aloop_done_fn fn, void *data, aloop_free_fn fr
 
 void forget(done_callback *c) {
     c->free_fn = nullptr;
-    if (c->prev != nullptr) {
-        c->of->waiters.remove(c);
+    domain *home = c->of->home;
+    // After the close several threads may take theirs off one future at a time.
+    const bool closed = home->closed.load(std::memory_order_relaxed);
+    if (closed) pthread_mutex_lock(&home->closed_mutex);
+    const bool waits = c->prev != nullptr;
+    if (waits) c->of->waiters.remove(c);
+    if (closed) pthread_mutex_unlock(&home->closed_mutex);
+    if (waits) {
         free_callback(c);
     } else {
         c->callback = nullptr;
@@ -311,6 +317,18 @@ void bury(loop_object *o) {
 }
 
 void dig_graves(loop *l) {
+    // In the order in which they came; what they end in turn comes after them.
+    deferred *first = nullptr;
+    for (deferred *d = std::exchange(l->put_off, nullptr); d != nullptr;) {
+        deferred *before = d->next;
+        d->next = first;
+        first = d;
+        d = before;
+    }
+    while (deferred *d = first) {
+        first = d->next;
+        d->finish(d);
+    }
     while (loop_object *o = l->graveyard) {
         l->graveyard = o->inbox_next;
         finalize(o);

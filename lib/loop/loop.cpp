@@ -24,6 +24,14 @@ bool environment_says(const char *name, const char *value) {
 
 thread_local loop *t_current = nullptr;
 
+bool put_off(deferred *d) {
+    loop *l = t_thread.running;
+    if (l == nullptr || !l->on_fiber) return false;
+    d->next = l->put_off;
+    l->put_off = d;
+    return true;
+}
+
 }  // namespace
 
 void destroy_loop(object *o) {
@@ -55,6 +63,8 @@ struct loop_hooks {
 
     loop_hooks() {
         g_wake_domain = loop::wake_domain;
+        g_forked_in = loop::forked_in;
+        g_defer = put_off;
         g_timer_fire[static_cast<int>(timer_tag::handle)] = loop::run_handle;
     }
 };
@@ -179,9 +189,18 @@ void loop::give_closed(void *block, size_t size) {
     if (last) unref(static_cast<object *>(this));
 }
 
+// What runs now goes on until it returns; then the run ends, for what else is
+// scheduled is the parent's.
+void loop::forked_in(loop *l) {
+    l->stopping_.store(true, std::memory_order_relaxed);
+    l->batch_.append(l->ready_);
+    l->ready_.append(l->batch_);
+}
+
 int64_t loop::after_fork() {
     if (closed) return ALOOP_ESTALE;
     if (forks_ == fork_generation()) return check();  // nothing to renew
+    if (t_thread.forked_in == this) return ALOOP_ELOOPRUNNING;
     const int64_t code = poller_->after_fork();
     if (code < 0) return code;
     forks_ = fork_generation();
@@ -229,6 +248,7 @@ void loop::leave() {
     stopping_.store(false, std::memory_order_relaxed);
     running_.store(false, std::memory_order_relaxed);
     t_thread.running = nullptr;
+    t_thread.forked_in = nullptr;
     counters_.entered += monotonic_now() - entered_at_;
     unref(static_cast<object *>(this));
 }
@@ -240,7 +260,7 @@ int64_t loop::run_forever() {
         iterate(k_never);
     } while (!stopping());
     leave();
-    return 0;
+    return forks_ == fork_generation() ? 0 : ALOOP_ECHILD;
 }
 
 int64_t loop::run_once(double timeout) {
@@ -248,7 +268,7 @@ int64_t loop::run_once(double timeout) {
     if (code < 0) return code;
     const int64_t n = iterate(timeout < 0 ? k_never : deadline_after(now(), timeout));
     leave();
-    return n;
+    return forks_ == fork_generation() ? n : ALOOP_ECHILD;
 }
 
 int64_t loop::stop() {

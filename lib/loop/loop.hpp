@@ -19,6 +19,7 @@
 
 #include "../base/check.hpp"
 #include "../base/clock.hpp"
+#include "../base/deferred.hpp"
 #include "../base/error.hpp"
 #include "../base/list.hpp"
 #include "../base/object.hpp"
@@ -224,6 +225,7 @@ public:
     uint64_t last_task_number = 0;
     bool on_fiber = false;    // the program runs on a fiber's stack
     loop_object *graveyard = nullptr;  // to be destroyed on the loop's own stack
+    deferred *put_off = nullptr;       // the same, of other things, the last one first
     object *out_of_memory = nullptr;   // a failed future (future folder)
     void *fibers = nullptr;   // the stack cache (task folder)
     void *executor = nullptr; // the default executor (executor folder)
@@ -286,6 +288,7 @@ private:
     void drop_scheduled();
     void drop_configuration();
     static void wake_domain(domain *d);
+    static void forked_in(loop *l);
 
     fifo ready_;
     fifo batch_;     // what the current iteration has still to run

@@ -33,7 +33,7 @@ void loop::run_handle(node *item, action what) {
     if (wanted) [[likely]] {
         int64_t result;
         {
-            context_scope scope(&map);
+            callback_scope scope(&map);
             result = fn(data);
         }
         if (result < 0 || l->raised) [[unlikely]] l->end_callback(result, id);
@@ -70,7 +70,7 @@ void run_posted(node *item, action what) {
     if (what == action::run && !c->cancelled) {
         int64_t result;
         {
-            context_scope scope(&c->context);
+            callback_scope scope(&c->context);
             result = c->callback(c->data);
         }
         if (result < 0 || c->home->raised) c->home->end_callback(result, c->id);

@@ -18,12 +18,12 @@ void run_callback(node *item, action what) {
     loop *l = c->home;
     if (!c->removed && what == action::run) {
         int64_t result;
+        var_map *map = share(c->context);
         {
-            var_map *map = share(c->context);
-            context_scope scope(&map);
+            callback_scope scope(&map);
             result = c->callback(c->data);  // scheduled still: it is not freed meanwhile
-            drop(map);
         }
+        drop(map);
         if (result < 0) l->report("Exception in callback", result, l->raised.get());
         if (l->raised) l->raised.reset();
     }

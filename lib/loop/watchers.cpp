@@ -28,12 +28,12 @@ void run_watcher(node *item, action what) {
     loop *l = w->home;
     w->scheduled = true;  // keeps it alive while it runs
     int64_t result;
+    var_map *map = share(w->context);
     {
-        var_map *map = share(w->context);
-        context_scope scope(&map);
+        callback_scope scope(&map);
         result = w->callback(w->data);
-        drop(map);
     }
+    drop(map);
     w->scheduled = false;
     if (result < 0) l->report("Exception in callback", result, l->raised.get());
     if (l->raised) l->raised.reset();

@@ -25,9 +25,7 @@ bool wait_on(task *t, future *f);
 void finish_operation(operation *op, int64_t status) {
     error *e = op->has(k_raised) ? static_cast<error *>(op->done.value) : nullptr;
     if (status < 0) {
-        if (!op->has(k_raised) && op->done.value_free != nullptr) {
-            op->done.value_free(op->done.value);
-        }
+        if (!op->has(k_raised)) free_off_fiber(op->done.value_free, op->done.value);
         if (e == nullptr && op->inner != nullptr && op->inner->failed() &&
             op->inner->status() == status) {
             e = error_of(op->inner);
@@ -188,12 +186,12 @@ void finish_task(task *t, int64_t status, void *value) {
         t->more->has_value = false;
     }
     if (t->is(k_must_cancel) && status >= 0) {
-        if (value_free != nullptr) value_free(value);
+        free_off_fiber(value_free, value);
         status = ALOOP_ECANCELED;
         t->off(k_must_cancel);
         t->on(k_override);
-    } else if (status < 0 && value_free != nullptr) {
-        value_free(value);
+    } else if (status < 0) {
+        free_off_fiber(value_free, value);
     }
     error *e = status < 0 ? failure_of(t, status) : nullptr;
     drop_coroutine(t);
@@ -316,7 +314,7 @@ bool only_runs(const task *t) {
 }
 
 int64_t step_in_context(task *t, void **value) {
-    context_scope scope(t->more != nullptr && t->more->context != nullptr ? &t->more->context->map
+    context_scope scope(t->more != nullptr && t->more->context != nullptr ? &t->more->context->cell
                                                                          : &t_context.none);
     mark_context(t, true);
     int64_t status = 0;
@@ -364,7 +362,7 @@ void step_task(task *t) {
     t->off(k_running);
     l->current_task = outer;
     if (status != ALOOP_PENDING) finish_task(t, status, value);
-    if (l->graveyard != nullptr && !l->on_fiber) dig_graves(l);
+    if ((l->graveyard != nullptr || l->put_off != nullptr) && !l->on_fiber) dig_graves(l);
 }
 
 namespace {

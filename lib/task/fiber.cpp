@@ -124,8 +124,8 @@ void set_coroutine(fiber *f, aloop_coro_fn fn, void *arg, aloop_free_fn arg_free
     f->ended = false;
 }
 
-void free_argument(fiber *f) {
-    if (f->arg_free != nullptr) f->arg_free(f->arg);
+void free_argument(fiber *f, deferred_value *reserve) {
+    free_off_fiber(f->arg_free, f->arg, reserve);
     f->arg_free = nullptr;
 }
 

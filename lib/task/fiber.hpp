@@ -26,7 +26,7 @@ fiber *take_fiber(loop *l, size_t stack_size);
 void give_fiber(loop *l, fiber *f);
 
 void set_coroutine(fiber *f, aloop_coro_fn fn, void *arg, aloop_free_fn arg_free);
-void free_argument(fiber *f);
+void free_argument(fiber *f, deferred_value *reserve);
 uint64_t address_of_coroutine(const fiber *f);
 
 // Runs f until it suspends (true) or its coroutine returns (false).

@@ -35,7 +35,7 @@ void destroy_operation(object *o) {
 bool cancel_operation(future *f, const char *message) {
     operation *op = static_cast<operation *>(f);
     if (op->driver == nullptr) {
-        if (op->done.value_free != nullptr) op->done.value_free(op->done.value);
+        free_off_fiber(op->done.value_free, op->done.value);
         cancel_now(op, message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr);
         return true;
     }
@@ -106,7 +106,7 @@ operation::~operation() {
     if (has(k_raised)) {
         unref(static_cast<error *>(done.value));
     } else if (done.value_free != nullptr) {
-        done.value_free(done.value);
+        free_off_fiber(done.value_free, done.value);
     }
     release_outcome(this);
 }

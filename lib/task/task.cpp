@@ -40,8 +40,9 @@ void free_extra(task *t) {
     if (more->context != nullptr) unref(more->context);
     if (more->cancel_error != nullptr) unref(more->cancel_error);
     if (more->raised != nullptr) unref(more->raised);
-    if (more->has_value && more->value_free != nullptr) more->value_free(more->value);
+    if (more->has_value) free_off_fiber(more->value_free, more->value);
     release(more->name);
+    drop_reserve(more->reserve);
     loop *l = loop_of(t);
     l->free_object(more);
     t->more = nullptr;
@@ -127,7 +128,7 @@ void close_tasks(resource *self) {
     destroy(static_cast<task_resource *>(self));
 }
 
-var_map **make_task_cell() {
+var_cell *make_task_cell() {
     loop *l = running_loop();
     task *t = l != nullptr ? l->current_task : nullptr;
     task_extra *more = t != nullptr ? t->need_extra() : nullptr;
@@ -137,7 +138,7 @@ var_map **make_task_cell() {
         if (more->context == nullptr) return nullptr;
         more->context->entered = true;  // by the running task
     }
-    t_context.cell = &more->context->map;
+    t_context.cell = &more->context->cell;
     return t_context.cell;
 }
 
@@ -180,7 +181,7 @@ int64_t prepare_tasks(loop *l) {
 }
 
 task_options::~task_options() {
-    if (arg_free != nullptr) arg_free(arg);
+    free_off_fiber(arg_free, arg);
     release(name);
     if (context != nullptr) unref(context);
 }
@@ -219,14 +220,22 @@ bool set_up_context(task *t, context *given) {
     return true;
 }
 
+// Code of other languages never runs on a fiber: it waits for its turn. The argument's
+// destructor has its place for the case that the task ends there.
+bool may_begin_on_fiber(task *t) {
+    if (!t->is(k_stackful)) return false;
+    if (t->run.frame_free == nullptr) return true;
+    task_extra *more = t->need_extra();
+    if (more != nullptr && more->reserve == nullptr) more->reserve = reserve_deferred();
+    return more != nullptr && more->reserve != nullptr;
+}
+
 void begin(task *t, bool eager) {
     loop *l = loop_of(t);
     l->tasks.push(static_cast<all_tasks_link *>(t));
     if (l->watched) [[unlikely]] l->tell_task(t, true);
     ref(static_cast<future *>(t));  // the loop's own, until it is done
-    // Code of other languages never runs on a fiber: it waits for its turn.
-    const bool stack_fits = !l->on_fiber || t->is(k_stackful);
-    if (eager && stack_fits && l->running()) {
+    if (eager && l->running() && (!l->on_fiber || may_begin_on_fiber(t))) {
         step_task(t);
         return;
     }
@@ -351,13 +360,14 @@ int64_t run_coroutine(task *t, void **value) {
 
 void drop_coroutine(task *t) {
     const aloop_free_fn frame_free = t->run.frame_free;
+    deferred_value *reserve = t->more != nullptr ? std::exchange(t->more->reserve, nullptr) : nullptr;
     if (t->is(k_stackful) && t->has(k_started)) {
         fiber *f = static_cast<fiber *>(t->run.frame);
         t->clear(k_started);
-        free_argument(f);
+        free_argument(f, reserve);
         give_fiber(loop_of(t), f);
-    } else if (frame_free != nullptr) {
-        frame_free(t->run.frame);
+    } else {
+        free_off_fiber(frame_free, t->run.frame, reserve);
     }
     t->run = {{nullptr}, nullptr, nullptr};
 }

@@ -52,6 +52,7 @@ struct task_extra {
     bool has_value = false;
     size_t stack_size = 0;
     scope_state *scope = nullptr;  // the innermost
+    deferred_value *reserve = nullptr;  // for the argument of one begun on a fiber
 };
 
 struct all_tasks_link : link {};

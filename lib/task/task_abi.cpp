@@ -78,10 +78,10 @@ int64_t aloop_return(int64_t status, void *value, aloop_free_fn free_fn) {
     task *t = l != nullptr && running_body(l) == nullptr ? l->current_task : nullptr;
     task_extra *more = t != nullptr ? t->need_extra() : nullptr;
     if (more == nullptr) {
-        if (free_fn != nullptr) free_fn(value);
+        free_off_fiber(free_fn, value);
         return t != nullptr ? ALOOP_ENOMEM : ALOOP_ENOTASK;
     }
-    if (more->has_value && more->value_free != nullptr) more->value_free(more->value);
+    if (more->has_value) free_off_fiber(more->value_free, more->value);
     more->value = value;
     more->value_free = free_fn;
     more->has_value = true;
@@ -210,7 +210,7 @@ int64_t aloop_task_options_set_coro(aloop_task_options *options, aloop_coro_fn f
                                     aloop_free_fn free_fn) {
     if (!good(options) || fn == nullptr) return ALOOP_EINVAL;
     task_options *o = from_options(options);
-    if (o->arg_free != nullptr) o->arg_free(o->arg);
+    free_off_fiber(o->arg_free, o->arg);
     o->fn = fn;
     o->step = nullptr;
     o->arg = arg;
@@ -222,7 +222,7 @@ int64_t aloop_task_options_set_step(aloop_task_options *options, aloop_step_fn s
                                     aloop_free_fn free_fn) {
     if (!good(options) || step == nullptr) return ALOOP_EINVAL;
     task_options *o = from_options(options);
-    if (o->arg_free != nullptr) o->arg_free(o->arg);
+    free_off_fiber(o->arg_free, o->arg);
     o->fn = nullptr;
     o->step = step;
     o->arg = frame;
@@ -348,7 +348,7 @@ aloop_context *aloop_task_get_context(aloop_task *t) {
     if (more == nullptr || more->context == nullptr) return nullptr;
     // The task may be running without a cell: from now on it has one.
     const bool here = loop_of(from_task(t))->current_task == from_task(t);
-    if (here && t_context.cell == &t_context.none) t_context.cell = &more->context->map;
+    if (here && t_context.cell == &t_context.none) t_context.cell = &more->context->cell;
     return to_c(more->context);
 }
 

@@ -244,7 +244,41 @@ static void test_asking_for_a_context_does_not_leave_the_entered_one(void **stat
     aloop_unref(var);
 }
 
-SUITE(CASE(test_a_thread_has_a_context), CASE(test_threads_do_not_share),
+static aloop_context_token *taken;
+
+static int64_t set_in_a_callback(void *value) {
+    assert_code(aloop_contextvar_set(var, value, NULL, &taken), 0);
+    assert_code(aloop_contextvar_reset(var, taken), 0);
+    aloop_unref(taken);
+    return aloop_contextvar_set(var, value, NULL, &taken);
+}
+
+static int64_t reset_in_another_callback(void *unused) {
+    (void)unused;
+    assert_code(aloop_contextvar_reset(var, taken), ALOOP_EINVAL);
+    /* A context of this callback's own that has a token as well. */
+    aloop_context_token *own = NULL;
+    assert_code(aloop_contextvar_set(var, &two, NULL, &own), 0);
+    assert_code(aloop_contextvar_reset(var, taken), ALOOP_EINVAL);
+    assert_code(aloop_contextvar_reset(var, own), 0);
+    aloop_unref(own);
+    return 0;
+}
+
+/* Their contexts stand at one address, one after the other. */
+static void test_a_token_is_of_one_callback(void **state) {
+    (void)state;
+    begin();
+    aloop_loop *loop = virtual_loop();
+    assert_true(aloop_loop_call_soon(loop, set_in_a_callback, &one, NULL) > 0);
+    assert_true(aloop_loop_call_soon(loop, reset_in_another_callback, NULL, NULL) > 0);
+    assert_int_equal(aloop_loop_run_once(loop, 0), 2);
+    aloop_unref(taken);
+    close_loop(loop);
+    aloop_unref(var);
+}
+
+SUITE(CASE(test_a_thread_has_a_context), CASE(test_a_token_is_of_one_callback), CASE(test_threads_do_not_share),
       CASE(test_a_context_keeps_what_is_set_in_it), CASE(test_bad_input),
       CASE(test_tasks_and_callbacks_run_in_copies), CASE(test_tasks_have_contexts),
       CASE(test_asking_for_a_context_does_not_leave_the_entered_one))

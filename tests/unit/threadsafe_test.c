@@ -135,6 +135,37 @@ static void waiting_for_oneself_is_refused(void **state) {
     assert_null(aloop_thread_future_error(NULL));
 }
 
+/* After the close, two threads drop what waits for one future. */
+enum { dropped = 500 };
+
+static void *drop_all(void *futures) {
+    for (int i = 0; i < dropped; i++) aloop_unref(((aloop_future **)futures)[i]);
+    return NULL;
+}
+
+static int64_t shield_often(void *data, void **value) {
+    aloop_future *(*futures)[dropped] = data;
+    (void)value;
+    aloop_future *inner = aloop_loop_create_future(aloop_get_running_loop());
+    for (int i = 0; i < dropped; i++) {
+        futures[0][i] = aloop_shield(aloop_ref(inner));
+        futures[1][i] = aloop_shield(aloop_ref(inner));
+    }
+    aloop_unref(inner);
+    return 0;
+}
+
+static void shields_outlive_their_loop(void **state) {
+    (void)state;
+    static aloop_future *futures[2][dropped];
+    aloop_loop *loop = virtual_loop();
+    assert_code(run_on(loop, shield_often, futures), 0);
+    close_loop(loop);
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, drop_all, futures[i]);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+}
+
 int main(void) {
     sem_init(&started, 0, 0);
     sem_init(&was_cancelled, 0, 0);
@@ -143,6 +174,7 @@ int main(void) {
         CASE(a_thread_awaits_a_coroutine),
         CASE(cancelling_goes_to_the_task_and_back),
         CASE(waiting_for_oneself_is_refused),
+        CASE(shields_outlive_their_loop),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
