@@ -16,7 +16,7 @@ struct connection final : stream_user, node {
     loop *home;
     protocol *of;  // a reference
     void *data;
-    var_map *context;
+    var_cell context;
     bool is_new;         // connection_made is still to be called
     bool owns = false;   // the factory made the data
     bool paused = false; // as it was told
@@ -97,7 +97,7 @@ void over(stream_user *u, stream *s) {
 
 void free_connection(connection *c) {
     if (c->owns && c->of->data_free != nullptr) c->of->data_free(c->data);
-    drop(c->context);
+    drop(c->context.map);
     unref(c->of);
     destroy(c);
 }
@@ -186,7 +186,7 @@ void readable(stream_user *u, stream *s) {
 const user_calls k_calls = {made, readable, writing, over, drop_user};
 
 connection::connection(loop *l, protocol *p, void *argument, var_map *map, bool fresh)
-    : stream_user{&k_calls}, home(l), of(p), data(argument), context(map), is_new(fresh) {
+    : stream_user{&k_calls}, home(l), of(p), data(argument), context{map, 0}, is_new(fresh) {
     ref(p);
     node::fn = [](node *self, action) { free_connection(static_cast<connection *>(self)); };
 }

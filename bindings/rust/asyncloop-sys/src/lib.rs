@@ -1029,7 +1029,8 @@ extern "C" {
     /// ```text
     /// In a child after fork: every call on the loop gives ALOOP_ECHILD until this
     /// renews its descriptors and drops what the parent had scheduled, its tasks
-    /// included.
+    /// included. Where a callback or task of the loop forks, the child runs that one to
+    /// its end and then leaves the loop with ALOOP_ECHILD; before: ALOOP_ELOOPRUNNING.
     /// ```
     pub fn aloop_loop_after_fork(loop_: *mut aloop_loop) -> i64;
     pub fn aloop_loop_call_soon(loop_: *mut aloop_loop, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
