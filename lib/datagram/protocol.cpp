@@ -15,12 +15,12 @@ template <typename Call>
 void call_program(datagram *d, Call call) {
     loop *l = loop_of(d);
     int64_t result;
+    var_map *map = share(d->context);
     {
-        var_map *map = share(d->context);
-        context_scope scope(&map);
+        callback_scope scope(&map);
         result = call();
-        drop(map);
     }
+    drop(map);
     if (result < 0) l->report("Exception in callback", result, l->raised.get());
     if (l->raised) l->raised.reset();
 }
