@@ -168,6 +168,7 @@ TEST(group_that_is_over) {
     assert_code(aloop_task_options_set_coro(o, sleep_for_ever, &freed, count_free), 0);
     assert_failed(aloop_task_group_create_task_ex(g, o), ALOOP_ESHUTDOWN);
     aloop_unref(o);
+    let_run(1);
     assert_int_equal(freed, 1);
     aloop_unref(g);
     return 0;

@@ -110,6 +110,7 @@ static int64_t sleep_well(void *unused, void **value) {
     assert_int_equal(freed, 0);
     assert_failed(aloop_sleep_result(NAN, 9, &freed, count_free), ALOOP_EINVAL);
     assert_failed(aloop_sleep_result(1, -9, &freed, count_free), ALOOP_EINVAL);
+    let_run(1); /* off the fiber */
     assert_int_equal(freed, 2);
     aloop_unref(aloop_sleep_result(1, 0, &freed, count_free)); /* never started */
     let_run(1);

@@ -220,6 +220,7 @@ static int64_t make_by_options(void *unused, void **value) {
     assert_code(aloop_task_options_set_stack_size(o, 16383), ALOOP_EINVAL);
     assert_code(aloop_task_options_set_coro(o, add, &freed, count_free), 0);
     assert_code(aloop_task_options_set_coro(o, name_of_mine, "worker", NULL), 0);
+    let_run(1);
     assert_int_equal(freed, 1); /* the first argument, replaced */
     assert_code(aloop_task_options_set_name(o, "worker"), 0);
     assert_code(aloop_await(aloop_create_task_ex(o), NULL), 1);
@@ -228,6 +229,7 @@ static int64_t make_by_options(void *unused, void **value) {
     assert_code(aloop_await(aloop_create_task_ex(o), NULL), 1);
     assert_code(aloop_task_options_set_step(o, sum_up, &freed, count_free), 0);
     aloop_unref(o);
+    let_run(1);
     assert_int_equal(freed, 2); /* never started */
     assert_failed(aloop_create_task(NULL, NULL), ALOOP_EINVAL);
     assert_code(aloop_spawn(NULL, NULL), ALOOP_EINVAL);
