@@ -83,7 +83,11 @@ static const struct {
 } models[] = {{"lock", lock_model},           {"semaphore", semaphore_model},
               {"event", event_model},         {"condition", condition_model},
               {"barrier", barrier_model},     {"queue", queue_model},
-              {"read-write lock", rwlock_model}};
+              {"read-write lock", rwlock_model},
+              {"channel", channel_model},     {"broadcast", broadcast_model},
+              {"watch", watch_model},         {"capacity limiter", limiter_model},
+              {"rate limiter", rate_model},   {"once cell", once_model},
+              {"inlet", inlet_model}};
 enum { MODELS = sizeof models / sizeof models[0] };
 
 static int64_t run_model(void *model, void **value) {

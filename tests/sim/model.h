@@ -65,5 +65,12 @@ void event_model(void);
 void condition_model(void);
 void barrier_model(void);
 void queue_model(void);
+void channel_model(void);
+void broadcast_model(void);
+void watch_model(void);
+void limiter_model(void);
+void rate_model(void);
+void once_model(void);
+void inlet_model(void);
 
 #endif
