@@ -17,7 +17,8 @@
 
 #include <cmocka.h>
 
-#include <asyncloop.h>
+#include "scenarios.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -365,17 +366,12 @@ static int64_t jobs(void *arg, void **value) {
     return status < 0 ? status : ended;
 }
 
-struct scenario {
-    const char *name;
-    aloop_coro_fn main;
-};
-
 static const struct scenario scenarios[] = {
     {"tasks", tasks},           {"gather", gathering},      {"limits", limits},
     {"groups", groups},         {"wait", waiting},          {"as_completed", completing},
     {"scheduling", scheduling}, {"contexts", contexts},     {"shield", shields},
     {"generators", generators}, {"scopes", scopes},         {"streams", streams},
-    {"children", children},     {"jobs", jobs},
+    {"children", children},     {"jobs", jobs},             {NULL, NULL},
 };
 
 static int64_t run_program(aloop_coro_fn main) {
@@ -415,25 +411,28 @@ static void assert_nothing_left(const char *name, long k) {
     }
 }
 
+static void torture_one(const struct scenario *s, int persistent) {
+    long k = 0;
+    do {
+        k++;
+        allocations = failures = 0;
+        fail_at = k;
+        for_good = persistent;
+        const int64_t status = run_program(s->main);
+        fail_at = 0;
+        if (!allowed(status)) fail_msg("%s, allocation %ld: %s", s->name, k, aloop_errname(status));
+        assert_nothing_left(s->name, k);
+        if (failures == 0) assert_int_equal(status, 0);
+    } while (failures > 0);
+    assert_true(k > 5);
+    print_message("%s: %ld allocations failed in turn\n", s->name, k - 1);
+    assert_int_equal(run_program(s->main), 0);
+}
+
 static void torture(int persistent) {
-    for (size_t s = 0; s < sizeof scenarios / sizeof scenarios[0]; s++) {
-        long k = 0;
-        do {
-            k++;
-            allocations = failures = 0;
-            fail_at = k;
-            for_good = persistent;
-            const int64_t status = run_program(scenarios[s].main);
-            fail_at = 0;
-            if (!allowed(status)) {
-                fail_msg("%s, allocation %ld: %s", scenarios[s].name, k, aloop_errname(status));
-            }
-            assert_nothing_left(scenarios[s].name, k);
-            if (failures == 0) assert_int_equal(status, 0);
-        } while (failures > 0);
-        assert_true(k > 5);
-        print_message("%s: %ld allocations failed in turn\n", scenarios[s].name, k - 1);
-        assert_int_equal(run_program(scenarios[s].main), 0);
+    for (const struct scenario *s = scenarios; s->name != NULL; s++) torture_one(s, persistent);
+    for (const struct scenario *s = sync_scenarios; s->name != NULL; s++) {
+        torture_one(s, persistent);
     }
 }
 
