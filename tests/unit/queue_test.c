@@ -187,6 +187,7 @@ static int64_t putter_cancelled(void *arg, void **value) {
         assert_int_equal(freed, before + 1); /* its item */
         assert_code(ended(second), 0);
         assert_trace(woken ? "a:ECANCELED@1 b:2@2 " : "a:ECANCELED@1 b:2@1 ");
+        assert_code(aloop_queue_statistic(q, ALOOP_QUEUE_STAT_PUTTERS), 0);
         assert_int_equal(get_now(q), 2);
         aloop_unref(q);
     }
