@@ -288,31 +288,23 @@ void destroy_pool(executor *e) {
     destroy(p);
 }
 
-const executor_ops k_thread_pool = {
-    .submit = submit,
-    .withdraw = withdraw,
-    .begin_shutdown = begin_shutdown,
-    .await_end = await_end,
-    .forget_end = forget_end,
-    .join = join,
-    .abandon = abandon,
-    .describe_running = describe_running,
-    .destroy = destroy_pool,
-    .runs_functions = true,
-};
+constexpr executor_ops pool_ops(bool runs_functions) {
+    return {
+        .submit = submit,
+        .withdraw = withdraw,
+        .begin_shutdown = begin_shutdown,
+        .await_end = await_end,
+        .forget_end = forget_end,
+        .join = join,
+        .abandon = abandon,
+        .describe_running = describe_running,
+        .destroy = destroy_pool,
+        .runs_functions = runs_functions,
+    };
+}
 
-const executor_ops k_process_pool = {
-    .submit = submit,
-    .withdraw = withdraw,
-    .begin_shutdown = begin_shutdown,
-    .await_end = await_end,
-    .forget_end = forget_end,
-    .join = join,
-    .abandon = abandon,
-    .describe_running = describe_running,
-    .destroy = destroy_pool,
-    .runs_functions = false,
-};
+const executor_ops k_thread_pool = pool_ops(true);
+const executor_ops k_process_pool = pool_ops(false);
 
 thread_pool::thread_pool(int64_t n) : executor(&k_thread_pool), most(n) {}
 

@@ -7,42 +7,6 @@
 
 #include "../unit/actors.h"
 
-static aloop_lock *new_lock(void) {
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
-    return lock;
-}
-
-static int64_t acquire(aloop_lock *lock) { return aloop_await(aloop_lock_acquire(lock), NULL); }
-
-/* Takes the lock, keeps it for n rounds. */
-static int64_t lock_user(void *arg, void **value UNUSED) {
-    struct actor *a = arg;
-    const int64_t status = acquire(a->on);
-    note_end(a->name, status);
-    if (status < 0) return status;
-    let_run((int)a->n);
-    return aloop_lock_release(a->on);
-}
-
-/* The lock is held, and these two stand in line. */
-struct line {
-    aloop_lock *lock;
-    struct actor a, b;
-    aloop_task *first, *second;
-};
-
-static void line_up(struct line *l) {
-    l->lock = new_lock();
-    l->a = (struct actor){"a", l->lock, 0};
-    l->b = (struct actor){"b", l->lock, 0};
-    assert_code(acquire(l->lock), 0);
-    l->first = go(lock_user, &l->a);
-    l->second = go(lock_user, &l->b);
-    let_run(1);
-    begin_trace();
-}
-
 /* Lock ---------------------------------------------------------------------------------- */
 
 /* 1.8 Lock: acquire() gives True, at once where nobody is before it; FIFO. */

@@ -22,6 +22,45 @@ static inline int64_t ended(aloop_task *task) { return aloop_await(task, NULL); 
 
 static inline void cancel(aloop_task *task) { assert_code(aloop_task_cancel(task, NULL), 1); }
 
+static inline aloop_lock *new_lock(void) {
+    aloop_lock *lock = NULL;
+    assert_code(aloop_lock_new(&lock), 0);
+    return lock;
+}
+
+static inline int64_t acquire(aloop_lock *lock) {
+    return aloop_await(aloop_lock_acquire(lock), NULL);
+}
+
+/* Takes the lock, keeps it for n iterations. */
+static inline int64_t lock_user(void *arg, void **value) {
+    (void)value;
+    struct actor *a = arg;
+    const int64_t status = acquire(a->on);
+    note_end(a->name, status);
+    if (status < 0) return status;
+    let_run((int)a->n);
+    return aloop_lock_release(a->on);
+}
+
+/* A lock that the caller holds, and two who stand in line for it. */
+struct line {
+    aloop_lock *lock;
+    struct actor a, b;
+    aloop_task *first, *second;
+};
+
+static inline void line_up(struct line *l) {
+    l->lock = new_lock();
+    l->a = (struct actor){"a", l->lock, 0};
+    l->b = (struct actor){"b", l->lock, 0};
+    assert_code(acquire(l->lock), 0);
+    l->first = go(lock_user, &l->a);
+    l->second = go(lock_user, &l->b);
+    let_run(1);
+    begin_trace();
+}
+
 /* Waits n times for a notification, under the lock. */
 static inline int64_t condition_waiter(void *arg, void **value) {
     (void)value;

@@ -11,24 +11,12 @@
 
 /* Lock: 1.8, first statement ------------------------------------------------------------- */
 
-/* Takes the lock, keeps it for n iterations. */
-static int64_t lock_user(void *arg, void **value) {
-    (void)value;
-    struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_lock_acquire(a->on), NULL);
-    note_end(a->name, status);
-    if (status < 0) return status;
-    let_run((int)a->n);
-    return aloop_lock_release(a->on);
-}
-
 static int64_t lock_is_fair(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
+    aloop_lock *lock = new_lock();
     assert_code(aloop_lock_locked(lock), 0);
     begin_trace();
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    assert_code(acquire(lock), 0);
     note("main"); /* the fast path costs no iteration */
     assert_code(aloop_lock_locked(lock), 1);
     struct actor a = {"a", lock, 0}, b = {"b", lock, 2}, c = {"c", lock, 0};
@@ -45,16 +33,15 @@ static int64_t lock_is_fair(void *arg, void **value) {
 
 static int64_t lock_has_no_barging(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    aloop_lock *lock = new_lock();
+    assert_code(acquire(lock), 0);
     struct actor a = {"a", lock, 0};
     aloop_task *task = go(lock_user, &a);
     let_run(1);
     begin_trace();
     assert_code(aloop_lock_release(lock), 0);
     assert_code(aloop_lock_locked(lock), 0); /* unlocked, and yet nobody gets in before a */
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    assert_code(acquire(lock), 0);
     note("main");
     assert_trace("a:0@1 main@2 ");
     assert_code(aloop_lock_release(lock), 0);
@@ -65,14 +52,13 @@ static int64_t lock_has_no_barging(void *arg, void **value) {
 
 static int64_t lock_release_by_another_task(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
+    aloop_lock *lock = new_lock();
     assert_code(aloop_lock_release(lock), ALOOP_ENOTOWNER);
     struct actor a = {"a", lock, 0};
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    assert_code(acquire(lock), 0);
     assert_code(aloop_await(aloop_wait_for(aloop_lock_acquire(lock), 1), NULL), ALOOP_ETIMEDOUT);
     assert_code(aloop_lock_release(lock), 0); /* not reentrant, see above */
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    assert_code(acquire(lock), 0);
     aloop_task *task = go(lock_user, &a);
     let_run(1);
     assert_code(aloop_lock_release(lock), 0); /* main's; then a's, from main */
@@ -90,8 +76,7 @@ static int64_t returns_release_error(void *lock, void **value) {
 
 static int64_t lock_error_has_asyncios_text(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
+    aloop_lock *lock = new_lock();
     assert_code(aloop_await(aloop_create_task(returns_release_error, lock), NULL),
                 ALOOP_ENOTOWNER);
     assert_string_equal(aloop_error_message(aloop_last_error()), "Lock is not acquired.");
@@ -102,66 +87,51 @@ static int64_t lock_error_has_asyncios_text(void *arg, void **value) {
 /* Cancelled while it waits: the others keep their places. */
 static int64_t lock_waiter_cancelled(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
-    struct actor a = {"a", lock, 0}, b = {"b", lock, 0};
-    aloop_task *first = go(lock_user, &a), *second = go(lock_user, &b);
-    let_run(1);
-    begin_trace();
-    assert_code(aloop_task_cancel(first, "enough"), 1);
-    assert_code(ended(first), ALOOP_ECANCELED);
+    struct line l;
+    line_up(&l);
+    assert_code(aloop_task_cancel(l.first, "enough"), 1);
+    assert_code(ended(l.first), ALOOP_ECANCELED);
     assert_string_equal(aloop_error_message(aloop_last_error()), "enough");
-    assert_code(aloop_lock_release(lock), 0);
-    assert_code(ended(second), 0);
+    assert_code(aloop_lock_release(l.lock), 0);
+    assert_code(ended(l.second), 0);
     assert_trace("a:ECANCELED@1 b:0@3 ");
-    aloop_unref(lock);
+    aloop_unref(l.lock);
     return 0;
 }
 
 /* Cancelled after it was woken: it passes the wake on, and nobody is lost. */
 static int64_t lock_woken_waiter_cancelled(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
-    struct actor a = {"a", lock, 0}, b = {"b", lock, 0};
-    aloop_task *first = go(lock_user, &a), *second = go(lock_user, &b);
-    let_run(1);
-    begin_trace();
-    assert_code(aloop_lock_release(lock), 0); /* wakes a */
-    assert_code(aloop_task_cancel(first, "late"), 1);
-    assert_code(ended(first), ALOOP_ECANCELED);
+    struct line l;
+    line_up(&l);
+    assert_code(aloop_lock_release(l.lock), 0); /* wakes a */
+    assert_code(aloop_task_cancel(l.first, "late"), 1);
+    assert_code(ended(l.first), ALOOP_ECANCELED);
     assert_string_equal(aloop_error_message(aloop_last_error()), "late");
-    assert_code(ended(second), 0);
+    assert_code(ended(l.second), 0);
     assert_trace("a:ECANCELED@1 b:0@2 ");
-    assert_code(aloop_lock_locked(lock), 0);
-    aloop_unref(lock);
+    assert_code(aloop_lock_locked(l.lock), 0);
+    aloop_unref(l.lock);
     return 0;
 }
 
 /* All waiters cancelled, none has run yet: an acquire jumps the queue. */
 static int64_t lock_jumps_cancelled_waiters(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
-    struct actor a = {"a", lock, 0}, b = {"b", lock, 0};
-    aloop_task *first = go(lock_user, &a), *second = go(lock_user, &b);
-    let_run(1);
-    begin_trace();
-    cancel(first);
-    cancel(second);
-    assert_code(aloop_lock_release(lock), 0);
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    struct line l;
+    line_up(&l);
+    cancel(l.first);
+    cancel(l.second);
+    assert_code(aloop_lock_release(l.lock), 0);
+    assert_code(aloop_await(aloop_lock_acquire(l.lock), NULL), 0);
     note("main");
-    assert_code(aloop_lock_locked(lock), 1);
-    assert_code(ended(first), ALOOP_ECANCELED);
-    assert_code(ended(second), ALOOP_ECANCELED);
-    assert_code(aloop_lock_locked(lock), 1);
+    assert_code(aloop_lock_locked(l.lock), 1);
+    assert_code(ended(l.first), ALOOP_ECANCELED);
+    assert_code(ended(l.second), ALOOP_ECANCELED);
+    assert_code(aloop_lock_locked(l.lock), 1);
     assert_trace("main@0 a:ECANCELED@1 b:ECANCELED@1 ");
-    assert_code(aloop_lock_release(lock), 0);
-    aloop_unref(lock);
+    assert_code(aloop_lock_release(l.lock), 0);
+    aloop_unref(l.lock);
     return 0;
 }
 
@@ -169,9 +139,8 @@ static int64_t lock_jumps_cancelled_waiters(void *arg, void **value) {
  * again: asyncio's test_finished_waiter_cancelled. */
 static int64_t lock_finished_waiter_cancelled(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    aloop_lock *lock = new_lock();
+    assert_code(acquire(lock), 0);
     struct actor a = {"a", lock, 0}, b = {"b", lock, 0};
     aloop_task *first = go(lock_user, &a);
     let_run(1);
@@ -211,9 +180,8 @@ static int64_t cancel_and_release(void *data) {
  * is cancelled in the iteration of the release. */
 static int64_t lock_cancel_release_race(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    aloop_lock *lock = new_lock();
+    assert_code(acquire(lock), 0);
     struct actor a = {"a", lock, 1}, b = {"b", lock, 1}, c = {"c", lock, 1};
     aloop_task *tasks[] = {go(only_acquires, &a), go(only_acquires, &b), go(only_acquires, &c)};
     let_run(1);
@@ -318,7 +286,7 @@ static int64_t blocks_on_lock(void *lock, void **value) {
 
 static int64_t takes_free_lock(void *lock, void **value) {
     (void)value;
-    assert_code(aloop_await(aloop_lock_acquire(lock), NULL), 0);
+    assert_code(acquire(lock), 0);
     return aloop_lock_release(lock);
 }
 
@@ -330,8 +298,7 @@ static int64_t releases(void *lock) { return aloop_lock_release(lock); }
 static void test_binds_to_the_first_loop(void **state) {
     (void)state;
     aloop_loop *one = virtual_loop(), *two = virtual_loop();
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
+    aloop_lock *lock = new_lock();
     assert_code(run_on(one, takes_free_lock, lock), 0); /* no blocking, no binding */
     assert_code(run_on(two, takes_free_lock, lock), 0);
     aloop_future *held = aloop_lock_acquire(lock);
@@ -397,8 +364,7 @@ static void test_loop_closes_under_waiters(void **state) {
 /* An operation that was never awaited did nothing; one keeps its object. */
 static int64_t operations_are_lazy(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_lock *lock = NULL;
-    assert_code(aloop_lock_new(&lock), 0);
+    aloop_lock *lock = new_lock();
     aloop_unref(aloop_lock_acquire(lock));
     assert_code(aloop_lock_locked(lock), 0);
     aloop_future *acquire = aloop_lock_acquire(lock);
