@@ -655,6 +655,35 @@ private:
     ref<aloop_lock> lock_;
 };
 
+// Channels (see channel.h): auto [in, out] = channel<T>(capacity). The copies of
+// an end are its holders. receive() throws stop_iteration when no sender is left.
+template <typename T>
+class sender : public ref<aloop_sender> {
+public:
+    using ref<aloop_sender>::ref;
+    task<void> send(T item) {
+        ref<aloop_sender> kept = *this;
+        co_await aloop_sender_send(kept.get(), new T(std::move(item)));
+    }
+};
+
+template <typename T>
+class receiver : public ref<aloop_receiver> {
+public:
+    using ref<aloop_receiver>::ref;
+    detail::typed_awaiter<T> receive() noexcept {
+        return detail::typed_awaiter<T>(aloop_receiver_receive(get()));
+    }
+};
+
+template <typename T>
+std::pair<sender<T>, receiver<T>> channel(int64_t capacity = 0) {
+    aloop_sender *in = nullptr;
+    aloop_receiver *out = nullptr;
+    check(aloop_channel_new(&in, &out, capacity, [](void *p) { delete static_cast<T *>(p); }));
+    return {sender<T>(in), receiver<T>(out)};
+}
+
 }  // namespace cxx
 }  // namespace aloop
 

@@ -380,6 +380,26 @@ void outcomes_of_run() {
     CHECK(throws<aloop::timed_out>([] { aloop::check(ALOOP_ETIMEDOUT); }));
 }
 
+aloop::task<> send_three(aloop::sender<counted> in) {
+    for (int i = 0; i < 3; i++) co_await in.send(counted(i));
+}
+
+aloop::task<> channelling() {
+    auto [in, out] = aloop::channel<counted>(1);
+    auto sending = aloop::spawn(send_three(std::move(in)));
+    for (int i = 0; i < 3; i++) CHECK((co_await out.receive()).number == i);
+    co_await sending;
+    bool over = false;
+    try {
+        co_await out.receive();
+    } catch (const aloop::stop_iteration &) {
+        over = true;
+    }
+    CHECK(over);
+    auto [left_in, left_out] = aloop::channel<counted>();
+    co_await left_in.send(counted(7)); /* destroyed with the channel */
+}
+
 void nothing_left(const char *after) {
     for (int32_t i = 0; aloop_debug_stats_name(i) != nullptr; i++) {
         if (aloop_debug_stats(i) == 0) continue;
@@ -398,7 +418,7 @@ int main() {
         aloop::task<> (*body)();
     } cases[] = {{"basics", basics},       {"spawning", spawning},   {"cancelling", cancelling},
                  {"gathering", gathering}, {"grouping", grouping},   {"queueing", queueing},
-                 {"locking", locking},     {"iterating", iterating}};
+                 {"locking", locking},     {"iterating", iterating}, {"channelling", channelling}};
     for (const auto &c : cases) {
         on_virtual_clock(c.body());
         nothing_left(c.name);
