@@ -101,7 +101,8 @@ ALOOP_API int64_t aloop_queue_statistic(aloop_queue *queue, int32_t which);
  * stand in line with its other putters, in the order of each thread's puts. Once
  * it holds capacity items, threads wait. The loop is woken only where it sleeps,
  * and takes over what has come at once, however much that is. Every function but
- * _new may be called from any thread, aloop_ref and aloop_unref too. */
+ * _new may be called from any thread, aloop_ref and aloop_unref too. A virtual
+ * clock does not wait for threads. */
 typedef struct aloop_inlet aloop_inlet;
 
 /* In the thread of the loop that is to use the queue. capacity < 1: ALOOP_EINVAL.
