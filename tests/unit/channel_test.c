@@ -5,6 +5,8 @@
  */
 #include "items.h"
 
+#include <pthread.h>
+
 struct pair {
     aloop_sender *in;
     aloop_receiver *out;
@@ -406,6 +408,49 @@ static void test_loops(void **state) {
     assert_int_equal(made, freed);
 }
 
+/* After the loop's close two threads may drop the two sides of all kinds at once. */
+struct sides {
+    void *ends[2][3];
+};
+
+static int64_t leaves_all_kinds(void *arg, void **value) {
+    (void)value;
+    void *(*ends)[3] = ((struct sides *)arg)->ends;
+    assert_code(aloop_channel_new((aloop_sender **)&ends[0][0], (aloop_receiver **)&ends[1][0],
+                                  2, free),
+                0);
+    assert_code(aloop_broadcast_new((aloop_broadcast_sender **)&ends[0][1], 2, free), 0);
+    assert_code(aloop_broadcast_sender_subscribe(ends[0][1],
+                                                 (aloop_broadcast_receiver **)&ends[1][1]),
+                0);
+    assert_code(aloop_watch_new((aloop_watch_sender **)&ends[0][2], malloc(1), free), 0);
+    assert_code(aloop_watch_sender_subscribe(ends[0][2], (aloop_watch_receiver **)&ends[1][2]),
+                0);
+    assert_code(aloop_sender_try_send(ends[0][0], malloc(1)), 0);
+    assert_code(aloop_broadcast_sender_send(ends[0][1], malloc(1)), 1);
+    return aloop_watch_sender_send(ends[0][2], malloc(1));
+}
+
+static void *drop_side(void *side) {
+    for (int i = 0; i < 3; i++) aloop_unref(((void **)side)[i]);
+    return NULL;
+}
+
+static void test_two_threads_drop(void **state) {
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct sides all;
+        aloop_loop *loop = virtual_loop();
+        assert_code(run_on(loop, leaves_all_kinds, &all), 0);
+        close_loop(loop);
+        pthread_t threads[2];
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(pthread_create(&threads[i], NULL, drop_side, all.ends[i]), 0);
+        }
+        for (int i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+}
+
 static int64_t bad_input(void *arg, void **value) {
     (void)arg, (void)value;
     struct pair p = channel(1);
@@ -445,4 +490,5 @@ static void test_bad_input(void **state) {
 }
 
 SUITE(CASE(test_sending), CASE(test_ends), CASE(test_cancellation),
-      CASE(test_never_awaited_is_reported), CASE(test_loops), CASE(test_bad_input))
+      CASE(test_never_awaited_is_reported), CASE(test_loops), CASE(test_two_threads_drop),
+      CASE(test_bad_input))
