@@ -99,7 +99,9 @@ int64_t take_next(fan_end *receiver, message **m) {
         receiver->place = b->oldest();
         return ALOOP_ELAGGED;
     }
-    if (receiver->place == b->next) return b->sender_open ? ALOOP_EQUEUEEMPTY : ALOOP_ESTOPITERATION;
+    if (receiver->place == b->next) {
+        return b->sender_open ? ALOOP_EQUEUEEMPTY : ALOOP_ESTOPITERATION;
+    }
     broadcast::slot *s = b->at(receiver->place++);
     *m = s->held;
     ref(*m);

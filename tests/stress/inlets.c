@@ -164,7 +164,8 @@ int main(int argc, char **argv) {
     run(&all, 0);
     check(all.received == all.items * k_threads);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    const double took = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+    const double took = (double)(end.tv_sec - begin.tv_sec) +
+                        (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     printf("%lld items in %.2f s, %.0f ns each\n", (long long)all.received, took,
            took * 1e9 / (double)all.received);
     for (int round = 1; round <= 20; round++) {
