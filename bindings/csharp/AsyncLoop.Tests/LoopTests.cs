@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+using Xunit;
+
+namespace AsyncLoop.Tests;
+
+public class LoopTests
+{
+    [Fact]
+    public void RunGivesTheResult()
+    {
+        int result = Loop.Run(async () =>
+        {
+            await Loop.Sleep(1.5);
+            Assert.Equal(1.5, Support.Now, 3);
+            return 42;
+        }, Support.Virtual);
+        Assert.Equal(42, result);
+        Support.NothingIsLeft();
+    }
+
+    [Fact]
+    public void RunThrowsWhatMainThrows()
+    {
+        var mine = new InvalidOperationException("mine");
+        Exception seen = Assert.Throws<InvalidOperationException>(() => Loop.Run(async () =>
+        {
+            await Loop.Sleep(1);
+            throw mine;
+        }, Support.Virtual));
+        Assert.Same(mine, seen);
+        Support.NothingIsLeft();
+    }
+
+    [Fact]
+    public void CodeAfterAnAwaitRunsOnTheLoopsThread() => Support.Run(async () =>
+    {
+        int thread = Environment.CurrentManagedThreadId;
+        await Task.Yield();
+        Assert.Equal(thread, Environment.CurrentManagedThreadId);
+        await Task.Delay(5);
+        Assert.Equal(thread, Environment.CurrentManagedThreadId);
+        int other = await Task.Run(() => Environment.CurrentManagedThreadId);
+        Assert.NotEqual(thread, other);
+        Assert.Equal(thread, Environment.CurrentManagedThreadId);
+        int scheduled = await Task.Factory.StartNew(() => Environment.CurrentManagedThreadId,
+            CancellationToken.None, TaskCreationOptions.None, Loop.Current.Scheduler);
+        Assert.Equal(thread, scheduled);
+        int through = await Task.Factory.StartNew(() => Environment.CurrentManagedThreadId,
+            CancellationToken.None, TaskCreationOptions.None, TaskScheduler.FromCurrentSynchronizationContext());
+        Assert.Equal(thread, through);
+    }, new LoopOptions());
+
+    [Fact]
+    public void HotMethodsRunSideBySide() => Support.Run(async () =>
+    {
+        async Task<int> After(double seconds, int result)
+        {
+            await Loop.Sleep(seconds);
+            return result;
+        }
+        int[] results = await Task.WhenAll(After(3, 1), After(1, 2), After(2, 3));
+        Assert.Equal([1, 2, 3], results);
+        Assert.Equal(3, Support.Now, 3);
+    });
+
+    [Fact]
+    public void TimersRunInOrderAndCanBeCancelled() => Support.Run(async () =>
+    {
+        var order = new List<string>();
+        Loop loop = Loop.Current;
+        loop.CallLater(TimeSpan.FromSeconds(2), () => order.Add("two"));
+        loop.CallAt(TimeSpan.FromSeconds(1), () => order.Add("one"));
+        LoopHandle never = loop.CallLater(TimeSpan.FromSeconds(1.5), () => order.Add("never"));
+        Assert.Equal(1.5, never.When!.Value.TotalSeconds, 3);
+        loop.CallSoon(() => order.Add("soon"));
+        Assert.True(never.Cancel());
+        Assert.False(never.Cancel());
+        await Loop.Sleep(3);
+        Assert.Equal(["soon", "one", "two"], order);
+    });
+
+    [Fact]
+    public void PostsFromOtherThreadsArriveInOrder() => Support.Run(async () =>
+    {
+        Loop loop = Loop.Current;
+        var seen = new List<int>();
+        var all = new TaskCompletionSource();
+        var threads = Enumerable.Range(0, 4).Select(n => new Thread(() =>
+        {
+            for (int i = 0; i < 1000; i++)
+            {
+                int item = n * 1000 + i;
+                loop.Post(() =>
+                {
+                    seen.Add(item);
+                    if (seen.Count == 4000) all.SetResult();
+                });
+            }
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        await all.Task;
+        threads.ForEach(t => t.Join());
+        for (int n = 0; n < 4; n++)
+        {
+            Assert.Equal(Enumerable.Range(n * 1000, 1000), seen.Where(i => i / 1000 == n));
+        }
+    }, new LoopOptions());
+
+    [Fact]
+    public void InvokeAsyncRunsOnTheLoop() => Support.Run(async () =>
+    {
+        Loop loop = Loop.Current;
+        int thread = Environment.CurrentManagedThreadId;
+        int ran = await Task.Run(() => loop.InvokeAsync(async () =>
+        {
+            await Loop.Sleep(0.001);
+            return Environment.CurrentManagedThreadId;
+        }));
+        Assert.Equal(thread, ran);
+        await Assert.ThrowsAsync<FormatException>(() => Task.Run(() => loop.InvokeAsync(async () =>
+        {
+            await Loop.Sleep(0.001);
+            throw new FormatException();
+        })));
+    }, new LoopOptions());
+
+    [Fact]
+    public void OperationsBeginFromAnyThread() => Support.Run(async () =>
+    {
+        await Task.Run(async () => await Loop.Sleep(0.01));
+        await Loop.Sleep(0.001).ConfigureAwait(false);
+        await Loop.Sleep(0.001).ConfigureAwait(false);
+    }, new LoopOptions());
+
+    [Fact]
+    public void WhatNobodyHandlesIsReported() => Support.Run(async () =>
+    {
+        var faults = new List<LoopFault>();
+        Loop.Current.ExceptionHandler = faults.Add;
+        Loop.Current.CallSoon(() => throw new FormatException("in a callback"));
+        LoopTask<Nothing> forgotten = Loop.Spawn(async () =>
+        {
+            await Loop.Sleep(1);
+            throw new FormatException("in a task");
+        });
+        await Loop.Sleep(2);
+        Assert.Equal(["in a callback", "in a task"], faults.Select(f => f.Exception!.Message));
+        Assert.True(forgotten.IsCompleted);
+    });
+
+    [Fact]
+    public void WhatIsLeftIsCancelledAtTheEnd()
+    {
+        string how = "";
+        Support.Run(async () =>
+        {
+            _ = Loop.Spawn(async () =>
+            {
+                try
+                {
+                    await Loop.Sleep(100);
+                }
+                catch (OperationCanceledException)
+                {
+                    await Loop.Sleep(1);
+                    how = "cancelled, and cleaned up";
+                    throw;
+                }
+            });
+            await Loop.Sleep(1);
+        });
+        Assert.Equal("cancelled, and cleaned up", how);
+    }
+
+    [Fact]
+    public void MisuseIsAnError()
+    {
+        Assert.Equal(Status.NoRunningLoop, Assert.Throws<AloopException>(() => Loop.Current).Status);
+        Support.Run(async () =>
+        {
+            Assert.Equal(Status.LoopRunning,
+                Assert.Throws<AloopException>(() => Loop.Run(() => Task.CompletedTask)).Status);
+            Loop loop = Loop.Current;
+            Assert.Equal(Status.WrongThread, (await Assert.ThrowsAsync<AloopException>(() => Task.Run(() =>
+                loop.CallSoon(() => { })))).Status);
+            await Assert.ThrowsAsync<AloopException>(() => Loop.Sleep(double.NaN));
+        }, new LoopOptions());
+        Loop closed = new();
+        closed.Dispose();
+        closed.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => closed.CallSoon(() => { }));
+        Assert.Throws<ObjectDisposedException>(() => closed.Post(() => { }));
+        Assert.Throws<ObjectDisposedException>(() => closed.RunUntilComplete(() => Task.CompletedTask));
+        Support.NothingIsLeft();
+    }
+
+    [Fact]
+    public void StopAndTokenEndTheRun()
+    {
+        Assert.Equal(Status.LoopStopped, Assert.Throws<AloopException>(() => Loop.Run(async () =>
+        {
+            Loop.Current.CallLater(TimeSpan.FromSeconds(1), Loop.Current.Stop);
+            await Loop.Sleep(2);
+        }, Support.Virtual)).Status);
+        using var source = new CancellationTokenSource(20);
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            Loop.Run(() => Loop.Sleep(100), null, source.Token));
+        Support.NothingIsLeft();
+    }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+using Xunit;
+
+namespace AsyncLoop.Tests;
+
+public class TaskTests
+{
+    private static async Task<int> After(double seconds, int result)
+    {
+        await Loop.Sleep(seconds);
+        return result;
+    }
+
+    [Fact]
+    public void SpawnAndAwait() => Support.Run(async () =>
+    {
+        LoopTask<int> task = Loop.Spawn(() => After(1, 7), "seven");
+        Assert.Equal("seven", task.Name);
+        Assert.False(task.IsCompleted);
+        Assert.Equal(7, await task);
+        Assert.Equal(7, await task);
+        Assert.Equal(7, await task.AsTask());
+        Assert.False(task.Cancel());
+        Assert.Equal("seven", task.Name);
+    });
+
+    [Fact]
+    public void TheExceptionItselfReachesTheAwaitingSide() => Support.Run(async () =>
+    {
+        var mine = new FormatException("mine");
+        LoopTask<int> task = Loop.Spawn<int>(async () =>
+        {
+            await Loop.Sleep(1);
+            throw mine;
+        });
+        Assert.Same(mine, await Assert.ThrowsAsync<FormatException>(async () => await task));
+        Assert.Same(mine, await Assert.ThrowsAsync<FormatException>(() => task.AsTask()));
+    });
+
+    [Fact]
+    public void CancelReachesTheInnermostAwait() => Support.Run(async () =>
+    {
+        bool seen = false;
+        LoopTask<int> inner = Loop.Spawn(() => After(10, 1));
+        LoopTask<int> outer = Loop.Spawn(async () =>
+        {
+            try
+            {
+                return await inner;
+            }
+            catch (OperationCanceledException)
+            {
+                seen = true;
+                throw;
+            }
+        });
+        await Loop.Sleep(1);
+        Assert.True(outer.Cancel());
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await outer);
+        Assert.True(seen);
+        Assert.True(inner.AsTask().IsCanceled);
+        Assert.Equal(1, Support.Now, 3);
+    });
+
+    [Fact]
+    public void ATokenCancelsAnOperation() => Support.Run(async () =>
+    {
+        using var source = new CancellationTokenSource();
+        Loop.Current.CallLater(TimeSpan.FromSeconds(1), source.Cancel);
+        var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Loop.Sleep(5, source.Token));
+        Assert.Equal(1, Support.Now, 3);
+        Assert.True(Loop.Sleep(1, source.Token).IsCanceled);
+        GC.KeepAlive(e);
+    });
+
+    [Fact]
+    public void CancelInterruptsForeignTasksThroughTheCurrentToken() => Support.Run(async () =>
+    {
+        LoopTask<Nothing> task = Loop.Spawn(() => Task.Delay(100_000, LoopTask.CurrentToken));
+        await Loop.Sleep(0.01);
+        task.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await task);
+        // Where no operation was there to cancel, the next one is.
+        LoopTask<Nothing> busy = Loop.Spawn(async () =>
+        {
+            await Task.Delay(20);
+            await Loop.Sleep(1000);
+        });
+        await Loop.Sleep(0.001);
+        busy.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await busy);
+    }, new LoopOptions());
+
+    [Fact]
+    public void GatherAndItsFailures() => Support.Run(async () =>
+    {
+        int[] both = await Loop.Gather(After(2, 1), After(1, 2));
+        Assert.Equal([1, 2], both);
+        LoopTask<int> bad = Loop.Spawn<int>(async () =>
+        {
+            await Loop.Sleep(1);
+            throw new FormatException();
+        });
+        LoopTask<int> good = Loop.Spawn(() => After(2, 5));
+        await Assert.ThrowsAsync<FormatException>(() => Loop.Gather<int>(bad, good));
+        Assert.Equal(5, await good);
+        Outcome<int>[] all = await Loop.GatherOutcomes<int>(bad, good);
+        Assert.IsType<FormatException>(all[0].Error);
+        Assert.Equal(5, all[1].Value);
+        Assert.Empty(await Loop.Gather<int>());
+    });
+
+    [Fact]
+    public void CancellingAGatherCancelsAll() => Support.Run(async () =>
+    {
+        LoopTask<int> a = Loop.Spawn(() => After(9, 1)), b = Loop.Spawn(() => After(9, 1));
+        LoopTask<int[]> all = Loop.Spawn(() => Loop.Gather<int>(a, b));
+        await Loop.Sleep(1);
+        all.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await all);
+        Assert.True(a.AsTask().IsCanceled && b.AsTask().IsCanceled);
+    });
+
+    [Fact]
+    public void WaitForTimesOutAndCancels() => Support.Run(async () =>
+    {
+        Assert.Equal(3, await Loop.WaitFor(() => After(1, 3), TimeSpan.FromSeconds(2)));
+        LoopTask<int> slow = Loop.Spawn(() => After(10, 1));
+        await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(slow, TimeSpan.FromSeconds(2)));
+        Assert.True(slow.AsTask().IsCanceled);
+        Assert.Equal(3, Support.Now, 3);
+        Task sleep = Loop.Sleep(10);
+        await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(sleep, TimeSpan.FromSeconds(1)));
+        Assert.True(sleep.IsCanceled);
+        var foreign = new TaskCompletionSource<int>();
+        await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(foreign.Task, TimeSpan.FromSeconds(1)));
+        Assert.Equal(5, Support.Now, 3);
+    });
+
+    [Fact]
+    public void ShieldLeavesItRunning() => Support.Run(async () =>
+    {
+        LoopTask<int> kept = Loop.Spawn(() => After(2, 4));
+        LoopTask<int> waiting = Loop.Spawn(() => Loop.Shield<int>(kept));
+        await Loop.Sleep(1);
+        waiting.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await waiting);
+        Assert.Equal(4, await kept);
+        Assert.Equal(2, Support.Now, 3);
+    });
+
+    [Fact]
+    public void WaitTellsDoneFromPending() => Support.Run(async () =>
+    {
+        Task<int> a = Loop.Spawn(() => After(1, 1)), b = Loop.Spawn(() => After(3, 1));
+        var (done, pending) = await Loop.Wait([a, b], returnWhen: ReturnWhen.FirstCompleted);
+        Assert.Equal([a], done);
+        Assert.Equal([b], pending);
+        (done, pending) = await Loop.Wait([a, b], TimeSpan.FromSeconds(1));
+        Assert.Equal([a], done);
+        Assert.Equal([b], pending);
+        Assert.Equal(2, Support.Now, 3);
+        (done, _) = await Loop.Wait([a, b]);
+        Assert.Equal(2, done.Length);
+    });
+}
