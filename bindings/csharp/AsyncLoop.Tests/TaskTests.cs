@@ -141,7 +141,7 @@ public class TaskTests
     public void ShieldLeavesItRunning() => Support.Run(async () =>
     {
         LoopTask<int> kept = Loop.Spawn(() => After(2, 4));
-        LoopTask<int> waiting = Loop.Spawn(() => Loop.Shield<int>(kept));
+        LoopTask<int> waiting = Loop.Spawn(() => Loop.Shield(kept));
         await Loop.Sleep(1);
         waiting.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await waiting);

@@ -115,26 +115,50 @@ public sealed unsafe partial class Loop
             (in Completion _) => task.GetAwaiter().GetResult(), default);
     }
 
+    /// <inheritdoc cref="Shield{T}(Task{T})"/>
+    public static Task<T> Shield<T>(LoopTask<T> task) => Shield(task.AsTask());
+
+    /// <inheritdoc cref="Shield{T}(Task{T})"/>
+    public static Task Shield(Task task)
+    {
+        Loop loop = Current;
+        return Operations.Start(loop,
+            () => Native.aloop_shield(Combine.TaskOf(loop, task).Future()), default);
+    }
+
     /// <summary>
     /// The outcome of task, or a TimeoutException when the time is up: then it was cancelled, and
     /// its cleanup awaited. A Task that the loop cannot cancel runs on unobserved; give a function
     /// to have a task of the loop. asyncio.wait_for.
     /// </summary>
-    public static Task<T> WaitFor<T>(Task<T> task, TimeSpan timeout, CancellationToken token = default)
-    {
-        Loop loop = Current;
-        return Operations.Start(loop,
-            () => Native.aloop_wait_for(Combine.TaskOf(loop, task).Future(), Seconds(timeout, double.PositiveInfinity)),
-            (in Completion _) => task.GetAwaiter().GetResult(), token);
-    }
+    public static Task<T> WaitFor<T>(Task<T> task, TimeSpan timeout, CancellationToken token = default) =>
+        WaitFor(task, timeout, (in Completion _) => task.GetAwaiter().GetResult(), token);
 
     /// <inheritdoc cref="WaitFor{T}(Task{T}, TimeSpan, CancellationToken)"/>
-    public static Task WaitFor(Task task, TimeSpan timeout, CancellationToken token = default)
+    public static Task WaitFor(Task task, TimeSpan timeout, CancellationToken token = default) =>
+        WaitFor(task, timeout, Operations.StatusOf, token);
+
+    /// <inheritdoc cref="WaitFor{T}(Task{T}, TimeSpan, CancellationToken)"/>
+    public static Task<T> WaitFor<T>(LoopTask<T> task, TimeSpan timeout, CancellationToken token = default) =>
+        WaitFor(task.AsTask(), timeout, token);
+
+    private static Task<R> WaitFor<R>(Task task, TimeSpan timeout, Result<R> result, CancellationToken token)
     {
         Loop loop = Current;
-        return Operations.Start(loop,
-            () => Native.aloop_wait_for(Combine.TaskOf(loop, task).Future(), Seconds(timeout, double.PositiveInfinity)),
-            token);
+        double seconds = Seconds(timeout, double.PositiveInfinity);
+        if (seconds > 0 || task.IsCompleted)
+        {
+            return Operations.Start(loop,
+                () => Native.aloop_wait_for(Combine.TaskOf(loop, task).Future(), Math.Max(seconds, 1e-9)), result,
+                token);
+        }
+        // Now, before what was just spawned gets to its first step.
+        LoopTask one = Combine.TaskOf(loop, task);
+        one.Cancel();
+        return Operations.Start(loop, one.Future, result, token, failure =>
+            failure is OperationCanceledException && one.AsTask().IsCanceled
+                ? new TimeoutException(Status.Describe(Status.TimedOut), failure)
+                : failure);
     }
 
     /// <inheritdoc cref="WaitFor{T}(Task{T}, TimeSpan, CancellationToken)"/>

@@ -41,7 +41,7 @@ internal static unsafe class Root
     // How many objects of .NET are held by C.
     internal static int Count => Volatile.Read(ref s_count);
 
-    internal static IntPtr Hold(object target)
+    internal static IntPtr Hold(object? target)
     {
         Interlocked.Increment(ref s_count);
         return GCHandle.ToIntPtr(GCHandle.Alloc(target));

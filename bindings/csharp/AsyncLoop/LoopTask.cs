@@ -17,7 +17,7 @@ namespace AsyncLoop;
 /// <summary>
 /// A task of the loop: an async method that runs beside others, can be cancelled, and has a
 /// name. Await it for its result; cancelling who awaits it cancels it too (see
-/// <see cref="Loop.Shield{T}"/>).
+/// <see cref="Loop.Shield{T}(Task{T})"/>).
 /// </summary>
 public abstract unsafe class LoopTask
 {
@@ -37,7 +37,8 @@ public abstract unsafe class LoopTask
 
     internal readonly Loop Home;
 
-    // Cancelled while nothing was there to cancel: the next operation is.
+    // Cancelled while nothing was there to cancel: the next operation is. A task that ends
+    // before that ends well, so that what it has got is not lost.
     internal bool CancelWaits;
 
     private protected LoopTask(Loop home)
@@ -90,11 +91,20 @@ public abstract unsafe class LoopTask
         return left;
     }
 
+    // A block was left: with the last request taken back, what it has not reached is void.
+    internal void Settle()
+    {
+        if (Cancelling == 0) CancelWaits = false;
+    }
+
     /// <summary>The task as a plain one. Awaiting that does not pass cancellation on.</summary>
     public Task AsTask() => Plain();
 
     /// <summary>Makes the task awaitable.</summary>
-    public TaskAwaiter GetAwaiter() => ((Task)Join()).GetAwaiter();
+    public TaskAwaiter GetAwaiter() => Join().GetAwaiter();
+
+    /// <summary>Awaits its end; who is cancelled while awaiting that cancels the task.</summary>
+    public Task JoinAsync() => Join();
 
     private protected abstract Task Plain();
     private protected abstract Task Join();
@@ -242,11 +252,6 @@ public abstract unsafe class LoopTask
     private long End()
     {
         Exception? failure = Failure;
-        if (CancelWaits && failure == null)
-        {
-            Finished(true);
-            return Status.Canceled;
-        }
         Finished(failure is OperationCanceledException);
         return failure == null ? 0 : Errors.Raise(failure);
     }
@@ -255,13 +260,14 @@ public abstract unsafe class LoopTask
     {
         CancellationTokenSource? cancellation = _cancellation;
         _cancellation = null;
-        if (_operations == null) CancelWaits = true;
+        bool reached = false;
         for (Operation? o = _operations; o != null;)
         {
             Operation? next = o.Next;
-            o.Cancel();
+            reached |= o.Cancel();
             o = next;
         }
+        if (!reached) CancelWaits = true;
         cancellation?.Cancel();
     }
 
@@ -315,7 +321,7 @@ public sealed class LoopTask<T> : LoopTask
     }
 
     /// <summary>Makes the task awaitable.</summary>
-    public new TaskAwaiter<T> GetAwaiter() => JoinIt().GetAwaiter();
+    public new TaskAwaiter<T> GetAwaiter() => JoinAsync().GetAwaiter();
 
     /// <summary>The task as a plain one. Awaiting that does not pass cancellation on.</summary>
     public new Task<T> AsTask()
@@ -332,7 +338,8 @@ public sealed class LoopTask<T> : LoopTask
     /// <summary>As <see cref="AsTask"/>.</summary>
     public static implicit operator Task<T>(LoopTask<T> task) => task.AsTask();
 
-    private Task<T> JoinIt()
+    /// <summary>Awaits its result; who is cancelled while awaiting that cancels the task.</summary>
+    public new Task<T> JoinAsync()
     {
         if (_source.Task.IsCompleted || !Home.IsHere || Current == null) return AsTask();
         _claimed = true;
@@ -341,7 +348,7 @@ public sealed class LoopTask<T> : LoopTask
     }
 
     private protected override Task Plain() => AsTask();
-    private protected override Task Join() => JoinIt();
+    private protected override Task Join() => JoinAsync();
     private protected override Exception? Failure => _failure;
     private protected override bool BodyDone => _done;
 

@@ -28,7 +28,7 @@ internal abstract unsafe class Operation
     internal Operation? Previous, Next;
     internal ulong Slot;
     private IntPtr _future;  // a reference, while it is under way
-    private bool _cancelAsked, _done;
+    private bool _done;
     private CancellationTokenRegistration _registration;
 
     protected Operation(Loop home) => Home = home;
@@ -40,7 +40,8 @@ internal abstract unsafe class Operation
     internal void StartFrom(LoopTask? owner, CancellationToken token)
     {
         Owner = owner;
-        if (Home.IsHere) BeginNow(token);
+        if (token.IsCancellationRequested) End(new OperationCanceledException(token));
+        else if (Home.IsHere) BeginNow(token);
         else if (!Home.TryPost(static state =>
         {
             var (self, token) = ((Operation, CancellationToken))state!;
@@ -98,14 +99,8 @@ internal abstract unsafe class Operation
         else Home.TryPost(static state => ((Operation)state!).Cancel(), this);
     }
 
-    // On the loop's thread; once done it does nothing.
-    internal void Cancel()
-    {
-        if (_future != IntPtr.Zero) Native.aloop_future_cancel(_future, null);
-        else _cancelAsked = !_done;
-    }
-
-    internal bool CancelAsked => _cancelAsked;
+    // On the loop's thread; false if it is done, and perhaps only its record under way.
+    internal bool Cancel() => _future != IntPtr.Zero && Native.aloop_future_cancel(_future, null) > 0;
 
     // Its record has come. It has left the loop's table.
     internal void Complete(in Completion completion)
@@ -153,11 +148,13 @@ internal sealed class Operation<T> : Operation
     private readonly TaskCompletionSource<T> _source;
     private readonly Func<IntPtr> _begin;
     private readonly Result<T> _result;
+    private readonly Ended? _ended;
 
-    internal Operation(Loop home, Func<IntPtr> begin, Result<T> result) : base(home)
+    internal Operation(Loop home, Func<IntPtr> begin, Result<T> result, Ended? ended) : base(home)
     {
         _begin = begin;
         _result = result;
+        _ended = ended;
         _source = new TaskCompletionSource<T>(this);
     }
 
@@ -165,11 +162,16 @@ internal sealed class Operation<T> : Operation
 
     protected override IntPtr Begin() => _begin();
 
-    protected override void Finish(in Completion completion) =>
-        _source.TrySetResult(_result(completion));
+    protected override void Finish(in Completion completion)
+    {
+        T result = _result(completion);
+        _ended?.Invoke(null);
+        _source.TrySetResult(result);
+    }
 
     protected override void Fail(Exception exception)
     {
+        if (_ended != null) exception = _ended(exception) ?? exception;
         if (exception is OperationCanceledException e) _source.TrySetCanceled(e.CancellationToken);
         else _source.TrySetException(exception);
     }
@@ -177,21 +179,23 @@ internal sealed class Operation<T> : Operation
 
 internal delegate T Result<T>(in Completion completion);
 
+// Gets the failure, or null; gives another in its place, or null.
+internal delegate Exception? Ended(Exception? failure);
+
 internal static class Operations
 {
     // Begins what `begin` gives, a future of C, which may be NULL.
     internal static Task<T> Start<T>(Loop loop, Func<IntPtr> begin, Result<T> result,
-        CancellationToken token)
+        CancellationToken token, Ended? ended = null)
     {
-        if (token.IsCancellationRequested) return Task.FromCanceled<T>(token);
         LoopTask? owner = LoopTask.Current;
-        var operation = new Operation<T>(loop, begin, result);
+        var operation = new Operation<T>(loop, begin, result, ended);
         operation.StartFrom(owner?.Home == loop ? owner : null, token);
         return operation.Task;
     }
 
-    internal static Task<long> Start(Loop loop, Func<IntPtr> begin, CancellationToken token) =>
-        Start(loop, begin, StatusOf, token);
+    internal static Task<long> Start(Loop loop, Func<IntPtr> begin, CancellationToken token,
+        Ended? ended = null) => Start(loop, begin, StatusOf, token, ended);
 
     internal static readonly Result<long> StatusOf = static (in Completion c) => c.Status;
     internal static readonly Result<byte[]> BytesOf = static (in Completion c) => Bytes.Take(c.Value);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+using System.Runtime.InteropServices;
+using System.Text;
+using Xunit;
+
+namespace AsyncLoop.Tests;
+
+public class ProcessTests
+{
+    private static readonly LoopOptions s_real = new();
+
+    [Fact]
+    public void ChildrenAndTheirPipes() => Support.Run(async () =>
+    {
+        using (LoopProcess child = await LoopProcess.StartAsync("tr", ["a-z", "A-Z"],
+            new() { StandardInput = Redirect.Pipe, StandardOutput = Redirect.Pipe }))
+        {
+            var (code, output, error) = await child.CommunicateAsync("quiet"u8.ToArray());
+            Assert.Equal(0, code);
+            Assert.Equal("QUIET", Encoding.ASCII.GetString(output));
+            Assert.Empty(error);
+        }
+        using (LoopProcess child = await LoopProcess.ShellAsync("echo $GREETING from $PWD; exit 3", new()
+        {
+            StandardOutput = Redirect.Pipe,
+            WorkingDirectory = "/",
+            Environment = new Dictionary<string, string> { ["GREETING"] = "hello", ["PATH"] = "/bin:/usr/bin" },
+        }))
+        {
+            Assert.Equal("hello from /", await child.StandardOutput!.ReadLineAsync());
+            Assert.Equal(3, await child.WaitAsync());
+            Assert.Equal(3, child.ExitCode);
+        }
+        using (LoopProcess child = await LoopProcess.StartAsync("sleep", ["100"]))
+        {
+            Assert.Null(child.ExitCode);
+            Assert.True(child.Id > 0);
+            await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(child.WaitAsync(), TimeSpan.FromMilliseconds(10)));
+            child.Kill();
+            Assert.Equal(-9, await child.WaitAsync());
+            Assert.Throws<AloopException>(child.Terminate);
+        }
+        Assert.Equal(Status.NoEntry, (await Assert.ThrowsAsync<AloopException>(
+            () => LoopProcess.StartAsync("no-such-program"))).Status);
+    }, s_real);
+
+    [Fact]
+    public void JobsInThreads() => Support.Run(async () =>
+    {
+        int thread = Environment.CurrentManagedThreadId;
+        var local = new AsyncLocal<string> { Value = "flows" };
+        var (other, seen) = await Loop.RunInThread(() => (Environment.CurrentManagedThreadId, local.Value));
+        Assert.NotEqual(thread, other);
+        Assert.Equal("flows", seen);
+        var mine = new FormatException("mine");
+        Assert.Same(mine, await Assert.ThrowsAsync<FormatException>(() => Loop.RunInThread(() => throw mine)));
+        using var told = new ManualResetEventSlim();
+        LoopTask<bool> job = Loop.Spawn(() => Loop.RunInThread(token =>
+        {
+            bool ended = token.WaitHandle.WaitOne(10_000);
+            told.Set();
+            return ended;
+        }));
+        await Loop.Sleep(0.02);
+        job.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await job);
+        Assert.True(told.Wait(10_000));
+
+        using var two = new LoopExecutor(2, "pair");
+        int[] squares = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => two.RunAsync(() => i * i)));
+        Assert.Equal(Enumerable.Range(0, 20).Select(i => i * i), squares);
+        await two.ShutDownAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal(Status.ShutDown, (await Assert.ThrowsAsync<AloopException>(() => two.RunAsync(() => 1))).Status);
+        using LoopExecutor pool = LoopExecutor.Of(TaskScheduler.Default);
+        Assert.True(await pool.RunAsync(() => Thread.CurrentThread.IsThreadPoolThread));
+    }, s_real);
+
+    [Fact]
+    public void Signals() => Support.Run(async () =>
+    {
+        using var child = await LoopProcess.ShellAsync("true");
+        var user1 = (PosixSignal)10;
+        LoopTask<PosixSignal> waiting = Loop.Spawn(async () =>
+        {
+            await foreach (PosixSignal signal in Loop.Signals([user1])) return signal;
+            return default;
+        });
+        await Loop.Sleep(0.02);
+        using (LoopProcess kill = await LoopProcess.ShellAsync($"kill -USR1 {Environment.ProcessId}"))
+        {
+            await kill.WaitAsync();
+        }
+        Assert.Equal(user1, await Loop.WaitFor(waiting, TimeSpan.FromSeconds(5)));
+        await child.WaitAsync();
+    }, s_real);
+
+    [Fact]
+    public void WhatTheLoopIsDoing() => Support.Run(async () =>
+    {
+        LoopTask<Nothing> sleeper = Loop.Spawn(() => Loop.Sleep(1), "sleeper");
+        await Loop.Sleep(0);
+        Assert.Contains("sleeper", Loop.FormatCallGraph(sleeper));
+        Assert.True(Loop.Current.Metrics["iterations"] > 0);
+        Assert.Contains(sleeper, Loop.Current.Tasks);
+        Loop.Current.Debug = true;
+        Assert.True(Loop.Current.Debug);
+        await sleeper;
+    });
+}

@@ -1,0 +1,306 @@
+// Connections: C's stream as a System.IO.Stream. What is asynchronous may be called from
+// any thread, so that code of .NET which continues on the pool can use it; a memory that
+// is read into is pinned until C is done with it.
+// SPDX-License-Identifier: MIT
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace AsyncLoop;
+
+/// <summary>
+/// A connection. asyncio's StreamReader and StreamWriter in one. One task may read at a time, and
+/// one write. Members of <see cref="Stream"/> throw <see cref="IOException"/> with the library's
+/// exception inside, the others that itself.
+/// </summary>
+public sealed class LoopStream : Stream
+{
+    private readonly Loop _home;
+    private readonly AloopHandle _handle;
+
+    internal LoopStream(Loop home, IntPtr owned)
+    {
+        _home = home;
+        _handle = new AloopHandle(owned);
+    }
+
+    internal IntPtr Raw => _handle.Raw;
+
+    private static Task<LoopStream> Open(Func<IntPtr, IntPtr> begin, StreamOptions? options, CancellationToken token)
+    {
+        Loop loop = Loop.Current;
+        return Operations.Start(loop, () =>
+        {
+            using AloopHandle? o = options?.ToNative();
+            return begin(o?.Raw ?? IntPtr.Zero);
+        }, (in Completion c) => new LoopStream(loop, c.Value), token);
+    }
+
+    /// <summary>Connects by TCP; host null is this machine. asyncio.open_connection.</summary>
+    public static Task<LoopStream> ConnectAsync(string? host, int port, StreamOptions? options = null,
+        CancellationToken token = default) =>
+        Open(o => Native.aloop_open_connection(host, port, o), options, token);
+
+    /// <summary>Connects to a Unix socket; "@name" is an abstract one.</summary>
+    public static Task<LoopStream> ConnectUnixAsync(string path, StreamOptions? options = null,
+        CancellationToken token = default) =>
+        Open(o => Native.aloop_open_unix_connection(path, o), options, token);
+
+    /// <summary>A stream over the reading end of a pipe, whose descriptor becomes the stream's.</summary>
+    public static Task<LoopStream> OpenReadPipeAsync(int descriptor, StreamOptions? options = null) =>
+        Open(o => Native.aloop_connect_read_pipe(descriptor, o), options, default);
+
+    /// <summary>The same for the writing end.</summary>
+    public static Task<LoopStream> OpenWritePipeAsync(int descriptor, StreamOptions? options = null) =>
+        Open(o => Native.aloop_connect_write_pipe(descriptor, o), options, default);
+
+    /// <summary>Two connected streams in memory.</summary>
+    public static unsafe (LoopStream A, LoopStream B) Pair(StreamOptions? options = null)
+    {
+        Loop loop = Loop.Current;
+        using AloopHandle? o = options?.ToNative();
+        IntPtr a, b;
+        Errors.Check(Native.aloop_stream_pair(&a, &b, o?.Raw ?? IntPtr.Zero));
+        return (new(loop, a), new(loop, b));
+    }
+
+    // Reading ---------------------------------------------------------------------------
+
+    private Task<byte[]> ReadBytes(Func<IntPtr, IntPtr> begin, CancellationToken token) =>
+        Operations.Start(_home, () => begin(Raw), Operations.BytesOf, token);
+
+    /// <summary>Up to n bytes, at least one; n negative: all until the end. Empty: the end.</summary>
+    public Task<byte[]> ReadBytesAsync(long n = -1, CancellationToken token = default) =>
+        ReadBytes(s => Native.aloop_stream_read(s, n), token);
+
+    /// <summary>n bytes, or an <see cref="IncompleteReadException"/>.</summary>
+    public Task<byte[]> ReadBytesExactlyAsync(long n, CancellationToken token = default) =>
+        ReadBytes(s => Native.aloop_stream_readexactly(s, n), token);
+
+    /// <summary>Up to and including the separator.</summary>
+    public unsafe Task<byte[]> ReadUntilAsync(ReadOnlyMemory<byte> separator, CancellationToken token = default) =>
+        ReadBytes(s =>
+        {
+            fixed (byte* p = separator.Span)
+            {
+                return Native.aloop_stream_readuntil(s, p, (nuint)separator.Length);
+            }
+        }, token);
+
+    /// <summary>A line with its '\n'; at the end what is left, perhaps nothing.</summary>
+    public Task<byte[]> ReadLineBytesAsync(CancellationToken token = default) =>
+        ReadBytes(Native.aloop_stream_readline, token);
+
+    /// <summary>A line of UTF-8 without its end; null at the end of the stream.</summary>
+    public Task<string?> ReadLineAsync(CancellationToken token = default) =>
+        Operations.Start(_home, () => Native.aloop_stream_readline(Raw), s_line, token);
+
+    private static readonly Result<string?> s_line = static (in Completion c) =>
+    {
+        ReadOnlySpan<byte> line = Bytes.Take(c.Value);
+        if (line.IsEmpty) return null;
+        if (line[^1] == '\n') line = line[..^1];
+        if (!line.IsEmpty && line[^1] == '\r') line = line[..^1];
+        return Encoding.UTF8.GetString(line);
+    };
+
+    /// <inheritdoc/>
+    public override unsafe ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (buffer.IsEmpty) return default;
+        MemoryHandle pin = buffer.Pin();
+        var memory = (IntPtr)pin.Pointer;
+        return new(Operations.Start(_home, () => Native.aloop_stream_read_into(Raw, memory, (nuint)buffer.Length),
+            s_count, cancellationToken, failure =>
+            {
+                pin.Dispose();
+                return AsIo(failure);
+            }));
+    }
+
+    private static readonly Result<int> s_count = static (in Completion c) => (int)c.Status;
+
+    private static Exception? AsIo(Exception? failure) =>
+        failure is AloopException e ? new IOException(e.Message, e) : failure;
+
+    /// <inheritdoc/>
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <summary>Blocks; not on the loop's thread.</summary>
+    public override int Read(byte[] buffer, int offset, int count)
+    {
+        RefuseToBlock();
+        return ReadAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
+    }
+
+    /// <summary>Whether the end was read.</summary>
+    public bool IsAtEnd => Check(Native.aloop_stream_at_eof(Raw)) != 0;
+
+    /// <summary>Reads wait from now on.</summary>
+    public void PauseReading() => Check(Native.aloop_stream_pause_reading(Raw));
+
+    /// <summary>Reads go on.</summary>
+    public void ResumeReading() => Check(Native.aloop_stream_resume_reading(Raw));
+
+    // Writing ---------------------------------------------------------------------------
+
+    /// <summary>Sends or queues at once; how many bytes now wait. Await a drain now and then.</summary>
+    public unsafe long WriteNoWait(ReadOnlySpan<byte> data)
+    {
+        fixed (byte* p = data)
+        {
+            return Check(Native.aloop_stream_write(Raw, p, (nuint)data.Length));
+        }
+    }
+
+    /// <summary>The same with a text in UTF-8.</summary>
+    public long WriteNoWait(string text) => WriteNoWait(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Done when less than the low-water mark waits.</summary>
+    public Task DrainAsync(CancellationToken token = default) =>
+        Operations.Start(_home, () => Native.aloop_stream_drain(Raw), token);
+
+    /// <summary>Sends a text in UTF-8, and drains.</summary>
+    public Task WriteTextAsync(string text, CancellationToken token = default) =>
+        Operations.Start(_home, () =>
+        {
+            WriteNoWait(text);
+            return Native.aloop_stream_drain(Raw);
+        }, token);
+
+    /// <inheritdoc/>
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        new(Operations.Start(_home, () =>
+        {
+            WriteNoWait(buffer.Span);
+            return Native.aloop_stream_drain(Raw);
+        }, cancellationToken, AsIo));
+
+    /// <inheritdoc/>
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <summary>On the loop's thread it queues, elsewhere it blocks until that is drained.</summary>
+    public override void Write(byte[] buffer, int offset, int count)
+    {
+        if (_home.IsHere) WriteNoWait(buffer.AsSpan(offset, count));
+        else WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+    }
+
+    /// <summary>Nothing: what is written is sent.</summary>
+    public override void Flush() { }
+
+    /// <inheritdoc/>
+    public override Task FlushAsync(CancellationToken cancellationToken) => DrainAsync(cancellationToken);
+
+    /// <summary>Ends the sending side; the peer reads the end.</summary>
+    public void CompleteWriting() => Check(Native.aloop_stream_write_eof(Raw));
+
+    /// <summary>Whether it can.</summary>
+    public bool CanCompleteWriting => Check(Native.aloop_stream_can_write_eof(Raw)) != 0;
+
+    /// <summary>Sends count bytes of a file from offset on, -1: to its end; how many.</summary>
+    public Task<long> SendFileAsync(SafeHandle file, long offset = 0, long count = -1,
+        CancellationToken token = default) => Operations.Start(_home,
+            () => Native.aloop_stream_sendfile(Raw, (int)file.DangerousGetHandle(), offset, count), token);
+
+    /// <summary>Where DrainAsync begins to wait, and where it ends. Negative: by asyncio's rule.</summary>
+    public void SetWriteBufferLimits(long high = -1, long low = -1) =>
+        Check(Native.aloop_stream_set_write_buffer_limits(Raw, high, low));
+
+    /// <summary>How many bytes wait to be sent.</summary>
+    public long WriteBufferSize => Check(Native.aloop_stream_get_write_buffer_size(Raw));
+
+    // Closing ---------------------------------------------------------------------------
+
+    /// <summary>Sends what waits, then closes; the object stays usable for WaitClosedAsync.</summary>
+    public void StartClosing() => Check(Native.aloop_stream_close(Raw));
+
+    /// <summary>Closes at once; what waits is dropped.</summary>
+    public void Abort() => Check(Native.aloop_stream_abort(Raw));
+
+    /// <summary>Whether it is closed or closes.</summary>
+    public bool IsClosing => _handle.IsClosed || Check(Native.aloop_stream_is_closing(Raw)) != 0;
+
+    /// <summary>Done when the descriptor is closed; fails with what ended the connection.</summary>
+    public Task WaitClosedAsync(CancellationToken token = default) =>
+        Operations.Start(_home, () => Native.aloop_stream_wait_closed(Raw), token);
+
+    /// <summary>Sends what waits, closes, and waits for that.</summary>
+    public override async ValueTask DisposeAsync()
+    {
+        if (_handle.IsClosed) return;
+        try
+        {
+            if (!_home.IsClosed) await Operations.Start(_home, CloseAndWait, default);
+        }
+        catch (AloopException)
+        {
+            // What ended the connection was told to whoever read or wrote.
+        }
+        Dispose();
+    }
+
+    private IntPtr CloseAndWait()
+    {
+        Native.aloop_stream_close(Raw);
+        return Native.aloop_stream_wait_closed(Raw);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        // Without its last reference the stream closes by itself.
+        if (disposing) _handle.Dispose();
+        base.Dispose(disposing);
+    }
+
+    // Information -----------------------------------------------------------------------
+
+    /// <summary>"peername", "sockname" and the like as text; null where it is not known.</summary>
+    public unsafe string? GetExtraInfo(string name)
+    {
+        long length = Native.aloop_stream_get_extra_info(Raw, name, null, 0);
+        if (length < 0) return null;
+        return Text.Of((buffer, size) => Native.aloop_stream_get_extra_info(Raw, name, buffer, size));
+    }
+
+    /// <summary>The peer's address, such as "127.0.0.1:80".</summary>
+    public string? RemoteName => GetExtraInfo("peername");
+
+    /// <summary>The own address.</summary>
+    public string? LocalName => GetExtraInfo("sockname");
+
+    /// <inheritdoc/>
+    public override bool CanRead => !_handle.IsClosed;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => !_handle.IsClosed;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => false;
+
+    /// <inheritdoc/>
+    public override long Length => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    private long Check(long status) => Errors.Check(status, this);
+
+    private void RefuseToBlock()
+    {
+        if (_home.IsHere) throw new InvalidOperationException("it would block the loop");
+    }
+}

@@ -1,0 +1,158 @@
+// Blocks of a task: timeouts and groups. They are C's, entered and left in steps of the
+// task that the block belongs to.
+// SPDX-License-Identifier: MIT
+namespace AsyncLoop;
+
+/// <summary>A time limit around a block: see <see cref="Loop.Timeout{T}"/>.</summary>
+public sealed class LoopTimeout
+{
+    private readonly AloopHandle _handle;
+
+    private LoopTimeout(IntPtr owned) => _handle = new AloopHandle(owned);
+
+    internal static unsafe LoopTimeout Enter(double seconds)
+    {
+        IntPtr timeout;
+        Errors.Check(Native.aloop_timeout_enter(&timeout, seconds));
+        return new LoopTimeout(timeout);
+    }
+
+    internal long Exit(long status)
+    {
+        long end = Native.aloop_timeout_exit(_handle.Raw, status);
+        GC.KeepAlive(_handle);
+        LoopTask.Current?.Settle();
+        return end;
+    }
+
+    /// <summary>The loop's time at which it expires; null for never.</summary>
+    public TimeSpan? When
+    {
+        get
+        {
+            double when = Native.aloop_timeout_when(_handle.Raw);
+            GC.KeepAlive(_handle);
+            return double.IsInfinity(when) ? null : TimeSpan.FromSeconds(when);
+        }
+    }
+
+    /// <summary>Sets that time anew; null for never.</summary>
+    public void Reschedule(TimeSpan? when) => Errors.Check(
+        Native.aloop_timeout_reschedule(_handle.Raw, when?.TotalSeconds ?? double.PositiveInfinity), _handle);
+
+    /// <summary>Whether the time was up.</summary>
+    public bool Expired => Errors.Check(Native.aloop_timeout_expired(_handle.Raw), _handle) != 0;
+}
+
+public sealed partial class Loop
+{
+    /// <summary>
+    /// Runs body; when the time is up its innermost await is cancelled, and the whole throws
+    /// <see cref="TimeoutException"/>. In a task of the loop. asyncio.timeout.
+    /// </summary>
+    public static async Task<T> Timeout<T>(TimeSpan delay, Func<LoopTimeout, Task<T>> body)
+    {
+        LoopTimeout timeout = LoopTimeout.Enter(Seconds(delay, double.PositiveInfinity));
+        T? result = default;
+        Exception? failure = null;
+        try
+        {
+            result = await body(timeout);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+        long status = failure == null ? 0 : Errors.CodeOf(failure);
+        if (timeout.Exit(status) == Status.TimedOut && status == Status.Canceled)
+        {
+            throw new TimeoutException(Status.Describe(Status.TimedOut), failure);
+        }
+        if (failure != null) Errors.Rethrow(failure);
+        return result!;
+    }
+
+    /// <inheritdoc cref="Timeout{T}"/>
+    public static Task Timeout(TimeSpan delay, Func<LoopTimeout, Task> body) =>
+        Timeout<Nothing>(delay, async timeout =>
+        {
+            await body(timeout);
+            return default;
+        });
+
+    /// <inheritdoc cref="Timeout{T}"/>
+    public static Task Timeout(TimeSpan delay, Func<Task> body) => Timeout(delay, _ => body());
+}
+
+/// <summary>
+/// Tasks that end before the block does that began them. The first failure cancels the others
+/// and the block. asyncio.TaskGroup.
+/// </summary>
+public sealed class TaskGroup
+{
+    private IntPtr _group;
+    private readonly Loop _home = Loop.Current;
+
+    private unsafe TaskGroup()
+    {
+        IntPtr group;
+        Errors.Check(Native.aloop_task_group_enter(&group));
+        _group = group;
+    }
+
+    /// <summary>
+    /// Runs body and waits for the tasks that it began. If any failed, throws an
+    /// <see cref="AggregateException"/> of all failures. In a task of the loop.
+    /// </summary>
+    public static async Task Run(Func<TaskGroup, Task> body)
+    {
+        LoopTask task = LoopTask.Current ?? throw new AloopException(Status.NoTask);
+        var group = new TaskGroup();
+        Exception? failure = null;
+        try
+        {
+            await body(group);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+        if (task.CancelWaits)
+        {
+            task.CancelWaits = false;
+            failure ??= new OperationCanceledException();
+        }
+        try
+        {
+            await Operations.Start(group._home, () => group.Join(failure), default);
+        }
+        catch (OperationCanceledException) when (failure is OperationCanceledException)
+        {
+            Errors.Rethrow(failure);
+        }
+        finally
+        {
+            task.Settle();
+        }
+    }
+
+    private IntPtr Join(Exception? failure)
+    {
+        IntPtr group = _group;
+        _group = IntPtr.Zero;
+        return Native.aloop_task_group_join(group, failure == null ? 0 : Errors.Raise(failure));
+    }
+
+    /// <summary>A task of the group. Status.ShutDown once the group is ending.</summary>
+    public LoopTask<T> Spawn<T>(Func<Task<T>> main, string? name = null) =>
+        _home.Create(main, name, Open());
+
+    /// <inheritdoc cref="Spawn{T}"/>
+    public LoopTask<Nothing> Spawn(Func<Task> main, string? name = null) => Spawn(Loop.WithResult(main), name);
+
+    /// <summary>Cancels what is left of the group, and its block; the whole then ends well.</summary>
+    public void Cancel() => Errors.Check(Native.aloop_task_group_cancel(Open()));
+
+    // While it waits for its tasks, they may begin others; it is C that knows.
+    private IntPtr Open() => _group != IntPtr.Zero ? _group : throw new AloopException(Status.ShutDown);
+}

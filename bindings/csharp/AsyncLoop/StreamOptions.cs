@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+using System.Net.Sockets;
+
+namespace AsyncLoop;
+
+/// <summary>Options of connections and servers; what is not set is the library's default.</summary>
+public sealed class StreamOptions
+{
+    /// <summary>The most bytes that ReadLine and ReadUntil look through.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>InterNetwork or InterNetworkV6 alone.</summary>
+    public AddressFamily Family { get; init; }
+
+    /// <summary>Where a connection comes from.</summary>
+    public (string Host, int Port)? LocalAddress { get; init; }
+
+    /// <summary>After which the next address of a name is tried, too (RFC 8305).</summary>
+    public TimeSpan? HappyEyeballsDelay { get; init; }
+
+    /// <summary>Of servers: the length of the kernel's queue.</summary>
+    public int? Backlog { get; init; }
+
+    /// <summary>Of servers: SO_REUSEADDR, by default on.</summary>
+    public bool? ReuseAddress { get; init; }
+
+    /// <summary>Of servers: SO_REUSEPORT.</summary>
+    public bool ReusePort { get; init; }
+
+    /// <summary>Of servers: false to listen with StartServing only.</summary>
+    public bool StartServing { get; init; } = true;
+
+    /// <summary>SO_KEEPALIVE.</summary>
+    public bool KeepAlive { get; init; }
+
+    internal AloopHandle ToNative()
+    {
+        var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_stream_options_new()));
+        IntPtr o = handle.Raw;
+        if (Limit is int limit) Errors.Check(Native.aloop_stream_options_set_limit(o, (nuint)limit));
+        if (Family != AddressFamily.Unspecified)
+        {
+            Errors.Check(Native.aloop_stream_options_set_family(o, Sockets.FamilyInC(Family)));
+        }
+        if (LocalAddress is var (host, port))
+        {
+            Errors.Check(Native.aloop_stream_options_set_local_address(o, host, port));
+        }
+        if (HappyEyeballsDelay is TimeSpan delay)
+        {
+            Errors.Check(Native.aloop_stream_options_set_happy_eyeballs_delay(o, delay.TotalSeconds));
+        }
+        if (Backlog is int backlog) Errors.Check(Native.aloop_stream_options_set_backlog(o, backlog));
+        if (ReuseAddress is bool reuse)
+        {
+            Errors.Check(Native.aloop_stream_options_set_reuse_address(o, reuse ? 1 : 0));
+        }
+        if (ReusePort) Errors.Check(Native.aloop_stream_options_set_reuse_port(o, 1));
+        if (!StartServing) Errors.Check(Native.aloop_stream_options_set_start_serving(o, 0));
+        if (KeepAlive) Errors.Check(Native.aloop_stream_options_set_keep_alive(o, 1));
+        return handle;
+    }
+}
+
+internal static class Sockets
+{
+    // .NET numbers families as Windows does.
+    internal static int FamilyInC(AddressFamily family) => family switch
+    {
+        AddressFamily.InterNetwork => 2,
+        AddressFamily.InterNetworkV6 => 10,
+        AddressFamily.Unix => 1,
+        AddressFamily.Unspecified => 0,
+        _ => throw new ArgumentOutOfRangeException(nameof(family)),
+    };
+}
