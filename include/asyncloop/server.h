@@ -65,6 +65,14 @@ ALOOP_API aloop_future *aloop_server_serve_forever(aloop_server *server);
 ALOOP_API int64_t aloop_server_close(aloop_server *server);
 /* An operation: done when it is closed and its last connection is. */
 ALOOP_API aloop_future *aloop_server_wait_closed(aloop_server *server);
+/* Closes it and waits for its connections, timeout seconds at most (<= 0: not at
+ * all): 0, or ALOOP_ETIMEDOUT with a message that names those still open ("2
+ * connections are still open: 127.0.0.1:4711, 127.0.0.1:4712"). They stay so: call
+ * it again, or abort them. ALOOP_EINVAL for NaN. An operation. */
+ALOOP_API aloop_future *aloop_server_shutdown(aloop_server *server, double timeout);
+/* How many connections it has; copies up to n of them (borrowed), oldest first. */
+ALOOP_API int64_t aloop_server_connections(aloop_server *server, aloop_stream **streams,
+                                           int64_t n);
 /* Closes or aborts every connection that came from the server. */
 ALOOP_API int64_t aloop_server_close_clients(aloop_server *server);
 ALOOP_API int64_t aloop_server_abort_clients(aloop_server *server);

@@ -61,6 +61,13 @@ ALOOP_API int64_t aloop_stream_options_set_reuse_address(aloop_stream_options *o
 ALOOP_API int64_t aloop_stream_options_set_reuse_port(aloop_stream_options *options, int32_t reuse);
 ALOOP_API int64_t aloop_stream_options_set_start_serving(aloop_stream_options *options,
                                                          int32_t start);
+/* Of servers: more hosts to listen on, beside the one that is given; an address
+ * that several have is bound once. How many connections there may be at a time
+ * (default 0: any number); others wait in the kernel's queue, and are refused by
+ * it when the backlog is full, until one ends. */
+ALOOP_API int64_t aloop_stream_options_add_host(aloop_stream_options *options, const char *host);
+ALOOP_API int64_t aloop_stream_options_set_max_connections(aloop_stream_options *options,
+                                                           int64_t n);
 /* SO_KEEPALIVE, default 0. */
 ALOOP_API int64_t aloop_stream_options_set_keep_alive(aloop_stream_options *options,
                                                       int32_t keep_alive);

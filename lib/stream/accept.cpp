@@ -47,10 +47,15 @@ void schedule_listener(listener *at, bool from_poll) {
 void try_again(alarm *a) {
     server *s = static_cast<server *>(a->owner);
     s->backing_off = false;
-    if (!s->serving) return;
-    for (int64_t i = 0; i < s->count; i++) {
-        if (s->listeners[i].readable) schedule_listener(&s->listeners[i], false);
-    }
+    accept_more(s);
+}
+
+// Whether it has as many connections as it may; then others wait in the
+// kernel's queue.
+bool is_full(server *s) {
+    const int64_t most = s->options->max_connections;
+    s->full = most > 0 && s->active >= most;
+    return s->full;
 }
 
 // Gives the spare descriptor up to close what waits, so that its clients learn
@@ -106,7 +111,7 @@ int64_t make_client(server *s, int fd, const address &peer, stream **out) {
 int64_t accept_from(listener *at, stream **out) {
     server *s = at->home;
     int bad = 0;  // in a row; so many are a ban on accepting, not connections
-    while (at->readable && s->serving && !s->backing_off) {
+    while (at->readable && s->serving && !s->backing_off && !is_full(s)) {
         address peer;
         socklen_t size = sizeof peer.path;
         const int64_t fd = loop_of(s)->sys()->accept4(at->fd, &peer.any, &size,
@@ -238,6 +243,13 @@ void run_listener(node *item, action what) {
         else wake_acceptor(s);
     }
     unref(static_cast<loop_object *>(s));
+}
+
+void accept_more(server *s) {
+    if (!s->serving || s->backing_off) return;
+    for (int64_t i = 0; i < s->count; i++) {
+        if (s->listeners[i].readable) schedule_listener(&s->listeners[i], false);
+    }
 }
 
 int64_t accept_one(server *s, stream **out) {

@@ -5,9 +5,17 @@
 
 #include <asyncloop/stream.h>
 
+#include <cstring>
+#include <utility>
+
 #include "../base/options.hpp"
 
 namespace aloop {
+
+struct extra_host {
+    extra_host *next;
+    char name[8];  // as long as it is
+};
 
 struct stream_options final : options_of<stream_options> {
     size_t limit = 65536;
@@ -20,9 +28,26 @@ struct stream_options final : options_of<stream_options> {
     int32_t reuse_port = 0;
     int32_t keep_alive = 0;
     int32_t start_serving = 1;
+    int64_t max_connections = 0;  // 0: no limit
+    extra_host *more_hosts = nullptr;
     aloop_free_fn data_free = nullptr;
 
-    ~stream_options() { release(local_host); }
+    ~stream_options() {
+        release(local_host);
+        while (more_hosts != nullptr) release(std::exchange(more_hosts, more_hosts->next));
+    }
+    // Behind those that are there; false: out of memory.
+    bool add_host(const char *host) {
+        const size_t size = std::strlen(host) + 1;
+        extra_host *more = static_cast<extra_host *>(allocate(sizeof(extra_host) + size));
+        if (more == nullptr) return false;
+        more->next = nullptr;
+        std::memcpy(more->name, host, size);
+        extra_host **at = &more_hosts;
+        while (*at != nullptr) at = &(*at)->next;
+        *at = more;
+        return true;
+    }
 };
 
 // What was passed, or the defaults for nullptr; nullptr: out of memory.
@@ -39,9 +64,16 @@ inline stream_options *copy_options(const stream_options *from) {
     o->keep_alive = from->keep_alive;
     o->start_serving = from->start_serving;
     o->data_free = from->data_free;
-    if (from->local_host == nullptr) return o;
-    o->local_host = copy_string(from->local_host);
-    if (o->local_host != nullptr) return o;
+    o->max_connections = from->max_connections;
+    bool whole = true;
+    for (extra_host *h = from->more_hosts; h != nullptr && whole; h = h->next) {
+        whole = o->add_host(h->name);
+    }
+    if (whole && from->local_host != nullptr) {
+        o->local_host = copy_string(from->local_host);
+        whole = o->local_host != nullptr;
+    }
+    if (whole) return o;
     destroy(o);
     return nullptr;
 }

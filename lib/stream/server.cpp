@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "server.hpp"
 
-#include <fcntl.h>
-
-#include <cctype>
-#include <cerrno>
-#include <cstring>
+#include <cmath>
+#include <cstdio>
+#include <utility>
 
 #include "../context/context.hpp"
 #include "../loop/watchers.hpp"
 #include "../protocol/protocol.hpp"
-#include "../resolver/resolver.hpp"
 
 namespace aloop {
 
@@ -52,18 +49,6 @@ void close_listeners(server *s) {
     if (s->retry.is_set()) s->retry.clear();
 }
 
-// The loop closes.
-void let_go(self_held *self) {
-    server *s = static_cast<server *>(self);
-    s->closed = true;
-    close_listeners(s);
-    while (link *l = s->clients.head()) {
-        self_held *client = static_cast<self_held *>(l);
-        client->let_go(client);
-    }
-    unref(static_cast<loop_object *>(s));
-}
-
 void destroy_server(object *o) {
     server *s = static_cast<server *>(o);
     loop *l = loop_of(s);
@@ -84,6 +69,18 @@ void destroy_server(object *o) {
 const register_kind g_server(kind::server, {"server", destroy_server});
 
 }  // namespace
+
+// The loop closes.
+void let_server_go(self_held *self) {
+    server *s = static_cast<server *>(self);
+    s->closed = true;
+    close_listeners(s);
+    while (link *l = s->clients.head()) {
+        self_held *client = static_cast<self_held *>(l);
+        client->let_go(client);
+    }
+    unref(static_cast<loop_object *>(s));
+}
 
 int64_t start_serving(server *s) {
     if (s->closed) return ALOOP_ESTALE;
@@ -130,6 +127,7 @@ void add_client(server *s, stream *client) {
 
 void client_gone(server *s) {
     s->active--;
+    if (std::exchange(s->full, false)) accept_more(s);
     check_closed(s);
 }
 
@@ -205,6 +203,76 @@ int64_t step_wait_closed(operation *op, task *, int64_t status) {
     return s->closed && s->active == 0 ? 0 : self->wait_in(&s->waiters, k_for_end);
 }
 
+// Closing with a deadline ---------------------------------------------------------------------
+
+struct shutdown_op final : ring_waiter {
+    double limit;
+    bool late = false;
+    aloop::alarm deadline;
+
+    shutdown_op(domain *d, server *s, double seconds);
+    ~shutdown_op() {
+        if (deadline.is_set()) deadline.clear();
+    }
+};
+
+void too_late(alarm *a) {
+    shutdown_op *op = static_cast<shutdown_op *>(a->owner);
+    op->late = true;
+    if (op->inner != nullptr && op->inner->pending()) finish(op->inner, 0, nullptr, nullptr);
+}
+
+// "2 connections are still open: 127.0.0.1:4711, 127.0.0.1:4712"
+int64_t name_the_open(operation *op, server *s) {
+    constexpr int k_most = 8;
+    char text[1200];
+    size_t used = static_cast<size_t>(
+        std::snprintf(text, sizeof text, "%lld connection%s still open:",
+                      static_cast<long long>(s->active), s->active == 1 ? " is" : "s are"));
+    int named = 0;
+    for (link *l = s->clients.head(); l != nullptr && named < k_most; l = s->clients.after(l)) {
+        const stream *client = static_cast<stream *>(static_cast<self_held *>(l));
+        address peer;
+        char name[k_address_text] = "?";
+        if (client->peer.get(&peer)) format_address(peer, name, sizeof name);
+        used += static_cast<size_t>(std::snprintf(text + used, sizeof text - used, "%s %s",
+                                                  named++ > 0 ? "," : "", name));
+    }
+    if (s->active > named) {
+        std::snprintf(text + used, sizeof text - used, ", and %lld more",
+                      static_cast<long long>(s->active - named));
+    }
+    return op->raise(ALOOP_ETIMEDOUT, make_error(ALOOP_ETIMEDOUT, text));
+}
+
+int64_t wait_for_the_open(shutdown_op *op) {
+    server *s = static_cast<server *>(op->of);
+    op->leave();
+    if (s->active == 0) return 0;
+    return op->late ? name_the_open(op, s) : op->wait_in(&s->waiters, k_for_end);
+}
+
+int64_t step_shutdown(operation *base, task *, int64_t status) {
+    shutdown_op *op = static_cast<shutdown_op *>(base);
+    loop *l = loop_of(op);
+    if (op->phase++ == 0) {
+        close_server(static_cast<server *>(op->of));
+        if (op->limit <= 0) op->late = true;
+        else if (!std::isinf(op->limit)) {
+            op->deadline.set(op, too_late, deadline_after(l->now(), op->limit), false);
+        }
+    }
+    if (status >= 0) status = wait_for_the_open(op);
+    else op->leave();
+    if (status != ALOOP_PENDING && op->deadline.is_set()) op->deadline.clear();
+    return status;
+}
+
+const op_info k_shutdown = {"shutdown", step_shutdown, free_operation<shutdown_op>};
+
+shutdown_op::shutdown_op(domain *d, server *s, double seconds)
+    : ring_waiter(d, &k_shutdown, s), limit(seconds) {}
+
 constexpr auto k_free = free_operation<server_waiter>;
 const op_info k_accept = {"accept", step_accept, k_free};
 const op_info k_start_serving = {"start_serving", step_start_serving, k_free};
@@ -214,6 +282,10 @@ const op_info k_wait_closed = {"wait_closed", step_wait_closed, k_free};
 }  // namespace
 
 future *make_accept(server *s) { return loop_of(s)->make_object<server_waiter>(&k_accept, s); }
+
+future *make_shutdown(server *s, double timeout) {
+    return loop_of(s)->make_object<shutdown_op>(s, timeout);
+}
 
 future *make_start_serving(server *s) {
     return loop_of(s)->make_object<server_waiter>(&k_start_serving, s);
@@ -225,200 +297,6 @@ future *make_serve_forever(server *s) {
 
 future *make_server_wait_closed(server *s) {
     return loop_of(s)->make_object<server_waiter>(&k_wait_closed, s);
-}
-
-// start_server ----------------------------------------------------------------------------------
-
-namespace {
-
-struct start_op final : operation {
-    served how;  // a reference to its protocol
-    char *host;
-    int32_t port;
-    stream_options *options;  // owned
-    address_list *given = nullptr;  // owned: not to be resolved
-    server *made = nullptr;   // owned
-
-    start_op(domain *d, const served &h, char *name, int32_t number, stream_options *o);
-    ~start_op() {
-        if (made != nullptr) unref(static_cast<loop_object *>(made));
-        if (given != nullptr) free_addresses(given);
-        release(host);
-        unref(options);
-        if (how.by != nullptr) unref(how.by);
-    }
-};
-
-void set_option(loop *l, int fd, int level, int name) {
-    const int one = 1;
-    l->sys()->setsockopt(fd, level, name, &one, sizeof one);
-}
-
-// 1 with a bound socket in *out, 0: this address does not exist here, or -errno.
-int64_t bind_socket(start_op *op, const address &to, int *out) {
-    loop *l = loop_of(op);
-    const int64_t fd =
-        l->sys()->socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd == -EAFNOSUPPORT || fd == -EPROTONOSUPPORT) return 0;
-    if (fd < 0) return fd;
-    const int s = static_cast<int>(fd);
-    const bool internet = to.family() != AF_UNIX;
-    if (internet && op->options->reuse_address != 0) set_option(l, s, SOL_SOCKET, SO_REUSEADDR);
-    if (internet && op->options->reuse_port != 0) set_option(l, s, SOL_SOCKET, SO_REUSEPORT);
-    if (internet && op->options->keep_alive != 0) set_option(l, s, SOL_SOCKET, SO_KEEPALIVE);
-    if (to.family() == AF_INET6) set_option(l, s, IPPROTO_IPV6, IPV6_V6ONLY);
-    remove_stale(to);
-    const int64_t code = l->sys()->bind(s, &to.any, to.size);
-    if (code >= 0) {
-        *out = s;
-        return 1;
-    }
-    l->sys()->close(s);
-    if (code == -EADDRNOTAVAIL) return 0;
-    char text[k_address_text];
-    if (to.family() == AF_UNIX && code == -EADDRINUSE) {
-        return op->fail(code, "Address %s is already in use",
-                        describe_address(to, text, sizeof text));
-    }
-    char reason[96];
-    std::snprintf(reason, sizeof reason, "%s", describe(code));
-    reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
-    return op->fail(code, "error while attempting to bind on address %s: %s",
-                    describe_address(to, text, sizeof text), reason);
-}
-
-int64_t add_listener(server *s, int fd) {
-    loop *l = loop_of(s);
-    watcher_set *watchers = watcher_set::of(l);
-    const int64_t code = watchers != nullptr ? watchers->claim(fd) : int64_t{ALOOP_ENOMEM};
-    if (code < 0) {
-        l->sys()->close(fd);
-        return code;
-    }
-    listener *at = new (&s->listeners[s->count++]) listener;
-    at->io::fd = fd;
-    at->bits = k_readable;
-    at->edge = true;
-    at->ready = listener_ready;
-    at->node::fn = run_listener;
-    at->home = s;
-    return 0;
-}
-
-int64_t bind_all(start_op *op, address_list *list) {
-    server *s = op->made;
-    const address *all = list->entries;
-    for (int64_t i = 0; i < list->count; i++) {
-        int fd = -1;
-        int64_t code = bind_socket(op, all[i], &fd);
-        if (code > 0) code = add_listener(s, fd);
-        if (code < 0) return code;
-    }
-    if (s->count > 0) return 0;
-    char text[k_address_text];
-    return op->fail(-EADDRNOTAVAIL, "could not bind on any address out of [%s%s]",
-                    describe_address(all[0], text, sizeof text), list->count > 1 ? ", ..." : "");
-}
-
-int64_t make_server(start_op *op, address_list *list) {
-    loop *l = loop_of(op);
-    ref(op->options);
-    server *s = l->make_object<server>(op->options);
-    if (s == nullptr) {
-        unref(op->options);
-        return ALOOP_ENOMEM;
-    }
-    op->made = s;
-    s->context = capture_context();
-    s->let_go = let_go;
-    s->listeners = static_cast<listener *>(
-        allocate(static_cast<size_t>(list->count) * sizeof(listener)));
-    if (s->listeners == nullptr) return ALOOP_ENOMEM;
-    int64_t code = bind_all(op, list);
-    if (code < 0) return code;
-    s->file = remember_file(list->entries[0]);
-    s->spare = static_cast<int>(l->sys()->open("/dev/null", O_RDONLY | O_CLOEXEC, 0));
-    if (op->options->start_serving != 0) code = start_serving(s);
-    if (code < 0) return code;
-    s->how = op->how;
-    if (s->how.by != nullptr) ref(s->how.by);
-    s->owns_data = true;
-    ref(static_cast<loop_object *>(s));  // its own, until it is closed
-    l->self_held.push(static_cast<self_held *>(s));
-    return 0;
-}
-
-void free_server(void *s) {
-    close_server(static_cast<server *>(s));
-    unref(static_cast<loop_object *>(static_cast<server *>(s)));
-}
-
-enum : uint32_t { k_resolve = 0, k_listen, k_started };
-
-int64_t step_start(operation *base, task *, int64_t status) {
-    start_op *op = static_cast<start_op *>(base);
-    if (status < 0) {
-        if (op->phase == k_started) {
-            op->made->owns_data = false;  // the data stay the caller's
-            close_server(op->made);
-        }
-        return status;
-    }
-    if (op->phase == k_resolve) {
-        op->phase = k_listen;
-        if (op->given == nullptr) {
-            return op->await(
-                resolve(loop_of(op), op->host, op->port, op->options->family, true));
-        }
-    }
-    if (op->phase == k_listen) {
-        void *list = std::exchange(op->given, nullptr);
-        if (list == nullptr) take_value(op->inner, &list);
-        const int64_t code = make_server(op, static_cast<address_list *>(list));
-        free_addresses(list);
-        if (code < 0) return code;
-        op->phase = k_started;
-        if (op->options->start_serving != 0) return op->yield();
-    }
-    op->give(std::exchange(op->made, nullptr), free_server);
-    return 0;
-}
-
-const op_info k_start = {"start_server", step_start, free_operation<start_op>};
-
-start_op::start_op(domain *d, const served &h, char *name, int32_t number, stream_options *o)
-    : operation(d, &k_start), how(h), host(name), port(number), options(o) {
-    if (how.by != nullptr) ref(how.by);
-}
-
-}  // namespace
-
-future *make_start_server(loop *l, const served &how, const char *host, int32_t port,
-                          stream_options *options) {
-    char *name = host != nullptr ? copy_string(host) : nullptr;
-    start_op *op = nullptr;
-    if (host == nullptr || name != nullptr) {
-        op = l->make_object<start_op>(how, name, port, options);
-    }
-    if (op == nullptr) {
-        release(name);
-        unref(options);
-    }
-    return op;
-}
-
-future *make_start_unix_server(loop *l, const served &how, const address &at,
-                               stream_options *options) {
-    future *f = make_start_server(l, how, nullptr, 0, options);
-    if (f == nullptr) return nullptr;
-    start_op *op = static_cast<start_op *>(f);
-    op->given = make_addresses(1);
-    if (op->given == nullptr) {
-        unref(f);
-        return nullptr;
-    }
-    op->given->entries[0] = at;
-    return f;
 }
 
 }  // namespace aloop

@@ -54,6 +54,7 @@ struct server final : loop_object, self_held {
     bool owns_data = false;   // the caller's until the server is made
     bool serving = false;
     bool closed = false;
+    bool full = false;        // as many connections as wanted; others wait
     bool starved = false;     // an episode of EMFILE is under way
     bool backing_off = false;
 
@@ -78,7 +79,11 @@ void close_clients(server *s, bool abort);
 void add_client(server *s, stream *client);
 void client_gone(server *s);
 
+void let_server_go(self_held *self);
+
 future *make_accept(server *s);
+// Closes it and waits for its connections, but not longer than so many seconds.
+future *make_shutdown(server *s, double timeout);
 future *make_start_serving(server *s);
 future *make_serve_forever(server *s);
 future *make_server_wait_closed(server *s);
@@ -89,5 +94,6 @@ void run_listener(node *item, action what);
 // The next connection of any listener: 1 with *out, 0: none now, or why not.
 int64_t accept_one(server *s, stream **out);
 void wake_acceptor(server *s);
+void accept_more(server *s);  // looks again at what waits
 
 }  // namespace aloop

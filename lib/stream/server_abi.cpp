@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <asyncloop/server.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "entry.hpp"
@@ -91,6 +92,25 @@ int64_t aloop_server_close(aloop_server *handle) {
 
 aloop_future *aloop_server_wait_closed(aloop_server *handle) {
     return operate(handle, make_server_wait_closed);
+}
+
+aloop_future *aloop_server_shutdown(aloop_server *handle, double timeout) {
+    const int64_t code = check_server(handle);
+    if (code < 0) return refused(code);
+    if (std::isnan(timeout)) return refused(ALOOP_EINVAL);
+    return made(loop_of(from_c(handle)), make_shutdown(from_c(handle), timeout));
+}
+
+int64_t aloop_server_connections(aloop_server *handle, aloop_stream **streams, int64_t n) {
+    const int64_t code = check_server(handle);
+    if (code < 0) return code;
+    const server *s = from_c(handle);
+    int64_t i = 0;
+    for (aloop::link *l = s->clients.head(); l != nullptr && i < n; l = s->clients.after(l)) {
+        if (streams == nullptr) break;
+        streams[i++] = to_c(static_cast<stream *>(static_cast<self_held *>(l)));
+    }
+    return s->active;
 }
 
 int64_t aloop_server_close_clients(aloop_server *handle) {

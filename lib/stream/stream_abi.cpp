@@ -94,6 +94,19 @@ int64_t aloop_stream_options_set_keep_alive(aloop_stream_options *o, int32_t kee
     return set_flag(o, &stream_options::keep_alive, keep_alive);
 }
 
+int64_t aloop_stream_options_set_max_connections(aloop_stream_options *handle, int64_t n) {
+    stream_options *o = good(handle);
+    if (o == nullptr || n < 0) return ALOOP_EINVAL;
+    o->max_connections = n;
+    return 0;
+}
+
+int64_t aloop_stream_options_add_host(aloop_stream_options *handle, const char *host) {
+    stream_options *o = good(handle);
+    if (o == nullptr || host == nullptr) return ALOOP_EINVAL;
+    return o->add_host(host) ? 0 : int64_t{ALOOP_ENOMEM};
+}
+
 int64_t aloop_stream_options_set_data_free(aloop_stream_options *handle, aloop_free_fn free_fn) {
     stream_options *o = good(handle);
     if (o == nullptr) return ALOOP_EINVAL;

@@ -12,48 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "peer.h"
-
-#define AWAIT(future) aloop_await((future), NULL)
-
-static aloop_server *serve(aloop_client_fn handler, void *data, aloop_stream_options *options) {
-    aloop_server *server = NULL;
-    assert_code(aloop_await(aloop_start_server(handler, data, "127.0.0.1", 0, options),
-                            (void **)&server), 0);
-    return server;
-}
-
-static int32_t port_of(aloop_server *server) { return (int32_t)aloop_server_port(server, 0); }
-
-static aloop_stream *connect_to(aloop_server *server) {
-    aloop_stream *s = NULL;
-    assert_code(aloop_await(aloop_open_connection("127.0.0.1", port_of(server), NULL),
-                            (void **)&s), 0);
-    return s;
-}
-
-/* Closes it and waits for its last connection. */
-static void end(aloop_server *server) {
-    assert_code(aloop_server_close(server), 0);
-    assert_code(AWAIT(aloop_wait_for(aloop_server_wait_closed(server), 30)), 0);
-    aloop_unref(server);
-}
-
-static int64_t echo_lines(aloop_stream *client, void *served) {
-    for (;;) {
-        aloop_bytes *line = NULL;
-        int64_t rc = aloop_await(aloop_stream_readline(client), (void **)&line);
-        if (rc <= 0) {
-            aloop_bytes_unref(line);
-            ++*(int *)served;
-            return rc;
-        }
-        aloop_stream_write(client, aloop_bytes_data(line), aloop_bytes_size(line));
-        aloop_bytes_unref(line);
-        rc = AWAIT(aloop_stream_drain(client));
-        if (rc < 0) return rc;
-    }
-}
+#include "serving.h"
 
 static int64_t bad_arguments(void *arg, void **value) {
     (void)arg, (void)value;
@@ -197,54 +156,6 @@ static int64_t not_yet_serving(void *arg, void **value) {
 static void test_not_yet_serving(void **state) {
     (void)state;
     in_task(not_yet_serving);
-}
-
-/* SO_REUSEADDR: whether a server may take a port whose last connections linger. */
-static int reuse_of(aloop_server *server) {
-    int32_t fd = -1;
-    int reuse = -1;
-    socklen_t size = sizeof reuse;
-    assert_code(aloop_server_sockets(server, &fd, 1), 1);
-    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &size), 0);
-    return reuse;
-}
-
-static int64_t reusing(void *arg, void **value) {
-    (void)arg, (void)value;
-    aloop_stream_options *o = aloop_stream_options_new();
-    assert_code(aloop_stream_options_set_reuse_address(NULL, 1), ALOOP_EINVAL);
-    assert_code(aloop_stream_options_set_reuse_address((void *)aloop_get_running_loop(), 1),
-                ALOOP_EINVAL);
-    /* On by default. A connection that the server closes first lingers. */
-    aloop_server *server = serve(NULL, NULL, NULL);
-    assert_int_equal(reuse_of(server), 1);
-    const int32_t port = port_of(server);
-    aloop_stream *s = connect_to(server), *accepted = NULL;
-    assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted), 0);
-    aloop_stream_close(accepted);
-    assert_code(AWAIT(aloop_stream_wait_closed(accepted)), 0);
-    assert_reads(aloop_stream_read(s, -1), "");
-    aloop_unref(accepted);
-    aloop_unref(s);
-    end(server);
-    let_run(2);
-    assert_code(aloop_stream_options_set_reuse_address(o, 0), 0);
-    assert_code(AWAIT(aloop_start_server(NULL, NULL, "127.0.0.1", port, o)), -EADDRINUSE);
-    server = serve(NULL, NULL, o);
-    assert_int_equal(reuse_of(server), 0);
-    end(server);
-    assert_code(aloop_stream_options_set_reuse_address(o, 7), 0); /* any but 0 is on */
-    assert_code(aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port, o),
-                            (void **)&server), 0);
-    assert_int_equal(reuse_of(server), 1);
-    end(server);
-    aloop_unref(o);
-    return 0;
-}
-
-static void test_reuse_address(void **state) {
-    (void)state;
-    in_task(reusing);
 }
 
 /* The data of a server are freed with it, also where no handler gets them. */
@@ -590,7 +501,7 @@ static void test_left_behind(void **state) {
 }
 
 SUITE(CASE(test_bad_arguments), CASE(test_echo), CASE(test_handlers), CASE(test_not_yet_serving),
-      CASE(test_reuse_address), CASE(test_data_of_acceptors),
+      CASE(test_data_of_acceptors),
       CASE(test_serve_forever), CASE(test_closing_clients), CASE(test_accepting),
       CASE(test_thousand), CASE(test_bad_company), CASE(test_starving), CASE(test_paths),
       CASE(test_cancelled_start), CASE(test_left_behind))

@@ -1086,6 +1086,12 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_start_serving")]
   public static extern long aloop_stream_options_set_start_serving(global::System.IntPtr jarg1, int jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_add_host")]
+  public static extern long aloop_stream_options_add_host(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_max_connections")]
+  public static extern long aloop_stream_options_set_max_connections(global::System.IntPtr jarg1, long jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_keep_alive")]
   public static extern long aloop_stream_options_set_keep_alive(global::System.IntPtr jarg1, int jarg2);
 
@@ -1220,6 +1226,12 @@ internal unsafe class NativePINVOKE {
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_server_wait_closed")]
   public static extern global::System.IntPtr aloop_server_wait_closed(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_server_shutdown")]
+  public static extern global::System.IntPtr aloop_server_shutdown(global::System.IntPtr jarg1, double jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_server_connections")]
+  public static extern long aloop_server_connections(global::System.IntPtr jarg1, global::System.IntPtr* jarg2, long jarg3);
 
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_server_close_clients")]
   public static extern long aloop_server_close_clients(global::System.IntPtr jarg1);
@@ -3082,6 +3094,16 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static long aloop_stream_options_add_host(global::System.IntPtr options, string host) {
+    long ret = NativePINVOKE.aloop_stream_options_add_host(options, host);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_max_connections(global::System.IntPtr options, long n) {
+    long ret = NativePINVOKE.aloop_stream_options_set_max_connections(options, n);
+    return ret;
+  }
+
   public static long aloop_stream_options_set_keep_alive(global::System.IntPtr options, int keep_alive) {
     long ret = NativePINVOKE.aloop_stream_options_set_keep_alive(options, keep_alive);
     return ret;
@@ -3243,6 +3265,13 @@ internal static unsafe class Native {
   }
 
   public static global::System.IntPtr aloop_server_wait_closed(global::System.IntPtr server) { return NativePINVOKE.aloop_server_wait_closed(server); }
+
+  public static global::System.IntPtr aloop_server_shutdown(global::System.IntPtr server, double timeout) { return NativePINVOKE.aloop_server_shutdown(server, timeout); }
+
+  public static long aloop_server_connections(global::System.IntPtr server, global::System.IntPtr* streams, long n) {
+    long ret = NativePINVOKE.aloop_server_connections(server, streams, n);
+    return ret;
+  }
 
   public static long aloop_server_close_clients(global::System.IntPtr server) {
     long ret = NativePINVOKE.aloop_server_close_clients(server);

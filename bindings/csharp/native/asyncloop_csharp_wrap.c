@@ -4962,6 +4962,34 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_start
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_add_host(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_stream_options_add_host(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_max_connections(void * jarg1, long long jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (int64_t)aloop_stream_options_set_max_connections(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_keep_alive(void * jarg1, int jarg2) {
   long long jresult ;
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
@@ -5586,6 +5614,36 @@ SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_server_wait_closed(void * j
   arg1 = (aloop_server *)jarg1;
   result = (aloop_future *)aloop_server_wait_closed(arg1);
   jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_server_shutdown(void * jarg1, double jarg2) {
+  void * jresult ;
+  aloop_server *arg1 = (aloop_server *) 0 ;
+  double arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_server *)jarg1;
+  arg2 = (double)jarg2;
+  result = (aloop_future *)aloop_server_shutdown(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_server_connections(void * jarg1, void * jarg2, long long jarg3) {
+  long long jresult ;
+  aloop_server *arg1 = (aloop_server *) 0 ;
+  aloop_stream **arg2 = (aloop_stream **) 0 ;
+  int64_t arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_server *)jarg1;
+  arg2 = (aloop_stream **)jarg2;
+  arg3 = (int64_t)jarg3;
+  result = (int64_t)aloop_server_connections(arg1,arg2,arg3);
+  jresult = result;
   return jresult;
 }
 

@@ -5557,6 +5557,46 @@ long long _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(aloop_stre
 }
 
 
+long long _wrap_stream_options_add_host_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_stream_options_add_host(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  int64_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (int64_t)aloop_stream_options_set_max_connections(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
@@ -6282,6 +6322,38 @@ aloop_future *_wrap_server_wait_closed_sys_6c96b6e831386849(aloop_server *_swig_
 
   result = (aloop_future *)aloop_server_wait_closed(arg1);
   *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_server_shutdown_sys_6c96b6e831386849(aloop_server *_swig_go_0, double _swig_go_1) {
+  aloop_server *arg1 = (aloop_server *) 0 ;
+  double arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_server **)&_swig_go_0;
+  arg2 = (double)_swig_go_1;
+
+  result = (aloop_future *)aloop_server_shutdown(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_server_connections_sys_6c96b6e831386849(aloop_server *_swig_go_0, aloop_stream **_swig_go_1, long long _swig_go_2) {
+  aloop_server *arg1 = (aloop_server *) 0 ;
+  aloop_stream **arg2 = (aloop_stream **) 0 ;
+  int64_t arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_server **)&_swig_go_0;
+  arg2 = *(aloop_stream ***)&_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+
+  result = (int64_t)aloop_server_connections(arg1,arg2,arg3);
+  _swig_go_result = result;
   return _swig_go_result;
 }
 

@@ -1993,6 +1993,15 @@ extern "C" {
     pub fn aloop_stream_options_set_reuse_port(options: *mut aloop_stream_options, reuse: i32) -> i64;
     /// See [`aloop_stream_options_set_backlog`].
     pub fn aloop_stream_options_set_start_serving(options: *mut aloop_stream_options, start: i32) -> i64;
+    /// ```text
+    /// Of servers: more hosts to listen on, beside the one that is given; an address
+    /// that several have is bound once. How many connections there may be at a time
+    /// (default 0: any number); others wait in the kernel's queue, and are refused by
+    /// it when the backlog is full, until one ends.
+    /// ```
+    pub fn aloop_stream_options_add_host(options: *mut aloop_stream_options, host: *const c_char) -> i64;
+    /// See [`aloop_stream_options_add_host`].
+    pub fn aloop_stream_options_set_max_connections(options: *mut aloop_stream_options, n: i64) -> i64;
     /// SO_KEEPALIVE, default 0.
     pub fn aloop_stream_options_set_keep_alive(options: *mut aloop_stream_options, keep_alive: i32) -> i64;
     /// Frees the data of a server's handler, once, when the server is gone.
@@ -2159,6 +2168,15 @@ extern "C" {
     pub fn aloop_server_close(server: *mut aloop_server) -> i64;
     /// An operation: done when it is closed and its last connection is.
     pub fn aloop_server_wait_closed(server: *mut aloop_server) -> *mut aloop_future;
+    /// ```text
+    /// Closes it and waits for its connections, timeout seconds at most (<= 0: not at
+    /// all): 0, or ALOOP_ETIMEDOUT with a message that names those still open ("2
+    /// connections are still open: 127.0.0.1:4711, 127.0.0.1:4712"). They stay so: call
+    /// it again, or abort them. ALOOP_EINVAL for NaN. An operation.
+    /// ```
+    pub fn aloop_server_shutdown(server: *mut aloop_server, timeout: f64) -> *mut aloop_future;
+    /// How many connections it has; copies up to n of them (borrowed), oldest first.
+    pub fn aloop_server_connections(server: *mut aloop_server, streams: *mut *mut aloop_stream, n: i64) -> i64;
     /// Closes or aborts every connection that came from the server.
     pub fn aloop_server_close_clients(server: *mut aloop_server) -> i64;
     /// See [`aloop_server_close_clients`].

@@ -1,0 +1,198 @@
+/*
+ * What may be chosen about a server: addresses, limits, deadlines.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "serving.h"
+
+/* SO_REUSEADDR: whether a server may take a port whose last connections linger. */
+static int reuse_of(aloop_server *server) {
+    int32_t fd = -1;
+    int reuse = -1;
+    socklen_t size = sizeof reuse;
+    assert_code(aloop_server_sockets(server, &fd, 1), 1);
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &size), 0);
+    return reuse;
+}
+
+static int64_t reusing(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_set_reuse_address(NULL, 1), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_reuse_address((void *)aloop_get_running_loop(), 1),
+                ALOOP_EINVAL);
+    /* On by default. A connection that the server closes first lingers. */
+    aloop_server *server = serve(NULL, NULL, NULL);
+    assert_int_equal(reuse_of(server), 1);
+    const int32_t port = port_of(server);
+    aloop_stream *s = connect_to(server), *accepted = NULL;
+    assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted), 0);
+    aloop_stream_close(accepted);
+    assert_code(AWAIT(aloop_stream_wait_closed(accepted)), 0);
+    assert_reads(aloop_stream_read(s, -1), "");
+    aloop_unref(accepted);
+    aloop_unref(s);
+    end(server);
+    let_run(2);
+    assert_code(aloop_stream_options_set_reuse_address(o, 0), 0);
+    assert_code(AWAIT(aloop_start_server(NULL, NULL, "127.0.0.1", port, o)), -EADDRINUSE);
+    server = serve(NULL, NULL, o);
+    assert_int_equal(reuse_of(server), 0);
+    end(server);
+    assert_code(aloop_stream_options_set_reuse_address(o, 7), 0); /* any but 0 is on */
+    assert_code(aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port, o),
+                            (void **)&server), 0);
+    assert_int_equal(reuse_of(server), 1);
+    end(server);
+    aloop_unref(o);
+    return 0;
+}
+
+static void test_reuse_address(void **state) {
+    (void)state;
+    in_task(reusing);
+}
+
+/* With a limit connections wait in the kernel's queue; each that ends makes
+ * room for one. */
+static int64_t limited(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int how = 0; how < 2; how++) {
+        int served = 0;
+        aloop_stream_options *o = aloop_stream_options_new();
+        assert_code(aloop_stream_options_set_max_connections(NULL, 1), ALOOP_EINVAL);
+        assert_code(aloop_stream_options_set_max_connections(o, -1), ALOOP_EINVAL);
+        assert_code(aloop_stream_options_set_max_connections(o, 2), 0);
+        aloop_server *server = serve(how == 0 ? echo_lines : NULL, &served, o);
+        aloop_unref(o);
+        int fds[4];
+        for (int i = 0; i < 4; i++) fds[i] = plain_connection(port_of(server));
+        aloop_stream *accepted[4] = {NULL}, *listed[4];
+        for (int i = 0; how == 1 && i < 2; i++) {
+            assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted[i]), 0);
+        }
+        AWAIT(aloop_sleep(0.01));
+        assert_code(aloop_server_connections(server, listed, 4), 2);
+        assert_code(aloop_server_connections(server, listed, 1), 2);
+        assert_code(aloop_server_connections(server, NULL, 1), 2);
+        assert_code(aloop_server_connections(NULL, NULL, 1), ALOOP_EINVAL);
+        aloop_task *third = NULL;
+        if (how == 1) {
+            assert_ptr_equal(listed[0], accepted[0]);
+            third = aloop_ensure_future(aloop_server_accept(server));
+            AWAIT(aloop_sleep(0.01));
+            assert_code(aloop_future_done(third), 0);
+            aloop_stream_close(accepted[0]);
+            assert_code(aloop_await(third, (void **)&accepted[2]), 0);
+            assert_code(AWAIT(aloop_wait_for(aloop_server_accept(server), 0.01)),
+                        ALOOP_ETIMEDOUT);
+        }
+        assert_code(aloop_server_connections(server, NULL, 0), 2);
+        for (int i = 0; i < 4; i++) close(fds[i]);
+        if (how == 1) {
+            for (int i = 0; i < 3; i++) aloop_unref(accepted[i]);
+            assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted[3]), 0);
+            aloop_unref(accepted[3]);
+        } else {
+            while (served < 4) AWAIT(aloop_sleep(0.001));
+        }
+        end(server);
+    }
+    return 0;
+}
+
+static void test_limited(void **state) {
+    (void)state;
+    in_task(limited);
+}
+
+/* Several hosts, some of them the same. */
+static int64_t hosts(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_add_host(NULL, "127.0.0.2"), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_add_host(o, NULL), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_add_host(o, "127.0.0.2"), 0);
+    assert_code(aloop_stream_options_add_host(o, "127.0.0.1"), 0);
+    aloop_server *free_port = serve(NULL, NULL, NULL), *server = NULL;
+    const int32_t port = port_of(free_port);
+    end(free_port);
+    let_run(2);
+    assert_code(aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port, o),
+                            (void **)&server), 0);
+    assert_code(aloop_server_sockets(server, NULL, 0), 2);
+    const char *at[] = {"127.0.0.2", "127.0.0.1"};
+    for (int i = 0; i < 2; i++) {
+        aloop_stream *s = NULL, *accepted = NULL;
+        char text[64], expected[64];
+        assert_code(aloop_await(aloop_open_connection(at[i], port, NULL), (void **)&s), 0);
+        assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted), 0);
+        assert_true(aloop_stream_get_extra_info(accepted, "sockname", text, sizeof text) > 0);
+        snprintf(expected, sizeof expected, "%s:%d", at[i], port);
+        assert_string_equal(text, expected);
+        aloop_unref(s);
+        aloop_unref(accepted);
+    }
+    end(server);
+    assert_code(aloop_stream_options_add_host(o, "no-such-name.invalid"), 0);
+    assert_code(AWAIT(aloop_start_server(NULL, NULL, "127.0.0.1", port, o)), ALOOP_ERESOLVE);
+    aloop_unref(o);
+    return 0;
+}
+
+static void test_hosts(void **state) {
+    (void)state;
+    in_task(hosts);
+}
+
+/* Closing with a deadline names what is still open. */
+static int64_t deadlines(void *arg, void **value) {
+    (void)arg, (void)value;
+    int served = 0;
+    aloop_server *server = serve(echo_lines, &served, NULL);
+    assert_failed(aloop_server_shutdown(NULL, 1), ALOOP_EINVAL);
+    assert_failed(aloop_server_shutdown(server, 0.0 / 0.0), ALOOP_EINVAL);
+    aloop_stream *s[10];
+    char text[64], expected[128];
+    for (int i = 0; i < 10; i++) s[i] = connect_to(server);
+    while (aloop_server_connections(server, NULL, 0) < 10) let_run(1);
+    assert_code(AWAIT(aloop_server_shutdown(server, 0)), ALOOP_ETIMEDOUT);
+    const char *message = aloop_error_message(aloop_last_error());
+    assert_non_null(strstr(message, "10 connections are still open: 127.0.0.1:"));
+    assert_non_null(strstr(message, ", and 2 more"));
+    assert_code(aloop_server_is_serving(server), 0);
+    for (int i = 1; i < 10; i++) aloop_unref(s[i]);
+    aloop_loop *loop = aloop_get_running_loop();
+    const double began = aloop_loop_time(loop);
+    assert_code(AWAIT(aloop_server_shutdown(server, 0.05)), ALOOP_ETIMEDOUT);
+    assert_true(aloop_loop_time(loop) - began >= 0.05);
+    aloop_stream_get_extra_info(s[0], "sockname", text, sizeof text);
+    snprintf(expected, sizeof expected, "1 connection is still open: %s", text);
+    assert_string_equal(aloop_error_message(aloop_last_error()), expected);
+    aloop_task *given_up = aloop_ensure_future(aloop_server_shutdown(server, 60));
+    let_run(2);
+    aloop_task_cancel(given_up, NULL);
+    assert_code(AWAIT(given_up), ALOOP_ECANCELED);
+    aloop_task *last = aloop_ensure_future(aloop_server_shutdown(server, 1.0 / 0.0));
+    let_run(2);
+    aloop_unref(s[0]);
+    assert_code(AWAIT(last), 0);
+    assert_code(AWAIT(aloop_server_shutdown(server, -1)), 0);
+    assert_int_equal(served, 10);
+    aloop_unref(server);
+    let_run(2);
+    return 0;
+}
+
+static void test_deadlines(void **state) {
+    (void)state;
+    in_task(deadlines);
+}
+
+SUITE(CASE(test_reuse_address), CASE(test_limited), CASE(test_hosts), CASE(test_deadlines))
