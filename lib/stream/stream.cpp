@@ -70,6 +70,8 @@ void enqueue(stream *s, bool from_poll) {
 // A reset that came while nobody reads: asyncio, which always reads, sees it.
 void look_for_failure(stream *s) {
     s->off(k_suspect);
+    const bool read = s->reading != nullptr && s->reading->pending() && !s->is(k_reading_paused);
+    if (read) return;  // the reader finds it
     const int64_t code = s->layer->failure(s);
     if (code < 0) lose(s, code, make_error(code, nullptr));
 }
@@ -288,12 +290,19 @@ void stream_ready(stream *s, uint8_t bits, bool from_poll) {
     const bool sends = s->queue_tail != nullptr || s->is(k_sending_file);
     const bool write = sends && (bits & k_writable) != 0;
     // The kernel's failures come as both, without a hangup.
-    const bool failed = !asked && bits == (k_readable | k_writable);
+    const bool failed = s->user == nullptr && bits == (k_readable | k_writable);
     const bool left = s->is(k_one_way_out) && (bits & k_readable) != 0;
     if ((failed || left) && s->layer->failure != nullptr) s->on(k_suspect);
     if (!read && !write && !s->is(k_connecting | k_suspect)) return;
     s->on(k_io_due);
     enqueue(s, from_poll);
+}
+
+void suspect(stream *s) {
+    const bool quiet = (s->ready_bits() & k_readable) == 0 || s->is(k_lost | k_connecting);
+    if (quiet || s->user != nullptr || s->layer->failure == nullptr) return;
+    s->on(k_suspect | k_io_due);
+    enqueue(s, false);
 }
 
 void attach(stream *s, stream_user *u) {

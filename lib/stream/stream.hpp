@@ -134,6 +134,8 @@ struct stream final : loop_object, io, node, self_held {
     chunk *queue() const { return queue_tail != nullptr ? queue_tail->next : nullptr; }
 };
 
+static_assert(sizeof(stream) == 336);
+
 inline stream *from_c(aloop_stream *s) { return reinterpret_cast<stream *>(s); }
 inline aloop_stream *to_c(stream *s) { return reinterpret_cast<aloop_stream *>(s); }
 
@@ -174,6 +176,7 @@ uint8_t *reserve_unread(stream *s, size_t n);  // where n bytes can be put
 void take_unread(stream *s, size_t n);         // the first n are gone
 void clear_unread(stream *s);
 void wake_reader(stream *s);
+void suspect(stream *s);  // a reader gave up: what it was woken for may be a failure
 
 // Writing (write.cpp). How many bytes are queued after it, or why not.
 int64_t write_parts(stream *s, const iovec *parts, int n);

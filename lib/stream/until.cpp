@@ -118,7 +118,10 @@ int64_t look(until_op *op) {
 int64_t step_until(operation *base, task *, int64_t status) {
     until_op *op = static_cast<until_op *>(base);
     stop_waiting(op, op->from);
-    if (status < 0) return status;
+    if (status < 0) {
+        suspect(op->from);
+        return status;
+    }
     int64_t result = k_again;
     while (result == k_again) {
         if (op->from->loss != 0) return fail_as(op, op->from);

@@ -256,6 +256,37 @@ static void test_from_a_pipe(void **state) {
     in_task(from_a_pipe);
 }
 
+/* Into a connection that is gone: an error, and never a signal. */
+static int64_t into_nothing(void *arg, void **value) {
+    (void)arg, (void)value;
+    const int fd = make_file();
+    for (int i = 0; i < 3; i++) {
+        struct two t = connected(false);
+        aloop_stream_abort(t.in);
+        AWAIT(aloop_sleep(0.01));
+        aloop_stream_write(t.out, "x", 1); /* the answer is a reset */
+        AWAIT(aloop_sleep(0.01));
+        const int64_t status = AWAIT(aloop_stream_sendfile(t.out, fd, 0, -1));
+        assert_true(status == ALOOP_EPIPE || status == ALOOP_ECONNRESET ||
+                    status == ALOOP_EINVALIDSTATE);
+        aloop_unref(t.out);
+        aloop_unref(t.in);
+        let_run(2);
+        /* Ended here, and not noticed by the loop yet. */
+        struct peer p = connect_peer(NULL);
+        shutdown((int)aloop_stream_get_extra_info(p.stream, "fd", NULL, 0), SHUT_WR);
+        assert_code(AWAIT(aloop_stream_sendfile(p.stream, fd, 0, -1)), ALOOP_EPIPE);
+        drop_peer(&p);
+    }
+    close(fd);
+    return 0;
+}
+
+static void test_into_nothing(void **state) {
+    (void)state;
+    in_task(into_nothing);
+}
+
 /* Left under way when the loop closes. */
 static int64_t leave(void *arg, void **value) {
     (void)value;
@@ -278,4 +309,5 @@ static void test_left_behind(void **state) {
 }
 
 SUITE(CASE(test_arguments), CASE(test_whole_and_part), CASE(test_in_order),
-      CASE(test_in_the_middle), CASE(test_from_a_pipe), CASE(test_left_behind))
+      CASE(test_in_the_middle), CASE(test_from_a_pipe), CASE(test_into_nothing),
+      CASE(test_left_behind))
