@@ -18,6 +18,7 @@ struct connection final : stream_user, node {
     void *data;
     var_cell context;
     bool is_new;         // connection_made is still to be called
+    int refs = 1;        // of the stream, and of each callback under way
     bool owns = false;   // the factory made the data
     bool paused = false; // as it was told
 
@@ -25,6 +26,22 @@ struct connection final : stream_user, node {
 };
 
 connection *from_user(stream_user *u) { return static_cast<connection *>(u); }
+
+void let_go(connection *c);
+
+// While a callback runs, which may give the stream another protocol.
+class kept {
+public:
+    explicit kept(stream_user *u) : c_(from_user(u)) { c_->refs++; }
+    ~kept() { let_go(c_); }
+    kept(const kept &) = delete;
+    kept &operator=(const kept &) = delete;
+    operator connection *() const { return c_; }
+    connection *operator->() const { return c_; }
+
+private:
+    connection *c_;
+};
 
 template <typename Call>
 int64_t in_context(connection *c, Call call) {
@@ -77,7 +94,7 @@ bool make_data(connection *c, stream *s) {
 }
 
 void made(stream_user *u, stream *s) {
-    connection *c = from_user(u);
+    const kept c(u);
     if (!std::exchange(c->is_new, false)) return;
     if (!make_data(c, s)) {
         replace_user(s, nullptr);
@@ -87,9 +104,9 @@ void made(stream_user *u, stream *s) {
 }
 
 void over(stream_user *u, stream *s) {
-    connection *c = from_user(u);
+    const kept c(u);
     if (c->is_new || c->of->connection_lost == nullptr) return;
-    const int64_t code = in_context(c, [=] {
+    const int64_t code = in_context(c, [&] {
         return c->of->connection_lost(to_c(s), s->loss, to_c(s->failure), c->data);
     });
     report_failure(c, "Exception in callback", code);
@@ -102,14 +119,16 @@ void free_connection(connection *c) {
     destroy(c);
 }
 
-void drop_user(stream_user *u) {
-    connection *c = from_user(u);
+void let_go(connection *c) {
+    if (--c->refs > 0) return;
     if (c->home->on_fiber && c->owns) c->home->schedule(c);
     else free_connection(c);
 }
 
+void drop_user(stream_user *u) { let_go(from_user(u)); }
+
 void writing(stream_user *u, stream *s, bool paused) {
-    connection *c = from_user(u);
+    const kept c(u);
     if (std::exchange(c->paused, paused) == paused) return;
     if (paused) {
         report_failure(c, "protocol.pause_writing() failed", tell(c, s, c->of->pause_writing));
@@ -177,10 +196,10 @@ void at_end(connection *c, stream *s) {
 }
 
 void readable(stream_user *u, stream *s) {
-    connection *c = from_user(u);
+    const kept c(u);
     const int64_t got =
         c->of->get_buffer != nullptr ? read_into_theirs(c, s) : read_into_ours(c, s);
-    if (got == 0 && !s->is(k_lost)) at_end(c, s);
+    if (got == 0 && !s->is(k_lost) && s->user == u) at_end(c, s);
 }
 
 const user_calls k_calls = {made, readable, writing, over, drop_user};
