@@ -182,6 +182,7 @@ void loop::give_closed(void *block, size_t size) {
     if (size <= 64) slab64_.give(block);
     else if (size <= 128) slab128_.give(block);
     else if (size <= 256) slab256_.give(block);
+    else if (size <= 336) slab336_.give(block);
     else release(block);
     count_object(-1);
     const bool last = live == 0;

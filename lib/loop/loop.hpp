@@ -172,6 +172,7 @@ public:
         if constexpr (Size <= 64) return slab64_.take();
         else if constexpr (Size <= 128) return slab128_.take();
         else if constexpr (Size <= 256) return slab256_.take();
+        else if constexpr (Size <= 336) return slab336_.take();
         else return allocate(Size);
     }
     template <size_t Size>
@@ -184,6 +185,7 @@ public:
         if constexpr (Size <= 64) slab64_.give(block);
         else if constexpr (Size <= 128) slab128_.give(block);
         else if constexpr (Size <= 256) slab256_.give(block);
+        else if constexpr (Size <= 336) slab336_.give(block);
         else release(block);
     }
     void add_resource(resource *r) { resources_.push(r); }
@@ -297,6 +299,7 @@ private:
     slab<64> slab64_;
     slab<128> slab128_;
     slab<256> slab256_;
+    slab<336> slab336_;  // streams
     timers timers_;
     int64_t now_ = 0;
     int64_t polled_at_ = 0;

@@ -9,8 +9,6 @@ namespace aloop {
 
 namespace {
 
-int slot_of(uint8_t bit) { return bit == k_readable ? 0 : 1; }
-
 void free_watcher(watcher *w) {
     if (w->free_fn != nullptr) w->free_fn(w->data);
     drop(w->context);
@@ -67,18 +65,21 @@ watcher_set *watcher_set::of(loop *l) {
     return l->watchers;
 }
 
-watcher_set::entry *watcher_set::find(int fd) const {
-    return fd >= 0 && fd < room_ ? &entries_[fd] : nullptr;
+watcher **watcher_set::place_of(int fd, uint8_t bit) const {
+    if (fd < 0 || fd >= room_ || entries_[fd] == claimed_mark()) return nullptr;
+    watcher **at = &entries_[fd];
+    while (*at != nullptr && (*at)->bits != bit) at = &(*at)->other;
+    return at;
 }
 
 int64_t watcher_set::reserve(int fd) {
     if (fd < room_) return 0;
     int room = room_ != 0 ? room_ : 32;
     while (room <= fd) room *= 2;
-    void *block = reallocate(entries_, static_cast<size_t>(room) * sizeof(entry));
+    void *block = reallocate(entries_, static_cast<size_t>(room) * sizeof(watcher *));
     if (block == nullptr) return ALOOP_ENOMEM;
-    entries_ = static_cast<entry *>(block);
-    for (int i = room_; i < room; i++) entries_[i] = {{nullptr, nullptr}, false};
+    entries_ = static_cast<watcher **>(block);
+    for (int i = room_; i < room; i++) entries_[i] = nullptr;
     room_ = room;
     return 0;
 }
@@ -91,8 +92,8 @@ int64_t watcher_set::add(int fd, uint8_t bit, aloop_callback_fn fn, void *data,
     if (S_ISREG(what.st_mode) || S_ISDIR(what.st_mode)) return -EPERM;
     int64_t code = reserve(fd);
     if (code < 0) return code;
-    entry &e = entries_[fd];
-    if (e.claimed) return ALOOP_EBUSY;
+    watcher **at = place_of(fd, bit);
+    if (at == nullptr) return ALOOP_EBUSY;
     watcher *w = create<watcher>();
     if (w == nullptr) return ALOOP_ENOMEM;
     w->io::fd = fd;
@@ -102,7 +103,7 @@ int64_t watcher_set::add(int fd, uint8_t bit, aloop_callback_fn fn, void *data,
     w->home = home_;
     w->callback = fn;
     w->data = data;
-    watcher *old = e.by_bit[slot_of(bit)];
+    watcher *old = *at;
     if (old != nullptr) home_->io_poller()->remove(old);
     code = home_->io_poller()->add(w);
     if (code < 0) {
@@ -113,16 +114,17 @@ int64_t watcher_set::add(int fd, uint8_t bit, aloop_callback_fn fn, void *data,
     }
     w->free_fn = free_fn;
     w->context = capture_context();
-    e.by_bit[slot_of(bit)] = w;
+    w->other = old != nullptr ? old->other : nullptr;
+    *at = w;
     if (old != nullptr) retire(home_, old);
     return 0;
 }
 
 int64_t watcher_set::remove(int fd, uint8_t bit) {
-    entry *e = find(fd);
-    if (e == nullptr || e->by_bit[slot_of(bit)] == nullptr) return 0;
-    watcher *w = e->by_bit[slot_of(bit)];
-    e->by_bit[slot_of(bit)] = nullptr;
+    watcher **at = place_of(fd, bit);
+    if (at == nullptr || *at == nullptr) return 0;
+    watcher *w = *at;
+    *at = w->other;
     retire(home_, w);
     return 1;
 }
@@ -136,22 +138,22 @@ int64_t watcher_set::remove_own(int fd, uint8_t bit, const void *data) {
 int64_t watcher_set::claim(int fd) {
     const int64_t code = reserve(fd);
     if (code < 0) return code;
-    entry &e = entries_[fd];
-    if (e.claimed || e.by_bit[0] != nullptr || e.by_bit[1] != nullptr) return ALOOP_EBUSY;
-    e.claimed = true;
+    if (entries_[fd] != nullptr) return ALOOP_EBUSY;
+    entries_[fd] = claimed_mark();
     return 0;
 }
 
 void watcher_set::disclaim(int fd) {
-    if (entry *e = find(fd)) e->claimed = false;
+    if (fd >= 0 && fd < room_ && entries_[fd] == claimed_mark()) entries_[fd] = nullptr;
 }
 
 void watcher_set::close_all(resource *self) {
     watcher_set *set = static_cast<watcher_set *>(self);
     for (int fd = 0; fd < set->room_; fd++) {
-        for (watcher *&w : set->entries_[fd].by_bit) {
-            if (w != nullptr) retire(set->home_, w);
-            w = nullptr;
+        if (set->entries_[fd] == claimed_mark()) continue;
+        while (watcher *w = set->entries_[fd]) {
+            set->entries_[fd] = w->other;
+            retire(set->home_, w);
         }
     }
     set->home_->watchers = nullptr;

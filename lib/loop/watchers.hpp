@@ -1,8 +1,8 @@
 // watchers.hpp: add_reader and add_writer: level-triggered callbacks on
 // descriptors of the program.
 //
-// A table indexed by descriptor. Streams claim theirs in it, so that a program
-// cannot watch what a stream owns.
+// A table indexed by descriptor, of one word each: its watchers, or the mark of a
+// stream, which claims its descriptor so that a program cannot watch it.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -17,6 +17,7 @@ struct watcher : io, node {
     void *data;
     aloop_free_fn free_fn;
     var_map *context;
+    watcher *other = nullptr;  // of the same descriptor, for the other direction
     bool scheduled = false;
     bool removed = false;
 };
@@ -37,17 +38,14 @@ public:
     void disclaim(int fd);
 
 private:
-    struct entry {
-        watcher *by_bit[2];
-        bool claimed;
-    };
-
+    static watcher *claimed_mark() { return reinterpret_cast<watcher *>(1); }
     static void close_all(resource *self);
     int64_t reserve(int fd);
-    entry *find(int fd) const;
+    // Where the watcher for that direction hangs, or would; nullptr: no place.
+    watcher **place_of(int fd, uint8_t bit) const;
 
     loop *home_;
-    entry *entries_ = nullptr;
+    watcher **entries_ = nullptr;  // the first of each
     int room_ = 0;
 };
 
