@@ -257,5 +257,57 @@ static void test_both_ways(void **state) {
     in_task(both_ways);
 }
 
+/* A terminal's master, read by one stream and written by another. */
+static int64_t terminal(void *arg, void **value) {
+    (void)arg, (void)value;
+    const int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_int_equal(grantpt(master), 0);
+    assert_int_equal(unlockpt(master), 0);
+    const int slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    aloop_stream *in = reader_of(dup(master)), *out = writer_of(master);
+    aloop_stream_write(out, "typed\n", 6);
+    char line[16] = "";
+    assert_int_equal(read(slave, line, sizeof line), 6);
+    assert_string_equal(line, "typed\n");
+    assert_reads(aloop_stream_readline(in), "typed\r\n"); /* its echo */
+    sends(slave, "shown\n");
+    assert_reads(aloop_stream_readline(in), "shown\r\n");
+    aloop_stream_close(out);
+    assert_code(AWAIT(aloop_stream_wait_closed(out)), 0);
+    aloop_stream_close(in);
+    assert_code(AWAIT(aloop_stream_wait_closed(in)), 0);
+    aloop_unref(in);
+    aloop_unref(out);
+    close(slave);
+    return 0;
+}
+
+static void test_both_ways_of_a_terminal(void **state) {
+    (void)state;
+    in_task(terminal);
+}
+
+/* Pipes that are open when the loop closes. */
+static int64_t leave(void *arg, void **value) {
+    (void)value;
+    int ends[2];
+    make_pipe(ends);
+    aloop_stream **left = arg;
+    left[0] = reader_of(ends[0]);
+    left[1] = writer_of(ends[1]);
+    return 0;
+}
+
+static void test_left_open(void **state) {
+    (void)state;
+    aloop_stream *left[2];
+    assert_code(run_virtual(leave, left, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_code(aloop_stream_close(left[i]), ALOOP_ESTALE);
+        aloop_unref(left[i]);
+    }
+}
+
 SUITE(CASE(test_arguments), CASE(test_reading), CASE(test_writing), CASE(test_reader_goes),
-      CASE(test_devices), CASE(test_both_ways))
+      CASE(test_devices), CASE(test_both_ways), CASE(test_both_ways_of_a_terminal),
+      CASE(test_left_open))

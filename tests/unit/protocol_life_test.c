@@ -283,5 +283,39 @@ static void test_left_behind(void **state) {
     assert_int_equal(s.freed, 1);
 }
 
+/* Paused in connection_made: nothing comes before it is resumed. */
+static int64_t pause_when_made(aloop_stream *transport, void *data) {
+    on_made(transport, data);
+    return aloop_stream_pause_reading(transport);
+}
+
+static int64_t paused_when_made(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct side s = {0};
+    aloop_protocol *p = make(false);
+    aloop_protocol_set_connection_made(p, pause_when_made);
+    aloop_server *server = NULL;
+    assert_code(aloop_await(aloop_create_server(p, &s, "127.0.0.1", 0, NULL),
+                            (void **)&server), 0);
+    aloop_unref(p);
+    struct peer peer = {NULL, plain_connection((int)aloop_server_port(server, 0))};
+    peer_sends(&peer, "early");
+    until(&s.made, 1);
+    AWAIT(aloop_sleep(0.02));
+    assert_int_equal(s.size, 0);
+    aloop_stream_resume_reading(s.transport);
+    until(&s.size, 5);
+    aloop_server_close(server);
+    aloop_unref(server);
+    end_side(&s, &peer);
+    return 0;
+}
+
+static void test_paused_when_made(void **state) {
+    (void)state;
+    in_task(paused_when_made);
+}
+
 SUITE(CASE(test_factories), CASE(test_cancelling), CASE(test_server_ends), CASE(test_pipes),
-      CASE(test_changing), CASE(test_contexts), CASE(test_left_behind))
+      CASE(test_changing), CASE(test_contexts), CASE(test_paused_when_made),
+      CASE(test_left_behind))

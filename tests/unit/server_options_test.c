@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "serving.h"
@@ -195,4 +196,106 @@ static void test_deadlines(void **state) {
     in_task(deadlines);
 }
 
-SUITE(CASE(test_reuse_address), CASE(test_limited), CASE(test_hosts), CASE(test_deadlines))
+/* Both families on one port: IPv6 sockets take IPv6 alone. */
+static int64_t both_families(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_add_host(o, "::1"), 0);
+    aloop_server *free_port = serve(NULL, NULL, NULL), *server = NULL;
+    const int32_t port = port_of(free_port);
+    end(free_port);
+    let_run(2);
+    assert_code(aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port, o),
+                            (void **)&server), 0);
+    const char *at[] = {"::1", "127.0.0.1"};
+    for (int i = 0; i < 2; i++) {
+        aloop_stream *s = NULL, *accepted = NULL;
+        char text[64], expected[64];
+        assert_code(aloop_await(aloop_open_connection(at[i], port, NULL), (void **)&s), 0);
+        assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted), 0);
+        /* The peer's name is known also when it is gone. */
+        aloop_stream_get_extra_info(s, "sockname", expected, sizeof expected);
+        aloop_stream_abort(accepted);
+        assert_code(AWAIT(aloop_stream_wait_closed(accepted)), 0);
+        assert_true(aloop_stream_get_extra_info(accepted, "peername", text, sizeof text) > 0);
+        assert_string_equal(text, expected);
+        aloop_unref(s);
+        aloop_unref(accepted);
+    }
+    end(server);
+    aloop_unref(o);
+    return 0;
+}
+
+static void test_both_families(void **state) {
+    (void)state;
+    in_task(both_families);
+}
+
+/* SO_REUSEPORT: two servers on one port, if both want it. */
+static int64_t sharing(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_set_reuse_port(NULL, 1), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_reuse_port(o, 1), 0);
+    aloop_server *one = serve(NULL, NULL, o), *two = NULL;
+    assert_code(aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port_of(one), o),
+                            (void **)&two), 0);
+    assert_code(aloop_server_port(two, 0), port_of(one));
+    assert_code(aloop_stream_options_set_reuse_port(o, 0), 0);
+    assert_code(AWAIT(aloop_start_server(NULL, NULL, "127.0.0.1", port_of(one), o)), -EADDRINUSE);
+    aloop_unref(o);
+    end(one);
+    end(two);
+    return 0;
+}
+
+static void test_reuse_port(void **state) {
+    (void)state;
+    in_task(sharing);
+}
+
+/* The file of a Unix socket: a stale one is replaced, another file is not; ours
+ * goes with the server, also when it is gone, and not when it was replaced. */
+static int64_t start_at(const char *path, aloop_server **server) {
+    return aloop_await(aloop_start_unix_server(NULL, NULL, path, NULL), (void **)server);
+}
+
+static int64_t socket_files(void *arg, void **value) {
+    (void)arg, (void)value;
+    char path[64], text[128];
+    snprintf(path, sizeof path, "/tmp/asyncloop-file-%d", (int)getpid());
+    aloop_server *server = NULL;
+    FILE *file = fopen(path, "w");
+    fclose(file);
+    assert_code(start_at(path, &server), -EADDRINUSE);
+    snprintf(text, sizeof text, "Address '%s' is already in use", path);
+    assert_string_equal(aloop_error_message(aloop_last_error()), text);
+    assert_int_equal(access(path, F_OK), 0);
+    unlink(path);
+    assert_code(start_at("/no/such/folder/x", &server), -ENOENT);
+    for (int how = 0; how < 3; how++) {
+        if (how == 0) { /* left by a server that died */
+            struct sockaddr_un at = {.sun_family = AF_UNIX};
+            memcpy(at.sun_path, path, strlen(path) + 1);
+            const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+            close(fd);
+        }
+        assert_code(start_at(path, &server), 0);
+        if (how > 0) unlink(path);
+        if (how == 2) fclose(fopen(path, "w"));
+        end(server);
+        assert_int_equal(access(path, F_OK), how == 2 ? 0 : -1);
+    }
+    unlink(path);
+    return 0;
+}
+
+static void test_socket_files(void **state) {
+    (void)state;
+    in_task(socket_files);
+}
+
+SUITE(CASE(test_reuse_address), CASE(test_limited), CASE(test_hosts), CASE(test_deadlines),
+      CASE(test_both_families), CASE(test_reuse_port), CASE(test_socket_files))

@@ -10,14 +10,17 @@
 
 #define AWAIT(future) aloop_await((future), NULL)
 
-static inline aloop_server *serve(aloop_client_fn handler, void *data, aloop_stream_options *options) {
+static inline aloop_server *serve(aloop_client_fn handler, void *data,
+                                  aloop_stream_options *options) {
     aloop_server *server = NULL;
     assert_code(aloop_await(aloop_start_server(handler, data, "127.0.0.1", 0, options),
                             (void **)&server), 0);
     return server;
 }
 
-static inline int32_t port_of(aloop_server *server) { return (int32_t)aloop_server_port(server, 0); }
+static inline int32_t port_of(aloop_server *server) {
+    return (int32_t)aloop_server_port(server, 0);
+}
 
 static inline aloop_stream *connect_to(aloop_server *server) {
     aloop_stream *s = NULL;

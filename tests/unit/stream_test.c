@@ -465,6 +465,34 @@ static void test_extra_info(void **state) {
     in_task(extra_info);
 }
 
+/* One that is dropped while it is open closes itself; a loop in debug mode says so. */
+static int64_t drop_open(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct reports reports = {0};
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    for (int debug = 0; debug < 2; debug++) {
+        assert_code(aloop_loop_set_debug(loop, debug), 0);
+        struct peer p = connect_peer(NULL);
+        aloop_stream_write(p.stream, "sent all the same", 17);
+        aloop_unref(p.stream);
+        let_run(2);
+        peer_gets(&p, "sent all the same");
+        char byte;
+        assert_int_equal(recv(p.fd, &byte, 1, 0), 0);
+        close(p.fd);
+        assert_int_equal(reports.count, debug);
+    }
+    assert_string_equal(reports.list[0].message, "unclosed stream");
+    aloop_loop_set_debug(loop, 0);
+    return 0;
+}
+
+static void test_left_unclosed(void **state) {
+    (void)state;
+    in_task(drop_open);
+}
+
 /* Streams that outlive their loop. */
 static int64_t leave_open(void *arg, void **value) {
     (void)value;
@@ -491,4 +519,4 @@ SUITE(CASE(test_bad_arguments), CASE(test_foreign_thread), CASE(test_reads),
       CASE(test_incomplete), CASE(test_separators), CASE(test_limits), CASE(test_one_reader),
       CASE(test_pausing), CASE(test_behind_the_data), CASE(test_reset), CASE(test_unwatched_reset),
       CASE(test_unread_at_close), CASE(test_closing),
-      CASE(test_extra_info), CASE(test_after_the_loop))
+      CASE(test_extra_info), CASE(test_left_unclosed), CASE(test_after_the_loop))
