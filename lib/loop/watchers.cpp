@@ -130,9 +130,8 @@ int64_t watcher_set::remove(int fd, uint8_t bit) {
 }
 
 int64_t watcher_set::remove_own(int fd, uint8_t bit, const void *data) {
-    const entry *e = find(fd);
-    const watcher *w = e != nullptr ? e->by_bit[slot_of(bit)] : nullptr;
-    return w != nullptr && w->data == data ? remove(fd, bit) : 0;
+    watcher **at = place_of(fd, bit);
+    return at != nullptr && *at != nullptr && (*at)->data == data ? remove(fd, bit) : 0;
 }
 
 int64_t watcher_set::claim(int fd) {
