@@ -338,5 +338,5 @@ func (l *Loop) doIn(ctx context.Context, fn func()) error {
 }
 
 func (f *Task[T]) ref() (*Loop, func() uintptr, error) {
-	return f.t.loop, func() uintptr { return sys.Ref(f.t.p) }, f.err
+	return f.t.loop, f.t.look, f.err
 }

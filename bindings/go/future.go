@@ -10,8 +10,8 @@ import (
 
 // A Future is an outcome that somebody sets. asyncio.Future.
 type Future[T any] struct {
-	loop  *Loop
-	p     uintptr
+	loop *Loop
+	*handle
 	err   error // it could not be made
 	value T
 	mu    sync.Mutex
@@ -20,12 +20,11 @@ type Future[T any] struct {
 
 // NewFuture makes a pending future of loop.
 func NewFuture[T any](loop *Loop) *Future[T] {
-	f := &Future[T]{loop: loop}
+	f := &Future[T]{loop: loop, handle: newHandle()}
 	f.err = loop.do(func() { f.p = sys.Loop_create_future(loop.p) })
 	if f.p == 0 && f.err == nil {
 		f.err = ESTALE
 	}
-	runtime.SetFinalizer(f, func(f *Future[T]) { sys.Unref(f.p) })
 	return f
 }
 

@@ -47,7 +47,7 @@ type Loop struct {
 	stopping bool
 	closed   bool // nothing is accepted any more, and p may be gone
 
-	waiters map[*waiter]struct{} // its thread only
+	waiters waiter // the head of the ring of those that wait; its thread only
 	onPanic func(*PanicError)
 	onError func(Unhandled)
 }
@@ -56,10 +56,10 @@ type Loop struct {
 // is done.
 func Start(ctx context.Context, options ...Option) (*Loop, error) {
 	loop := &Loop{
-		finish:  make(chan struct{}),
-		doing:   make(chan struct{}, 1),
-		waiters: map[*waiter]struct{}{},
+		finish: make(chan struct{}),
+		doing:  make(chan struct{}, 1),
 	}
+	loop.waiters.before, loop.waiters.after = &loop.waiters, &loop.waiters
 	var set settings
 	for _, option := range options {
 		option(&set)
@@ -146,8 +146,8 @@ func (l *Loop) shutdown() {
 	l.mu.Unlock()
 	l.drain()
 	sys.Loop_close(l.p)
-	for w := range l.waiters {
-		l.deliver(w, sys.ESTALE, 0, 0)
+	for l.waiters.after != &l.waiters {
+		l.deliver(l.waiters.after, sys.ESTALE, 0, 0)
 	}
 	sys.Loop_unref(l.p)
 }

@@ -64,6 +64,8 @@ type waiter struct {
 	token   uintptr
 	deliver func(status int64, value uintptr, err error)
 	done    chan struct{}
+
+	before, after *waiter // in the loop's ring of those that wait
 }
 
 // Await waits for the outcome: in a task as asyncio's await does, in any other
@@ -143,7 +145,8 @@ func (l *Loop) watch(w *waiter, begin func() (uintptr, int64)) {
 	}
 	w.token = sys.Register(w)
 	w.future = sys.Ref(future)
-	l.waiters[w] = struct{}{}
+	w.before, w.after = &l.waiters, l.waiters.after
+	w.before.after, w.after.before = w, w
 	if status = sys.Loop_start(l.p, future, uint64(w.token)); status < 0 {
 		l.deliver(w, status, 0, 0)
 	}
@@ -161,12 +164,14 @@ func (l *Loop) complete(record *sys.Completion) {
 }
 
 func (l *Loop) deliver(w *waiter, status int64, value, detail uintptr) {
-	delete(l.waiters, w)
+	w.before.after, w.after.before = w.after, w.before
 	sys.Release(w.token)
 	sys.Unref(w.future)
 	w.future = 0
 	err := fromC(status, detail)
-	sys.Unref(detail)
+	if detail != 0 {
+		sys.Unref(detail)
+	}
 	l.guarded(func() { w.deliver(status, value, err) })
 	close(w.done)
 }

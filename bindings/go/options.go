@@ -1,6 +1,11 @@
 package asyncloop
 
-import "libasyncloop.org/asyncloop/internal/sys"
+import (
+	"fmt"
+	"os"
+
+	"libasyncloop.org/asyncloop/internal/sys"
+)
 
 // An Option changes how Start makes a loop.
 type Option func(*settings)
@@ -76,6 +81,22 @@ func OnUnhandled(fn func(Unhandled)) Option {
 	return func(s *settings) { s.onError = fn }
 }
 
+// report is for errors that Go alone knows of; from any goroutine.
+func (l *Loop) report(message string, err error) {
+	if l.Post(func() {
+		detail := toC(err)
+		sys.Loop_call_exception_handler(l.p, message, detail)
+		sys.Unref(detail)
+	}) == nil {
+		return
+	}
+	if l.onError != nil { // the loop has ended
+		l.onError(Unhandled{Message: message, Err: err})
+		return
+	}
+	fmt.Fprintf(os.Stderr, "%s\n%v\n", message, err)
+}
+
 func (l *Loop) unhandled(context uintptr) {
 	if l.onError == nil {
 		sys.Loop_default_exception_handler(l.p, context)
@@ -89,3 +110,6 @@ func (l *Loop) unhandled(context uintptr) {
 	}
 	l.guarded(func() { l.onError(what) })
 }
+
+// Version is the version of the library at run time.
+func Version() string { return sys.Version_string() }

@@ -111,7 +111,9 @@ func (g *Group) Go(fn func(ctx context.Context) error) *Task[struct{}] {
 
 // GoIn is Group.Go for a function with a result.
 func GoIn[T any](g *Group, fn func(ctx context.Context) (T, error)) *Task[T] {
-	return start(g.ctx, g.loop, "", func(options uintptr) uintptr {
+	t := newTask(g.loop)
+	t.awaited = true // by the group
+	return start(g.ctx, t, "", func(options uintptr) uintptr {
 		return sys.Task_group_create_task_ex(g.p, options)
 	}, fn)
 }

@@ -22,16 +22,15 @@ func secondsOr(d time.Duration, none float64) float64 {
 // when the Go object is collected.
 type object struct {
 	loop *Loop
-	p    uintptr
-	err  error // it could not be made
+	*handle
+	err error // it could not be made
 }
 
 func newObject(loop *Loop, make func(p *uintptr) int64) *object {
-	o := &object{loop: loop}
+	o := &object{loop: loop, handle: newHandle()}
 	var p uintptr
 	_, o.err = loop.status(func() int64 { return make(&p) })
 	o.p = p
-	runtime.SetFinalizer(o, func(o *object) { sys.Unref(o.p) })
 	return o
 }
 

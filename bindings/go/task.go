@@ -13,9 +13,10 @@ import (
 // until that awaits something or ends. So it runs alone with the loop, though on
 // a thread of its own; what has to be done on the loop's thread it asks for.
 type task struct {
-	loop      *Loop
-	p         uintptr // a reference; of the thread of the loop
+	loop *Loop
+	*handle
 	begun     bool
+	awaited   bool // somebody gets the outcome; on the thread of the loop, too
 	run       func(ctx context.Context) error
 	ctx       context.Context
 	requests  chan request
@@ -128,7 +129,27 @@ func (t *task) serve(p uintptr, r request) (status int64, done bool) {
 		t.resume <- struct{}{}
 		return 0, false
 	default:
+		if r.err != nil && CodeOf(r.err) != ECANCELED {
+			t.failed(p, r.err)
+		}
 		return raise(r.err), true
+	}
+}
+
+// failed takes note of the error: C would report it soon unless somebody awaits
+// the task by then, and in Go that may be later. It is reported when the Task is
+// collected and nobody has.
+func (t *task) failed(p uintptr, err error) {
+	loop := t.loop
+	if !t.awaited {
+		t.dropped = func() { loop.report("Task exception was never retrieved", err) }
+	}
+	id := sys.Register(func(future uintptr) int64 {
+		sys.Future_error(future) // counts as looked at
+		return 0
+	})
+	if sys.Future_add_done_callback(p, sys.DoneFn, id, sys.ReleaseFn) < 0 {
+		sys.Release(id)
 	}
 }
 
@@ -248,35 +269,51 @@ func (t *task) follow() {
 // outcome. asyncio.Task.
 type Task[T any] struct {
 	t     *task
-	value T
+	value *T
 	err   error // it could not be made
+}
+
+// A handle is a reference that goes when the Go objects that have it are collected.
+// It refers to none of them: in a cycle it would stay for ever.
+type handle struct {
+	p       uintptr
+	dropped func() // what to do then; set and cleared on the loop's thread
+}
+
+func newHandle() *handle {
+	h := &handle{}
+	runtime.SetFinalizer(h, func(h *handle) {
+		sys.Unref(h.p)
+		if h.dropped != nil {
+			h.dropped()
+		}
+	})
+	return h
 }
 
 // Go starts fn as a task of loop. Inside it awaits with the context that it is
 // given; when ctx is done it is cancelled. asyncio.create_task.
 func Go[T any](ctx context.Context, loop *Loop, fn func(ctx context.Context) (T, error)) *Task[T] {
-	return start(ctx, loop, "", sys.Create_task_ex, fn)
+	return start(ctx, newTask(loop), "", sys.Create_task_ex, fn)
 }
 
 // GoNamed is Go with a name, for reports and debuggers.
 func GoNamed[T any](ctx context.Context, loop *Loop, name string,
 	fn func(ctx context.Context) (T, error)) *Task[T] {
-	return start(ctx, loop, name, sys.Create_task_ex, fn)
+	return start(ctx, newTask(loop), name, sys.Create_task_ex, fn)
 }
 
-func start[T any](ctx context.Context, loop *Loop, name string,
+func start[T any](ctx context.Context, t *task, name string,
 	make func(options uintptr) uintptr, fn func(ctx context.Context) (T, error)) *Task[T] {
-	found := &Task[T]{t: newTask(loop)}
+	value := new(T)
+	found := &Task[T]{t: t, value: value}
 	found.t.run = func(ctx context.Context) (err error) {
-		found.value, err = fn(ctx)
+		*value, err = fn(ctx)
 		return err
 	}
 	found.t.ctx = context.WithValue(ctx, taskKey{}, found.t)
-	if err := loop.do(func() { found.err = found.t.create(name, make) }); err != nil {
+	if err := t.loop.do(func() { found.err = found.t.create(name, make) }); err != nil {
 		found.err = err
-	}
-	if found.err == nil {
-		runtime.SetFinalizer(found, func(f *Task[T]) { sys.Unref(f.t.p) })
 	}
 	return found
 }
@@ -284,6 +321,7 @@ func start[T any](ctx context.Context, loop *Loop, name string,
 func newTask(loop *Loop) *task {
 	return &task{
 		loop:     loop,
+		handle:   newHandle(),
 		requests: make(chan request),
 		resume:   make(chan struct{}),
 		gone:     make(chan struct{}),
@@ -296,15 +334,22 @@ func (f *Task[T]) op() Op[T] {
 	}
 	return Op[T]{
 		loop:  f.t.loop,
-		begin: starting(func() uintptr { return sys.Ref(f.t.p) }),
+		begin: starting(func() uintptr { return f.t.look() }),
 		outcome: func(_ int64, _ uintptr, err error) (T, error) {
 			if err != nil {
 				var none T
 				return none, err
 			}
-			return f.value, nil
+			return *f.value, nil
 		},
 	}
+}
+
+// look gives a reference to somebody who gets the outcome.
+func (t *task) look() uintptr {
+	t.awaited = true
+	t.dropped = nil
+	return sys.Ref(t.p)
 }
 
 // Await waits for the task's outcome. When ctx is done, or the task that awaits

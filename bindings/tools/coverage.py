@@ -2,12 +2,14 @@
 """coverage.py LANGUAGE LIBRARY: coverage/LANGUAGE.tsv says of every C function what
 a program of the language uses for it, and the layer has that.
 
-A line is FUNCTION, a tab, and one of
+A line is FUNCTION, a tab, and one of the following. A FUNCTION that ends with * is
+for all that begin so and have no line of their own.
     Type.name, name     a public symbol of the layer (Rust: Type::name)
     inside: WHY         the layer calls it, no program needs to
     native: WHY         the language has it itself (defer, iterators, contexts)
     fiber: WHY          it belongs to stackful coroutines, which managed code has not
 """
+import fnmatch
 import pathlib
 import re
 import subprocess
@@ -56,8 +58,13 @@ def complaints(language, library):
             yield f"{name} stands twice"
         rows[name] = what.strip()
     functions = exported(library)
-    yield from (f"{n} has no line in {path.name}" for n in sorted(functions - rows.keys()))
-    yield from (f"{n} is no function of the library" for n in sorted(rows.keys() - functions))
+    patterns = [n for n in rows if n.endswith("*")]
+    for name in sorted(functions - rows.keys()):
+        if not any(fnmatch.fnmatchcase(name, p) for p in patterns):
+            yield f"{name} has no line in {path.name}"
+    for name in sorted(rows):
+        if not fnmatch.filter(functions, name):
+            yield f"{name} is no function of the library"
     text = layer(language)
     for name, what in sorted(rows.items()):
         if REASON.fullmatch(what):
