@@ -198,10 +198,11 @@ func (l *Loop) stop() {
 }
 
 // Close ends the loop: it cancels the tasks that are left and waits for them,
-// and for the thread. Again: nil. It returns what a callback panicked with.
+// and for the thread. Again: nil. It returns what a callback panicked with. In a
+// callback or a task it cannot wait: the loop ends later, and it gives EWRONGTHREAD.
 func (l *Loop) Close() error {
 	l.stop()
-	if l.onThread() {
+	if l.onThread() || taskOf(context.Background(), l) != nil {
 		return EWRONGTHREAD
 	}
 	<-l.finish

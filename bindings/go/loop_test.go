@@ -255,6 +255,42 @@ func TestBlockingTheLoopIsRefused(t *testing.T) {
 	}
 }
 
+func TestEagerTasksRunInsideOthers(t *testing.T) {
+	var trace []string
+	err := Run(background, func(ctx context.Context) error {
+		inner := Go(ctx, LoopOf(ctx), func(ctx context.Context) (int, error) {
+			trace = append(trace, "inner begins")
+			err := Sleep(ctx, time.Second)
+			trace = append(trace, "inner ends")
+			return 7, err
+		})
+		trace = append(trace, "outer")
+		if err := Sleep(ctx, time.Millisecond); err != nil {
+			return err
+		}
+		n, err := inner.Await(ctx)
+		if n != 7 {
+			t.Error(n)
+		}
+		return err
+	}, VirtualClock(), EagerTasks(true))
+	if err != nil || strings.Join(trace, ", ") != "inner begins, outer, inner ends" {
+		t.Error(err, trace)
+	}
+}
+
+func TestCloseInATask(t *testing.T) {
+	err := Run(background, func(ctx context.Context) error {
+		if err := LoopOf(ctx).Close(); err != EWRONGTHREAD {
+			t.Error(err)
+		}
+		return Sleep(ctx, time.Hour)
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestPostsKeepTheirOrder(t *testing.T) {
 	loop := startLoop(t)
 	const goroutines, posts = 8, 2000

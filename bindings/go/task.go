@@ -75,8 +75,7 @@ func LoopOf(ctx context.Context) *Loop {
 func (t *task) Step(p uintptr) int64 {
 	if !t.begun {
 		t.begun = true
-		t.loop.running.Store(t)
-		defer t.loop.running.Store(nil)
+		defer t.loop.running.Store(t.loop.running.Swap(t)) // an eager task runs in another
 		go t.body()
 	} else {
 		var value uintptr
@@ -86,8 +85,7 @@ func (t *task) Step(p uintptr) int64 {
 			err = fromC(status, detailOf(status))
 		}
 		t.loop.guarded(func() { t.deliver(status, value, err) })
-		t.loop.running.Store(t)
-		defer t.loop.running.Store(nil)
+		defer t.loop.running.Store(t.loop.running.Swap(t)) // an eager task runs in another
 		t.resume <- struct{}{}
 	}
 	for {
