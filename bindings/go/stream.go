@@ -344,9 +344,12 @@ func (c *Conn) enter(turn chan struct{}, d *deadline) error {
 }
 
 // reason is why an operation that was given up failed.
-func (c *Conn) reason(err error) error {
+func (c *Conn) reason(err error) error { return givenUp(c.closed, err) }
+
+// givenUp is why an operation failed that a close or a deadline may have ended.
+func givenUp(closed <-chan struct{}, err error) error {
 	select {
-	case <-c.closed:
+	case <-closed:
 		return net.ErrClosed
 	default:
 	}

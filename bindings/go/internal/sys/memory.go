@@ -43,11 +43,15 @@ func BytesOf(bytes uintptr) []byte {
 
 // CopyBytes copies up to len(to) of an aloop_bytes.
 func CopyBytes(to []byte, bytes uintptr) int {
-	size := int(Bytes_size(bytes))
+	return CopyMemory(to, Bytes_data(bytes), Bytes_size(bytes))
+}
+
+// CopyMemory copies up to len(to) of size bytes of C's.
+func CopyMemory(to []byte, from uintptr, size int64) int {
 	if size == 0 {
 		return 0
 	}
-	return copy(to, (*[1 << 40]byte)(unsafe.Pointer(Bytes_data(bytes)))[:size:size])
+	return copy(to, (*[1 << 40]byte)(unsafe.Pointer(from))[:size:size])
 }
 
 // NewStrings makes a NULL-terminated array of strings, for FreeStrings.
