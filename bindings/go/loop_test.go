@@ -158,12 +158,14 @@ func TestContextCancelsTheTask(t *testing.T) {
 	loop := startLoop(t)
 	ctx, cancel := context.WithCancel(background)
 	cleaned := false
+	begun := make(chan struct{})
 	task := Go(ctx, loop, func(ctx context.Context) (int, error) {
+		close(begun)
 		err := Sleep(ctx, time.Minute)
 		cleaned = Sleep(ctx, time.Millisecond) == nil
 		return 0, err
 	})
-	time.Sleep(2 * time.Millisecond)
+	<-begun
 	cancel()
 	if _, err := task.Await(background); !errors.Is(err, context.Canceled) || !cleaned {
 		t.Error(err, cleaned)
@@ -176,9 +178,10 @@ func TestCloseCancelsTasksAndWakesWaiters(t *testing.T) {
 		t.Fatal(err)
 	}
 	lock := NewLock(loop)
-	released := make(chan error, 1)
+	released, held := make(chan error, 1), make(chan struct{})
 	Go(background, loop, func(ctx context.Context) (int, error) {
 		_ = lock.Acquire(ctx)
+		close(held)
 		err := Sleep(ctx, time.Hour)
 		released <- lock.Release()
 		return 0, err
@@ -189,7 +192,7 @@ func TestCloseCancelsTasksAndWakesWaiters(t *testing.T) {
 		_, err := future.Await(background)
 		waiting <- err
 	}()
-	time.Sleep(2 * time.Millisecond)
+	<-held
 	if err := loop.Close(); err != nil {
 		t.Error(err)
 	}
