@@ -89,11 +89,18 @@ func Run(ctx context.Context, main func(ctx context.Context) error, options ...O
 	if err != nil {
 		return err
 	}
+	ended := make(chan error, 1)
 	_, err = Go(ctx, loop, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, main(ctx)
+		err := main(ctx)
+		ended <- err
+		return struct{}{}, err
 	}).Await(context.Background())
 	if panicked := loop.Close(); panicked != nil {
 		return panicked
+	}
+	select {
+	case err = <-ended: // also where the loop ended before this could await it
+	default:
 	}
 	return err
 }
