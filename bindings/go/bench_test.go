@@ -14,6 +14,7 @@ import (
 // Completion records: one crossing brings many.
 func BenchmarkCompletionRecords(b *testing.B) {
 	loop := startLoop(b)
+	var ids []uintptr
 	var wg sync.WaitGroup
 	wg.Add(b.N)
 	b.ResetTimer()
@@ -23,16 +24,22 @@ func BenchmarkCompletionRecords(b *testing.B) {
 			n = 1000
 		}
 		_ = loop.do(func() {
-			sleep := loop.Sleep(0)
+			token := sys.Register((*countdown)(&wg))
 			for i := 0; i < n; i++ {
-				w := &waiter{done: make(chan struct{})}
-				w.deliver = func(int64, uintptr, error) { wg.Done() }
-				loop.watch(w, sleep.begin)
+				sys.Loop_start(loop.p, sys.Sleep(0), uint64(token))
 			}
+			ids = append(ids, token)
 		})
 	}
 	wg.Wait()
+	for _, id := range ids {
+		sys.Release(id)
+	}
 }
+
+type countdown sync.WaitGroup
+
+func (c *countdown) completed(*Loop, *sys.Completion) { (*sync.WaitGroup)(c).Done() }
 
 // Plain callbacks: C calls Go for each.
 func BenchmarkCallbacks(b *testing.B) {

@@ -64,6 +64,7 @@ type waiter struct {
 	token   uintptr
 	deliver func(status int64, value uintptr, err error)
 	done    chan struct{}
+	cancels bool // somebody may cancel it: future is needed
 
 	before, after *waiter // in the loop's ring of those that wait
 }
@@ -116,7 +117,7 @@ func (l *Loop) wait(begin func() (uintptr, int64), deliver func(int64, uintptr, 
 	if l.onThread() {
 		return EWRONGTHREAD
 	}
-	w := &waiter{done: make(chan struct{}), deliver: deliver}
+	w := &waiter{done: make(chan struct{}), deliver: deliver, cancels: a != nil || b != nil}
 	if err := l.Post(func() { l.watch(w, begin) }); err != nil {
 		return err
 	}
@@ -144,7 +145,9 @@ func (l *Loop) watch(w *waiter, begin func() (uintptr, int64)) {
 		return
 	}
 	w.token = sys.Register(w)
-	w.future = sys.Ref(future)
+	if w.cancels {
+		w.future = sys.Ref(future)
+	}
 	w.before, w.after = &l.waiters, l.waiters.after
 	w.before.after, w.after.before = w, w
 	if status = sys.Loop_start(l.p, future, uint64(w.token)); status < 0 {
@@ -154,20 +157,30 @@ func (l *Loop) watch(w *waiter, begin func() (uintptr, int64)) {
 
 // complete hands a completion record to whom it is for.
 func (l *Loop) complete(record *sys.Completion) {
-	w, ok := sys.Lookup(uintptr(record.Token)).(*waiter)
-	if !ok {
-		sys.FreeValue(record.Value, record.FreeFn)
-		sys.Unref(record.Error)
+	if to, ok := sys.Lookup(uintptr(record.Token)).(completed); ok {
+		to.completed(l, record)
 		return
 	}
+	sys.FreeValue(record.Value, record.FreeFn)
+	sys.Unref(record.Error)
+}
+
+// completed is what a token stands for.
+type completed interface {
+	completed(l *Loop, record *sys.Completion)
+}
+
+func (w *waiter) completed(l *Loop, record *sys.Completion) {
 	l.deliver(w, record.Status, record.Value, record.Error)
 }
 
 func (l *Loop) deliver(w *waiter, status int64, value, detail uintptr) {
 	w.before.after, w.after.before = w.after, w.before
 	sys.Release(w.token)
-	sys.Unref(w.future)
-	w.future = 0
+	if w.future != 0 {
+		sys.Unref(w.future)
+		w.future = 0
+	}
 	err := fromC(status, detail)
 	if detail != 0 {
 		sys.Unref(detail)
