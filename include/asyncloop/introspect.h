@@ -10,6 +10,7 @@
 #define ASYNCLOOP_INTROSPECT_H
 
 #include <asyncloop/base.h>
+#include <asyncloop/loop.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,7 +57,8 @@ ALOOP_API int64_t aloop_print_call_graph(aloop_future *future, int64_t limit, in
 /* Loops ----------------------------------------------------------------------------------- */
 
 /* Writes the loop's counters and every unfinished task (its state, what it
- * waits for, who awaits it, its stack) to a descriptor. How many tasks. */
+ * waits for, who awaits it, its stack; in debug mode where it was created) to a
+ * descriptor. How many tasks. */
 ALOOP_API int64_t aloop_loop_dump(aloop_loop *loop, int32_t fd);
 
 #define ALOOP_METRIC_ITERATIONS 0
@@ -68,10 +70,47 @@ ALOOP_API int64_t aloop_loop_dump(aloop_loop *loop, int32_t fd);
 #define ALOOP_METRIC_TIMERS 6         /* now armed */
 #define ALOOP_METRIC_TASKS 7          /* now unfinished; counts them */
 #define ALOOP_METRIC_OBJECTS 8        /* futures, tasks, streams, ... that exist */
+#define ALOOP_METRIC_BUSY 9           /* ns that the loop ran and was not idle */
 /* One counter of the loop; ALOOP_EINVAL for an unknown one. */
 ALOOP_API int64_t aloop_loop_metrics(aloop_loop *loop, int32_t which);
 /* Its name, static; NULL for an unknown one. */
 ALOOP_API const char *aloop_loop_metrics_name(int32_t which);
+
+/* Tracing ----------------------------------------------------------------------------------
+ *
+ * A hook is told of each thing that the loop does, on the loop's thread and its own
+ * stack. It must not run, close or block the loop. Without a hook nothing is paid.
+ *
+ * The environment's ASYNCLOOP_TRACE=file.json has every loop of the process write the
+ * same as a timeline that Perfetto (ui.perfetto.dev) and chrome://tracing open. */
+
+#define ALOOP_TRACE_BEGIN 1        /* a callback or a step of a task begins */
+#define ALOOP_TRACE_END 2          /* and ends; with its duration */
+#define ALOOP_TRACE_SLEPT 3        /* the loop was idle; with its duration */
+#define ALOOP_TRACE_TASK_CREATED 4 /* told at the end of the callback that did it */
+#define ALOOP_TRACE_TASK_DONE 5    /* the same */
+
+typedef struct aloop_trace_event aloop_trace_event;
+typedef void (*aloop_trace_fn)(aloop_loop *loop, const aloop_trace_event *event, void *data);
+
+/* NULL: no hook any more. ALOOP_ENOMEM and the usual codes. */
+ALOOP_API int64_t aloop_loop_set_trace_hook(aloop_loop *loop, aloop_trace_fn fn, void *data,
+                                            aloop_free_fn free_fn);
+/* An event is valid during the call. Time and duration in ns of CLOCK_MONOTONIC. */
+ALOOP_API int32_t aloop_trace_event_kind(const aloop_trace_event *event);
+ALOOP_API int64_t aloop_trace_event_time(const aloop_trace_event *event);
+ALOOP_API int64_t aloop_trace_event_duration(const aloop_trace_event *event);
+/* Borrowed; NULL for a callback. */
+ALOOP_API aloop_task *aloop_trace_event_task(const aloop_trace_event *event);
+/* The address of the callback or coroutine; 0 for the library's own work. */
+ALOOP_API uint64_t aloop_trace_event_code(const aloop_trace_event *event);
+
+/* Watching a loop from another thread: once a callback has blocked the loop for that
+ * many seconds, its stack is written to descriptor fd (which stays the caller's),
+ * while it still blocks. 0 or less: no more. Handles SIGURG as long as it watches; a
+ * system call in which the callback blocks may end with EINTR. -EAGAIN where there is
+ * no thread to be had. */
+ALOOP_API int64_t aloop_loop_set_watchdog(aloop_loop *loop, double seconds, int32_t fd);
 
 #ifdef __cplusplus
 }

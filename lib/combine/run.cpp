@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "../introspect/trace.hpp"
 #include "../loop/signals.hpp"
 #include "gather.hpp"
 
@@ -23,8 +24,9 @@ int64_t stop_loop(aloop_future *handle, void *) { return loop_of(from_c(handle))
 }  // namespace
 
 int64_t prepare_loop(loop *l) {
-    const int64_t code = prepare_futures(l);
-    return code < 0 ? code : prepare_tasks(l);
+    int64_t code = prepare_futures(l);
+    if (code == 0) code = prepare_tasks(l);
+    return code < 0 ? code : start_timeline(l);
 }
 
 int64_t make_loop(const loop_options *options, loop **out) {

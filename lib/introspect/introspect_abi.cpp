@@ -2,9 +2,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 
 #include "graph.hpp"
+#include "trace.hpp"
+#include "watchdog.hpp"
 
 using namespace aloop;
 
@@ -102,7 +105,7 @@ int64_t aloop_print_call_graph(aloop_future *handle, int64_t limit, int32_t fd) 
 namespace {
 
 const char *const k_metrics[] = {"iterations", "callbacks", "polls",  "slept",  "slow callbacks",
-                                 "ready",      "timers",    "tasks",  "objects"};
+                                 "ready",      "timers",    "tasks",  "objects",  "busy"};
 constexpr int32_t k_metric_count = sizeof k_metrics / sizeof k_metrics[0];
 
 int64_t count_tasks(const loop *l) {
@@ -122,6 +125,7 @@ int64_t metric(const loop *l, int32_t which) {
     case ALOOP_METRIC_TIMERS: return l->timer_count();
     case ALOOP_METRIC_TASKS: return count_tasks(l);
     case ALOOP_METRIC_OBJECTS: return l->live;
+    case ALOOP_METRIC_BUSY: return l->busy();
     default: return ALOOP_EINVAL;
     }
 }
@@ -155,7 +159,12 @@ int64_t aloop_loop_dump(aloop_loop *handle, int32_t fd) {
         task *t = task_of(i);
         written = print_stack(t, 64, fd);
         if (written < 0) break;
-        written = write_text(fd, [&](writer &out) { describe_awaiters(out, t); });
+        written = write_text(fd, [&](writer &out) {
+            describe_awaiters(out, t);
+            const origin *made = l->origin_of(t);
+            if (made != nullptr) out.add("  created at (most recent call last):\n");
+            describe_origin(out, made);
+        });
         n++;
     }
     return written < 0 ? written : n;
@@ -168,4 +177,35 @@ int64_t aloop_loop_metrics(aloop_loop *handle, int32_t which) {
 
 const char *aloop_loop_metrics_name(int32_t which) {
     return which >= 0 && which < k_metric_count ? k_metrics[which] : nullptr;
+}
+
+// Tracing --------------------------------------------------------------------------------------
+
+int64_t aloop_loop_set_trace_hook(aloop_loop *handle, aloop_trace_fn fn, void *data,
+                                  aloop_free_fn free_fn) {
+    const int64_t code = check_loop(from_c(handle));
+    return code < 0 ? code : set_trace_hook(from_c(handle), fn, data, free_fn);
+}
+
+int32_t aloop_trace_event_kind(const aloop_trace_event *e) { return e != nullptr ? e->kind : 0; }
+
+int64_t aloop_trace_event_time(const aloop_trace_event *e) { return e != nullptr ? e->time : 0; }
+
+int64_t aloop_trace_event_duration(const aloop_trace_event *e) {
+    return e != nullptr ? e->duration : 0;
+}
+
+aloop_task *aloop_trace_event_task(const aloop_trace_event *e) {
+    return e != nullptr ? reinterpret_cast<aloop_task *>(e->task) : nullptr;
+}
+
+uint64_t aloop_trace_event_code(const aloop_trace_event *e) {
+    return e != nullptr ? reinterpret_cast<uint64_t>(e->code) : 0;
+}
+
+int64_t aloop_loop_set_watchdog(aloop_loop *handle, double seconds, int32_t fd) {
+    const int64_t code = check_loop(from_c(handle));
+    if (code < 0) return code;
+    if (std::isnan(seconds) || (seconds > 0 && fd < 0)) return ALOOP_EINVAL;
+    return set_watchdog(from_c(handle), seconds > 0 ? to_ns(seconds) : 0, fd);
 }

@@ -309,7 +309,7 @@ static void test_counters(void **state) {
     assert_string_equal(aloop_loop_metrics_name(ALOOP_METRIC_ITERATIONS), "iterations");
     assert_string_equal(aloop_loop_metrics_name(ALOOP_METRIC_OBJECTS), "objects");
     assert_null(aloop_loop_metrics_name(-1));
-    assert_null(aloop_loop_metrics_name(ALOOP_METRIC_OBJECTS + 1));
+    assert_null(aloop_loop_metrics_name(ALOOP_METRIC_BUSY + 1));
     aloop_loop *loop = virtual_loop();
     struct reports seen;
     capture_reports(loop, &seen);

@@ -128,6 +128,12 @@ const (
 	METRIC_TIMERS                = 6
 	METRIC_TASKS                 = 7
 	METRIC_OBJECTS               = 8
+	METRIC_BUSY                  = 9
+	TRACE_BEGIN                  = 1
+	TRACE_END                    = 2
+	TRACE_SLEPT                  = 3
+	TRACE_TASK_CREATED           = 4
+	TRACE_TASK_DONE              = 5
 	ADDRESS_TEXT                 = 160
 	DATAGRAM_STAT_RECEIVED       = 0
 	DATAGRAM_STAT_SENT           = 1
