@@ -174,8 +174,49 @@ TEST(group_that_is_over) {
     return 0;
 }
 
+static aloop_task_group *left_open;
+
+static int64_t leave_a_group_open(void *child, void **value UNUSED) {
+    assert_code(aloop_task_group_enter(&left_open), 0);
+    return aloop_task_group_spawn(left_open, work, child);
+}
+
+/* 1.7: a child fails when its parent has ended without leaving the group: reported. */
+static void group_left_open(void **state UNUSED) {
+    struct job child = {"child", 1, -5, 0, 0};
+    struct reports seen;
+    aloop_loop *loop = virtual_loop();
+    capture_reports(loop, &seen);
+    assert_code(run_on(loop, leave_a_group_open, &child), 0);
+    aloop_loop_run_once(loop, 0);
+    while (aloop_loop_backend_timeout(loop) >= 0) aloop_loop_run_once(loop, -1);
+    assert_true(seen.count >= 1);
+    assert_string_equal(seen.list[0].message,
+                        "Task has errored out but its parent task is already completed");
+    assert_code(seen.list[0].code, -5);
+    assert_string_equal(seen.list[0].text, "child");
+    assert_true(seen.list[0].with_task);
+    aloop_unref(left_open);
+    close_loop(loop);
+}
+
+/* 1.3: the message of a cancellation stays with the future, for each awaiter. */
+TEST(a_message_for_every_awaiter) {
+    aloop_future *f = pending();
+    struct waiter first = {"first", f, ""}, second = {"second", f, ""};
+    aloop_task *one = running(await_on, &first), *two = running(await_on, &second);
+    assert_code(aloop_future_cancel(f, "gone"), 1);
+    assert_code(outcome(one), ALOOP_ECANCELED);
+    assert_code(outcome(two), ALOOP_ECANCELED);
+    assert_string_equal(first.message, "gone");
+    assert_string_equal(second.message, "gone");
+    assert_code(outcome(f), ALOOP_ECANCELED);
+    assert_last_message("gone");
+    return 0;
+}
+
 SUITE(CASE(debug_from_the_environment), CASE(runner_makes_its_loop_by_options),
       CASE(the_loop_that_was_set), CASE(a_factory_that_makes_nothing), CASE(calls_make_no_tasks),
       CASE(a_future_as_a_value), CASE(a_task_that_could_not_be_made),
       CASE(a_job_of_a_loop_that_does_not_run), CASE(a_job_of_the_running_loop),
-      CASE(group_that_is_over))
+      CASE(group_that_is_over), CASE(group_left_open), CASE(a_message_for_every_awaiter))
