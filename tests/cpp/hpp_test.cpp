@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include <asyncloop.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -400,6 +401,143 @@ aloop::task<> channelling() {
     co_await left_in.send(counted(7)); /* destroyed with the channel */
 }
 
+// Generators, streams, select and the other guards ------------------------------------------
+
+aloop::generator<int> count_up(int n, int *destroyed) {
+    struct at_end {
+        int *counter;
+        ~at_end() { ++*counter; }
+    } mark{destroyed};
+    for (int i = 0; i < n; i++) {
+        co_await aloop::sleep(5ms);
+        co_yield i;
+        co_yield i * 10;  // at once
+    }
+    if (n == 7) throw aloop::error(ALOOP_EUSER - 7, "seven");
+}
+
+aloop::task<> generating() {
+    int destroyed = 0;
+    std::vector<int> seen;
+    const double began = now();
+    auto g = count_up(2, &destroyed);
+    while (auto value = co_await g.next()) seen.push_back(*value);
+    CHECK((seen == std::vector<int>{0, 0, 1, 10}));
+    CHECK(about(now() - began, 0.01));
+    CHECK(destroyed == 1);
+    CHECK(!(co_await g.next()));
+    {
+        auto left = count_up(3, &destroyed);  // in the middle, and never begun
+        CHECK(co_await left.next() == 0);
+        auto fresh = count_up(3, &destroyed);
+    }
+    CHECK(destroyed == 2);
+    auto failing = count_up(7, &destroyed);
+    for (int i = 0; i < 14; i++) co_await failing.next();
+    int64_t code = 0;
+    try {
+        co_await failing.next();
+    } catch (const aloop::error &e) {
+        code = e.code();
+    }
+    CHECK(code == ALOOP_EUSER - 7);
+}
+
+aloop::task<> echo(aloop::stream client) {
+    while (true) {
+        std::string line = co_await client.readline();
+        if (line.empty()) break;
+        co_await client.write_all("echo " + line);
+    }
+    client.close();
+    co_await client.wait_closed();
+}
+
+aloop::task<> streaming() {
+    aloop::server listening = co_await aloop::start_server("127.0.0.1", 0);
+    auto serving = aloop::spawn(aloop::serve(listening, echo));
+    aloop::stream s = co_await aloop::open_connection("127.0.0.1", listening.port());
+    CHECK(s.extra_info("peername") == "127.0.0.1:" + std::to_string(listening.port()));
+    CHECK(s.extra_info("nonsense").empty());
+    s.write("one\ntwo\n");
+    co_await s.drain();
+    CHECK(co_await s.readline() == "echo one\n");
+    CHECK(co_await s.readexactly(5) == "echo ");
+    CHECK(co_await s.readuntil("w") == "tw");
+    CHECK(co_await s.read(100) == "o\n");
+    s.write_eof();
+    CHECK((co_await s.read()).empty());
+    CHECK(s.at_eof());
+    s.close();
+    co_await s.wait_closed();
+    listening.close();
+    co_await std::move(serving);  // ended by the close
+    co_await listening.wait_closed();
+    bool refused = false;
+    try {
+        co_await aloop::open_unix_connection("/nonexistent/socket");
+    } catch (const aloop::error &e) {
+        refused = e.code() == ALOOP_ENOENT;
+    }
+    CHECK(refused);
+}
+
+aloop::task<> selecting() {
+    auto slow = aloop::spawn(twice(1, 50ms));
+    auto fast = aloop::spawn(twice(2, 10ms));
+    CHECK(co_await aloop::select(slow, fast) == 1);
+    CHECK(fast.done() && !slow.done());
+    CHECK(co_await std::move(fast) == 4);
+    CHECK(co_await std::move(slow) == 2);
+}
+
+aloop::task<> take_turns(aloop::semaphore &s, int *inside, int *most) {
+    auto held = co_await s.acquire();
+    *most = std::max(*most, ++*inside);
+    co_await aloop::sleep(10ms);
+    --*inside;
+}
+
+aloop::task<> wait_until(aloop::condition &c, const int &level, int wanted, int *passed) {
+    auto held = co_await c.lock();
+    co_await c.wait([&] { return level >= wanted; });
+    ++*passed;
+}
+
+aloop::task<> guarding() {
+    aloop::semaphore two(2);
+    int inside = 0, most = 0;
+    std::vector<aloop::future<>> all;
+    for (int i = 0; i < 5; i++) all.push_back(aloop::spawn(take_turns(two, &inside, &most)));
+    for (auto &f : all) co_await std::move(f);
+    CHECK(most == 2 && inside == 0 && !two.locked());
+
+    aloop::event open;
+    CHECK(!open.is_set());
+    auto waiter = aloop::spawn([](aloop::event &e) -> aloop::task<> { co_await e.wait(); }(open));
+    co_await aloop::sleep(1ms);
+    CHECK(!waiter.done());
+    open.set();
+    co_await std::move(waiter);
+    CHECK(open.is_set());
+    open.clear();
+    CHECK(!open.is_set());
+
+    aloop::condition risen;
+    int level = 0, passed = 0;
+    auto low = aloop::spawn(wait_until(risen, level, 1, &passed));
+    auto high = aloop::spawn(wait_until(risen, level, 2, &passed));
+    for (int i = 1; i <= 2; i++) {
+        co_await aloop::sleep(1ms);
+        auto held = co_await risen.lock();
+        level = i;
+        if (i == 1) risen.notify_all(); else risen.notify(1);
+    }
+    co_await std::move(low);
+    co_await std::move(high);
+    CHECK(passed == 2);
+}
+
 void nothing_left(const char *after) {
     for (int32_t i = 0; aloop_debug_stats_name(i) != nullptr; i++) {
         if (aloop_debug_stats(i) == 0) continue;
@@ -418,7 +556,9 @@ int main() {
         aloop::task<> (*body)();
     } cases[] = {{"basics", basics},       {"spawning", spawning},   {"cancelling", cancelling},
                  {"gathering", gathering}, {"grouping", grouping},   {"queueing", queueing},
-                 {"locking", locking},     {"iterating", iterating}, {"channelling", channelling}};
+                 {"locking", locking},     {"iterating", iterating},
+                 {"generating", generating}, {"streaming", streaming},
+                 {"selecting", selecting}, {"guarding", guarding}, {"channelling", channelling}};
     for (const auto &c : cases) {
         on_virtual_clock(c.body());
         nothing_left(c.name);

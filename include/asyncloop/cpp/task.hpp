@@ -1,0 +1,168 @@
+// task.hpp: coroutines: task<T>, and spawn, which gives one a task of its own.
+//
+// SPDX-License-Identifier: MIT
+#ifndef ASYNCLOOP_CPP_TASK_HPP
+#define ASYNCLOOP_CPP_TASK_HPP
+
+#include <optional>
+
+#include <asyncloop/cpp/future.hpp>
+
+namespace aloop {
+inline namespace cxx {  // other names than the library's own inside
+
+template <typename T = void>
+class [[nodiscard]] task;
+
+namespace detail {
+
+struct promise_base {
+    std::coroutine_handle<> continuation = std::noop_coroutine();
+    std::exception_ptr failure;
+
+    struct final_awaiter {
+        bool await_ready() const noexcept { return false; }
+        template <typename P>
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<P> h) noexcept {
+            return h.promise().continuation;
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    final_awaiter final_suspend() const noexcept { return {}; }
+    void unhandled_exception() noexcept { failure = std::current_exception(); }
+
+    // What makes an aloop_future * (consumed) awaitable; all else passes through.
+    awaiter await_transform(aloop_future *consumed) const noexcept { return awaiter(consumed); }
+    template <typename A>
+    A &&await_transform(A &&other) const noexcept {
+        return std::forward<A>(other);
+    }
+};
+
+template <typename T>
+struct promise : promise_base {
+    std::optional<T> value;
+
+    task<T> get_return_object() noexcept;
+    template <typename U>
+    void return_value(U &&v) {
+        value.emplace(std::forward<U>(v));
+    }
+    T take() {
+        if (failure) std::rethrow_exception(failure);
+        return std::move(*value);
+    }
+};
+
+template <>
+struct promise<void> : promise_base {
+    task<void> get_return_object() noexcept;
+    void return_void() const noexcept {}
+    void take() {
+        if (failure) std::rethrow_exception(failure);
+    }
+};
+
+}  // namespace detail
+
+template <typename T>
+class [[nodiscard]] task {
+public:
+    using promise_type = detail::promise<T>;
+    using handle = std::coroutine_handle<promise_type>;
+
+    explicit task(handle h) noexcept : handle_(h) {}
+    task(task &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    task &operator=(task &&other) noexcept {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~task() {
+        if (handle_) handle_.destroy();
+    }
+
+    class awaiter {
+    public:
+        explicit awaiter(handle h) noexcept : inner_(h) {}
+        bool await_ready() const noexcept { return false; }
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<> outer) noexcept {
+            inner_.promise().continuation = outer;
+            return inner_;
+        }
+        T await_resume() { return inner_.promise().take(); }
+
+    private:
+        handle inner_;
+    };
+    // Runs it here, inside the awaiting task. The frame lives as long as *this.
+    awaiter operator co_await() && noexcept { return awaiter(handle_); }
+
+    handle get() const noexcept { return handle_; }
+
+private:
+    handle handle_;
+};
+
+namespace detail {
+
+template <typename T>
+task<T> promise<T>::get_return_object() noexcept {
+    return task<T>(std::coroutine_handle<promise<T>>::from_promise(*this));
+}
+inline task<void> promise<void>::get_return_object() noexcept {
+    return task<void>(std::coroutine_handle<promise<void>>::from_promise(*this));
+}
+
+// The frame of the step task that drives a coroutine.
+template <typename T>
+struct root : driver {
+    aloop::task<T> body;
+
+    explicit root(aloop::task<T> t) noexcept : body(std::move(t)) { resume_at = body.get(); }
+
+    static void destroy(void *self) { delete static_cast<root *>(self); }
+
+    static int64_t step(aloop_task *t, void *frame, void **) {
+        root *self = static_cast<root *>(frame);
+        driver *outer = std::exchange(current_driver, self);
+        self->task = t;
+        self->resume_at.resume();
+        current_driver = outer;
+        if (!self->body.get().done()) {
+            return aloop_suspend(t, std::exchange(self->wanted, nullptr));
+        }
+        try {
+            if constexpr (std::is_void_v<T>) {
+                self->body.get().promise().take();
+                return 0;
+            } else {
+                auto box = std::make_unique<T>(self->body.get().promise().take());
+                return aloop_return(0, box.release(), [](void *p) { delete static_cast<T *>(p); });
+            }
+        } catch (...) {
+            return raise_current();
+        }
+    }
+};
+
+}  // namespace detail
+
+// Starts a task of its own, on the running loop: in the next iteration.
+template <typename T>
+future<T> spawn(task<T> body) {
+    auto frame = std::make_unique<detail::root<T>>(std::move(body));
+    aloop_task *t =
+        aloop_create_stackless_task(detail::root<T>::step, frame.get(), detail::root<T>::destroy);
+    if (t == nullptr) throw error(ALOOP_ENORUNNINGLOOP);
+    future<T> made(t);
+    // Out of memory gives a future that has failed, and the frame stays ours.
+    if (!made.done()) frame.release();
+    return made;
+}
+
+}  // namespace cxx
+}  // namespace aloop
+
+#endif
