@@ -307,6 +307,27 @@ TEST(shield_abandoned_reports_the_failure) {
     return 0;
 }
 
+/* 1.6 shield: abandoned by two shields: one report; none where the inner one succeeds. */
+TEST(shield_abandoned_twice_reports_once) {
+    struct reports seen;
+    capture_reports(here(), &seen);
+    struct job fails = {"fails", 1, -5, 0, 0}, well = {"well", 1, 3, 0, 0};
+    aloop_task *inner[] = {start(&fails), start(&well)};
+    for (int i = 0; i < 4; i++) {
+        aloop_future *shield = aloop_shield(aloop_ref(inner[i / 2]));
+        let_run(1);
+        assert_code(aloop_future_cancel(shield, NULL), 1);
+        let_run(1);
+        aloop_unref(shield);
+    }
+    assert_code(nap(2), 0);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.list[0].message, "EIO exception in shielded future");
+    assert_code(outcome(inner[1]), 3);
+    aloop_unref(inner[0]);
+    return 0;
+}
+
 static int64_t retry_until_done(void *task, void **value UNUSED) {
     for (;;) {
         const int64_t status = aloop_await(aloop_shield(aloop_ref(task)), NULL);
@@ -338,4 +359,5 @@ SUITE(CASE(gather_keeps_argument_order), CASE(gather_starts_operations),
       CASE(gather_nests), CASE(gather_of_a_shield), CASE(shield_of_a_gather),
       CASE(shield_of_a_done_future_is_that_future), CASE(shield_hands_on_the_outcome),
       CASE(shield_between_two_cancellations), CASE(shield_abandoned_reports_the_failure),
+      CASE(shield_abandoned_twice_reports_once),
       CASE(shield_retried))
