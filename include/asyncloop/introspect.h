@@ -82,7 +82,8 @@ ALOOP_API const char *aloop_loop_metrics_name(int32_t which);
  * stack. It must not run, close or block the loop. Without a hook nothing is paid.
  *
  * The environment's ASYNCLOOP_TRACE=file.json has every loop of the process write the
- * same as a timeline that Perfetto (ui.perfetto.dev) and chrome://tracing open. */
+ * same as a timeline that Perfetto (ui.perfetto.dev) and chrome://tracing open. "%p" in
+ * the name is the number of the process: for programs that start others of their kind. */
 
 #define ALOOP_TRACE_BEGIN 1        /* a callback or a step of a task begins */
 #define ALOOP_TRACE_END 2          /* and ends; with its duration */

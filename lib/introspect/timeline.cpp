@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -30,15 +31,17 @@ class file {
 public:
     // The number of the loop in the file; 0: no file.
     int open() {
-        const char *path = std::getenv("ASYNCLOOP_TRACE");
-        if (path == nullptr || path[0] == '\0') return 0;
+        const char *name = std::getenv("ASYNCLOOP_TRACE");
+        if (name == nullptr || name[0] == '\0' || is_parents()) return 0;
+        char path[4096];
+        put_process_into(path, sizeof path, name);
         pthread_mutex_lock(&mutex_);
         if (users_ == 0 && fd_ < 0) {
             const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (loops_ == 0 ? O_TRUNC : 0);
             fd_ = ::open(path, flags, 0644);
             forks_ = fork_generation();
         }
-        const bool good = fd_ >= 0 && forks_ == fork_generation();
+        const bool good = fd_ >= 0;
         if (good) users_++;
         const int number = good ? ++loops_ : 0;
         pthread_mutex_unlock(&mutex_);
@@ -46,6 +49,7 @@ public:
     }
 
     void close() {
+        if (is_parents()) return;
         pthread_mutex_lock(&mutex_);
         flush();
         if (--users_ == 0) {
@@ -58,7 +62,7 @@ public:
     // format gives one JSON object.
     template <typename Describe>
     void add(Describe describe) {
-        if (forks_ != fork_generation()) return;
+        if (is_parents()) return;
         pthread_mutex_lock(&mutex_);
         if (used_ + k_longest_event > k_block) flush();
         char *to = buffer_ + used_;
@@ -71,6 +75,21 @@ public:
     }
 
 private:
+    bool is_parents() const { return fd_ >= 0 && forks_ != fork_generation(); }
+
+    // "%p" in the name becomes the number of the process.
+    static void put_process_into(char *path, size_t size, const char *name) {
+        writer out(path, size);
+        for (; *name != '\0'; name++) {
+            if (name[0] == '%' && name[1] == 'p') {
+                out.add("%d", static_cast<int>(getpid()));
+                name++;
+            } else {
+                out.add("%c", *name);
+            }
+        }
+    }
+
     void flush() {
         if (used_ == 0) return;
         const char end[] = "\n]\n";
@@ -82,12 +101,12 @@ private:
     }
 
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-    int fd_ = -1;
+    std::atomic<int> fd_{-1};
     int users_ = 0;
     int loops_ = 0;
     int64_t events_ = 0;
     off_t written_ = 0;
-    uint32_t forks_ = 0;
+    std::atomic<uint32_t> forks_{0};
     size_t used_ = 0;
     static char buffer_[k_block];
 };

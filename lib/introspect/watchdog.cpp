@@ -61,6 +61,12 @@ void answer(int number, siginfo_t *info, void *context) {
 }
 
 void install() {
+    static uint32_t forks = fork_generation();
+    if (forks != fork_generation()) {  // the parent's watchdogs may have held it
+        forks = fork_generation();
+        pthread_mutex_init(&g_asking, nullptr);
+        g_watchdogs = 0;
+    }
     pthread_mutex_lock(&g_asking);
     if (g_watchdogs++ == 0) {
         void *warm[2];
@@ -69,7 +75,9 @@ void install() {
         struct sigaction act = {};
         act.sa_sigaction = answer;
         act.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-        sigaction(SIGURG, &act, &g_before);
+        struct sigaction before;
+        sigaction(SIGURG, &act, &before);
+        if (before.sa_sigaction != answer) g_before = before;  // else it is the parent's
     }
     pthread_mutex_unlock(&g_asking);
 }
