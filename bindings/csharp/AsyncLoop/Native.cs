@@ -990,6 +990,27 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_metrics_name")]
   public static extern global::System.IntPtr aloop_loop_metrics_name(int jarg1);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_set_trace_hook")]
+  public static extern long aloop_loop_set_trace_hook(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3, global::System.IntPtr jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_trace_event_kind")]
+  public static extern int aloop_trace_event_kind(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_trace_event_time")]
+  public static extern long aloop_trace_event_time(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_trace_event_duration")]
+  public static extern long aloop_trace_event_duration(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_trace_event_task")]
+  public static extern global::System.IntPtr aloop_trace_event_task(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_trace_event_code")]
+  public static extern ulong aloop_trace_event_code(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_set_watchdog")]
+  public static extern long aloop_loop_set_watchdog(global::System.IntPtr jarg1, double jarg2, int jarg3);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_address_new")]
   public static extern long aloop_address_new(global::System.IntPtr* jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, int jarg3);
 
@@ -2952,6 +2973,38 @@ internal static unsafe class Native {
     return global::System.Runtime.InteropServices.Marshal.PtrToStringUTF8(NativePINVOKE.aloop_loop_metrics_name(which));
   }
 
+  public static long aloop_loop_set_trace_hook(global::System.IntPtr loop, global::System.IntPtr fn, global::System.IntPtr data, global::System.IntPtr free_fn) {
+    long ret = NativePINVOKE.aloop_loop_set_trace_hook(loop, fn, data, free_fn);
+    return ret;
+  }
+
+  public static int aloop_trace_event_kind(global::System.IntPtr event_) {
+    int ret = NativePINVOKE.aloop_trace_event_kind(event_);
+    return ret;
+  }
+
+  public static long aloop_trace_event_time(global::System.IntPtr event_) {
+    long ret = NativePINVOKE.aloop_trace_event_time(event_);
+    return ret;
+  }
+
+  public static long aloop_trace_event_duration(global::System.IntPtr event_) {
+    long ret = NativePINVOKE.aloop_trace_event_duration(event_);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_trace_event_task(global::System.IntPtr event_) { return NativePINVOKE.aloop_trace_event_task(event_); }
+
+  public static ulong aloop_trace_event_code(global::System.IntPtr event_) {
+    ulong ret = NativePINVOKE.aloop_trace_event_code(event_);
+    return ret;
+  }
+
+  public static long aloop_loop_set_watchdog(global::System.IntPtr loop, double seconds, int fd) {
+    long ret = NativePINVOKE.aloop_loop_set_watchdog(loop, seconds, fd);
+    return ret;
+  }
+
   public static long aloop_address_new(global::System.IntPtr* address, string host, int port) {
     long ret = NativePINVOKE.aloop_address_new(address, host, port);
     return ret;
@@ -3888,6 +3941,12 @@ internal static unsafe class Native {
   public const int ALOOP_METRIC_TIMERS = 6;
   public const int ALOOP_METRIC_TASKS = 7;
   public const int ALOOP_METRIC_OBJECTS = 8;
+  public const int ALOOP_METRIC_BUSY = 9;
+  public const int ALOOP_TRACE_BEGIN = 1;
+  public const int ALOOP_TRACE_END = 2;
+  public const int ALOOP_TRACE_SLEPT = 3;
+  public const int ALOOP_TRACE_TASK_CREATED = 4;
+  public const int ALOOP_TRACE_TASK_DONE = 5;
   public const int ALOOP_ADDRESS_TEXT = 160;
   public const int ALOOP_DATAGRAM_STAT_RECEIVED = 0;
   public const int ALOOP_DATAGRAM_STAT_SENT = 1;

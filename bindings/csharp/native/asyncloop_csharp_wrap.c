@@ -4524,6 +4524,100 @@ SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_metrics_name(int jarg1
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_set_trace_hook(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
+  long long jresult ;
+  aloop_loop *arg1 = (aloop_loop *) 0 ;
+  aloop_trace_fn arg2 = (aloop_trace_fn) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_loop *)jarg1;
+  arg2 = (aloop_trace_fn)jarg2;
+  arg3 = (void *)jarg3;
+  arg4 = (aloop_free_fn)jarg4;
+  result = (int64_t)aloop_loop_set_trace_hook(arg1,arg2,arg3,arg4);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT int SWIGSTDCALL CSharp_AsyncLoop_aloop_trace_event_kind(void * jarg1) {
+  int jresult ;
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  int32_t result;
+
+  arg1 = (aloop_trace_event *)jarg1;
+  result = (int32_t)aloop_trace_event_kind((struct aloop_trace_event const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_trace_event_time(void * jarg1) {
+  long long jresult ;
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_trace_event *)jarg1;
+  result = (int64_t)aloop_trace_event_time((struct aloop_trace_event const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_trace_event_duration(void * jarg1) {
+  long long jresult ;
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_trace_event *)jarg1;
+  result = (int64_t)aloop_trace_event_duration((struct aloop_trace_event const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_trace_event_task(void * jarg1) {
+  void * jresult ;
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  aloop_task *result = 0 ;
+
+  arg1 = (aloop_trace_event *)jarg1;
+  result = (aloop_task *)aloop_trace_event_task((struct aloop_trace_event const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT unsigned long long SWIGSTDCALL CSharp_AsyncLoop_aloop_trace_event_code(void * jarg1) {
+  unsigned long long jresult ;
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  uint64_t result;
+
+  arg1 = (aloop_trace_event *)jarg1;
+  result = (uint64_t)aloop_trace_event_code((struct aloop_trace_event const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_set_watchdog(void * jarg1, double jarg2, int jarg3) {
+  long long jresult ;
+  aloop_loop *arg1 = (aloop_loop *) 0 ;
+  double arg2 ;
+  int32_t arg3 ;
+  int64_t result;
+
+  arg1 = (aloop_loop *)jarg1;
+  arg2 = (double)jarg2;
+  arg3 = (int32_t)jarg3;
+  result = (int64_t)aloop_loop_set_watchdog(arg1,arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_address_new(void * jarg1, void * jarg2, int jarg3) {
   long long jresult ;
   aloop_address **arg1 = (aloop_address **) 0 ;

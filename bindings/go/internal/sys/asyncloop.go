@@ -314,70 +314,70 @@ typedef long long swig_type_286;
 typedef long long swig_type_287;
 typedef _gostring_ swig_type_288;
 typedef long long swig_type_289;
-typedef _gostring_ swig_type_290;
+typedef long long swig_type_290;
 typedef long long swig_type_291;
-typedef _gostring_ swig_type_292;
+typedef long long swig_type_292;
 typedef long long swig_type_293;
 typedef long long swig_type_294;
-typedef long long swig_type_295;
+typedef _gostring_ swig_type_295;
 typedef long long swig_type_296;
-typedef long long swig_type_297;
-typedef _goslice_ swig_type_298;
+typedef _gostring_ swig_type_297;
+typedef long long swig_type_298;
 typedef long long swig_type_299;
-typedef _goslice_ swig_type_300;
+typedef long long swig_type_300;
 typedef long long swig_type_301;
 typedef long long swig_type_302;
-typedef long long swig_type_303;
+typedef _goslice_ swig_type_303;
 typedef long long swig_type_304;
-typedef long long swig_type_305;
-typedef _gostring_ swig_type_306;
+typedef _goslice_ swig_type_305;
+typedef long long swig_type_306;
 typedef long long swig_type_307;
 typedef long long swig_type_308;
 typedef long long swig_type_309;
 typedef long long swig_type_310;
-typedef long long swig_type_311;
+typedef _gostring_ swig_type_311;
 typedef long long swig_type_312;
-typedef _gostring_ swig_type_313;
-typedef _gostring_ swig_type_314;
-typedef _gostring_ swig_type_315;
-typedef _gostring_ swig_type_316;
+typedef long long swig_type_313;
+typedef long long swig_type_314;
+typedef long long swig_type_315;
+typedef long long swig_type_316;
 typedef long long swig_type_317;
-typedef long long swig_type_318;
-typedef long long swig_type_319;
-typedef long long swig_type_320;
+typedef _gostring_ swig_type_318;
+typedef _gostring_ swig_type_319;
+typedef _gostring_ swig_type_320;
 typedef _gostring_ swig_type_321;
 typedef long long swig_type_322;
 typedef long long swig_type_323;
 typedef long long swig_type_324;
 typedef long long swig_type_325;
-typedef long long swig_type_326;
+typedef _gostring_ swig_type_326;
 typedef long long swig_type_327;
-typedef _gostring_ swig_type_328;
+typedef long long swig_type_328;
 typedef long long swig_type_329;
 typedef long long swig_type_330;
 typedef long long swig_type_331;
 typedef long long swig_type_332;
 typedef _gostring_ swig_type_333;
-typedef _gostring_ swig_type_334;
+typedef long long swig_type_334;
 typedef long long swig_type_335;
 typedef long long swig_type_336;
 typedef long long swig_type_337;
-typedef long long swig_type_338;
-typedef _goslice_ swig_type_339;
+typedef _gostring_ swig_type_338;
+typedef _gostring_ swig_type_339;
 typedef long long swig_type_340;
 typedef long long swig_type_341;
 typedef long long swig_type_342;
 typedef long long swig_type_343;
-typedef long long swig_type_344;
+typedef _goslice_ swig_type_344;
 typedef long long swig_type_345;
 typedef long long swig_type_346;
 typedef long long swig_type_347;
-typedef _goslice_ swig_type_348;
+typedef long long swig_type_348;
 typedef long long swig_type_349;
 typedef long long swig_type_350;
 typedef long long swig_type_351;
 typedef long long swig_type_352;
-typedef long long swig_type_353;
+typedef _goslice_ swig_type_353;
 typedef long long swig_type_354;
 typedef long long swig_type_355;
 typedef long long swig_type_356;
@@ -390,15 +390,15 @@ typedef long long swig_type_362;
 typedef long long swig_type_363;
 typedef long long swig_type_364;
 typedef long long swig_type_365;
-typedef _gostring_ swig_type_366;
-typedef _goslice_ swig_type_367;
-typedef _gostring_ swig_type_368;
-typedef _gostring_ swig_type_369;
+typedef long long swig_type_366;
+typedef long long swig_type_367;
+typedef long long swig_type_368;
+typedef long long swig_type_369;
 typedef long long swig_type_370;
-typedef long long swig_type_371;
-typedef long long swig_type_372;
-typedef long long swig_type_373;
-typedef long long swig_type_374;
+typedef _gostring_ swig_type_371;
+typedef _goslice_ swig_type_372;
+typedef _gostring_ swig_type_373;
+typedef _gostring_ swig_type_374;
 typedef long long swig_type_375;
 typedef long long swig_type_376;
 typedef long long swig_type_377;
@@ -414,28 +414,28 @@ typedef long long swig_type_386;
 typedef long long swig_type_387;
 typedef long long swig_type_388;
 typedef long long swig_type_389;
-typedef _gostring_ swig_type_390;
-typedef _gostring_ swig_type_391;
-typedef _gostring_ swig_type_392;
-typedef _gostring_ swig_type_393;
+typedef long long swig_type_390;
+typedef long long swig_type_391;
+typedef long long swig_type_392;
+typedef long long swig_type_393;
 typedef long long swig_type_394;
-typedef long long swig_type_395;
-typedef long long swig_type_396;
-typedef long long swig_type_397;
-typedef long long swig_type_398;
+typedef _gostring_ swig_type_395;
+typedef _gostring_ swig_type_396;
+typedef _gostring_ swig_type_397;
+typedef _gostring_ swig_type_398;
 typedef long long swig_type_399;
-typedef _gostring_ swig_type_400;
+typedef long long swig_type_400;
 typedef long long swig_type_401;
-typedef _gostring_ swig_type_402;
+typedef long long swig_type_402;
 typedef long long swig_type_403;
-typedef _gostring_ swig_type_404;
-typedef long long swig_type_405;
-typedef _gostring_ swig_type_406;
-typedef long long swig_type_407;
+typedef long long swig_type_404;
+typedef _gostring_ swig_type_405;
+typedef long long swig_type_406;
+typedef _gostring_ swig_type_407;
 typedef long long swig_type_408;
-typedef long long swig_type_409;
+typedef _gostring_ swig_type_409;
 typedef long long swig_type_410;
-typedef long long swig_type_411;
+typedef _gostring_ swig_type_411;
 typedef long long swig_type_412;
 typedef long long swig_type_413;
 typedef long long swig_type_414;
@@ -452,65 +452,65 @@ typedef long long swig_type_424;
 typedef long long swig_type_425;
 typedef long long swig_type_426;
 typedef long long swig_type_427;
-typedef _goslice_ swig_type_428;
+typedef long long swig_type_428;
 typedef long long swig_type_429;
 typedef long long swig_type_430;
 typedef long long swig_type_431;
 typedef long long swig_type_432;
-typedef long long swig_type_433;
+typedef _goslice_ swig_type_433;
 typedef long long swig_type_434;
-typedef _gostring_ swig_type_435;
-typedef _goslice_ swig_type_436;
+typedef long long swig_type_435;
+typedef long long swig_type_436;
 typedef long long swig_type_437;
 typedef long long swig_type_438;
 typedef long long swig_type_439;
-typedef long long swig_type_440;
-typedef long long swig_type_441;
+typedef _gostring_ swig_type_440;
+typedef _goslice_ swig_type_441;
 typedef long long swig_type_442;
 typedef long long swig_type_443;
 typedef long long swig_type_444;
 typedef long long swig_type_445;
 typedef long long swig_type_446;
 typedef long long swig_type_447;
-typedef _gostring_ swig_type_448;
+typedef long long swig_type_448;
 typedef long long swig_type_449;
 typedef long long swig_type_450;
 typedef long long swig_type_451;
 typedef long long swig_type_452;
-typedef long long swig_type_453;
+typedef _gostring_ swig_type_453;
 typedef long long swig_type_454;
 typedef long long swig_type_455;
 typedef long long swig_type_456;
 typedef long long swig_type_457;
 typedef long long swig_type_458;
-typedef _gostring_ swig_type_459;
+typedef long long swig_type_459;
 typedef long long swig_type_460;
 typedef long long swig_type_461;
-typedef _gostring_ swig_type_462;
+typedef long long swig_type_462;
 typedef long long swig_type_463;
-typedef long long swig_type_464;
+typedef _gostring_ swig_type_464;
 typedef long long swig_type_465;
-typedef _goslice_ swig_type_466;
-typedef long long swig_type_467;
+typedef long long swig_type_466;
+typedef _gostring_ swig_type_467;
 typedef long long swig_type_468;
 typedef long long swig_type_469;
-typedef _goslice_ swig_type_470;
-typedef long long swig_type_471;
+typedef long long swig_type_470;
+typedef _goslice_ swig_type_471;
 typedef long long swig_type_472;
 typedef long long swig_type_473;
 typedef long long swig_type_474;
-typedef long long swig_type_475;
+typedef _goslice_ swig_type_475;
 typedef long long swig_type_476;
 typedef long long swig_type_477;
 typedef long long swig_type_478;
 typedef long long swig_type_479;
 typedef long long swig_type_480;
-typedef _gostring_ swig_type_481;
+typedef long long swig_type_481;
 typedef long long swig_type_482;
 typedef long long swig_type_483;
 typedef long long swig_type_484;
 typedef long long swig_type_485;
-typedef long long swig_type_486;
+typedef _gostring_ swig_type_486;
 typedef long long swig_type_487;
 typedef long long swig_type_488;
 typedef long long swig_type_489;
@@ -520,14 +520,19 @@ typedef long long swig_type_492;
 typedef long long swig_type_493;
 typedef long long swig_type_494;
 typedef long long swig_type_495;
-typedef _gostring_ swig_type_496;
+typedef long long swig_type_496;
 typedef long long swig_type_497;
 typedef long long swig_type_498;
-typedef _goslice_ swig_type_499;
+typedef long long swig_type_499;
 typedef long long swig_type_500;
-typedef long long swig_type_501;
+typedef _gostring_ swig_type_501;
 typedef long long swig_type_502;
 typedef long long swig_type_503;
+typedef _goslice_ swig_type_504;
+typedef long long swig_type_505;
+typedef long long swig_type_506;
+typedef long long swig_type_507;
+typedef long long swig_type_508;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -856,216 +861,223 @@ extern swig_type_284 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1,
 extern swig_type_286 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern swig_type_287 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern swig_type_288 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
-extern swig_type_289 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_290 arg2, int arg3);
-extern swig_type_291 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_292 arg2);
-extern swig_type_293 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_294 arg3);
-extern swig_type_295 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_296 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_297 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_298 arg2);
-extern swig_type_299 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_300 arg2);
-extern swig_type_301 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_302 arg3);
-extern swig_type_303 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_304 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_305 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_306 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_307 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_308 arg2);
+extern swig_type_289 _wrap_loop_set_trace_hook_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern int _wrap_trace_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_290 _wrap_trace_event_time_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_291 _wrap_trace_event_duration_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_trace_event_task_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_292 _wrap_trace_event_code_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_293 _wrap_loop_set_watchdog_sys_6c96b6e831386849(uintptr_t arg1, double arg2, int arg3);
+extern swig_type_294 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_295 arg2, int arg3);
+extern swig_type_296 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_297 arg2);
+extern swig_type_298 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_299 arg3);
+extern swig_type_300 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_301 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_302 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_303 arg2);
+extern swig_type_304 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_305 arg2);
+extern swig_type_306 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_307 arg3);
+extern swig_type_308 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_309 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_310 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_311 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_312 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_313 arg2);
 extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
-extern swig_type_309 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_310 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_311 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_312 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_313 arg1, swig_type_314 arg2, uintptr_t arg3);
+extern swig_type_314 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_315 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_316 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_317 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_318 arg1, swig_type_319 arg2, uintptr_t arg3);
 extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_315 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_316 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_320 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_321 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
-extern swig_type_317 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_318 arg2);
-extern swig_type_319 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_320 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_321 arg2, int arg3);
-extern swig_type_322 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_323 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_324 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_325 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_326 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_327 _wrap_stream_options_add_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_328 arg2);
-extern swig_type_329 _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_type_330 arg2);
-extern swig_type_331 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_332 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_333 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_334 arg1, uintptr_t arg2);
-extern swig_type_335 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_322 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_323 arg2);
+extern swig_type_324 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_325 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_326 arg2, int arg3);
+extern swig_type_327 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_328 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_329 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_330 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_331 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_332 _wrap_stream_options_add_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_333 arg2);
+extern swig_type_334 _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_type_335 arg2);
+extern swig_type_336 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_337 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_338 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_339 arg1, uintptr_t arg2);
+extern swig_type_340 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
 extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_336 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_337 arg3);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_341 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_342 arg3);
 extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_338 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_339 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_340 arg3);
-extern swig_type_341 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_342 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_343 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_344 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_343 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_344 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_345 arg3);
+extern swig_type_346 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_347 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_348 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_349 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_345 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_346 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_347 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_348 arg2);
-extern swig_type_349 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_350 arg3);
+extern swig_type_350 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_351 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_352 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_353 arg2);
+extern swig_type_354 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_355 arg3);
 extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_351 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_352 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_353 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_354 arg2, swig_type_355 arg3);
-extern swig_type_356 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_357 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_358 arg3, swig_type_359 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_360 arg3, swig_type_361 arg4);
-extern swig_type_362 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_363 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_364 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_356 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_357 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_358 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_359 arg2, swig_type_360 arg3);
+extern swig_type_361 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_362 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_363 arg3, swig_type_364 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_365 arg3, swig_type_366 arg4);
+extern swig_type_367 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_368 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_369 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_365 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_366 arg2, swig_type_367 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_368 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_369 arg3, uintptr_t arg4);
+extern swig_type_370 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_371 arg2, swig_type_372 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_373 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_374 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_370 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_371 arg3);
-extern swig_type_372 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_373 arg2);
-extern swig_type_374 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_375 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_376 arg3);
+extern swig_type_377 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_378 arg2);
+extern swig_type_379 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_375 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_380 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_376 _wrap_server_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_377 arg3);
-extern swig_type_378 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_379 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_381 _wrap_server_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_382 arg3);
+extern swig_type_383 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_384 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_380 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_381 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_382 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_383 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_384 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_385 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_386 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_387 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_388 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_389 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_390 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_391 arg3, uintptr_t arg4);
+extern swig_type_385 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_386 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_387 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_388 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_389 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_390 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_391 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_392 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_393 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_394 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_395 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_396 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_read_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_write_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_392 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_393 arg3, uintptr_t arg4);
-extern swig_type_394 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_397 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_398 arg3, uintptr_t arg4);
+extern swig_type_399 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_stream_get_protocol_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_packet_data_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_395 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_400 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_packet_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_396 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_397 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_398 arg2);
+extern swig_type_401 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_402 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_403 arg2);
 extern uintptr_t _wrap_datagram_options_new_sys_6c96b6e831386849(void);
-extern swig_type_399 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_400 arg2, int arg3);
-extern swig_type_401 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_402 arg2, int arg3);
-extern swig_type_403 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_404 arg2);
-extern swig_type_405 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_406 arg2);
-extern swig_type_407 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_408 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_409 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_410 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_411 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_412 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_413 arg2);
-extern swig_type_414 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_404 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_405 arg2, int arg3);
+extern swig_type_406 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_407 arg2, int arg3);
+extern swig_type_408 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_409 arg2);
+extern swig_type_410 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_411 arg2);
+extern swig_type_412 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_413 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_414 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_415 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_416 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_417 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_418 arg2);
+extern swig_type_419 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_datagram_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_415 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_416 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_417 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_418 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_419 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_420 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_421 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_420 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_421 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_422 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_423 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_424 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_425 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_426 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_datagram_endpoint_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_422 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_423 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_424 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_427 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_428 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_429 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_recvfrom_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_425 arg2);
-extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_426 arg3, uintptr_t arg4);
-extern swig_type_427 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_428 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_429 arg4);
+extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_430 arg2);
+extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_431 arg3, uintptr_t arg4);
+extern swig_type_432 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_433 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_434 arg4);
 extern uintptr_t _wrap_datagram_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_430 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_431 arg2, swig_type_432 arg3);
-extern swig_type_433 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_434 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_435 arg2, swig_type_436 arg3);
+extern swig_type_435 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_436 arg2, swig_type_437 arg3);
+extern swig_type_438 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_439 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_440 arg2, swig_type_441 arg3);
 extern uintptr_t _wrap_datagram_local_address_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_remote_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_437 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_438 arg2);
-extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_439 arg3);
-extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_440 arg2);
-extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_441 arg3);
-extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_442 arg3);
-extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_443 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_444 arg3, swig_type_445 arg4);
-extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_446 arg3, swig_type_447 arg4);
-extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_448 arg2, int arg3);
+extern swig_type_442 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_443 arg2);
+extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_444 arg3);
+extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_445 arg2);
+extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_446 arg3);
+extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_447 arg3);
+extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_448 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_449 arg3, swig_type_450 arg4);
+extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_451 arg3, swig_type_452 arg4);
+extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_453 arg2, int arg3);
 extern uintptr_t _wrap_sock_accept_sys_6c96b6e831386849(int arg1);
-extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_449 arg3, swig_voidp arg4, swig_type_450 arg5);
-extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_451 arg2);
-extern swig_type_452 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_453 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_454 arg2);
-extern swig_type_455 _wrap_job_return_sys_6c96b6e831386849(swig_type_456 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_457 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_458 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_459 arg1);
+extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_454 arg3, swig_voidp arg4, swig_type_455 arg5);
+extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_456 arg2);
+extern swig_type_457 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_458 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_459 arg2);
+extern swig_type_460 _wrap_job_return_sys_6c96b6e831386849(swig_type_461 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_462 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_463 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_464 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_460 arg1);
-extern swig_type_461 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_462 arg2);
-extern swig_type_463 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_464 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_465 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_466 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_465 arg1);
+extern swig_type_466 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_467 arg2);
+extern swig_type_468 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_469 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_470 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_471 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_467 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_468 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_472 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_473 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_469 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_470 arg2);
-extern swig_type_471 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_472 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_473 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_474 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_475 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_476 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_474 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_475 arg2);
+extern swig_type_476 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_477 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_478 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_479 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_480 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_481 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_477 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_478 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_479 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_480 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_481 arg2);
-extern swig_type_482 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_483 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_484 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_485 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_486 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_487 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_488 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_489 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_490 arg3, swig_type_491 arg4);
-extern swig_type_492 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_493 arg2);
-extern swig_type_494 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_495 arg2);
+extern swig_type_482 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_483 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_484 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_485 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_486 arg2);
+extern swig_type_487 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_488 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_489 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_490 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_491 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_492 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_493 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_494 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_495 arg3, swig_type_496 arg4);
+extern swig_type_497 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_498 arg2);
+extern swig_type_499 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_500 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_496 arg1, uintptr_t arg2);
-extern swig_type_497 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_498 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_501 arg1, uintptr_t arg2);
+extern swig_type_502 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_503 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_499 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_504 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_500 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_501 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_502 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_503 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_505 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_506 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_507 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_508 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -4336,6 +4348,72 @@ func Loop_metrics_name(arg1 int32) (_swig_ret string) {
 	return swig_r_1
 }
 
+func Loop_set_trace_hook(arg1 uintptr, arg2 uintptr, arg3 uintptr, arg4 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	var _swig_i_3 uintptr
+_swig_i_3 = arg4
+	swig_r = (int64)(C._wrap_loop_set_trace_hook_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	return swig_r
+}
+
+func Trace_event_kind(arg1 uintptr) (_swig_ret int32) {
+	var swig_r int32
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int32)(C._wrap_trace_event_kind_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Trace_event_time(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_trace_event_time_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Trace_event_duration(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_trace_event_duration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Trace_event_task(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_trace_event_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Trace_event_code(arg1 uintptr) (_swig_ret uint64) {
+	var swig_r uint64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uint64)(C._wrap_trace_event_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Loop_set_watchdog(arg1 uintptr, arg2 float64, arg3 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	swig_r = (int64)(C._wrap_loop_set_watchdog_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
+	return swig_r
+}
+
 func Address_new(arg1 *uintptr, arg2 string, arg3 int32) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
@@ -4343,7 +4421,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_290)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_295)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4356,7 +4434,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_292)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_297)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4370,7 +4448,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_294(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_299(_swig_i_2)))
 	return swig_r
 }
 
@@ -4396,7 +4474,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_298)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_303)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4409,7 +4487,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_300)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_305)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4423,7 +4501,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_302(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_307(_swig_i_2)))
 	return swig_r
 }
 
@@ -4477,7 +4555,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_308(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_313(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4535,7 +4613,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_313)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_314)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_318)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_319)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4593,7 +4671,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_318(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_323(_swig_i_1)))
 	return swig_r
 }
 
@@ -4613,7 +4691,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_326)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4671,7 +4749,7 @@ func Stream_options_add_host(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_add_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_options_add_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_333)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4683,7 +4761,7 @@ func Stream_options_set_max_connections(arg1 uintptr, arg2 int64) (_swig_ret int
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_max_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_330(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_max_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_335(_swig_i_1)))
 	return swig_r
 }
 
@@ -4713,7 +4791,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_333)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_338)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4728,7 +4806,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_334)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_339)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4776,7 +4854,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_336(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_341(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4789,7 +4867,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_337(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_342(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4810,7 +4888,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_338(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_343(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4822,7 +4900,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_339)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_344)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4838,7 +4916,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_340(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_345(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4908,7 +4986,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_348)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_353)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4922,7 +5000,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_350(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_355(_swig_i_2)))
 	return swig_r
 }
 
@@ -4958,7 +5036,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_354(_swig_i_1), C.swig_type_355(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_359(_swig_i_1), C.swig_type_360(_swig_i_2)))
 	return swig_r
 }
 
@@ -4989,7 +5067,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_358(_swig_i_2), C.swig_type_359(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_363(_swig_i_2), C.swig_type_364(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5002,7 +5080,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_360(_swig_i_2), C.swig_type_361(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_365(_swig_i_2), C.swig_type_366(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5050,7 +5128,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_366)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_367)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_371)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_372)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5071,7 +5149,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_368)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_373)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5090,7 +5168,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_369)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_374)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5116,7 +5194,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_371(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_376(_swig_i_2)))
 	return swig_r
 }
 
@@ -5125,7 +5203,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_373(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_378(_swig_i_1)))
 	return swig_r
 }
 
@@ -5193,7 +5271,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_377(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_382(_swig_i_2)))
 	return swig_r
 }
 
@@ -5332,7 +5410,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_390)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_395)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5351,7 +5429,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_391)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_396)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5401,7 +5479,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_392)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_397)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5420,7 +5498,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_393)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5502,7 +5580,7 @@ func Packets_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_398(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_403(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5523,7 +5601,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_405)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5537,7 +5615,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_402)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_407)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5550,7 +5628,7 @@ func Datagram_options_set_local_path(arg1 uintptr, arg2 string) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_404)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5563,7 +5641,7 @@ func Datagram_options_set_remote_path(arg1 uintptr, arg2 string) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_406)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_411)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5620,7 +5698,7 @@ func Datagram_options_set_max_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_413(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_418(_swig_i_1)))
 	return swig_r
 }
 
@@ -5774,7 +5852,7 @@ func Datagram_recvmany(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_425(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_430(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5789,7 +5867,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_426(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_431(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5803,7 +5881,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_428)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_433)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5819,7 +5897,7 @@ _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_429(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_434(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5841,7 +5919,7 @@ func Datagram_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_sw
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_431(_swig_i_1), C.swig_type_432(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_436(_swig_i_1), C.swig_type_437(_swig_i_2)))
 	return swig_r
 }
 
@@ -5861,7 +5939,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_435)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_436)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_440)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_441)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5904,7 +5982,7 @@ func Sock_recv(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_438(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_443(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5916,7 +5994,7 @@ func Sock_recv_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_439(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_444(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5926,7 +6004,7 @@ func Sock_recvfrom(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_440(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_445(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5938,7 +6016,7 @@ func Sock_recvfrom_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_441(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_446(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5950,7 +6028,7 @@ func Sock_sendall(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_442(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_447(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5964,7 +6042,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_443(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_448(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5976,7 +6054,7 @@ func Sock_sendfile(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig_ret ui
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_444(_swig_i_2), C.swig_type_445(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_449(_swig_i_2), C.swig_type_450(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5988,7 +6066,7 @@ func Sock_sendfile_native(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_446(_swig_i_2), C.swig_type_447(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_451(_swig_i_2), C.swig_type_452(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6000,7 +6078,7 @@ func Sock_connect(arg1 int32, arg2 string, arg3 int32) (_swig_ret uintptr) {
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_448)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_453)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6027,7 +6105,7 @@ _swig_i_1 = arg2
 	var _swig_i_3 *int32
 _swig_i_3 = arg4
 	_swig_i_4 := arg5
-	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_449(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_450(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_454(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_455(_swig_i_4)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6037,7 +6115,7 @@ func Sock_recv_fds(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_451(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_456(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6056,7 +6134,7 @@ func Packet_take_fd(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_454(_swig_i_1)))
+	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_459(_swig_i_1)))
 	return swig_r
 }
 
@@ -6067,7 +6145,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_456(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_461(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -6081,7 +6159,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_459)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_464)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6123,7 +6201,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_460(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_465(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6135,7 +6213,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_462)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_467)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6147,14 +6225,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_464(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_469(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_465(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_470(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6170,7 +6248,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_466)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_471)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -6226,7 +6304,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_475)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6337,7 +6415,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_481)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6416,7 +6494,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_490(_swig_i_2), C.swig_type_491(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_495(_swig_i_2), C.swig_type_496(_swig_i_3)))
 	return swig_r
 }
 
@@ -6425,7 +6503,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_493(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_498(_swig_i_1)))
 	return swig_r
 }
 
@@ -6434,7 +6512,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_495(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_500(_swig_i_1)))
 	return swig_r
 }
 
@@ -6456,7 +6534,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_496)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_501)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6529,7 +6607,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_499)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_504)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

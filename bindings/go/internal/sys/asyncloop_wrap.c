@@ -5033,6 +5033,107 @@ _gostring_ _wrap_loop_metrics_name_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
+long long _wrap_loop_set_trace_hook_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_trace_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+  aloop_loop *arg1 = (aloop_loop *) 0 ;
+  aloop_trace_fn arg2 = (aloop_trace_fn) 0 ;
+  void *arg3 = (void *) 0 ;
+  aloop_free_fn arg4 = (aloop_free_fn) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_loop **)&_swig_go_0;
+  arg2 = *(aloop_trace_fn *)&_swig_go_1;
+  arg3 = *(void **)&_swig_go_2;
+  arg4 = *(aloop_free_fn *)&_swig_go_3;
+
+  result = (int64_t)aloop_loop_set_trace_hook(arg1,arg2,arg3,arg4);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+int _wrap_trace_event_kind_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  int32_t result;
+  int _swig_go_result;
+
+  arg1 = *(aloop_trace_event **)&_swig_go_0;
+
+  result = (int32_t)aloop_trace_event_kind((struct aloop_trace_event const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_trace_event_time_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_trace_event **)&_swig_go_0;
+
+  result = (int64_t)aloop_trace_event_time((struct aloop_trace_event const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_trace_event_duration_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_trace_event **)&_swig_go_0;
+
+  result = (int64_t)aloop_trace_event_duration((struct aloop_trace_event const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_task *_wrap_trace_event_task_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  aloop_task *result = 0 ;
+  aloop_task *_swig_go_result;
+
+  arg1 = *(aloop_trace_event **)&_swig_go_0;
+
+  result = (aloop_task *)aloop_trace_event_task((struct aloop_trace_event const *)arg1);
+  *(aloop_task **)&_swig_go_result = (aloop_task *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_trace_event_code_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+  aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
+  uint64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_trace_event **)&_swig_go_0;
+
+  result = (uint64_t)aloop_trace_event_code((struct aloop_trace_event const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_loop_set_watchdog_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, int _swig_go_2) {
+  aloop_loop *arg1 = (aloop_loop *) 0 ;
+  double arg2 ;
+  int32_t arg3 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_loop **)&_swig_go_0;
+  arg2 = (double)_swig_go_1;
+  arg3 = (int32_t)_swig_go_2;
+
+  result = (int64_t)aloop_loop_set_watchdog(arg1,arg2,arg3);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_address_new_sys_6c96b6e831386849(aloop_address **_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   char *arg2 = (char *) 0 ;

@@ -260,6 +260,12 @@ pub struct aloop_call_graph {
 }
 
 #[repr(C)]
+pub struct aloop_trace_event {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_address {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -431,6 +437,8 @@ pub type aloop_compare_fn = Option<unsafe extern "C" fn(a: *const c_void, b: *co
 /// on, 0 to handle an error, another code to replace it. Python's __aexit__.
 /// ```
 pub type aloop_exit_fn = Option<unsafe extern "C" fn(data: *mut c_void, status: i64) -> i64>;
+
+pub type aloop_trace_fn = Option<unsafe extern "C" fn(loop_: *mut aloop_loop, event: *const aloop_trace_event, data: *mut c_void)>;
 
 /// ```text
 /// Runs as a task for each connection, in a copy of the context in which the
@@ -809,6 +817,18 @@ pub const ALOOP_METRIC_TIMERS: i32 = 6;
 pub const ALOOP_METRIC_TASKS: i32 = 7;
 /// futures, tasks, streams, ... that exist
 pub const ALOOP_METRIC_OBJECTS: i32 = 8;
+/// ns that the loop ran and was not idle
+pub const ALOOP_METRIC_BUSY: i32 = 9;
+/// a callback or a step of a task begins
+pub const ALOOP_TRACE_BEGIN: i32 = 1;
+/// and ends; with its duration
+pub const ALOOP_TRACE_END: i32 = 2;
+/// the loop was idle; with its duration
+pub const ALOOP_TRACE_SLEPT: i32 = 3;
+/// told at the end of the callback that did it
+pub const ALOOP_TRACE_TASK_CREATED: i32 = 4;
+/// the same
+pub const ALOOP_TRACE_TASK_DONE: i32 = 5;
 /// Room enough for the text of every address.
 pub const ALOOP_ADDRESS_TEXT: i32 = 160;
 /// ```text
@@ -1903,13 +1923,34 @@ extern "C" {
     pub fn aloop_print_call_graph(future: *mut aloop_future, limit: i64, fd: i32) -> i64;
     /// ```text
     /// Writes the loop's counters and every unfinished task (its state, what it
-    /// waits for, who awaits it, its stack) to a descriptor. How many tasks.
+    /// waits for, who awaits it, its stack; in debug mode where it was created) to a
+    /// descriptor. How many tasks.
     /// ```
     pub fn aloop_loop_dump(loop_: *mut aloop_loop, fd: i32) -> i64;
     /// One counter of the loop; ALOOP_EINVAL for an unknown one.
     pub fn aloop_loop_metrics(loop_: *mut aloop_loop, which: i32) -> i64;
     /// Its name, static; NULL for an unknown one.
     pub fn aloop_loop_metrics_name(which: i32) -> *const c_char;
+    /// NULL: no hook any more. ALOOP_ENOMEM and the usual codes.
+    pub fn aloop_loop_set_trace_hook(loop_: *mut aloop_loop, fn_: aloop_trace_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
+    /// An event is valid during the call. Time and duration in ns of CLOCK_MONOTONIC.
+    pub fn aloop_trace_event_kind(event: *const aloop_trace_event) -> i32;
+    /// See [`aloop_trace_event_kind`].
+    pub fn aloop_trace_event_time(event: *const aloop_trace_event) -> i64;
+    /// See [`aloop_trace_event_kind`].
+    pub fn aloop_trace_event_duration(event: *const aloop_trace_event) -> i64;
+    /// Borrowed; NULL for a callback.
+    pub fn aloop_trace_event_task(event: *const aloop_trace_event) -> *mut aloop_task;
+    /// The address of the callback or coroutine; 0 for the library's own work.
+    pub fn aloop_trace_event_code(event: *const aloop_trace_event) -> u64;
+    /// ```text
+    /// Watching a loop from another thread: once a callback has blocked the loop for that
+    /// many seconds, its stack is written to descriptor fd (which stays the caller's),
+    /// while it still blocks. 0 or less: no more. Handles SIGURG as long as it watches; a
+    /// system call in which the callback blocks may end with EINTR. -EAGAIN where there is
+    /// no thread to be had.
+    /// ```
+    pub fn aloop_loop_set_watchdog(loop_: *mut aloop_loop, seconds: f64, fd: i32) -> i64;
     /// ```text
     /// 0 with a reference in *address. host is numeric ("127.0.0.1", "::1",
     /// "fe80::1%eth0"), never looked up: ALOOP_EINVAL for a name, and for a port
