@@ -56,13 +56,14 @@ typedef struct aloop_contextvar aloop_contextvar;
 /* Names one scheduled callback, timer or watcher; 0 is never a valid handle. */
 typedef uint64_t aloop_handle;
 
+/* Frees data; and a callback, whose result below 0 is reported. */
 typedef void (*aloop_free_fn)(void *data);
 typedef int64_t (*aloop_callback_fn)(void *data);
 
 /* A piece of memory that the caller owns, for gathering writes. */
 typedef struct aloop_buf {
-    const void *base;
-    size_t len;
+    const void *base; /* where it begins */
+    size_t len;       /* how many bytes */
 } aloop_buf;
 
 /* Status codes. System errors are -errno; the library's own lie below -10000;
@@ -118,6 +119,7 @@ typedef struct aloop_buf {
 
 /* The version of the library at run time: major * 1000000 + minor * 1000 + patch. */
 ALOOP_API int64_t aloop_version(void);
+/* The same as text: "0.1.0". */
 ALOOP_API const char *aloop_version_string(void);
 
 /* A sentence, and the name as in this header ("ALOOP_EINVAL"), for a code.
@@ -150,8 +152,10 @@ ALOOP_API aloop_error *aloop_error_new(int64_t code, const char *message, aloop_
  * the error, on whichever thread drops that. On NULL it stays the caller's. */
 ALOOP_API aloop_error *aloop_error_new_payload(int64_t code, const char *message, void *payload,
                                                aloop_free_fn free_fn);
+/* Take and drop a reference; NULL is legal. */
 ALOOP_API aloop_error *aloop_error_ref(aloop_error *error);
 ALOOP_API void aloop_error_unref(aloop_error *error);
+/* Its code; ALOOP_EINVAL for NULL. */
 ALOOP_API int64_t aloop_error_code(const aloop_error *error);
 /* The text, or that of aloop_strerror where none was given. Borrowed. */
 ALOOP_API const char *aloop_error_message(const aloop_error *error);
@@ -198,11 +202,13 @@ ALOOP_API aloop_bytes *aloop_bytes_ref(aloop_bytes *bytes);
 ALOOP_API void aloop_bytes_unref(aloop_bytes *bytes);
 /* Never NULL; a NUL byte that is not counted follows the data. */
 ALOOP_API const uint8_t *aloop_bytes_data(const aloop_bytes *bytes);
+/* How many bytes, without the NUL. */
 ALOOP_API size_t aloop_bytes_size(const aloop_bytes *bytes);
 
 /* Results: the outcomes of several awaitables, what gather and wait give. */
 ALOOP_API aloop_results *aloop_results_ref(aloop_results *results);
 ALOOP_API void aloop_results_unref(aloop_results *results);
+/* How many entries; 0 for NULL. */
 ALOOP_API int64_t aloop_results_count(const aloop_results *results);
 /* The integer answer or status code of entry i; ALOOP_EINVAL out of range. */
 ALOOP_API int64_t aloop_results_status(const aloop_results *results, int64_t index);

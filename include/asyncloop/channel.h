@@ -103,6 +103,7 @@ ALOOP_API aloop_future *aloop_broadcast_receiver_receive(aloop_broadcast_receive
 /* The same at once, or ALOOP_EQUEUEEMPTY. */
 ALOOP_API int64_t aloop_broadcast_receiver_try_receive(aloop_broadcast_receiver *receiver,
                                                        aloop_message **message);
+/* Closes the end for all its holders. */
 ALOOP_API int64_t aloop_broadcast_sender_close(aloop_broadcast_sender *sender);
 ALOOP_API int64_t aloop_broadcast_receiver_close(aloop_broadcast_receiver *receiver);
 
@@ -149,6 +150,7 @@ ALOOP_API int64_t aloop_watch_receiver_get(aloop_watch_receiver *receiver,
                                            aloop_message **message);
 ALOOP_API int64_t aloop_watch_receiver_get_and_update(aloop_watch_receiver *receiver,
                                                       aloop_message **message);
+/* Closes the end for all its holders. */
 ALOOP_API int64_t aloop_watch_sender_close(aloop_watch_sender *sender);
 ALOOP_API int64_t aloop_watch_receiver_close(aloop_watch_receiver *receiver);
 

@@ -29,6 +29,7 @@ ALOOP_API int64_t aloop_run(aloop_coro_fn fn, void *arg, void **value);
 /* The same in parts: several main tasks on one loop and in one context. */
 typedef struct aloop_runner aloop_runner;
 ALOOP_API int64_t aloop_runner_new(aloop_runner **runner, const aloop_loop_options *options);
+/* Runs fn(arg) as a main task; its outcome, as aloop_run gives it. */
 ALOOP_API int64_t aloop_runner_run(aloop_runner *runner, aloop_coro_fn fn, void *arg,
                                    void **value);
 /* As options say: step tasks, names, contexts. */
@@ -50,7 +51,7 @@ ALOOP_API aloop_future *aloop_sleep_result(double delay, int64_t status, void *v
 
 /* Several at once ----------------------------------------------------------------------- */
 
-#define ALOOP_RETURN_EXCEPTIONS 0x1
+#define ALOOP_RETURN_EXCEPTIONS 0x1 /* failures are results like others */
 
 /* Runs all; the value is an aloop_results with the outcomes in the order given,
  * the status how many.
@@ -71,9 +72,9 @@ ALOOP_API aloop_future *aloop_gather_v(int32_t flags, ...); /* ends with a NULL 
  * reference to it (aloop_ref) if its outcome matters after that. */
 ALOOP_API aloop_future *aloop_shield(aloop_future *future);
 
-#define ALOOP_ALL_COMPLETED 0
-#define ALOOP_FIRST_COMPLETED 1
-#define ALOOP_FIRST_EXCEPTION 2
+#define ALOOP_ALL_COMPLETED 0   /* until all are done */
+#define ALOOP_FIRST_COMPLETED 1 /* until one is */
+#define ALOOP_FIRST_EXCEPTION 2 /* until one failed, or all are done */
 /* Waits until as many of them are done as return_when says, or timeout seconds
  * passed (negative: none). Accepts no operations (ALOOP_EWRONGTYPE). An
  * operation; its value is an aloop_wait_result, which holds the references to
@@ -121,12 +122,14 @@ ALOOP_API aloop_future *aloop_as_completed_next_result(aloop_completions *comple
  * ALOOP_ETIMEDOUT. Both belong to the running task, stackful or step. */
 
 typedef struct aloop_timeout aloop_timeout;
+/* Begins a block that may take delay seconds: a reference. ALOOP_ENOTASK outside a task. */
 ALOOP_API int64_t aloop_timeout_enter(aloop_timeout **timeout, double delay);
 /* when: the loop's time; INFINITY: none yet. */
 ALOOP_API int64_t aloop_timeout_at(aloop_timeout **timeout, double when);
 /* ALOOP_EINVALIDSTATE once it has expired or was left. */
 ALOOP_API int64_t aloop_timeout_reschedule(aloop_timeout *timeout, double when);
 ALOOP_API double aloop_timeout_when(const aloop_timeout *timeout); /* INFINITY: none */
+/* 1 once its time was up, else 0. */
 ALOOP_API int64_t aloop_timeout_expired(const aloop_timeout *timeout);
 /* status: how the block ended; returns how the whole ends. */
 ALOOP_API int64_t aloop_timeout_exit(aloop_timeout *timeout, int64_t status);
@@ -142,6 +145,7 @@ ALOOP_API int64_t aloop_timeout_exit(aloop_timeout *timeout, int64_t status);
  * as children (aloop_last_error). */
 
 typedef struct aloop_task_group aloop_task_group;
+/* Begins a group in the running task. ALOOP_ENOTASK outside one. */
 ALOOP_API int64_t aloop_task_group_enter(aloop_task_group **group);
 /* A task of the group: a reference. ALOOP_ESHUTDOWN as a failed future when
  * the group is shutting down or finished. */
@@ -149,6 +153,7 @@ ALOOP_API aloop_task *aloop_task_group_create_task(aloop_task_group *group, aloo
                                                    void *arg);
 ALOOP_API aloop_task *aloop_task_group_create_task_ex(aloop_task_group *group,
                                                       aloop_task_options *options);
+/* Creates a task of the group and drops the reference: 0 or a code. */
 ALOOP_API int64_t aloop_task_group_spawn(aloop_task_group *group, aloop_coro_fn fn, void *arg);
 /* Cancels what is left of the group and its block; exit then returns 0. */
 ALOOP_API int64_t aloop_task_group_cancel(aloop_task_group *group);

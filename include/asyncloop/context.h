@@ -19,6 +19,7 @@ extern "C" {
 
 /* A copy of the current context: the caller's. NULL when out of memory. */
 ALOOP_API aloop_context *aloop_context_copy(void);
+/* Take and drop a reference; NULL is legal. */
 ALOOP_API aloop_context *aloop_context_ref(aloop_context *context);
 ALOOP_API void aloop_context_unref(aloop_context *context);
 /* Calls fn(data) with context as the current one; what it sets stays in it.
@@ -29,6 +30,7 @@ ALOOP_API int64_t aloop_context_run(aloop_context *context, aloop_callback_fn fn
 /* A variable; name is copied. fallback is what get gives where it is not set:
  * plain data that outlives the variable. aloop_unref drops it. */
 ALOOP_API aloop_contextvar *aloop_contextvar_new(const char *name, void *fallback);
+/* Its name, borrowed. */
 ALOOP_API const char *aloop_contextvar_name(const aloop_contextvar *var);
 /* The value in the current context: borrowed, valid until it is set anew. */
 ALOOP_API void *aloop_contextvar_get(aloop_contextvar *var);

@@ -84,9 +84,9 @@ ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *e
  * end. submit and withdraw are called on the threads of the loops. */
 typedef struct aloop_job aloop_job;
 typedef struct aloop_executor_vtable {
-    int64_t (*submit)(void *data, aloop_job *job);
-    int64_t (*withdraw)(void *data, aloop_job *job);
-    void (*shutdown)(void *data);
+    int64_t (*submit)(void *data, aloop_job *job);   /* takes a job */
+    int64_t (*withdraw)(void *data, aloop_job *job); /* gives one up */
+    void (*shutdown)(void *data);                    /* the end */
 } aloop_executor_vtable;
 ALOOP_API aloop_executor *aloop_executor_new_custom(const aloop_executor_vtable *vtable,
                                                     void *data, aloop_free_fn free_fn);
@@ -118,6 +118,7 @@ ALOOP_API aloop_thread_future *aloop_run_coroutine_threadsafe(aloop_loop *loop, 
  * returns its status; ALOOP_ETIMEDOUT if it is not (aloop_thread_future_done
  * tells), ALOOP_EWRONGTHREAD inside the running loop, which would wait for itself. */
 ALOOP_API int64_t aloop_thread_future_wait(aloop_thread_future *future, double timeout);
+/* 1 or 0; any thread. */
 ALOOP_API int64_t aloop_thread_future_done(aloop_thread_future *future);
 ALOOP_API int64_t aloop_thread_future_cancelled(aloop_thread_future *future);
 /* 1 if it was not done: it is cancelled at once, its task soon; else 0. */

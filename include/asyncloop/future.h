@@ -26,6 +26,7 @@
 extern "C" {
 #endif
 
+/* What runs when a future is done; less than 0 is reported. */
 typedef int64_t (*aloop_done_fn)(aloop_future *future, void *data);
 
 /* Finishes a pending future. The value becomes the future's (free_fn may be
@@ -46,6 +47,7 @@ ALOOP_API int64_t aloop_future_result(aloop_future *future, void **value);
 ALOOP_API int64_t aloop_future_take(aloop_future *future, void **value);
 /* The detail of its failure, borrowed: NULL while pending or after success. */
 ALOOP_API aloop_error *aloop_future_error(aloop_future *future);
+/* Whether it has an outcome, and whether that is a cancellation: 1 or 0. */
 ALOOP_API int64_t aloop_future_done(aloop_future *future);
 ALOOP_API int64_t aloop_future_cancelled(aloop_future *future);
 

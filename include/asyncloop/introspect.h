@@ -61,7 +61,7 @@ ALOOP_API int64_t aloop_print_call_graph(aloop_future *future, int64_t limit, in
  * descriptor. How many tasks. */
 ALOOP_API int64_t aloop_loop_dump(aloop_loop *loop, int32_t fd);
 
-#define ALOOP_METRIC_ITERATIONS 0
+#define ALOOP_METRIC_ITERATIONS 0     /* of the loop */
 #define ALOOP_METRIC_CALLBACKS 1      /* callbacks and task steps that ran */
 #define ALOOP_METRIC_POLLS 2          /* how often I/O was asked for */
 #define ALOOP_METRIC_SLEPT 3          /* ns that the loop waited, idle */

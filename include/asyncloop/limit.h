@@ -46,6 +46,7 @@ ALOOP_API int64_t aloop_limiter_release_on_behalf_of(aloop_limiter *limiter, voi
 /* 1 if this borrower has a token, else 0. */
 ALOOP_API int64_t aloop_limiter_has(aloop_limiter *limiter, const void *borrower);
 
+/* How many tokens there are in all. */
 ALOOP_API int64_t aloop_limiter_total_tokens(aloop_limiter *limiter);
 /* More: as many of those who wait get one. Fewer than are out: nobody loses
  * one, and those that come back stay until the number is right. */

@@ -22,7 +22,7 @@ extern "C" {
 
 typedef struct aloop_loop_options aloop_loop_options;
 
-#define ALOOP_CLOCK_MONOTONIC 0
+#define ALOOP_CLOCK_MONOTONIC 0 /* CLOCK_MONOTONIC */
 #define ALOOP_CLOCK_VIRTUAL 1 /* starts at 0; jumps to the next timer when idle */
 
 /* New options with the defaults; NULL when out of memory. aloop_unref frees.
@@ -55,12 +55,14 @@ ALOOP_API int64_t aloop_loop_options_set_eager_tasks(aloop_loop_options *options
 /* A new loop; options may be NULL. The caller owns a reference.
  * Errors: ALOOP_ENOMEM, or -errno where the kernel gives no descriptor. */
 ALOOP_API int64_t aloop_loop_new(aloop_loop **loop, const aloop_loop_options *options);
+/* Take and drop a reference; NULL is legal. */
 ALOOP_API aloop_loop *aloop_loop_ref(aloop_loop *loop);
 ALOOP_API void aloop_loop_unref(aloop_loop *loop);
 /* Drops what is scheduled, and tasks that are not done (reported: "Task was
  * destroyed but it is pending!"); then every call on the loop and its objects
  * returns ALOOP_ESTALE; outcomes stay readable. Closing twice is legal. ALOOP_ELOOPRUNNING inside it. */
 ALOOP_API int64_t aloop_loop_close(aloop_loop *loop);
+/* 1 or 0; any thread. */
 ALOOP_API int64_t aloop_loop_is_closed(aloop_loop *loop);
 ALOOP_API int64_t aloop_loop_is_running(aloop_loop *loop);
 
@@ -102,6 +104,7 @@ ALOOP_API int64_t aloop_loop_after_fork(aloop_loop *loop);
  * ALOOP_EWRONGTHREAD, ALOOP_ENOMEM. The callback runs in a copy of the context
  * that was current at this call. */
 
+/* In the next iteration, in the order of the calls. */
 ALOOP_API int64_t aloop_loop_call_soon(aloop_loop *loop, aloop_callback_fn fn, void *data,
                                        aloop_free_fn free_fn);
 /* Any thread, and it wakes the loop. Not from signal handlers. */
@@ -120,6 +123,7 @@ ALOOP_API double aloop_loop_handle_when(aloop_loop *loop, aloop_handle handle);
 
 /* Futures and tasks of this loop; see future.h and task.h ------------------------ */
 
+/* A stackful coroutine: task.h says how to write one. And what makes tasks. */
 typedef int64_t (*aloop_coro_fn)(void *arg, void **value);
 typedef struct aloop_task_options aloop_task_options;
 typedef aloop_task *(*aloop_task_factory_fn)(aloop_loop *loop, aloop_task_options *options,
@@ -127,10 +131,12 @@ typedef aloop_task *(*aloop_task_factory_fn)(aloop_loop *loop, aloop_task_option
 
 /* A pending future; NULL if loop is NULL, closed or of another thread. */
 ALOOP_API aloop_future *aloop_loop_create_future(aloop_loop *loop);
+/* A task of this loop, as aloop_create_task makes one. */
 ALOOP_API aloop_task *aloop_loop_create_task(aloop_loop *loop, aloop_coro_fn fn, void *arg);
 /* fn makes every task from now on, with aloop_task_new; NULL restores. */
 ALOOP_API int64_t aloop_loop_set_task_factory(aloop_loop *loop, aloop_task_factory_fn fn,
                                               void *data, aloop_free_fn free_fn);
+/* The factory, or NULL. */
 ALOOP_API aloop_task_factory_fn aloop_loop_get_task_factory(aloop_loop *loop);
 
 /* File descriptors and signals ----------------------------------------------------
@@ -153,6 +159,7 @@ ALOOP_API int64_t aloop_loop_remove_writer(aloop_loop *loop, int32_t fd);
 ALOOP_API int64_t aloop_loop_add_signal_handler(aloop_loop *loop, int32_t signum,
                                                 aloop_callback_fn fn, void *data,
                                                 aloop_free_fn free_fn);
+/* 1 if there was one, else 0. */
 ALOOP_API int64_t aloop_loop_remove_signal_handler(aloop_loop *loop, int32_t signum);
 
 /* Errors that nobody handles --------------------------------------------------------
@@ -179,7 +186,9 @@ ALOOP_API const char *aloop_exception_context_handle_source(const aloop_exceptio
 /* NULL restores the default, which writes to standard error. */
 ALOOP_API int64_t aloop_loop_set_exception_handler(aloop_loop *loop, aloop_exception_handler_fn fn,
                                                    void *data, aloop_free_fn free_fn);
+/* The handler that was set, or NULL. */
 ALOOP_API aloop_exception_handler_fn aloop_loop_get_exception_handler(aloop_loop *loop);
+/* Writes the report to standard error. */
 ALOOP_API int64_t aloop_loop_default_exception_handler(aloop_loop *loop,
                                                        aloop_exception_context *context);
 /* Reports on the program's own account; error (borrowed) may be NULL. */
@@ -202,6 +211,7 @@ ALOOP_API int64_t aloop_loop_set_slow_callback_duration(aloop_loop *loop, double
 ALOOP_API aloop_future *aloop_loop_shutdown_asyncgens(aloop_loop *loop);
 ALOOP_API aloop_future *aloop_loop_shutdown_default_executor(aloop_loop *loop, double timeout);
 typedef struct aloop_executor aloop_executor;
+/* What aloop_to_thread uses from now on; a reference is kept. */
 ALOOP_API int64_t aloop_loop_set_default_executor(aloop_loop *loop, aloop_executor *executor);
 
 /* Embedding in another loop, and completion records ------------------------------------ */
@@ -215,10 +225,10 @@ ALOOP_API double aloop_loop_backend_timeout(aloop_loop *loop);
 /* One finished awaitable: the token it was started with, its status, and its
  * value, which is the caller's now (free_fn frees it, if not NULL). */
 typedef struct aloop_completion {
-    uint64_t token;
-    int64_t status;
-    void *value;
-    aloop_free_fn free_fn;
+    uint64_t token;        /* what it was started with */
+    int64_t status;        /* how it ended */
+    void *value;           /* the caller's */
+    aloop_free_fn free_fn; /* frees value; may be NULL */
     aloop_error *error; /* a reference, or NULL */
 } aloop_completion;
 

@@ -46,6 +46,7 @@ ALOOP_API aloop_process_options *aloop_process_options_new(void);
 ALOOP_API int64_t aloop_process_options_set_stdin(aloop_process_options *options, int32_t what);
 ALOOP_API int64_t aloop_process_options_set_stdout(aloop_process_options *options, int32_t what);
 ALOOP_API int64_t aloop_process_options_set_stderr(aloop_process_options *options, int32_t what);
+/* The directory that it starts in. */
 ALOOP_API int64_t aloop_process_options_set_cwd(aloop_process_options *options, const char *path);
 /* "NAME=value" strings up to a NULL, in place of the parent's. The program is
  * looked for in its PATH. */
@@ -54,6 +55,7 @@ ALOOP_API int64_t aloop_process_options_set_env(aloop_process_options *options,
 /* The child also gets fd, as child_fd (3 or more). All others are closed. */
 ALOOP_API int64_t aloop_process_options_add_fd(aloop_process_options *options, int32_t fd,
                                                int32_t child_fd);
+/* Not 0: it leads a session of its own (setsid). */
 ALOOP_API int64_t aloop_process_options_set_new_session(aloop_process_options *options,
                                                         int32_t new_session);
 /* 0: a group of its own; else the group to join. */
@@ -62,6 +64,7 @@ ALOOP_API int64_t aloop_process_options_set_process_group(aloop_process_options 
 /* Ids; setting the group also drops the supplementary groups. */
 ALOOP_API int64_t aloop_process_options_set_user(aloop_process_options *options, uint32_t uid);
 ALOOP_API int64_t aloop_process_options_set_group(aloop_process_options *options, uint32_t gid);
+/* Its file mode mask. */
 ALOOP_API int64_t aloop_process_options_set_umask(aloop_process_options *options, int32_t mask);
 /* As setrlimit: RLIMIT_CPU and the like; up to 16 of them. */
 ALOOP_API int64_t aloop_process_options_add_rlimit(aloop_process_options *options,
@@ -88,6 +91,7 @@ ALOOP_API aloop_future *aloop_create_subprocess_shell(const char *command,
  *
  * Functions borrow it. ALOOP_EINVAL for what is none, ALOOP_EWRONGTHREAD. */
 
+/* Its process id, also after its end. */
 ALOOP_API int64_t aloop_process_pid(aloop_process *process);
 /* 0 while it runs; then 1, and in *code (may be NULL) its exit code, or the
  * negative number of the signal that killed it. 255 where somebody else has

@@ -31,8 +31,8 @@ typedef struct aloop_queue_options aloop_queue_options;
  * get ALOOP_EBUSY. */
 typedef int64_t (*aloop_compare_fn)(const void *a, const void *b, void *data);
 
-#define ALOOP_QUEUE_FIFO 0
-#define ALOOP_QUEUE_LIFO 1
+#define ALOOP_QUEUE_FIFO 0     /* first in, first out */
+#define ALOOP_QUEUE_LIFO 1     /* last in, first out */
 #define ALOOP_QUEUE_PRIORITY 2 /* needs a compare function; ties in order of arrival */
 
 /* New options with the defaults; NULL when out of memory. aloop_unref frees.
@@ -41,6 +41,7 @@ typedef int64_t (*aloop_compare_fn)(const void *a, const void *b, void *data);
 ALOOP_API aloop_queue_options *aloop_queue_options_new(void);
 /* How many items it holds at most; 0 (the default) or less: any number. */
 ALOOP_API int64_t aloop_queue_options_set_maxsize(aloop_queue_options *options, int64_t maxsize);
+/* ALOOP_QUEUE_FIFO (the default), _LIFO or _PRIORITY. */
 ALOOP_API int64_t aloop_queue_options_set_kind(aloop_queue_options *options, int32_t kind);
 /* free_fn frees data after the last queue with these options has gone. */
 ALOOP_API int64_t aloop_queue_options_set_compare(aloop_queue_options *options,
@@ -74,6 +75,7 @@ ALOOP_API aloop_future *aloop_queue_join(aloop_queue *queue);
 /* One item is done with. ALOOP_EINVAL more often than items were put. */
 ALOOP_API int64_t aloop_queue_task_done(aloop_queue *queue);
 
+/* How many items are in it; whether none is: 1, else 0. */
 ALOOP_API int64_t aloop_queue_qsize(aloop_queue *queue);
 ALOOP_API int64_t aloop_queue_empty(aloop_queue *queue);
 /* Never 1 for an unbounded queue. */

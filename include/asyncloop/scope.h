@@ -106,6 +106,7 @@ ALOOP_API int64_t aloop_cancel_scope_cancel(aloop_cancel_scope *scope);
  * ALOOP_EINVALIDSTATE once it was left. */
 ALOOP_API int64_t aloop_cancel_scope_set_deadline(aloop_cancel_scope *scope, double when);
 ALOOP_API double aloop_cancel_scope_deadline(const aloop_cancel_scope *scope);
+/* Not 0: outer scopes do not reach into it any more. */
 ALOOP_API int64_t aloop_cancel_scope_set_shield(aloop_cancel_scope *scope, int32_t shield);
 /* Whether it was cancelled, by a call or its deadline. */
 ALOOP_API int64_t aloop_cancel_scope_cancel_called(const aloop_cancel_scope *scope);

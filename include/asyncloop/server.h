@@ -54,6 +54,7 @@ ALOOP_API aloop_future *aloop_server_accept(aloop_server *server);
 ALOOP_API int64_t aloop_server_sockets(aloop_server *server, int32_t *descriptors, int64_t n);
 /* The port of socket index; ALOOP_EINVAL out of range. */
 ALOOP_API int64_t aloop_server_port(aloop_server *server, int64_t index);
+/* 1 while it listens, else 0. */
 ALOOP_API int64_t aloop_server_is_serving(aloop_server *server);
 /* An operation. Again: 0. */
 ALOOP_API aloop_future *aloop_server_start_serving(aloop_server *server);

@@ -41,6 +41,7 @@ typedef struct aloop_server aloop_server;
  * value out of range. */
 
 typedef struct aloop_stream_options aloop_stream_options;
+/* New options with the defaults. */
 ALOOP_API aloop_stream_options *aloop_stream_options_new(void);
 /* The most bytes that readline and readuntil look through; default 65536. */
 ALOOP_API int64_t aloop_stream_options_set_limit(aloop_stream_options *options, size_t bytes);
@@ -136,6 +137,7 @@ ALOOP_API int64_t aloop_stream_at_eof(aloop_stream *stream);
 /* Reads wait until resume; 0. Both may be repeated. */
 ALOOP_API int64_t aloop_stream_pause_reading(aloop_stream *stream);
 ALOOP_API int64_t aloop_stream_resume_reading(aloop_stream *stream);
+/* 1 unless it is paused or closing. */
 ALOOP_API int64_t aloop_stream_is_reading(aloop_stream *stream); /* not paused, not closing */
 
 /* What an ALOOP_EINCOMPLETEREAD carries: the bytes that came (borrowed), and
@@ -158,6 +160,7 @@ ALOOP_API int64_t aloop_stream_writelines(aloop_stream *stream, const aloop_buf 
 ALOOP_API aloop_future *aloop_stream_drain(aloop_stream *stream);
 /* Ends the sending side once everything is sent; the peer reads the end. */
 ALOOP_API int64_t aloop_stream_write_eof(aloop_stream *stream);
+/* 1 if it has a sending side that can end by itself. */
 ALOOP_API int64_t aloop_stream_can_write_eof(aloop_stream *stream);
 /* Negative: by asyncio's rule (65536; low is a quarter of high). More than 4 GiB
  * is taken as that. ALOOP_EINVAL if low is above high. */
@@ -187,6 +190,7 @@ ALOOP_API aloop_future *aloop_stream_sendfile_native(aloop_stream *stream, int32
 ALOOP_API int64_t aloop_stream_close(aloop_stream *stream);
 /* Closes at once; what waits is dropped. */
 ALOOP_API int64_t aloop_stream_abort(aloop_stream *stream);
+/* 1 once it was closed, aborted or lost. */
 ALOOP_API int64_t aloop_stream_is_closing(aloop_stream *stream);
 /* Done when the descriptor is closed; fails with what ended the connection. An
  * operation. */

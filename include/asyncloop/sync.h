@@ -36,6 +36,7 @@ extern "C" {
 
 typedef struct aloop_lock aloop_lock;
 
+/* A lock that nobody holds: a reference. ALOOP_ENOMEM. */
 ALOOP_API int64_t aloop_lock_new(aloop_lock **lock);
 /* An operation: done, with 0, when the caller has the lock. Not reentrant. */
 ALOOP_API aloop_future *aloop_lock_acquire(aloop_lock *lock);
@@ -53,10 +54,13 @@ ALOOP_API int64_t aloop_lock_statistic(aloop_lock *lock, int32_t which);
 
 typedef struct aloop_event aloop_event;
 
+/* An event that is not set: a reference. ALOOP_ENOMEM. */
 ALOOP_API int64_t aloop_event_new(aloop_event **event);
 /* Wakes everybody who waits now, also if it is cleared at once. */
 ALOOP_API int64_t aloop_event_set(aloop_event *event);
+/* From now on waiters wait. */
 ALOOP_API int64_t aloop_event_clear(aloop_event *event);
+/* 1 or 0. */
 ALOOP_API int64_t aloop_event_is_set(aloop_event *event);
 /* An operation: 0 when the event is set, or was while this waited. */
 ALOOP_API aloop_future *aloop_event_wait(aloop_event *event);
@@ -131,9 +135,11 @@ ALOOP_API aloop_future *aloop_barrier_wait(aloop_barrier *barrier);
  * is as new. abort: so does everybody from now on, until a reset. */
 ALOOP_API aloop_future *aloop_barrier_reset(aloop_barrier *barrier);
 ALOOP_API aloop_future *aloop_barrier_abort(aloop_barrier *barrier);
+/* How many it lets through together. */
 ALOOP_API int64_t aloop_barrier_parties(aloop_barrier *barrier);
 /* How many wait for the others to arrive. */
 ALOOP_API int64_t aloop_barrier_n_waiting(aloop_barrier *barrier);
+/* 1 after an abort, until a reset. */
 ALOOP_API int64_t aloop_barrier_broken(aloop_barrier *barrier);
 /* The three above, and how many wait outside until those who were let go have left. */
 #define ALOOP_BARRIER_STAT_PARTIES 0
@@ -146,6 +152,7 @@ ALOOP_API int64_t aloop_barrier_statistic(aloop_barrier *barrier, int32_t which)
 
 typedef struct aloop_rwlock aloop_rwlock;
 
+/* A lock that nobody holds: a reference. ALOOP_ENOMEM. */
 ALOOP_API int64_t aloop_rwlock_new(aloop_rwlock **lock);
 /* Operations: 0 when the caller may read, with other readers, or write, alone.
  * First come, first served: readers do not overtake a writer that waits. */

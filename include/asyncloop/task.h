@@ -49,7 +49,9 @@ ALOOP_API int64_t aloop_return(int64_t status, void *value, aloop_free_fn free_f
 
 typedef int64_t (*aloop_step_fn)(aloop_task *task, void *frame, void **value);
 
+/* Names what the step waits for (consumed); the step returns what this returns. */
 ALOOP_API int64_t aloop_suspend(aloop_task *task, aloop_future *future);
+/* The outcome of that, in the next call of the step. */
 ALOOP_API int64_t aloop_awaited(aloop_task *task, void **value);
 
 #ifndef SWIG
@@ -78,6 +80,7 @@ ALOOP_API int64_t aloop_awaited(aloop_task *task, void **value);
  * and need a running loop: without one they return NULL. Out of memory gives a
  * future that has failed with ALOOP_ENOMEM. */
 
+/* A task that runs fn(arg). */
 ALOOP_API aloop_task *aloop_create_task(aloop_coro_fn fn, void *arg);
 /* frame becomes the task's; free_fn frees it when the step has ended. */
 ALOOP_API aloop_task *aloop_create_stackless_task(aloop_step_fn step, void *frame,
@@ -90,6 +93,8 @@ ALOOP_API aloop_task *aloop_task_new(aloop_loop *loop, aloop_task_options *optio
 /* Creates a task and drops the reference: 0 or a code. */
 ALOOP_API int64_t aloop_spawn(aloop_coro_fn fn, void *arg);
 
+/* New options with the defaults; NULL when out of memory. aloop_unref frees.
+ * Setters: 0, ALOOP_EINVAL, ALOOP_ENOMEM. */
 ALOOP_API aloop_task_options *aloop_task_options_new(void);
 ALOOP_API int64_t aloop_task_options_set_coro(aloop_task_options *options, aloop_coro_fn fn,
                                               void *arg, aloop_free_fn free_fn);
@@ -101,6 +106,7 @@ ALOOP_API int64_t aloop_task_options_set_context(aloop_task_options *options,
 /* 1: runs at once, inside the call, up to its first suspension; 0: not; the
  * default is what the loop's factory does. */
 ALOOP_API int64_t aloop_task_options_set_eager_start(aloop_task_options *options, int32_t eager);
+/* Bytes of its stack, instead of the loop's default. */
 ALOOP_API int64_t aloop_task_options_set_stack_size(aloop_task_options *options, size_t bytes);
 
 /* An operation becomes a task that runs it; any other future is given back
@@ -136,7 +142,8 @@ ALOOP_API aloop_context *aloop_task_get_context(aloop_task *task);
 #define ALOOP_TASK_READY 1    /* its next step is scheduled */
 #define ALOOP_TASK_RUNNING 2  /* right now */
 #define ALOOP_TASK_FINISHED 3 /* with a result or an error */
-#define ALOOP_TASK_CANCELLED 4
+#define ALOOP_TASK_CANCELLED 4 /* with ALOOP_ECANCELED */
+/* One of the above; ALOOP_EINVAL for what is no task. */
 ALOOP_API int64_t aloop_task_state(aloop_task *task);
 /* One line as asyncio's repr(); returns the length as get_name does. */
 ALOOP_API int64_t aloop_task_repr(aloop_task *task, char *buffer, size_t size);
