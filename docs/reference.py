@@ -158,9 +158,11 @@ def doxygen(path):
     print("/** \\file\n" + escaped(h.about) + " */")
     if h.name == "asyncloop.h":
         print("/** \\mainpage\n" + escaped(h.about) + " */")
-    for e in h.entries:
+    for i, e in enumerate(h.entries):
         members = "{" in e.text
         about = e.description()
+        if not about and not e.is_function():  # what it is for comes after it
+            about = next((f.description() for f in h.entries[i:] if f.description()), "")
         if e.text.startswith("typedef struct") and not members:
             about = "Opaque: an object of the library."
         if members:
