@@ -379,8 +379,10 @@ pub type aloop_task = aloop_future;
 /// Names one scheduled callback, timer or watcher; 0 is never a valid handle.
 pub type aloop_handle = u64;
 
+/// Frees data; and a callback, whose result below 0 is reported.
 pub type aloop_free_fn = Option<unsafe extern "C" fn(data: *mut c_void)>;
 
+/// See [`aloop_free_fn`].
 pub type aloop_callback_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> i64>;
 
 /// ```text
@@ -393,12 +395,15 @@ pub type aloop_malloc_fn = Option<unsafe extern "C" fn(size: usize) -> *mut c_vo
 /// See [`aloop_malloc_fn`].
 pub type aloop_realloc_fn = Option<unsafe extern "C" fn(block: *mut c_void, size: usize) -> *mut c_void>;
 
+/// A stackful coroutine: task.h says how to write one. And what makes tasks.
 pub type aloop_coro_fn = Option<unsafe extern "C" fn(arg: *mut c_void, value: *mut *mut c_void) -> i64>;
 
+/// See [`aloop_coro_fn`].
 pub type aloop_task_factory_fn = Option<unsafe extern "C" fn(loop_: *mut aloop_loop, options: *mut aloop_task_options, data: *mut c_void) -> *mut aloop_task>;
 
 pub type aloop_exception_handler_fn = Option<unsafe extern "C" fn(loop_: *mut aloop_loop, context: *mut aloop_exception_context, data: *mut c_void)>;
 
+/// What runs when a future is done; less than 0 is reported.
 pub type aloop_done_fn = Option<unsafe extern "C" fn(future: *mut aloop_future, data: *mut c_void) -> i64>;
 
 pub type aloop_step_fn = Option<unsafe extern "C" fn(task: *mut aloop_task, frame: *mut c_void, value: *mut *mut c_void) -> i64>;
@@ -647,6 +652,7 @@ pub const ALOOP_ELAGGED: i64 = -10029;
 pub const ALOOP_PENDING: i64 = -10100;
 /// this and below: the program's own
 pub const ALOOP_EUSER: i64 = -1000000;
+/// CLOCK_MONOTONIC
 pub const ALOOP_CLOCK_MONOTONIC: i32 = 0;
 /// starts at 0; jumps to the next timer when idle
 pub const ALOOP_CLOCK_VIRTUAL: i32 = 1;
@@ -658,10 +664,15 @@ pub const ALOOP_TASK_READY: i32 = 1;
 pub const ALOOP_TASK_RUNNING: i32 = 2;
 /// with a result or an error
 pub const ALOOP_TASK_FINISHED: i32 = 3;
+/// with ALOOP_ECANCELED
 pub const ALOOP_TASK_CANCELLED: i32 = 4;
+/// failures are results like others
 pub const ALOOP_RETURN_EXCEPTIONS: i32 = 0x1;
+/// until all are done
 pub const ALOOP_ALL_COMPLETED: i32 = 0;
+/// until one is
 pub const ALOOP_FIRST_COMPLETED: i32 = 1;
+/// until one failed, or all are done
 pub const ALOOP_FIRST_EXCEPTION: i32 = 2;
 /// Whether it is held (1 or 0), and how many wait for it.
 pub const ALOOP_LOCK_STAT_LOCKED: i32 = 0;
@@ -726,7 +737,9 @@ pub const ALOOP_ONCE_STAT_FULL: i32 = 0;
 pub const ALOOP_ONCE_STAT_BUSY: i32 = 1;
 /// See [`ALOOP_ONCE_STAT_FULL`].
 pub const ALOOP_ONCE_STAT_WAITING: i32 = 2;
+/// first in, first out
 pub const ALOOP_QUEUE_FIFO: i32 = 0;
+/// last in, first out
 pub const ALOOP_QUEUE_LIFO: i32 = 1;
 /// needs a compare function; ties in order of arrival
 pub const ALOOP_QUEUE_PRIORITY: i32 = 2;
@@ -800,6 +813,7 @@ pub const ALOOP_WATCH_STAT_WAITING_CLOSED: i32 = 2;
 /// See [`ALOOP_WATCH_STAT_RECEIVERS`].
 pub const ALOOP_WATCH_STAT_SENDER_OPEN: i32 = 3;
 pub const ALOOP_NO_LIMIT: i64 = 0x7fffffffffffffff;
+/// of the loop
 pub const ALOOP_METRIC_ITERATIONS: i32 = 0;
 /// callbacks and task steps that ran
 pub const ALOOP_METRIC_CALLBACKS: i32 = 1;
@@ -858,7 +872,7 @@ pub const ALOOP_SIGNALED: i64 = 256;
 extern "C" {
     /// The version of the library at run time: major * 1000000 + minor * 1000 + patch.
     pub fn aloop_version() -> i64;
-    /// See [`aloop_version`].
+    /// The same as text: "0.1.0".
     pub fn aloop_version_string() -> *const c_char;
     /// ```text
     /// A sentence, and the name as in this header ("ALOOP_EINVAL"), for a code.
@@ -886,11 +900,11 @@ extern "C" {
     /// the error, on whichever thread drops that. On NULL it stays the caller's.
     /// ```
     pub fn aloop_error_new_payload(code: i64, message: *const c_char, payload: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_error;
-    /// See [`aloop_error_new_payload`].
+    /// Take and drop a reference; NULL is legal.
     pub fn aloop_error_ref(error: *mut aloop_error) -> *mut aloop_error;
-    /// See [`aloop_error_new_payload`].
+    /// See [`aloop_error_ref`].
     pub fn aloop_error_unref(error: *mut aloop_error);
-    /// See [`aloop_error_new_payload`].
+    /// Its code; ALOOP_EINVAL for NULL.
     pub fn aloop_error_code(error: *const aloop_error) -> i64;
     /// The text, or that of aloop_strerror where none was given. Borrowed.
     pub fn aloop_error_message(error: *const aloop_error) -> *const c_char;
@@ -935,13 +949,13 @@ extern "C" {
     pub fn aloop_bytes_unref(bytes: *mut aloop_bytes);
     /// Never NULL; a NUL byte that is not counted follows the data.
     pub fn aloop_bytes_data(bytes: *const aloop_bytes) -> *const u8;
-    /// See [`aloop_bytes_data`].
+    /// How many bytes, without the NUL.
     pub fn aloop_bytes_size(bytes: *const aloop_bytes) -> usize;
     /// Results: the outcomes of several awaitables, what gather and wait give.
     pub fn aloop_results_ref(results: *mut aloop_results) -> *mut aloop_results;
     /// See [`aloop_results_ref`].
     pub fn aloop_results_unref(results: *mut aloop_results);
-    /// See [`aloop_results_ref`].
+    /// How many entries; 0 for NULL.
     pub fn aloop_results_count(results: *const aloop_results) -> i64;
     /// The integer answer or status code of entry i; ALOOP_EINVAL out of range.
     pub fn aloop_results_status(results: *const aloop_results, index: i64) -> i64;
@@ -998,9 +1012,9 @@ extern "C" {
     /// Errors: ALOOP_ENOMEM, or -errno where the kernel gives no descriptor.
     /// ```
     pub fn aloop_loop_new(loop_: *mut *mut aloop_loop, options: *const aloop_loop_options) -> i64;
-    /// See [`aloop_loop_new`].
+    /// Take and drop a reference; NULL is legal.
     pub fn aloop_loop_ref(loop_: *mut aloop_loop) -> *mut aloop_loop;
-    /// See [`aloop_loop_new`].
+    /// See [`aloop_loop_ref`].
     pub fn aloop_loop_unref(loop_: *mut aloop_loop);
     /// ```text
     /// Drops what is scheduled, and tasks that are not done (reported: "Task was
@@ -1008,9 +1022,9 @@ extern "C" {
     /// returns ALOOP_ESTALE; outcomes stay readable. Closing twice is legal. ALOOP_ELOOPRUNNING inside it.
     /// ```
     pub fn aloop_loop_close(loop_: *mut aloop_loop) -> i64;
-    /// See [`aloop_loop_close`].
+    /// 1 or 0; any thread.
     pub fn aloop_loop_is_closed(loop_: *mut aloop_loop) -> i64;
-    /// See [`aloop_loop_close`].
+    /// See [`aloop_loop_is_closed`].
     pub fn aloop_loop_is_running(loop_: *mut aloop_loop) -> i64;
     /// ```text
     /// Runs until aloop_loop_stop. ALOOP_ELOOPRUNNING if a loop runs in this
@@ -1053,6 +1067,7 @@ extern "C" {
     /// its end and then leaves the loop with ALOOP_ECHILD; before: ALOOP_ELOOPRUNNING.
     /// ```
     pub fn aloop_loop_after_fork(loop_: *mut aloop_loop) -> i64;
+    /// In the next iteration, in the order of the calls.
     pub fn aloop_loop_call_soon(loop_: *mut aloop_loop, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// Any thread, and it wakes the loop. Not from signal handlers.
     pub fn aloop_loop_call_soon_threadsafe(loop_: *mut aloop_loop, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
@@ -1069,11 +1084,11 @@ extern "C" {
     pub fn aloop_loop_handle_when(loop_: *mut aloop_loop, handle: aloop_handle) -> f64;
     /// A pending future; NULL if loop is NULL, closed or of another thread.
     pub fn aloop_loop_create_future(loop_: *mut aloop_loop) -> *mut aloop_future;
-    /// See [`aloop_loop_create_future`].
+    /// A task of this loop, as aloop_create_task makes one.
     pub fn aloop_loop_create_task(loop_: *mut aloop_loop, fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_task;
     /// fn makes every task from now on, with aloop_task_new; NULL restores.
     pub fn aloop_loop_set_task_factory(loop_: *mut aloop_loop, fn_: aloop_task_factory_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// See [`aloop_loop_set_task_factory`].
+    /// The factory, or NULL.
     pub fn aloop_loop_get_task_factory(loop_: *mut aloop_loop) -> aloop_task_factory_fn;
     pub fn aloop_loop_add_reader(loop_: *mut aloop_loop, fd: i32, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     pub fn aloop_loop_remove_reader(loop_: *mut aloop_loop, fd: i32) -> i64;
@@ -1085,7 +1100,7 @@ extern "C" {
     /// with the last removal. ALOOP_EINVAL for a signal that cannot be caught.
     /// ```
     pub fn aloop_loop_add_signal_handler(loop_: *mut aloop_loop, signum: i32, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// See [`aloop_loop_add_signal_handler`].
+    /// 1 if there was one, else 0.
     pub fn aloop_loop_remove_signal_handler(loop_: *mut aloop_loop, signum: i32) -> i64;
     pub fn aloop_exception_context_message(context: *const aloop_exception_context) -> *const c_char;
     pub fn aloop_exception_context_code(context: *const aloop_exception_context) -> i64;
@@ -1103,9 +1118,9 @@ extern "C" {
     pub fn aloop_exception_context_handle_source(context: *const aloop_exception_context) -> *const c_char;
     /// NULL restores the default, which writes to standard error.
     pub fn aloop_loop_set_exception_handler(loop_: *mut aloop_loop, fn_: aloop_exception_handler_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// See [`aloop_loop_set_exception_handler`].
+    /// The handler that was set, or NULL.
     pub fn aloop_loop_get_exception_handler(loop_: *mut aloop_loop) -> aloop_exception_handler_fn;
-    /// See [`aloop_loop_set_exception_handler`].
+    /// Writes the report to standard error.
     pub fn aloop_loop_default_exception_handler(loop_: *mut aloop_loop, context: *mut aloop_exception_context) -> i64;
     /// Reports on the program's own account; error (borrowed) may be NULL.
     pub fn aloop_loop_call_exception_handler(loop_: *mut aloop_loop, message: *const c_char, error: *mut aloop_error) -> i64;
@@ -1127,7 +1142,7 @@ extern "C" {
     pub fn aloop_loop_shutdown_asyncgens(loop_: *mut aloop_loop) -> *mut aloop_future;
     /// See [`aloop_loop_shutdown_asyncgens`].
     pub fn aloop_loop_shutdown_default_executor(loop_: *mut aloop_loop, timeout: f64) -> *mut aloop_future;
-    /// See [`aloop_loop_shutdown_asyncgens`].
+    /// What aloop_to_thread uses from now on; a reference is kept.
     pub fn aloop_loop_set_default_executor(loop_: *mut aloop_loop, executor: *mut aloop_executor) -> i64;
     /// ```text
     /// A descriptor that turns readable when the loop has something to do, and how
@@ -1168,9 +1183,9 @@ extern "C" {
     pub fn aloop_future_take(future: *mut aloop_future, value: *mut *mut c_void) -> i64;
     /// The detail of its failure, borrowed: NULL while pending or after success.
     pub fn aloop_future_error(future: *mut aloop_future) -> *mut aloop_error;
-    /// See [`aloop_future_error`].
+    /// Whether it has an outcome, and whether that is a cancellation: 1 or 0.
     pub fn aloop_future_done(future: *mut aloop_future) -> i64;
-    /// See [`aloop_future_error`].
+    /// See [`aloop_future_done`].
     pub fn aloop_future_cancelled(future: *mut aloop_future) -> i64;
     /// ```text
     /// Cancels: 1 if it was not done, else 0. A plain future is cancelled now, a
@@ -1215,8 +1230,11 @@ extern "C" {
     ///     return aloop_return(0, line, free);
     /// ```
     pub fn aloop_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
+    /// Names what the step waits for (consumed); the step returns what this returns.
     pub fn aloop_suspend(task: *mut aloop_task, future: *mut aloop_future) -> i64;
+    /// The outcome of that, in the next call of the step.
     pub fn aloop_awaited(task: *mut aloop_task, value: *mut *mut c_void) -> i64;
+    /// A task that runs fn(arg).
     pub fn aloop_create_task(fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_task;
     /// frame becomes the task's; free_fn frees it when the step has ended.
     pub fn aloop_create_stackless_task(step: aloop_step_fn, frame: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_task;
@@ -1229,17 +1247,25 @@ extern "C" {
     pub fn aloop_task_new(loop_: *mut aloop_loop, options: *mut aloop_task_options) -> *mut aloop_task;
     /// Creates a task and drops the reference: 0 or a code.
     pub fn aloop_spawn(fn_: aloop_coro_fn, arg: *mut c_void) -> i64;
+    /// ```text
+    /// New options with the defaults; NULL when out of memory. aloop_unref frees.
+    /// Setters: 0, ALOOP_EINVAL, ALOOP_ENOMEM.
+    /// ```
     pub fn aloop_task_options_new() -> *mut aloop_task_options;
+    /// See [`aloop_task_options_new`].
     pub fn aloop_task_options_set_coro(options: *mut aloop_task_options, fn_: aloop_coro_fn, arg: *mut c_void, free_fn: aloop_free_fn) -> i64;
+    /// See [`aloop_task_options_new`].
     pub fn aloop_task_options_set_step(options: *mut aloop_task_options, step: aloop_step_fn, frame: *mut c_void, free_fn: aloop_free_fn) -> i64;
+    /// See [`aloop_task_options_new`].
     pub fn aloop_task_options_set_name(options: *mut aloop_task_options, name: *const c_char) -> i64;
+    /// See [`aloop_task_options_new`].
     pub fn aloop_task_options_set_context(options: *mut aloop_task_options, context: *mut aloop_context) -> i64;
     /// ```text
     /// 1: runs at once, inside the call, up to its first suspension; 0: not; the
     /// default is what the loop's factory does.
     /// ```
     pub fn aloop_task_options_set_eager_start(options: *mut aloop_task_options, eager: i32) -> i64;
-    /// See [`aloop_task_options_set_eager_start`].
+    /// Bytes of its stack, instead of the loop's default.
     pub fn aloop_task_options_set_stack_size(options: *mut aloop_task_options, bytes: usize) -> i64;
     /// ```text
     /// An operation becomes a task that runs it; any other future is given back
@@ -1272,6 +1298,7 @@ extern "C" {
     pub fn aloop_task_get_coro(task: *mut aloop_task) -> u64;
     /// The task's own context, borrowed; NULL out of memory.
     pub fn aloop_task_get_context(task: *mut aloop_task) -> *mut aloop_context;
+    /// One of the above; ALOOP_EINVAL for what is no task.
     pub fn aloop_task_state(task: *mut aloop_task) -> i64;
     /// One line as asyncio's repr(); returns the length as get_name does.
     pub fn aloop_task_repr(task: *mut aloop_task, buffer: *mut c_char, size: usize) -> i64;
@@ -1293,9 +1320,9 @@ extern "C" {
     pub fn aloop_task_waker_unref(waker: *mut aloop_task_waker);
     /// A copy of the current context: the caller's. NULL when out of memory.
     pub fn aloop_context_copy() -> *mut aloop_context;
-    /// See [`aloop_context_copy`].
+    /// Take and drop a reference; NULL is legal.
     pub fn aloop_context_ref(context: *mut aloop_context) -> *mut aloop_context;
-    /// See [`aloop_context_copy`].
+    /// See [`aloop_context_ref`].
     pub fn aloop_context_unref(context: *mut aloop_context);
     /// ```text
     /// Calls fn(data) with context as the current one; what it sets stays in it.
@@ -1308,7 +1335,7 @@ extern "C" {
     /// plain data that outlives the variable. aloop_unref drops it.
     /// ```
     pub fn aloop_contextvar_new(name: *const c_char, fallback: *mut c_void) -> *mut aloop_contextvar;
-    /// See [`aloop_contextvar_new`].
+    /// Its name, borrowed.
     pub fn aloop_contextvar_name(var: *const aloop_contextvar) -> *const c_char;
     /// The value in the current context: borrowed, valid until it is set anew.
     pub fn aloop_contextvar_get(var: *mut aloop_contextvar) -> *mut c_void;
@@ -1333,7 +1360,7 @@ extern "C" {
     pub fn aloop_run(fn_: aloop_coro_fn, arg: *mut c_void, value: *mut *mut c_void) -> i64;
     /// The same in parts: several main tasks on one loop and in one context.
     pub fn aloop_runner_new(runner: *mut *mut aloop_runner, options: *const aloop_loop_options) -> i64;
-    /// See [`aloop_runner_new`].
+    /// Runs fn(arg) as a main task; its outcome, as aloop_run gives it.
     pub fn aloop_runner_run(runner: *mut aloop_runner, fn_: aloop_coro_fn, arg: *mut c_void, value: *mut *mut c_void) -> i64;
     /// As options say: step tasks, names, contexts.
     pub fn aloop_runner_run_ex(runner: *mut aloop_runner, options: *mut aloop_task_options, value: *mut *mut c_void) -> i64;
@@ -1404,6 +1431,7 @@ extern "C" {
     pub fn aloop_as_completed_next(completions: *mut aloop_completions) -> *mut aloop_future;
     /// The same, but resolves to the outcome itself: asyncio's plain for loop.
     pub fn aloop_as_completed_next_result(completions: *mut aloop_completions) -> *mut aloop_future;
+    /// Begins a block that may take delay seconds: a reference. ALOOP_ENOTASK outside a task.
     pub fn aloop_timeout_enter(timeout: *mut *mut aloop_timeout, delay: f64) -> i64;
     /// when: the loop's time; INFINITY: none yet.
     pub fn aloop_timeout_at(timeout: *mut *mut aloop_timeout, when: f64) -> i64;
@@ -1411,10 +1439,11 @@ extern "C" {
     pub fn aloop_timeout_reschedule(timeout: *mut aloop_timeout, when: f64) -> i64;
     /// INFINITY: none
     pub fn aloop_timeout_when(timeout: *const aloop_timeout) -> f64;
-    /// See [`aloop_timeout_reschedule`].
+    /// 1 once its time was up, else 0.
     pub fn aloop_timeout_expired(timeout: *const aloop_timeout) -> i64;
     /// status: how the block ended; returns how the whole ends.
     pub fn aloop_timeout_exit(timeout: *mut aloop_timeout, status: i64) -> i64;
+    /// Begins a group in the running task. ALOOP_ENOTASK outside one.
     pub fn aloop_task_group_enter(group: *mut *mut aloop_task_group) -> i64;
     /// ```text
     /// A task of the group: a reference. ALOOP_ESHUTDOWN as a failed future when
@@ -1423,7 +1452,7 @@ extern "C" {
     pub fn aloop_task_group_create_task(group: *mut aloop_task_group, fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_task;
     /// See [`aloop_task_group_create_task`].
     pub fn aloop_task_group_create_task_ex(group: *mut aloop_task_group, options: *mut aloop_task_options) -> *mut aloop_task;
-    /// See [`aloop_task_group_create_task`].
+    /// Creates a task of the group and drops the reference: 0 or a code.
     pub fn aloop_task_group_spawn(group: *mut aloop_task_group, fn_: aloop_coro_fn, arg: *mut c_void) -> i64;
     /// Cancels what is left of the group and its block; exit then returns 0.
     pub fn aloop_task_group_cancel(group: *mut aloop_task_group) -> i64;
@@ -1489,6 +1518,7 @@ extern "C" {
     /// [x async for x in generator].
     /// ```
     pub fn aloop_generator_collect(generator: *mut aloop_generator) -> *mut aloop_future;
+    /// A lock that nobody holds: a reference. ALOOP_ENOMEM.
     pub fn aloop_lock_new(lock: *mut *mut aloop_lock) -> i64;
     /// An operation: done, with 0, when the caller has the lock. Not reentrant.
     pub fn aloop_lock_acquire(lock: *mut aloop_lock) -> *mut aloop_future;
@@ -1501,12 +1531,13 @@ extern "C" {
     pub fn aloop_lock_locked(lock: *mut aloop_lock) -> i64;
     /// See [`ALOOP_LOCK_STAT_LOCKED`].
     pub fn aloop_lock_statistic(lock: *mut aloop_lock, which: i32) -> i64;
+    /// An event that is not set: a reference. ALOOP_ENOMEM.
     pub fn aloop_event_new(event: *mut *mut aloop_event) -> i64;
     /// Wakes everybody who waits now, also if it is cleared at once.
     pub fn aloop_event_set(event: *mut aloop_event) -> i64;
-    /// See [`aloop_event_set`].
+    /// From now on waiters wait.
     pub fn aloop_event_clear(event: *mut aloop_event) -> i64;
-    /// See [`aloop_event_set`].
+    /// 1 or 0.
     pub fn aloop_event_is_set(event: *mut aloop_event) -> i64;
     /// An operation: 0 when the event is set, or was while this waited.
     pub fn aloop_event_wait(event: *mut aloop_event) -> *mut aloop_future;
@@ -1569,14 +1600,15 @@ extern "C" {
     pub fn aloop_barrier_reset(barrier: *mut aloop_barrier) -> *mut aloop_future;
     /// See [`aloop_barrier_reset`].
     pub fn aloop_barrier_abort(barrier: *mut aloop_barrier) -> *mut aloop_future;
-    /// See [`aloop_barrier_reset`].
+    /// How many it lets through together.
     pub fn aloop_barrier_parties(barrier: *mut aloop_barrier) -> i64;
     /// How many wait for the others to arrive.
     pub fn aloop_barrier_n_waiting(barrier: *mut aloop_barrier) -> i64;
-    /// See [`aloop_barrier_n_waiting`].
+    /// 1 after an abort, until a reset.
     pub fn aloop_barrier_broken(barrier: *mut aloop_barrier) -> i64;
     /// See [`ALOOP_BARRIER_STAT_PARTIES`].
     pub fn aloop_barrier_statistic(barrier: *mut aloop_barrier, which: i32) -> i64;
+    /// A lock that nobody holds: a reference. ALOOP_ENOMEM.
     pub fn aloop_rwlock_new(lock: *mut *mut aloop_rwlock) -> i64;
     /// ```text
     /// Operations: 0 when the caller may read, with other readers, or write, alone.
@@ -1613,6 +1645,7 @@ extern "C" {
     pub fn aloop_limiter_release_on_behalf_of(limiter: *mut aloop_limiter, borrower: *mut c_void) -> i64;
     /// 1 if this borrower has a token, else 0.
     pub fn aloop_limiter_has(limiter: *mut aloop_limiter, borrower: *const c_void) -> i64;
+    /// How many tokens there are in all.
     pub fn aloop_limiter_total_tokens(limiter: *mut aloop_limiter) -> i64;
     /// ```text
     /// More: as many of those who wait get one. Fewer than are out: nobody loses
@@ -1662,7 +1695,7 @@ extern "C" {
     pub fn aloop_queue_options_new() -> *mut aloop_queue_options;
     /// How many items it holds at most; 0 (the default) or less: any number.
     pub fn aloop_queue_options_set_maxsize(options: *mut aloop_queue_options, maxsize: i64) -> i64;
-    /// See [`aloop_queue_options_set_maxsize`].
+    /// ALOOP_QUEUE_FIFO (the default), _LIFO or _PRIORITY.
     pub fn aloop_queue_options_set_kind(options: *mut aloop_queue_options, kind: i32) -> i64;
     /// free_fn frees data after the last queue with these options has gone.
     pub fn aloop_queue_options_set_compare(options: *mut aloop_queue_options, compare: aloop_compare_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
@@ -1696,7 +1729,9 @@ extern "C" {
     pub fn aloop_queue_join(queue: *mut aloop_queue) -> *mut aloop_future;
     /// One item is done with. ALOOP_EINVAL more often than items were put.
     pub fn aloop_queue_task_done(queue: *mut aloop_queue) -> i64;
+    /// How many items are in it; whether none is: 1, else 0.
     pub fn aloop_queue_qsize(queue: *mut aloop_queue) -> i64;
+    /// See [`aloop_queue_qsize`].
     pub fn aloop_queue_empty(queue: *mut aloop_queue) -> i64;
     /// Never 1 for an unbounded queue.
     pub fn aloop_queue_full(queue: *mut aloop_queue) -> i64;
@@ -1787,9 +1822,9 @@ extern "C" {
     pub fn aloop_broadcast_receiver_receive(receiver: *mut aloop_broadcast_receiver) -> *mut aloop_future;
     /// The same at once, or ALOOP_EQUEUEEMPTY.
     pub fn aloop_broadcast_receiver_try_receive(receiver: *mut aloop_broadcast_receiver, message: *mut *mut aloop_message) -> i64;
-    /// See [`aloop_broadcast_receiver_try_receive`].
+    /// Closes the end for all its holders.
     pub fn aloop_broadcast_sender_close(sender: *mut aloop_broadcast_sender) -> i64;
-    /// See [`aloop_broadcast_receiver_try_receive`].
+    /// See [`aloop_broadcast_sender_close`].
     pub fn aloop_broadcast_receiver_close(receiver: *mut aloop_broadcast_receiver) -> i64;
     /// See [`ALOOP_BROADCAST_STAT_ITEMS`].
     pub fn aloop_broadcast_sender_statistic(sender: *mut aloop_broadcast_sender, which: i32) -> i64;
@@ -1827,9 +1862,9 @@ extern "C" {
     pub fn aloop_watch_receiver_get(receiver: *mut aloop_watch_receiver, message: *mut *mut aloop_message) -> i64;
     /// See [`aloop_watch_sender_get`].
     pub fn aloop_watch_receiver_get_and_update(receiver: *mut aloop_watch_receiver, message: *mut *mut aloop_message) -> i64;
-    /// See [`aloop_watch_sender_get`].
+    /// Closes the end for all its holders.
     pub fn aloop_watch_sender_close(sender: *mut aloop_watch_sender) -> i64;
-    /// See [`aloop_watch_sender_get`].
+    /// See [`aloop_watch_sender_close`].
     pub fn aloop_watch_receiver_close(receiver: *mut aloop_watch_receiver) -> i64;
     /// See [`ALOOP_WATCH_STAT_RECEIVERS`].
     pub fn aloop_watch_sender_statistic(sender: *mut aloop_watch_sender, which: i32) -> i64;
@@ -1875,7 +1910,7 @@ extern "C" {
     pub fn aloop_cancel_scope_set_deadline(scope: *mut aloop_cancel_scope, when: f64) -> i64;
     /// See [`aloop_cancel_scope_set_deadline`].
     pub fn aloop_cancel_scope_deadline(scope: *const aloop_cancel_scope) -> f64;
-    /// See [`aloop_cancel_scope_set_deadline`].
+    /// Not 0: outer scopes do not reach into it any more.
     pub fn aloop_cancel_scope_set_shield(scope: *mut aloop_cancel_scope, shield: i32) -> i64;
     /// Whether it was cancelled, by a call or its deadline.
     pub fn aloop_cancel_scope_cancel_called(scope: *const aloop_cancel_scope) -> i64;
@@ -2011,6 +2046,7 @@ extern "C" {
     pub fn aloop_host_name_host(name: *const aloop_host_name) -> *const c_char;
     /// See [`aloop_host_name_host`].
     pub fn aloop_host_name_service(name: *const aloop_host_name) -> *const c_char;
+    /// New options with the defaults.
     pub fn aloop_stream_options_new() -> *mut aloop_stream_options;
     /// The most bytes that readline and readuntil look through; default 65536.
     pub fn aloop_stream_options_set_limit(options: *mut aloop_stream_options, bytes: usize) -> i64;
@@ -2132,7 +2168,7 @@ extern "C" {
     pub fn aloop_stream_drain(stream: *mut aloop_stream) -> *mut aloop_future;
     /// Ends the sending side once everything is sent; the peer reads the end.
     pub fn aloop_stream_write_eof(stream: *mut aloop_stream) -> i64;
-    /// See [`aloop_stream_write_eof`].
+    /// 1 if it has a sending side that can end by itself.
     pub fn aloop_stream_can_write_eof(stream: *mut aloop_stream) -> i64;
     /// ```text
     /// Negative: by asyncio's rule (65536; low is a quarter of high). More than 4 GiB
@@ -2160,7 +2196,7 @@ extern "C" {
     pub fn aloop_stream_close(stream: *mut aloop_stream) -> i64;
     /// Closes at once; what waits is dropped.
     pub fn aloop_stream_abort(stream: *mut aloop_stream) -> i64;
-    /// See [`aloop_stream_abort`].
+    /// 1 once it was closed, aborted or lost.
     pub fn aloop_stream_is_closing(stream: *mut aloop_stream) -> i64;
     /// ```text
     /// Done when the descriptor is closed; fails with what ended the connection. An
@@ -2195,7 +2231,7 @@ extern "C" {
     pub fn aloop_server_sockets(server: *mut aloop_server, descriptors: *mut i32, n: i64) -> i64;
     /// The port of socket index; ALOOP_EINVAL out of range.
     pub fn aloop_server_port(server: *mut aloop_server, index: i64) -> i64;
-    /// See [`aloop_server_port`].
+    /// 1 while it listens, else 0.
     pub fn aloop_server_is_serving(server: *mut aloop_server) -> i64;
     /// An operation. Again: 0.
     pub fn aloop_server_start_serving(server: *mut aloop_server) -> *mut aloop_future;
@@ -2562,9 +2598,9 @@ extern "C" {
     /// tells), ALOOP_EWRONGTHREAD inside the running loop, which would wait for itself.
     /// ```
     pub fn aloop_thread_future_wait(future: *mut aloop_thread_future, timeout: f64) -> i64;
-    /// See [`aloop_thread_future_wait`].
+    /// 1 or 0; any thread.
     pub fn aloop_thread_future_done(future: *mut aloop_thread_future) -> i64;
-    /// See [`aloop_thread_future_wait`].
+    /// See [`aloop_thread_future_done`].
     pub fn aloop_thread_future_cancelled(future: *mut aloop_thread_future) -> i64;
     /// 1 if it was not done: it is cancelled at once, its task soon; else 0.
     pub fn aloop_thread_future_cancel(future: *mut aloop_thread_future) -> i64;
@@ -2581,7 +2617,7 @@ extern "C" {
     pub fn aloop_process_options_set_stdout(options: *mut aloop_process_options, what: i32) -> i64;
     /// See [`aloop_process_options_set_stdin`].
     pub fn aloop_process_options_set_stderr(options: *mut aloop_process_options, what: i32) -> i64;
-    /// See [`aloop_process_options_set_stdin`].
+    /// The directory that it starts in.
     pub fn aloop_process_options_set_cwd(options: *mut aloop_process_options, path: *const c_char) -> i64;
     /// ```text
     /// "NAME=value" strings up to a NULL, in place of the parent's. The program is
@@ -2590,7 +2626,7 @@ extern "C" {
     pub fn aloop_process_options_set_env(options: *mut aloop_process_options, env: *const *const c_char) -> i64;
     /// The child also gets fd, as child_fd (3 or more). All others are closed.
     pub fn aloop_process_options_add_fd(options: *mut aloop_process_options, fd: i32, child_fd: i32) -> i64;
-    /// See [`aloop_process_options_add_fd`].
+    /// Not 0: it leads a session of its own (setsid).
     pub fn aloop_process_options_set_new_session(options: *mut aloop_process_options, new_session: i32) -> i64;
     /// 0: a group of its own; else the group to join.
     pub fn aloop_process_options_set_process_group(options: *mut aloop_process_options, group: i32) -> i64;
@@ -2598,7 +2634,7 @@ extern "C" {
     pub fn aloop_process_options_set_user(options: *mut aloop_process_options, uid: u32) -> i64;
     /// See [`aloop_process_options_set_user`].
     pub fn aloop_process_options_set_group(options: *mut aloop_process_options, gid: u32) -> i64;
-    /// See [`aloop_process_options_set_user`].
+    /// Its file mode mask.
     pub fn aloop_process_options_set_umask(options: *mut aloop_process_options, mask: i32) -> i64;
     /// As setrlimit: RLIMIT_CPU and the like; up to 16 of them.
     pub fn aloop_process_options_add_rlimit(options: *mut aloop_process_options, resource: i32, soft: u64, hard: u64) -> i64;
@@ -2615,6 +2651,7 @@ extern "C" {
     pub fn aloop_create_subprocess_exec(argv: *const *const c_char, options: *const aloop_process_options) -> *mut aloop_future;
     /// The same for a command line, by /bin/sh -c.
     pub fn aloop_create_subprocess_shell(command: *const c_char, options: *const aloop_process_options) -> *mut aloop_future;
+    /// Its process id, also after its end.
     pub fn aloop_process_pid(process: *mut aloop_process) -> i64;
     /// ```text
     /// 0 while it runs; then 1, and in *code (may be NULL) its exit code, or the
