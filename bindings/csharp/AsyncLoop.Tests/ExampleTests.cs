@@ -1,0 +1,74 @@
+// The programs of the README, against real sockets.
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using Xunit;
+
+namespace AsyncLoop.Tests;
+
+public class ExampleTests
+{
+    private static readonly LoopOptions s_real = new();
+
+    private static async Task<LoopServer> Serve(Func<LoopStream, Task> handler)
+    {
+        LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        _ = Loop.Spawn(() => server.ServeAsync(handler));
+        return server;
+    }
+
+    private static async Task Answer(LoopStream client, string status)
+    {
+        while (await client.ReadLineAsync() is not (null or "")) { }
+        await client.WriteTextAsync(status);
+    }
+
+    [Fact]
+    public void TheStatusChecker() => Support.Run(async () =>
+    {
+        LoopServer good = await Serve(client => Answer(client, "HTTP/1.1 200 OK\r\n\r\n"));
+        LoopServer missing = await Serve(client => Answer(client, "HTTP/1.1 404 Not Found\r\n\r\n"));
+        LoopServer silent = await Serve(_ => Loop.Sleep(100));
+        LoopServer rude = await Serve(_ => Task.CompletedTask);
+        LoopServer gone = await Serve(_ => Task.CompletedTask);
+        int nobody = gone.Port;
+        await gone.DisposeAsync();
+        string[] statuses = await StatusChecker.CheckAll(
+            new[] { good.Port, missing.Port, silent.Port, rude.Port, nobody }.Select(p => $"http://127.0.0.1:{p}/"),
+            TimeSpan.FromSeconds(0.3));
+        Assert.Equal("HTTP/1.1 200 OK", statuses[0]);
+        Assert.Equal("HTTP/1.1 404 Not Found", statuses[1]);
+        Assert.Equal("no answer in time", statuses[2]);
+        Assert.Equal("closed the connection without an answer", statuses[3]);
+        Assert.Contains("refused", statuses[4], StringComparison.OrdinalIgnoreCase);
+    }, s_real);
+
+    [Fact]
+    public void TheQueueProgram() => Support.Run(async () =>
+    {
+        LoopServer server = await Serve(async client =>
+        {
+            while (await client.ReadLineAsync() is string line)
+            {
+                await Loop.Sleep(0.001);
+                await client.WriteTextAsync(line + " done\n");
+            }
+        });
+        List<string> answers = await WorkQueue.Run(server.Port, jobs: 20, workers: 3);
+        Assert.Equal(Enumerable.Range(0, 20).Select(i => $"job {i} done").Order(),
+            answers.Select(a => a.Split(": ")[1]).Order());
+        Assert.Equal(["worker-0", "worker-1", "worker-2"], answers.Select(a => a.Split(':')[0]).Distinct().Order());
+    }, s_real);
+
+    [Fact]
+    public void TheReadmeShowsThem()
+    {
+        string here = Path.GetDirectoryName(SourcePath())!;
+        string readme = File.ReadAllText(Path.Combine(here, "..", "README.md"));
+        foreach (string program in new[] { "StatusChecker.cs", "WorkQueue.cs" })
+        {
+            Assert.Contains(File.ReadAllText(Path.Combine(here, "..", "examples", program)), readme);
+        }
+    }
+
+    private static string SourcePath([CallerFilePath] string path = "") => path;
+}
