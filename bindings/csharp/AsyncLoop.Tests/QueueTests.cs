@@ -91,6 +91,26 @@ public class QueueTests
     });
 
     [Fact]
+    public void OtherThreadsFeedAQueueThroughAnInlet() => Support.Run(async () =>
+    {
+        using var queue = new LoopQueue<int>(2);
+        using QueueInlet<int> inlet = queue.OpenInlet(2);
+        var threads = Enumerable.Range(0, 3).Select(n => new Thread(() =>
+        {
+            for (int i = 0; i < 100; i++) inlet.Put(n * 100 + i);
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        var got = new List<int>();
+        while (got.Count < 300) got.Add(await queue.GetAsync());
+        Assert.Equal(Enumerable.Range(0, 300), got.Order());
+        threads.ForEach(t => t.Join());
+        inlet.PutNoWait(7);
+        Assert.Equal(7, await queue.GetAsync());
+        inlet.Close();
+        Assert.Throws<ObjectDisposedException>(() => inlet.PutNoWait(8));
+    }, new LoopOptions());
+
+    [Fact]
     public void Channels() => Support.Run(async () =>
     {
         var (sender, receiver) = LoopChannel.Create<int>(1);

@@ -133,9 +133,15 @@ public class StreamTests
                 await LoopStream.ConnectUnixAsync($"@asyncloop-test-{Environment.ProcessId}");
             Assert.Empty(await stream.ReadBytesAsync());
         }
+        await using (LoopStream open = await LoopStream.ConnectUnixAsync($"@asyncloop-test-{Environment.ProcessId}"))
+        {
+            await open.ReadBytesAsync();
+            await server.ShutDownAsync(TimeSpan.FromSeconds(5));
+            Assert.Equal(0, server.Connections);
+        }
         server.Close();
         await serving;
-        Assert.Equal(["bad client", "bad client"], faults.Select(f => f.Exception!.Message));
+        Assert.Equal(["bad client", "bad client", "bad client"], faults.Select(f => f.Exception!.Message));
     }, s_real);
 
     [Fact]
@@ -180,5 +186,36 @@ public class StreamTests
         var (host, service) = await LoopDns.GetNameAsync(new IPEndPoint(IPAddress.Loopback, 65000));
         Assert.NotEmpty(host);
         Assert.Equal("65000", service);
+    }, s_real);
+
+    [Fact]
+    public void Datagrams() => Support.Run(async () =>
+    {
+        await using LoopDatagram server = await LoopDatagram.OpenAsync(new() { LocalAddress = ("127.0.0.1", 0) });
+        var there = (IPEndPoint)server.LocalEndPoint!;
+        LoopTask<Nothing> serving = Loop.Spawn(async () =>
+        {
+            await foreach (Datagram one in server.ReceiveAllAsync())
+            {
+                Assert.False(one.Truncated);
+                server.SendNoWait(one.Data, (IPEndPoint)one.From!);
+            }
+        });
+        await using (LoopDatagram client = await LoopDatagram.OpenAsync(
+            new() { RemoteAddress = ("127.0.0.1", there.Port) }))
+        {
+            Assert.Equal(there, client.RemoteEndPoint);
+            foreach (string text in new[] { "one", "", "three" })
+            {
+                await client.SendAsync(Encoding.ASCII.GetBytes(text));
+                Datagram back = await client.ReceiveAsync();
+                Assert.Equal(text, Encoding.ASCII.GetString(back.Data));
+                Assert.Equal(there, back.From);
+            }
+            await Assert.ThrowsAsync<TimeoutException>(
+                () => Loop.WaitFor(client.ReceiveAsync(), TimeSpan.FromMilliseconds(5)));
+        }
+        server.Close();
+        await serving;
     }, s_real);
 }

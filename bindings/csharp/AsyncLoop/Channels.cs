@@ -93,6 +93,9 @@ public sealed class ChannelSender<T> : LoopObject
 
     /// <summary>Receivers take what is left and then get to the end.</summary>
     public void Close() => Check(Native.aloop_sender_close(Raw));
+
+    /// <summary>How many items are in the channel.</summary>
+    public int Count => (int)Check(Native.aloop_sender_statistic(Raw, Native.ALOOP_CHANNEL_STAT_ITEMS));
 }
 
 /// <summary>The receiving end of a channel; disposing of it closes it.</summary>
@@ -116,6 +119,9 @@ public sealed class ChannelReceiver<T> : LoopObject, IAsyncEnumerable<T>
 
     /// <summary>What is left is dropped, and senders fail.</summary>
     public void Close() => Check(Native.aloop_receiver_close(Raw));
+
+    /// <summary>How many items are in the channel.</summary>
+    public int Count => (int)Check(Native.aloop_receiver_statistic(Raw, Native.ALOOP_CHANNEL_STAT_ITEMS));
 
     /// <summary>Receives up to the end.</summary>
     public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken token = default) =>
@@ -145,6 +151,9 @@ public sealed class BroadcastSender<T> : LoopObject
 
     /// <summary>No more values come.</summary>
     public void Close() => Check(Native.aloop_broadcast_sender_close(Raw));
+
+    /// <summary>How many ends receive.</summary>
+    public int Receivers => (int)Check(Native.aloop_broadcast_sender_statistic(Raw, Native.ALOOP_BROADCAST_STAT_RECEIVERS));
 }
 
 /// <summary>Gets what a broadcast sends. Status.Lagged: it was too slow, and has missed values.</summary>
@@ -156,6 +165,14 @@ public sealed class BroadcastReceiver<T> : LoopObject, IAsyncEnumerable<T>
     public Task<T> ReceiveAsync(CancellationToken token = default) =>
         Operations.Start(Loop.Current, () => Native.aloop_broadcast_receiver_receive(Raw),
             static (in Completion c) => LoopChannel.Read<T>(c.Value), token);
+
+    /// <summary>The same at once, or Status.QueueEmpty.</summary>
+    public unsafe T TryReceive()
+    {
+        IntPtr message;
+        Check(Native.aloop_broadcast_receiver_try_receive(Raw, &message));
+        return LoopChannel.Read<T>(message);
+    }
 
     /// <summary>How many values its last Status.Lagged was about.</summary>
     public long Missed =>
@@ -200,6 +217,9 @@ public sealed class WatchSender<T> : LoopObject
 
     /// <summary>The value does not change any more.</summary>
     public void Close() => Check(Native.aloop_watch_sender_close(Raw));
+
+    /// <summary>How many ends receive.</summary>
+    public int Receivers => (int)Check(Native.aloop_watch_sender_statistic(Raw, Native.ALOOP_WATCH_STAT_RECEIVERS));
 }
 
 /// <summary>Is told when a value changes.</summary>
@@ -209,6 +229,9 @@ public sealed class WatchReceiver<T> : LoopObject
 
     /// <summary>Waits for a value that it has not seen. Status.StopIteration after the last one.</summary>
     public Task ChangedAsync(CancellationToken token = default) => Start(Native.aloop_watch_receiver_changed, token);
+
+    /// <summary>Whether there is a value that it has not seen.</summary>
+    public bool HasChanged => Check(Native.aloop_watch_receiver_has_changed(Raw)) != 0;
 
     /// <summary>The value of now.</summary>
     public unsafe T Value

@@ -112,6 +112,9 @@ public sealed class LoopExecutor : LoopObject
     /// <inheritdoc cref="RunAsync{T}(Func{CancellationToken, T}, CancellationToken)"/>
     public Task<T> RunAsync<T>(Func<T> job, CancellationToken token = default) => RunAsync(_ => job(), token);
 
+    /// <summary>The names of the jobs that run now.</summary>
+    public unsafe string Running => Text.Of((buffer, size) => Native.aloop_executor_running(Raw, buffer, size));
+
     /// <summary>
     /// Takes no more jobs and waits for those that run; a TimeoutException names those that do.
     /// </summary>

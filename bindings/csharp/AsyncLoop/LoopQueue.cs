@@ -94,10 +94,23 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
     /// <summary>Whether it holds as many as it can.</summary>
     public bool IsFull => Check(Native.aloop_queue_full(Raw)) != 0;
 
+    /// <summary>How many items were put and are not done with.</summary>
+    public int Unfinished => (int)Check(Native.aloop_queue_statistic(Raw, Native.ALOOP_QUEUE_STAT_UNFINISHED));
+
     /// <summary>
     /// No more items go in; who waits to put fails. immediate: those that are left go too.
     /// </summary>
     public void ShutDown(bool immediate = false) => Check(Native.aloop_queue_shutdown(Raw, immediate ? 1 : 0));
+
+    /// <summary>
+    /// Makes an inlet, through which other threads put items in; it holds so many at most.
+    /// </summary>
+    public unsafe QueueInlet<T> OpenInlet(int capacity)
+    {
+        IntPtr inlet;
+        Check(Native.aloop_inlet_new(&inlet, Raw, capacity));
+        return new QueueInlet<T>(inlet);
+    }
 
     /// <summary>Takes items until the queue is shut down and empty.</summary>
     public async IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken token = default)
@@ -116,6 +129,33 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
             yield return item;
         }
     }
+}
+
+/// <summary>Where other threads put items into a queue; disposing of it closes it. Any thread.</summary>
+public sealed class QueueInlet<T> : LoopObject
+{
+    internal QueueInlet(IntPtr owned) : base(owned) { }
+
+    /// <summary>Blocks while it is full, but never the loop: Status.WrongThread. TimeoutException.</summary>
+    public void Put(T item, TimeSpan? timeout = null)
+    {
+        IntPtr root = Root.Hold(item);
+        Check(LoopChannel.Give(
+            Native.aloop_inlet_put(Raw, root, timeout is TimeSpan t ? Loop.Seconds(t, -1) : -1), root));
+    }
+
+    /// <summary>At once, or Status.QueueFull.</summary>
+    public void PutNoWait(T item)
+    {
+        IntPtr root = Root.Hold(item);
+        Check(LoopChannel.Give(Native.aloop_inlet_put_nowait(Raw, root), root));
+    }
+
+    /// <summary>Takes no more; what it holds is still put.</summary>
+    public void Close() => Check(Native.aloop_inlet_close(Raw));
+
+    /// <summary>How many items it holds.</summary>
+    public int Count => (int)Check(Native.aloop_inlet_statistic(Raw, Native.ALOOP_INLET_STAT_ITEMS));
 }
 
 // The order of a priority queue. What a comparer throws cannot pass through C: it

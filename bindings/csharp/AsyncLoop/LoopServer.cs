@@ -106,6 +106,16 @@ public sealed class LoopServer : IAsyncDisposable
     public Task WaitClosedAsync(CancellationToken token = default) =>
         Operations.Start(_home, () => Native.aloop_server_wait_closed(_handle.Raw), token);
 
+    /// <summary>
+    /// Closes it and waits for its connections; after the time a TimeoutException that names those
+    /// still open. They stay so: call it again, or abort them.
+    /// </summary>
+    public Task ShutDownAsync(TimeSpan timeout) => Operations.Start(_home,
+        () => Native.aloop_server_shutdown(_handle.Raw, timeout.TotalSeconds), default);
+
+    /// <summary>How many connections it has.</summary>
+    public unsafe int Connections => (int)Check(Native.aloop_server_connections(_handle.Raw, null, 0));
+
     /// <summary>Closes every connection that came from the server.</summary>
     public void CloseClients() => Check(Native.aloop_server_close_clients(_handle.Raw));
 

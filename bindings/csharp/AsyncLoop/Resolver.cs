@@ -43,6 +43,15 @@ public static class LoopDns
             }, token);
     }
 
+    // The same of any family; null for an unnamed socket.
+    internal static unsafe EndPoint? AnyEndPointOf(IntPtr address) => Native.aloop_address_family(address) switch
+    {
+        2 or 10 => EndPointOf(address),
+        1 => new UnixDomainSocketEndPoint(
+            Text.Of((buffer, size) => Native.aloop_address_host(address, buffer, size)).Replace('@', '\0')),
+        _ => null,
+    };
+
     // Of an aloop_address, borrowed.
     internal static unsafe IPEndPoint EndPointOf(IntPtr address) => new(
         IPAddress.Parse(Text.Of((buffer, size) => Native.aloop_address_host(address, buffer, size))),

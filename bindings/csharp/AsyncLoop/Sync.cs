@@ -64,6 +64,9 @@ public sealed class LoopLock : LoopObject
 
     /// <summary>Whether somebody has it.</summary>
     public bool IsLocked => Check(Native.aloop_lock_locked(Raw)) != 0;
+
+    /// <summary>How many wait for it.</summary>
+    public int Waiting => (int)Check(Native.aloop_lock_statistic(Raw, Native.ALOOP_LOCK_STAT_WAITING));
 }
 
 /// <summary>A flag that tasks wait for. asyncio.Event.</summary>
@@ -87,6 +90,9 @@ public sealed class LoopEvent : LoopObject
 
     /// <summary>Whether it is set.</summary>
     public bool IsSet => Check(Native.aloop_event_is_set(Raw)) != 0;
+
+    /// <summary>How many wait for it.</summary>
+    public int Waiting => (int)Check(Native.aloop_event_statistic(Raw, Native.ALOOP_EVENT_STAT_WAITING));
 
     /// <summary>Done when it is set, or was.</summary>
     public Task WaitAsync(CancellationToken token = default) => Start(Native.aloop_event_wait, token);
@@ -120,6 +126,9 @@ public sealed class LoopCondition : LoopObject
 
     /// <summary>Whether somebody has the lock.</summary>
     public bool IsLocked => Check(Native.aloop_condition_locked(Raw)) != 0;
+
+    /// <summary>How many wait to be notified.</summary>
+    public int Waiting => (int)Check(Native.aloop_condition_statistic(Raw, Native.ALOOP_CONDITION_STAT_WAITING));
 
     /// <summary>Gives the lock back, waits to be notified, and has it again however it ends.</summary>
     public Task WaitAsync(CancellationToken token = default) => Start(Native.aloop_condition_wait, token);
@@ -170,6 +179,9 @@ public sealed class LoopSemaphore : LoopObject
 
     /// <summary>The permits that nobody has.</summary>
     public long Value => Check(Native.aloop_semaphore_value(Raw));
+
+    /// <summary>How many wait for one.</summary>
+    public int Waiting => (int)Check(Native.aloop_semaphore_statistic(Raw, Native.ALOOP_SEMAPHORE_STAT_WAITING));
 }
 
 /// <summary>Where tasks wait until there are enough of them. asyncio.Barrier.</summary>
@@ -231,6 +243,9 @@ public sealed class LoopReadWriteLock : LoopObject
 
     /// <summary>The writer leaves.</summary>
     public void ReleaseWrite() => Check(Native.aloop_rwlock_release_write(Raw));
+
+    /// <summary>How many read.</summary>
+    public int Readers => (int)Check(Native.aloop_rwlock_statistic(Raw, Native.ALOOP_RWLOCK_STAT_READERS));
 
     /// <summary>For a using statement: a reader.</summary>
     public async Task<Releaser> EnterReadAsync(CancellationToken token = default)
