@@ -8,7 +8,8 @@ internal sealed partial class Interpreter
     private string? AtOnce(string[] words)
     {
         string name = words.Length > 1 ? words[1] : "";
-        return OfTasks(words, name) ?? OfFutures(words, name) ?? NewSync(words, name) ?? OfSyncAtOnce(words, name)
+        return OfTasks(words, name) ?? OfFutures(words, name) ?? NewSync(words, name)
+            ?? OfSyncAtOnce(words, name)
             ?? OfStreams(words, name) ?? OfQueues(words, name);
     }
 
@@ -54,9 +55,11 @@ internal sealed partial class Interpreter
         switch (words[0])
         {
             case "new_future": return Done(() => world.Keep(name, new LoopFuture<int>()));
-            case "set_result": return Done(() => world.Get<LoopFuture<int>>(name).SetResult(int.Parse(words[2])));
+            case "set_result": return Done(() =>
+                world.Get<LoopFuture<int>>(name).SetResult(int.Parse(words[2])));
             case "set_error":
-                return Done(() => world.Get<LoopFuture<int>>(name).SetException(Failure(words[1..])));
+                return Done(() =>
+                    world.Get<LoopFuture<int>>(name).SetException(Failure(words[1..])));
             case "cancel_future": return world.Get<LoopFuture<int>>(name).Cancel() ? "1" : "0";
             default: return null;
         }
@@ -102,7 +105,8 @@ internal sealed partial class Interpreter
             case "set": return Done(world.Get<LoopEvent>(name).Set);
             case "clear": return Done(world.Get<LoopEvent>(name).Clear);
             case "is_set": return world.Get<LoopEvent>(name).IsSet ? "1" : "0";
-            case "notify": return Done(() => world.Get<LoopCondition>(name).Notify(int.Parse(words[2])));
+            case "notify": return Done(() =>
+                world.Get<LoopCondition>(name).Notify(int.Parse(words[2])));
             case "notify_all": return Done(() => world.Get<LoopCondition>(name).NotifyAll());
             default: return null;
         }
@@ -110,7 +114,8 @@ internal sealed partial class Interpreter
 
     private string? OfStreams(string[] words, string name) => words[0] switch
     {
-        "write" => Done(() => world.Get<LoopStream>(name).WriteNoWait(string.Join(' ', words[2..]) + "\n")),
+        "write" => Done(() =>
+            world.Get<LoopStream>(name).WriteNoWait(string.Join(' ', words[2..]) + "\n")),
         "write_eof" => Done(world.Get<LoopStream>(name).CompleteWriting),
         "close" => Done(world.Get<LoopStream>(name).StartClosing),
         "close_server" => Done(world.Get<LoopServer>(name).Close),
@@ -127,7 +132,8 @@ internal sealed partial class Interpreter
             case "task_done": return Done(world.Get<LoopQueue<int>>(name).TaskDone);
             case "qsize": return $"{world.Get<LoopQueue<int>>(name).Count}";
             case "shutdown": return Done(() => world.Get<LoopQueue<int>>(name).ShutDown());
-            case "shutdown_now": return Done(() => world.Get<LoopQueue<int>>(name).ShutDown(immediate: true));
+            case "shutdown_now": return Done(() =>
+                world.Get<LoopQueue<int>>(name).ShutDown(immediate: true));
             case "channel":
                 return Done(() =>
                 {
@@ -137,7 +143,8 @@ internal sealed partial class Interpreter
                 });
             case "close_sender": return Done(world.Get<ChannelSender<int>>(name + " send").Close);
             case "close_receiver": return Done(world.Get<ChannelReceiver<int>>(name).Close);
-            case "try_send": return Done(() => world.Get<ChannelSender<int>>(name + " send").TrySend(number));
+            case "try_send": return Done(() =>
+                world.Get<ChannelSender<int>>(name + " send").TrySend(number));
             case "try_receive": return $"{world.Get<ChannelReceiver<int>>(name).TryReceive()}";
             default: return null;
         }
@@ -149,14 +156,16 @@ internal sealed partial class Interpreter
         switch (words[0])
         {
             case "run":
-                using (LoopProcess child = await LoopProcess.ShellAsync(string.Join(' ', words[1..])))
+                using (LoopProcess child =
+                    await LoopProcess.ShellAsync(string.Join(' ', words[1..])))
                 {
                     int code = await child.WaitAsync();
                     return $"{(code < 0 ? 256 - code : code)}";
                 }
             case "output":
                 var options = new ProcessOptions { StandardOutput = Redirect.Pipe };
-                using (LoopProcess child = await LoopProcess.ShellAsync(string.Join(' ', words[1..]), options))
+                using (LoopProcess child =
+                    await LoopProcess.ShellAsync(string.Join(' ', words[1..]), options))
                 {
                     return Awaitable.Quoted((await child.CommunicateAsync()).Output);
                 }
@@ -168,7 +177,8 @@ internal sealed partial class Interpreter
                 _ = Loop.Spawn(() => server.ServeAsync(Echo));
                 return "0";
             case "connect":
-                world.Keep(words[1], await LoopStream.ConnectAsync("127.0.0.1", world.Get<int>(words[2] + " port")));
+                world.Keep(words[1],
+                    await LoopStream.ConnectAsync("127.0.0.1", world.Get<int>(words[2] + " port")));
                 return "0";
             default: return null;
         }
@@ -177,11 +187,13 @@ internal sealed partial class Interpreter
     private async Task<string> AsCompleted(string[] words)
     {
         var outcomes = new List<Outcome<int>>();
-        await foreach (Task<int> task in Loop.AsCompleted(world.TasksOf(words[1..]).Select(t => t.AsTask())))
+        await foreach (Task<int> task in Loop.AsCompleted(world.TasksOf(words[1..])
+            .Select(t => t.AsTask())))
         {
             outcomes.Add(task.IsCompletedSuccessfully
                 ? new(task.Result, null)
-                : new(0, task.IsCanceled ? new OperationCanceledException() : task.Exception!.InnerException));
+                : new(0, task.IsCanceled ? new OperationCanceledException()
+                    : task.Exception!.InnerException));
         }
         return List(outcomes);
     }

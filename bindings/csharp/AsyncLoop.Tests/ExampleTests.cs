@@ -26,14 +26,16 @@ public class ExampleTests
     public void TheStatusChecker() => Support.Run(async () =>
     {
         LoopServer good = await Serve(client => Answer(client, "HTTP/1.1 200 OK\r\n\r\n"));
-        LoopServer missing = await Serve(client => Answer(client, "HTTP/1.1 404 Not Found\r\n\r\n"));
+        LoopServer missing = await Serve(client =>
+            Answer(client, "HTTP/1.1 404 Not Found\r\n\r\n"));
         LoopServer silent = await Serve(_ => Loop.Sleep(100));
         LoopServer rude = await Serve(_ => Task.CompletedTask);
         LoopServer gone = await Serve(_ => Task.CompletedTask);
         int nobody = gone.Port;
         await gone.DisposeAsync();
         string[] statuses = await StatusChecker.CheckAll(
-            new[] { good.Port, missing.Port, silent.Port, rude.Port, nobody }.Select(p => $"http://127.0.0.1:{p}/"),
+            new[] { good.Port, missing.Port, silent.Port, rude.Port, nobody }.Select(p =>
+                $"http://127.0.0.1:{p}/"),
             TimeSpan.FromSeconds(0.3));
         Assert.Equal("HTTP/1.1 200 OK", statuses[0]);
         Assert.Equal("HTTP/1.1 404 Not Found", statuses[1]);
@@ -56,7 +58,8 @@ public class ExampleTests
         List<string> answers = await WorkQueue.Run(server.Port, jobs: 20, workers: 3);
         Assert.Equal(Enumerable.Range(0, 20).Select(i => $"job {i} done").Order(),
             answers.Select(a => a.Split(": ")[1]).Order());
-        Assert.Equal(["worker-0", "worker-1", "worker-2"], answers.Select(a => a.Split(':')[0]).Distinct().Order());
+        Assert.Equal(["worker-0", "worker-1", "worker-2"], answers.Select(a => a.Split(':')[0])
+            .Distinct().Order());
     }, s_real);
 
     [Fact]
@@ -66,7 +69,8 @@ public class ExampleTests
         string readme = File.ReadAllText(Path.Combine(here, "..", "README.md"));
         foreach (string program in new[] { "StatusChecker.cs", "WorkQueue.cs" })
         {
-            Assert.Contains(File.ReadAllText(Path.Combine(here, "..", "examples", program)), readme);
+            Assert.Contains(File.ReadAllText(Path.Combine(here, "..", "examples", program)),
+                readme);
         }
     }
 

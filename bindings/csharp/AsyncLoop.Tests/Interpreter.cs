@@ -14,7 +14,8 @@ internal sealed record Awaitable(Task Task, Func<string> Show)
 
     internal static Awaitable OfBytes(Task<byte[]> task) => new(task, () => Quoted(task.Result));
 
-    internal static string Quoted(byte[] bytes) => $"\"{Encoding.UTF8.GetString(bytes).Split('\n')[0]}\"";
+    internal static string Quoted(byte[] bytes) =>
+        $"\"{Encoding.UTF8.GetString(bytes).Split('\n')[0]}\"";
 }
 
 internal sealed partial class Interpreter(World world, Program program)
@@ -148,8 +149,10 @@ internal sealed partial class Interpreter(World world, Program program)
             case "get": return Awaitable.Of(world.Get<LoopQueue<int>>(name).GetAsync());
             case "put": return Awaitable.Of(world.Get<LoopQueue<int>>(name).PutAsync(number));
             case "join": return Awaitable.Of(world.Get<LoopQueue<int>>(name).JoinAsync());
-            case "send": return Awaitable.Of(world.Get<ChannelSender<int>>(name + " send").SendAsync(number));
-            case "receive": return Awaitable.Of(world.Get<ChannelReceiver<int>>(name).ReceiveAsync());
+            case "send": return Awaitable.Of(world.Get<ChannelSender<int>>(name + " send")
+                .SendAsync(number));
+            case "receive": return Awaitable.Of(world.Get<ChannelReceiver<int>>(name)
+                .ReceiveAsync());
             case "thread":
                 int answer = int.Parse(name);
                 return Awaitable.Of(Loop.RunInThread(() => answer));
@@ -157,7 +160,8 @@ internal sealed partial class Interpreter(World world, Program program)
                 return Awaitable.Of(Loop.RunInThread(() => throw Failure(words)));
             case "drain": return Awaitable.Of(world.Get<LoopStream>(name).DrainAsync());
             case "wait_closed": return Awaitable.Of(world.Get<LoopStream>(name).WaitClosedAsync());
-            case "readline": return Awaitable.OfBytes(world.Get<LoopStream>(name).ReadLineBytesAsync());
+            case "readline": return Awaitable.OfBytes(world.Get<LoopStream>(name)
+                .ReadLineBytesAsync());
             case "read_all": return Awaitable.OfBytes(world.Get<LoopStream>(name).ReadBytesAsync());
             case "readexactly":
                 return Awaitable.OfBytes(world.Get<LoopStream>(name).ReadBytesExactlyAsync(number));
@@ -174,7 +178,8 @@ internal sealed partial class Interpreter(World world, Program program)
         "acquire" => Awaitable.Of(world.Get<LoopLock>(name).AcquireAsync()),
         "acquire_read" => Awaitable.Of(world.Get<LoopReadWriteLock>(name).AcquireReadAsync()),
         "acquire_write" => Awaitable.Of(world.Get<LoopReadWriteLock>(name).AcquireWriteAsync()),
-        "wait" when world.Has<LoopCondition>(name) => Awaitable.Of(world.Get<LoopCondition>(name).WaitAsync()),
+        "wait" when world.Has<LoopCondition>(name) =>
+            Awaitable.Of(world.Get<LoopCondition>(name).WaitAsync()),
         "wait" => Awaitable.Of(world.Get<LoopEvent>(name).WaitAsync()),
         "arrive" => Awaitable.Of(world.Get<LoopBarrier>(name).WaitAsync()),
         "reset" => Awaitable.Of(world.Get<LoopBarrier>(name).ResetAsync()),
@@ -195,7 +200,8 @@ internal sealed partial class Interpreter(World world, Program program)
             world.TasksOf(words[3..]).Select(t => (Task)t.AsTask()),
             timeout < TimeSpan.Zero ? null : timeout, when);
         string Names(Task[] tasks) => string.Concat(tasks.Select(t => " " + world.NameOf(t)));
-        return new Awaitable(task, () => $"done{Names(task.Result.Done)} pending{Names(task.Result.Pending)}");
+        return new Awaitable(task, () =>
+            $"done{Names(task.Result.Done)} pending{Names(task.Result.Pending)}");
     }
 
     private static string List(IEnumerable<Outcome<int>> outcomes) => "[" + string.Join(", ",

@@ -46,7 +46,8 @@ public class LoopTests
             CancellationToken.None, TaskCreationOptions.None, Loop.Current.Scheduler);
         Assert.Equal(thread, scheduled);
         int through = await Task.Factory.StartNew(() => Environment.CurrentManagedThreadId,
-            CancellationToken.None, TaskCreationOptions.None, TaskScheduler.FromCurrentSynchronizationContext());
+            CancellationToken.None, TaskCreationOptions.None,
+                TaskScheduler.FromCurrentSynchronizationContext());
         Assert.Equal(thread, through);
     }, new LoopOptions());
 
@@ -175,13 +176,15 @@ public class LoopTests
     [Fact]
     public void MisuseIsAnError()
     {
-        Assert.Equal(Status.NoRunningLoop, Assert.Throws<AloopException>(() => Loop.Current).Status);
+        Assert.Equal(Status.NoRunningLoop, Assert.Throws<AloopException>(() => Loop.Current)
+            .Status);
         Support.Run(async () =>
         {
             Assert.Equal(Status.LoopRunning,
                 Assert.Throws<AloopException>(() => Loop.Run(() => Task.CompletedTask)).Status);
             Loop loop = Loop.Current;
-            Assert.Equal(Status.WrongThread, (await Assert.ThrowsAsync<AloopException>(() => Task.Run(() =>
+            Assert.Equal(Status.WrongThread,
+                (await Assert.ThrowsAsync<AloopException>(() => Task.Run(() =>
                 loop.CallSoon(() => { })))).Status);
             await Assert.ThrowsAsync<AloopException>(() => Loop.Sleep(double.NaN));
         }, new LoopOptions());
@@ -190,7 +193,8 @@ public class LoopTests
         closed.Dispose();
         Assert.Throws<ObjectDisposedException>(() => closed.CallSoon(() => { }));
         Assert.Throws<ObjectDisposedException>(() => closed.Post(() => { }));
-        Assert.Throws<ObjectDisposedException>(() => closed.RunUntilComplete(() => Task.CompletedTask));
+        Assert.Throws<ObjectDisposedException>(() =>
+            closed.RunUntilComplete(() => Task.CompletedTask));
         Support.NothingIsLeft();
     }
 

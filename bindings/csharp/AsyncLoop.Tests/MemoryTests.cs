@@ -95,11 +95,13 @@ public partial class MemoryTests
         using var stop = new CancellationTokenSource();
         var collector = new Thread(() =>
         {
-            while (!stop.IsCancellationRequested) GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+            while (!stop.IsCancellationRequested) GC.Collect(GC.MaxGeneration,
+                GCCollectionMode.Forced, blocking: true);
         });
         collector.Start();
         Loop loop = Loop.Current;
-        Task<long> fibers = Operations.Start(loop, () => fibers_start(32), Combine.DropResults, default);
+        Task<long> fibers = Operations.Start(loop, () =>
+            fibers_start(32), Combine.DropResults, default);
         int callbacks = 0, thrown = 0, threads = 0;
         for (int i = 0; i < 200; i++)
         {
@@ -116,7 +118,8 @@ public partial class MemoryTests
                 }
             });
             await Loop.Sleep(0.0005);
-            if (i % 20 == 0) threads += await Loop.RunInThread(() => new byte[1000].Length > 0 ? 1 : 0);
+            if (i % 20 == 0) threads += await Loop.RunInThread(() =>
+                new byte[1000].Length > 0 ? 1 : 0);
         }
         fibers_stop();
         Assert.Equal(32, await fibers);
@@ -127,6 +130,7 @@ public partial class MemoryTests
         Assert.Equal(10, threads);
         Assert.True(fibers_switches() > 1000);
 
-        static int Deep(int n) => n == 0 ? throw new FormatException() : Deep(n - 1) + new byte[n].Length;
+        static int Deep(int n) =>
+            n == 0 ? throw new FormatException() : Deep(n - 1) + new byte[n].Length;
     }, new LoopOptions());
 }

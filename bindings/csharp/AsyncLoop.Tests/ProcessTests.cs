@@ -20,11 +20,16 @@ public class ProcessTests
             Assert.Equal("QUIET", Encoding.ASCII.GetString(output));
             Assert.Empty(error);
         }
-        using (LoopProcess child = await LoopProcess.ShellAsync("echo $GREETING from $PWD; exit 3", new()
+        using (LoopProcess child = await LoopProcess.ShellAsync("echo $GREETING from $PWD; exit 3",
+            new()
         {
             StandardOutput = Redirect.Pipe,
             WorkingDirectory = "/",
-            Environment = new Dictionary<string, string> { ["GREETING"] = "hello", ["PATH"] = "/bin:/usr/bin" },
+            Environment = new Dictionary<string, string>
+            {
+                ["GREETING"] = "hello",
+                ["PATH"] = "/bin:/usr/bin",
+            },
         }))
         {
             Assert.Equal("hello from /", await child.StandardOutput!.ReadLineAsync());
@@ -35,7 +40,8 @@ public class ProcessTests
         {
             Assert.Null(child.ExitCode);
             Assert.True(child.Id > 0);
-            await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(child.WaitAsync(), TimeSpan.FromMilliseconds(10)));
+            await Assert.ThrowsAsync<TimeoutException>(() =>
+                Loop.WaitFor(child.WaitAsync(), TimeSpan.FromMilliseconds(10)));
             child.Kill();
             Assert.Equal(-9, await child.WaitAsync());
             Assert.Throws<AloopException>(child.Terminate);
@@ -49,11 +55,13 @@ public class ProcessTests
     {
         int thread = Environment.CurrentManagedThreadId;
         var local = new AsyncLocal<string> { Value = "flows" };
-        var (other, seen) = await Loop.RunInThread(() => (Environment.CurrentManagedThreadId, local.Value));
+        var (other, seen) = await Loop.RunInThread(() =>
+            (Environment.CurrentManagedThreadId, local.Value));
         Assert.NotEqual(thread, other);
         Assert.Equal("flows", seen);
         var mine = new FormatException("mine");
-        Assert.Same(mine, await Assert.ThrowsAsync<FormatException>(() => Loop.RunInThread(() => throw mine)));
+        Assert.Same(mine,
+            await Assert.ThrowsAsync<FormatException>(() => Loop.RunInThread(() => throw mine)));
         using var told = new ManualResetEventSlim();
         LoopTask<bool> job = Loop.Spawn(() => Loop.RunInThread(token =>
         {
@@ -67,10 +75,12 @@ public class ProcessTests
         Assert.True(told.Wait(10_000));
 
         using var two = new LoopExecutor(2, "pair");
-        int[] squares = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => two.RunAsync(() => i * i)));
+        int[] squares = await Task.WhenAll(Enumerable.Range(0, 20)
+            .Select(i => two.RunAsync(() => i * i)));
         Assert.Equal(Enumerable.Range(0, 20).Select(i => i * i), squares);
         await two.ShutDownAsync(TimeSpan.FromSeconds(5));
-        Assert.Equal(Status.ShutDown, (await Assert.ThrowsAsync<AloopException>(() => two.RunAsync(() => 1))).Status);
+        Assert.Equal(Status.ShutDown,
+            (await Assert.ThrowsAsync<AloopException>(() => two.RunAsync(() => 1))).Status);
         using LoopExecutor pool = LoopExecutor.Of(TaskScheduler.Default);
         Assert.True(await pool.RunAsync(() => Thread.CurrentThread.IsThreadPoolThread));
     }, s_real);
@@ -86,7 +96,8 @@ public class ProcessTests
             return default;
         });
         await Loop.Sleep(0.02);
-        using (LoopProcess kill = await LoopProcess.ShellAsync($"kill -USR1 {Environment.ProcessId}"))
+        using (LoopProcess kill =
+            await LoopProcess.ShellAsync($"kill -USR1 {Environment.ProcessId}"))
         {
             await kill.WaitAsync();
         }

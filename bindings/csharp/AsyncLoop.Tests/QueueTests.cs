@@ -48,16 +48,19 @@ public class QueueTests
         Assert.Equal([0, 1, null, 3, 4], got);
         await queue.JoinAsync();
         await producer;
-        Assert.Equal(Status.QueueShutDown, Assert.Throws<AloopException>(() => queue.PutNoWait(1)).Status);
+        Assert.Equal(Status.QueueShutDown, Assert.Throws<AloopException>(() => queue.PutNoWait(1))
+            .Status);
     });
 
     [Fact]
     public void NothingIsLostAndNothingLeaks() => Support.Run(async () =>
     {
         using var queue = new LoopQueue<string>(1);
-        Assert.Equal(Status.QueueEmpty, Assert.Throws<AloopException>(() => queue.GetNoWait()).Status);
+        Assert.Equal(Status.QueueEmpty, Assert.Throws<AloopException>(() => queue.GetNoWait())
+            .Status);
         queue.PutNoWait("first");
-        Assert.Equal(Status.QueueFull, Assert.Throws<AloopException>(() => queue.PutNoWait("second")).Status);
+        Assert.Equal(Status.QueueFull,
+            Assert.Throws<AloopException>(() => queue.PutNoWait("second")).Status);
         Assert.True(queue.IsFull);
         Assert.Equal("first", queue.GetNoWait());
         LoopTask<string> getter = Loop.Spawn(() => queue.GetAsync());
@@ -72,7 +75,8 @@ public class QueueTests
         {
             Assert.Equal("third", queue.GetNoWait());
         }
-        await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(queue.GetAsync(), TimeSpan.FromSeconds(1)));
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            Loop.WaitFor(queue.GetAsync(), TimeSpan.FromSeconds(1)));
         queue.PutNoWait("left behind");
         LoopTask<Nothing> putter = Loop.Spawn(() => queue.PutAsync("never taken"));
         await Loop.Sleep(1);
@@ -143,7 +147,8 @@ public class QueueTests
         Assert.Equal("one", await a.ReceiveAsync());
         news.Send("two");
         news.Send("three");
-        Assert.Equal(Status.Lagged, (await Assert.ThrowsAsync<AloopException>(() => b.ReceiveAsync())).Status);
+        Assert.Equal(Status.Lagged,
+            (await Assert.ThrowsAsync<AloopException>(() => b.ReceiveAsync())).Status);
         Assert.Equal(1, b.Missed);
         Assert.Equal("two", await b.ReceiveAsync());
 

@@ -61,7 +61,8 @@ internal sealed class World(Scenario scenario)
 
     internal void Leave(string task, string text)
     {
-        if (!_ended) Trace.Add(string.Create(CultureInfo.InvariantCulture, $"{Support.Now:F1} {task} {text}"));
+        if (!_ended) Trace.Add(string.Create(CultureInfo.InvariantCulture,
+            $"{Support.Now:F1} {task} {text}"));
     }
 
     internal void End() => _ended = true;
@@ -72,11 +73,13 @@ internal sealed class World(Scenario scenario)
     internal LoopTask<int> TaskOf(string name)
     {
         string key = "task " + name;
-        if (!Has<LoopTask<int>>(key)) Keep(key, Loop.Spawn(new Interpreter(this, ProgramOf(name)).Run));
+        if (!Has<LoopTask<int>>(key)) Keep(key,
+            Loop.Spawn(new Interpreter(this, ProgramOf(name)).Run));
         return Get<LoopTask<int>>(key);
     }
 
-    internal IEnumerable<LoopTask<int>> TasksOf(IEnumerable<string> names) => names.Select(TaskOf).ToList();
+    internal IEnumerable<LoopTask<int>> TasksOf(IEnumerable<string> names) =>
+        names.Select(TaskOf).ToList();
 
     internal string NameOf(Task task) => _objects.First(
         o => o.Value is LoopTask<int> t && ReferenceEquals(t.AsTask(), task)).Key["task ".Length..];
@@ -88,7 +91,8 @@ internal sealed class World(Scenario scenario)
             return $"ALOOP_EGROUP [{string.Join(", ", all.InnerExceptions.Select(Show))}]";
         }
         long code = Status.Of(e);
-        return code <= Status.User ? $"error {Status.User - code} ({e.Message})" : Status.Name(code);
+        return code <= Status.User ? $"error {Status.User - code} ({e.Message})"
+            : Status.Name(code);
     }
 }
 
@@ -105,8 +109,10 @@ public class ScenarioTests
             List<string> trace = Run(scenario);
             if (!trace.SequenceEqual(scenario.Expected))
             {
-                failures.Append($"{scenario.Name}\n  expected\n    {string.Join("\n    ", scenario.Expected)}\n")
-                    .Append($"  left\n    {string.Join("\n    ", trace)}\n");
+                const string Next = "\n    ";
+                failures.Append($"{scenario.Name}\n  expected{Next}")
+                    .Append(string.Join(Next, scenario.Expected))
+                    .Append($"\n  left{Next}{string.Join(Next, trace)}\n");
             }
             ran++;
         }

@@ -9,7 +9,8 @@ public class ScopeTests
     public void ATimeoutCancelsTheInnermostAwait() => Support.Run(async () =>
     {
         bool seen = false;
-        await Assert.ThrowsAsync<TimeoutException>(() => Loop.Timeout(TimeSpan.FromSeconds(1), async () =>
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            Loop.Timeout(TimeSpan.FromSeconds(1), async () =>
         {
             try
             {
@@ -49,7 +50,8 @@ public class ScopeTests
     [Fact]
     public void TimeoutsNest() => Support.Run(async () =>
     {
-        await Assert.ThrowsAsync<TimeoutException>(() => Loop.Timeout(TimeSpan.FromSeconds(2), async () =>
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            Loop.Timeout(TimeSpan.FromSeconds(2), async () =>
         {
             await Assert.ThrowsAsync<TimeoutException>(() =>
                 Loop.Timeout(TimeSpan.FromSeconds(1), () => Loop.Sleep(9)));
@@ -94,7 +96,8 @@ public class ScopeTests
         Assert.Same(mine, Assert.Single(all.InnerExceptions));
         Assert.True(other!.AsTask().IsCanceled);
         Assert.Equal(0, LoopTask.Current!.Cancelling);
-        var body = await Assert.ThrowsAsync<AggregateException>(() => TaskGroup.Run(_ => throw mine));
+        var body = await Assert.ThrowsAsync<AggregateException>(() =>
+            TaskGroup.Run(_ => throw mine));
         Assert.Same(mine, Assert.Single(body.InnerExceptions));
         await Loop.Sleep(1);
     });
@@ -131,7 +134,8 @@ public class ScopeTests
             kept = group;
             return Task.CompletedTask;
         });
-        Assert.Equal(Status.ShutDown, Assert.Throws<AloopException>(() => { kept!.Spawn(() => Loop.Sleep(1)); }).Status);
+        Assert.Equal(Status.ShutDown,
+            Assert.Throws<AloopException>(() => { kept!.Spawn(() => Loop.Sleep(1)); }).Status);
     });
 
     [Fact]
@@ -143,7 +147,8 @@ public class ScopeTests
             return (int)seconds;
         }
         var order = new List<int>();
-        await foreach (Task<int> task in Loop.AsCompleted([After(3), After(1), After(2)])) order.Add(await task);
+        await foreach (Task<int> task in Loop.AsCompleted([After(3), After(1),
+            After(2)])) order.Add(await task);
         Assert.Equal([1, 2, 3], order);
         await Assert.ThrowsAsync<TimeoutException>(async () =>
         {

@@ -11,7 +11,8 @@ public class StreamTests
 
     private static async Task Echo(LoopStream client)
     {
-        while (await client.ReadLineAsync() is string line) await client.WriteTextAsync(line.ToUpperInvariant() + "\n");
+        while (await client.ReadLineAsync() is string line) await client.WriteTextAsync(
+            line.ToUpperInvariant() + "\n");
     }
 
     [Fact]
@@ -26,7 +27,8 @@ public class StreamTests
             await stream.WriteTextAsync(text + "\r\n");
             return await stream.ReadLineAsync();
         }
-        string?[] answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => Ask($"line {i}")));
+        string?[] answers = await Task.WhenAll(Enumerable.Range(0, 20)
+            .Select(i => Ask($"line {i}")));
         Assert.Equal(Enumerable.Range(0, 20).Select(i => $"LINE {i}"), answers);
         Assert.True(server.IsServing);
         Assert.Single(server.Sockets);
@@ -64,7 +66,8 @@ public class StreamTests
     {
         var (a, b) = LoopStream.Pair();
         a.WriteNoWait("head: 1\r\n\r\nbody");
-        Assert.Equal("head: 1\r\n\r\n", Encoding.ASCII.GetString(await b.ReadUntilAsync("\r\n\r\n"u8.ToArray())));
+        Assert.Equal("head: 1\r\n\r\n",
+            Encoding.ASCII.GetString(await b.ReadUntilAsync("\r\n\r\n"u8.ToArray())));
         Assert.Equal("bo", Encoding.ASCII.GetString(await b.ReadBytesExactlyAsync(2)));
         a.CompleteWriting();
         var e = await Assert.ThrowsAsync<IncompleteReadException>(() => b.ReadBytesExactlyAsync(5));
@@ -95,7 +98,8 @@ public class StreamTests
             Assert.Equal("kept", await b.ReadLineAsync());
             LoopTask<string?> first = Loop.Spawn(() => b.ReadLineAsync());
             await Loop.Sleep(1);
-            Assert.Equal(Status.Busy, (await Assert.ThrowsAsync<AloopException>(() => b.ReadLineAsync())).Status);
+            Assert.Equal(Status.Busy,
+                (await Assert.ThrowsAsync<AloopException>(() => b.ReadLineAsync())).Status);
             a.WriteNoWait("x\n");
             await first;
         }
@@ -107,12 +111,14 @@ public class StreamTests
         LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
         int port = server.Port;
         await server.DisposeAsync();
-        var e = await Assert.ThrowsAsync<AloopException>(() => LoopStream.ConnectAsync("127.0.0.1", port));
+        var e = await Assert.ThrowsAsync<AloopException>(() =>
+            LoopStream.ConnectAsync("127.0.0.1", port));
         Assert.Equal(Status.ConnectionRefused, e.Status);
         Assert.Contains($"{port}", e.Message);
         Assert.Equal(Status.Resolve, (await Assert.ThrowsAsync<AloopException>(
             () => LoopStream.ConnectAsync("no.such.host.invalid", 80))).Status);
-        await Assert.ThrowsAsync<AloopException>(() => LoopStream.ConnectUnixAsync("/no/such/socket"));
+        await Assert.ThrowsAsync<AloopException>(() =>
+            LoopStream.ConnectUnixAsync("/no/such/socket"));
         Assert.Equal(-98, (await Assert.ThrowsAsync<AloopException>(async () =>
         {
             await using LoopServer one = await LoopServer.StartAsync("127.0.0.1", 0);
@@ -125,15 +131,18 @@ public class StreamTests
     {
         var faults = new List<LoopFault>();
         Loop.Current.ExceptionHandler = faults.Add;
-        await using LoopServer server = await LoopServer.StartUnixAsync($"@asyncloop-test-{Environment.ProcessId}");
-        LoopTask<Nothing> serving = Loop.Spawn(() => server.ServeAsync(_ => throw new FormatException("bad client")));
+        await using LoopServer server =
+            await LoopServer.StartUnixAsync($"@asyncloop-test-{Environment.ProcessId}");
+        LoopTask<Nothing> serving = Loop.Spawn(() =>
+            server.ServeAsync(_ => throw new FormatException("bad client")));
         for (int i = 0; i < 2; i++)
         {
             await using LoopStream stream =
                 await LoopStream.ConnectUnixAsync($"@asyncloop-test-{Environment.ProcessId}");
             Assert.Empty(await stream.ReadBytesAsync());
         }
-        await using (LoopStream open = await LoopStream.ConnectUnixAsync($"@asyncloop-test-{Environment.ProcessId}"))
+        await using (LoopStream open =
+            await LoopStream.ConnectUnixAsync($"@asyncloop-test-{Environment.ProcessId}"))
         {
             await open.ReadBytesAsync();
             await server.ShutDownAsync(TimeSpan.FromSeconds(5));
@@ -141,7 +150,8 @@ public class StreamTests
         }
         server.Close();
         await serving;
-        Assert.Equal(["bad client", "bad client", "bad client"], faults.Select(f => f.Exception!.Message));
+        Assert.Equal(["bad client", "bad client", "bad client"],
+            faults.Select(f => f.Exception!.Message));
     }, s_real);
 
     [Fact]
@@ -191,7 +201,8 @@ public class StreamTests
     [Fact]
     public void Datagrams() => Support.Run(async () =>
     {
-        await using LoopDatagram server = await LoopDatagram.OpenAsync(new() { LocalAddress = ("127.0.0.1", 0) });
+        await using LoopDatagram server =
+            await LoopDatagram.OpenAsync(new() { LocalAddress = ("127.0.0.1", 0) });
         var there = (IPEndPoint)server.LocalEndPoint!;
         LoopTask<Nothing> serving = Loop.Spawn(async () =>
         {

@@ -27,7 +27,8 @@ internal static class Support
         }
         for (int which = 0; Native.aloop_debug_stats_name(which) is string name; which++)
         {
-            Assert.True(Native.aloop_debug_stats(which) == 0, $"left: {Native.aloop_debug_stats(which)} {name}");
+            Assert.True(Native.aloop_debug_stats(which) == 0,
+                $"left: {Native.aloop_debug_stats(which)} {name}");
         }
         Assert.Equal(0, Root.Count);
         Assert.Equal(0, Errors.HeldByC);

@@ -30,7 +30,8 @@ public class SyncTests
     {
         using var it = new LoopLock();
         await it.AcquireAsync();
-        LoopTask<Nothing> a = Loop.Spawn(() => it.AcquireAsync()), b = Loop.Spawn(() => it.AcquireAsync());
+        LoopTask<Nothing> a = Loop.Spawn(() => it.AcquireAsync()),
+            b = Loop.Spawn(() => it.AcquireAsync());
         await Loop.Sleep(1);
         a.Cancel();
         it.Release();
@@ -74,7 +75,8 @@ public class SyncTests
             }
         }
         await high;
-        Assert.Equal(Status.NotOwner, Assert.Throws<AloopException>(() => condition.Notify()).Status);
+        Assert.Equal(Status.NotOwner, Assert.Throws<AloopException>(() => condition.Notify())
+            .Status);
 
         using var two = new LoopSemaphore(2, bounded: true);
         await two.AcquireAsync();
@@ -99,7 +101,8 @@ public class SyncTests
         await Loop.Sleep(1);
         Assert.Equal(1, barrier.Waiting);
         await barrier.AbortAsync();
-        Assert.Equal(Status.BrokenBarrier, (await Assert.ThrowsAsync<AloopException>(async () => await broken)).Status);
+        Assert.Equal(Status.BrokenBarrier,
+            (await Assert.ThrowsAsync<AloopException>(async () => await broken)).Status);
         Assert.True(barrier.IsBroken);
         await barrier.ResetAsync();
         Assert.False(barrier.IsBroken);
@@ -134,7 +137,8 @@ public class SyncTests
         using (await limiter.EnterAsync())
         {
             Assert.Equal(1, limiter.Borrowed);
-            Assert.Equal(Status.Exists, (await Assert.ThrowsAsync<AloopException>(() => limiter.AcquireAsync())).Status);
+            Assert.Equal(Status.Exists,
+                (await Assert.ThrowsAsync<AloopException>(() => limiter.AcquireAsync())).Status);
             LoopTask<bool> other = Loop.Spawn(() => Task.FromResult(limiter.TryAcquire()));
             Assert.False(await other);
         }
@@ -171,7 +175,8 @@ public class SyncTests
         answer.SetResult("yes");
         Assert.Equal("yes", await waiting);
         Assert.Equal("yes", await answer);
-        Assert.Equal(Status.InvalidState, Assert.Throws<AloopException>(() => answer.SetResult("no")).Status);
+        Assert.Equal(Status.InvalidState,
+            Assert.Throws<AloopException>(() => answer.SetResult("no")).Status);
         using var failing = new LoopFuture<int>();
         var mine = new FormatException();
         failing.SetException(mine);

@@ -67,7 +67,8 @@ public class TaskTests
     {
         using var source = new CancellationTokenSource();
         Loop.Current.CallLater(TimeSpan.FromSeconds(1), source.Cancel);
-        var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Loop.Sleep(5, source.Token));
+        var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            Loop.Sleep(5, source.Token));
         Assert.Equal(1, Support.Now, 3);
         Assert.True(Loop.Sleep(1, source.Token).IsCanceled);
         GC.KeepAlive(e);
@@ -126,14 +127,17 @@ public class TaskTests
     {
         Assert.Equal(3, await Loop.WaitFor(() => After(1, 3), TimeSpan.FromSeconds(2)));
         LoopTask<int> slow = Loop.Spawn(() => After(10, 1));
-        await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(slow, TimeSpan.FromSeconds(2)));
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            Loop.WaitFor(slow, TimeSpan.FromSeconds(2)));
         Assert.True(slow.AsTask().IsCanceled);
         Assert.Equal(3, Support.Now, 3);
         Task sleep = Loop.Sleep(10);
-        await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(sleep, TimeSpan.FromSeconds(1)));
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            Loop.WaitFor(sleep, TimeSpan.FromSeconds(1)));
         Assert.True(sleep.IsCanceled);
         var foreign = new TaskCompletionSource<int>();
-        await Assert.ThrowsAsync<TimeoutException>(() => Loop.WaitFor(foreign.Task, TimeSpan.FromSeconds(1)));
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            Loop.WaitFor(foreign.Task, TimeSpan.FromSeconds(1)));
         Assert.Equal(5, Support.Now, 3);
     });
 

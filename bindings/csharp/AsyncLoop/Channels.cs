@@ -57,7 +57,8 @@ public static unsafe class LoopChannel
         return value;
     }
 
-    internal static async IAsyncEnumerator<T> All<T>(Func<CancellationToken, Task<T>> receive, CancellationToken token)
+    internal static async IAsyncEnumerator<T> All<T>(Func<CancellationToken, Task<T>> receive,
+        CancellationToken token)
     {
         while (true)
         {
@@ -95,7 +96,8 @@ public sealed class ChannelSender<T> : LoopObject
     public void Close() => Check(Native.aloop_sender_close(Raw));
 
     /// <summary>How many items are in the channel.</summary>
-    public int Count => (int)Check(Native.aloop_sender_statistic(Raw, Native.ALOOP_CHANNEL_STAT_ITEMS));
+    public int Count =>
+        (int)Check(Native.aloop_sender_statistic(Raw, Native.ALOOP_CHANNEL_STAT_ITEMS));
 }
 
 /// <summary>The receiving end of a channel; disposing of it closes it.</summary>
@@ -121,7 +123,8 @@ public sealed class ChannelReceiver<T> : LoopObject, IAsyncEnumerable<T>
     public void Close() => Check(Native.aloop_receiver_close(Raw));
 
     /// <summary>How many items are in the channel.</summary>
-    public int Count => (int)Check(Native.aloop_receiver_statistic(Raw, Native.ALOOP_CHANNEL_STAT_ITEMS));
+    public int Count =>
+        (int)Check(Native.aloop_receiver_statistic(Raw, Native.ALOOP_CHANNEL_STAT_ITEMS));
 
     /// <summary>Receives up to the end.</summary>
     public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken token = default) =>
@@ -153,10 +156,14 @@ public sealed class BroadcastSender<T> : LoopObject
     public void Close() => Check(Native.aloop_broadcast_sender_close(Raw));
 
     /// <summary>How many ends receive.</summary>
-    public int Receivers => (int)Check(Native.aloop_broadcast_sender_statistic(Raw, Native.ALOOP_BROADCAST_STAT_RECEIVERS));
+    public int Receivers =>
+        (int)Check(Native.aloop_broadcast_sender_statistic(
+            Raw, Native.ALOOP_BROADCAST_STAT_RECEIVERS));
 }
 
-/// <summary>Gets what a broadcast sends. Status.Lagged: it was too slow, and has missed values.</summary>
+/// <summary>
+/// Gets what a broadcast sends. Status.Lagged: it was too slow, and has missed values.
+/// </summary>
 public sealed class BroadcastReceiver<T> : LoopObject, IAsyncEnumerable<T>
 {
     internal BroadcastReceiver(IntPtr owned) : base(owned) { }
@@ -213,13 +220,15 @@ public sealed class WatchSender<T> : LoopObject
     }
 
     /// <summary>Done when no receiver is left.</summary>
-    public Task WaitClosedAsync(CancellationToken token = default) => Start(Native.aloop_watch_sender_closed, token);
+    public Task WaitClosedAsync(CancellationToken token = default) =>
+        Start(Native.aloop_watch_sender_closed, token);
 
     /// <summary>The value does not change any more.</summary>
     public void Close() => Check(Native.aloop_watch_sender_close(Raw));
 
     /// <summary>How many ends receive.</summary>
-    public int Receivers => (int)Check(Native.aloop_watch_sender_statistic(Raw, Native.ALOOP_WATCH_STAT_RECEIVERS));
+    public int Receivers =>
+        (int)Check(Native.aloop_watch_sender_statistic(Raw, Native.ALOOP_WATCH_STAT_RECEIVERS));
 }
 
 /// <summary>Is told when a value changes.</summary>
@@ -227,8 +236,11 @@ public sealed class WatchReceiver<T> : LoopObject
 {
     internal WatchReceiver(IntPtr owned) : base(owned) { }
 
-    /// <summary>Waits for a value that it has not seen. Status.StopIteration after the last one.</summary>
-    public Task ChangedAsync(CancellationToken token = default) => Start(Native.aloop_watch_receiver_changed, token);
+    /// <summary>
+    /// Waits for a value that it has not seen. Status.StopIteration after the last one.
+    /// </summary>
+    public Task ChangedAsync(CancellationToken token = default) =>
+        Start(Native.aloop_watch_receiver_changed, token);
 
     /// <summary>Whether there is a value that it has not seen.</summary>
     public bool HasChanged => Check(Native.aloop_watch_receiver_has_changed(Raw)) != 0;

@@ -29,7 +29,8 @@ internal static class Combine
     {
         fixed (IntPtr* f = futures)
         {
-            return Native.aloop_gather(f, futures.Length, returnExceptions ? Native.ALOOP_RETURN_EXCEPTIONS : 0);
+            return Native.aloop_gather(f, futures.Length,
+                returnExceptions ? Native.ALOOP_RETURN_EXCEPTIONS : 0);
         }
     }
 
@@ -44,7 +45,7 @@ internal static class Combine
     {
         if (task.AsyncState is LoopTask already && already.Home == loop) return already;
         LoopTask<Nothing> wrapper = loop.Create(() => Await(task), null);
-        if (task.AsyncState is Operation operation && operation.Home == loop) operation.MoveTo(wrapper);
+        if (task.AsyncState is Operation own && own.Home == loop) own.MoveTo(wrapper);
         return wrapper;
     }
 
@@ -84,12 +85,14 @@ public sealed unsafe partial class Loop
         static (Task<T> task) => task.GetAwaiter().GetResult());
 
     /// <summary>The same; failures are among the outcomes.</summary>
-    public static Task<Outcome<T>[]> GatherOutcomes<T>(params IEnumerable<Task<T>> tasks) => GatherAll(tasks, true,
+    public static Task<Outcome<T>[]> GatherOutcomes<T>(params IEnumerable<Task<T>> tasks) =>
+        GatherAll(tasks, true,
         static (Task<T> task) => Combine.ErrorOf(task) is Exception e
             ? new Outcome<T>(default, e)
             : new Outcome<T>(task.Result, null));
 
-    private static Task<R[]> GatherAll<T, R>(IEnumerable<Task<T>> tasks, bool all, Func<Task<T>, R> outcome)
+    private static Task<R[]> GatherAll<T, R>(
+        IEnumerable<Task<T>> tasks, bool all, Func<Task<T>, R> outcome)
     {
         Task<T>[] given = [.. tasks];
         Loop loop = Current;
@@ -131,7 +134,8 @@ public sealed unsafe partial class Loop
     /// its cleanup awaited. A Task that the loop cannot cancel runs on unobserved; give a function
     /// to have a task of the loop. asyncio.wait_for.
     /// </summary>
-    public static Task<T> WaitFor<T>(Task<T> task, TimeSpan timeout, CancellationToken token = default) =>
+    public static Task<T> WaitFor<T>(Task<T> task, TimeSpan timeout,
+        CancellationToken token = default) =>
         WaitFor(task, timeout, (in Completion _) => task.GetAwaiter().GetResult(), token);
 
     /// <inheritdoc cref="WaitFor{T}(Task{T}, TimeSpan, CancellationToken)"/>
@@ -139,17 +143,20 @@ public sealed unsafe partial class Loop
         WaitFor(task, timeout, Operations.StatusOf, token);
 
     /// <inheritdoc cref="WaitFor{T}(Task{T}, TimeSpan, CancellationToken)"/>
-    public static Task<T> WaitFor<T>(LoopTask<T> task, TimeSpan timeout, CancellationToken token = default) =>
+    public static Task<T> WaitFor<T>(LoopTask<T> task, TimeSpan timeout,
+        CancellationToken token = default) =>
         WaitFor(task.AsTask(), timeout, token);
 
-    private static Task<R> WaitFor<R>(Task task, TimeSpan timeout, Result<R> result, CancellationToken token)
+    private static Task<R> WaitFor<R>(Task task, TimeSpan timeout, Result<R> result,
+        CancellationToken token)
     {
         Loop loop = Current;
         double seconds = Seconds(timeout, double.PositiveInfinity);
         if (seconds > 0 || task.IsCompleted)
         {
             return Operations.Start(loop,
-                () => Native.aloop_wait_for(Combine.TaskOf(loop, task).Future(), Math.Max(seconds, 1e-9)), result,
+                () => Native.aloop_wait_for(Combine.TaskOf(loop, task).Future(),
+                    Math.Max(seconds, 1e-9)), result,
                 token);
         }
         // Now, before what was just spawned gets to its first step.
@@ -162,11 +169,13 @@ public sealed unsafe partial class Loop
     }
 
     /// <inheritdoc cref="WaitFor{T}(Task{T}, TimeSpan, CancellationToken)"/>
-    public static Task<T> WaitFor<T>(Func<Task<T>> main, TimeSpan timeout, CancellationToken token = default) =>
+    public static Task<T> WaitFor<T>(Func<Task<T>> main, TimeSpan timeout,
+        CancellationToken token = default) =>
         WaitFor(Spawn(main).AsTask(), timeout, token);
 
     /// <inheritdoc cref="WaitFor{T}(Task{T}, TimeSpan, CancellationToken)"/>
-    public static Task WaitFor(Func<Task> main, TimeSpan timeout, CancellationToken token = default) =>
+    public static Task WaitFor(Func<Task> main, TimeSpan timeout,
+        CancellationToken token = default) =>
         WaitFor(Spawn(main).AsTask(), timeout, token);
 
     // How C has a time; what is infinite in .NET is `endless`.
@@ -177,7 +186,8 @@ public sealed unsafe partial class Loop
     /// Waits until as many are done as returnWhen says, or the time is up. Never throws for them
     /// and cancels none. asyncio.wait.
     /// </summary>
-    public static Task<(Task[] Done, Task[] Pending)> Wait(IEnumerable<Task> tasks, TimeSpan? timeout = null,
+    public static Task<(Task[] Done, Task[] Pending)> Wait(IEnumerable<Task> tasks,
+        TimeSpan? timeout = null,
         ReturnWhen returnWhen = ReturnWhen.AllCompleted, CancellationToken token = default)
     {
         Task[] given = [.. tasks];
@@ -204,7 +214,10 @@ public sealed unsafe partial class Loop
     private static Task[] Among(Dictionary<IntPtr, Task> by, IntPtr results)
     {
         var tasks = new Task[Native.aloop_results_count(results)];
-        for (int i = 0; i < tasks.Length; i++) tasks[i] = by[Native.aloop_results_future(results, i)];
+        for (int i = 0; i < tasks.Length; i++)
+        {
+            tasks[i] = by[Native.aloop_results_future(results, i)];
+        }
         return tasks;
     }
 }

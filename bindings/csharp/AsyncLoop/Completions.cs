@@ -28,8 +28,8 @@ public sealed partial class Loop
         }
     }
 
-    private static unsafe IntPtr Listen<T>(Loop loop, Task<T>[] given, Dictionary<IntPtr, Task<T>> by,
-        TimeSpan? timeout)
+    private static unsafe IntPtr Listen<T>(Loop loop, Task<T>[] given,
+        Dictionary<IntPtr, Task<T>> by, TimeSpan? timeout)
     {
         IntPtr[] futures = Futures(loop, given);
         for (int i = 0; i < given.Length; i++) by[futures[i]] = given[i];

@@ -18,7 +18,8 @@ internal sealed class TaskContext(LoopTask task) : SynchronizationContext
 
     public override void Post(SendOrPostCallback d, object? state) => task.Post(d, state);
 
-    public override void Send(SendOrPostCallback d, object? state) => task.Home.SendIn(this, d, state);
+    public override void Send(SendOrPostCallback d, object? state) =>
+        task.Home.SendIn(this, d, state);
 
     public override SynchronizationContext CreateCopy() => this;
 }

@@ -80,7 +80,7 @@ internal static unsafe class Errors
     {
         if (error == IntPtr.Zero) return Make(status, Status.Describe(status), null);
         IntPtr payload = Native.aloop_error_payload(error);
-        if (payload != IntPtr.Zero && s_inC.TryGetValue(payload, out Exception? whole)) return whole;
+        if (s_inC.TryGetValue(payload, out Exception? whole)) return whole;
         string message = Native.aloop_error_message(error) ?? "";
         if (status == Status.Group) return GroupOf(error, message);
         if (status == Status.IncompleteRead) return IncompleteOf(error, message);

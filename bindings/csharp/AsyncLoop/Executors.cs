@@ -8,7 +8,8 @@ namespace AsyncLoop;
 
 internal abstract unsafe class Job
 {
-    internal static readonly IntPtr Function = (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, long>)&OnJob;
+    internal static readonly IntPtr Function =
+        (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, long>)&OnJob;
 
     private readonly ExecutionContext? _flow = ExecutionContext.Capture();
 
@@ -39,15 +40,16 @@ internal sealed class Job<T>(Func<CancellationToken, T> body) : Job
     protected override void Run() => _result = body(_cancelled.Token);
 
     // begin gets a root, which is C's from then on.
-    internal static Task<T> Start(Loop loop, Func<CancellationToken, T> body, Func<IntPtr, IntPtr> begin,
-        CancellationToken token)
+    internal static Task<T> Start(Loop loop, Func<CancellationToken, T> body,
+        Func<IntPtr, IntPtr> begin, CancellationToken token)
     {
         ArgumentNullException.ThrowIfNull(body);
         var job = new Job<T>(body);
-        return Operations.Start(loop, () => begin(Root.Hold(job)), (in Completion _) => job._result!, token,
-            failure =>
+        return Operations.Start(loop, () => begin(Root.Hold(job)),
+            (in Completion _) => job._result!, token, failure =>
             {
-                if (failure is OperationCanceledException) job._cancelled.Cancel();  // where it runs already
+                // Where it runs already.
+                if (failure is OperationCanceledException) job._cancelled.Cancel();
                 return failure;
             });
     }
@@ -59,8 +61,10 @@ public sealed partial class Loop
     /// Runs a blocking function in a thread of the loop's default executor. Its token is cancelled
     /// when nobody waits for it any more. asyncio.to_thread.
     /// </summary>
-    public static Task<T> RunInThread<T>(Func<CancellationToken, T> job, CancellationToken token = default) =>
-        Job<T>.Start(Current, job, root => Native.aloop_to_thread(Job.Function, root, Root.Free), token);
+    public static Task<T> RunInThread<T>(Func<CancellationToken, T> job,
+        CancellationToken token = default) =>
+        Job<T>.Start(Current, job,
+            root => Native.aloop_to_thread(Job.Function, root, Root.Free), token);
 
     /// <inheritdoc cref="RunInThread{T}(Func{CancellationToken, T}, CancellationToken)"/>
     public static Task<T> RunInThread<T>(Func<T> job, CancellationToken token = default) =>
@@ -106,20 +110,24 @@ public sealed class LoopExecutor : LoopObject
     {
         Loop loop = Loop.Current;
         return Job<T>.Start(loop, job,
-            root => Native.aloop_run_in_executor(loop.Raw, Raw, Job.Function, root, Root.Free), token);
+            root => Native.aloop_run_in_executor(loop.Raw, Raw, Job.Function, root, Root.Free),
+                token);
     }
 
     /// <inheritdoc cref="RunAsync{T}(Func{CancellationToken, T}, CancellationToken)"/>
-    public Task<T> RunAsync<T>(Func<T> job, CancellationToken token = default) => RunAsync(_ => job(), token);
+    public Task<T> RunAsync<T>(Func<T> job, CancellationToken token = default) =>
+        RunAsync(_ => job(), token);
 
     /// <summary>The names of the jobs that run now.</summary>
-    public unsafe string Running => Text.Of((buffer, size) => Native.aloop_executor_running(Raw, buffer, size));
+    public unsafe string Running =>
+        Text.Of((buffer, size) => Native.aloop_executor_running(Raw, buffer, size));
 
     /// <summary>
     /// Takes no more jobs and waits for those that run; a TimeoutException names those that do.
     /// </summary>
     public Task ShutDownAsync(TimeSpan? timeout = null) => Start(
-        it => Native.aloop_executor_shutdown(it, timeout is TimeSpan t ? Loop.Seconds(t, -1) : -1), default);
+        it => Native.aloop_executor_shutdown(it, timeout is TimeSpan t ? Loop.Seconds(t, -1) : -1),
+            default);
 }
 
 internal sealed unsafe class SchedulerExecutor(TaskScheduler scheduler)
@@ -134,7 +142,10 @@ internal sealed unsafe class SchedulerExecutor(TaskScheduler scheduler)
     internal static IntPtr New(TaskScheduler scheduler)
     {
         ArgumentNullException.ThrowIfNull(scheduler);
-        var table = new Table { Submit = (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, long>)&OnSubmit };
+        var table = new Table
+        {
+            Submit = (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, long>)&OnSubmit,
+        };
         IntPtr root = Root.Hold(new SchedulerExecutor(scheduler));
         IntPtr it = Native.aloop_executor_new_custom((IntPtr)(&table), root, Root.Free);
         if (it == IntPtr.Zero) Root.Drop(root);
@@ -147,7 +158,8 @@ internal sealed unsafe class SchedulerExecutor(TaskScheduler scheduler)
         try
         {
             using AsyncFlowControl flow = ExecutionContext.SuppressFlow();
-            Task.Factory.StartNew(static j => Native.aloop_job_run((IntPtr)j!), job, CancellationToken.None,
+            Task.Factory.StartNew(static j => Native.aloop_job_run((IntPtr)j!), job,
+                CancellationToken.None,
                 TaskCreationOptions.DenyChildAttach, Root.Of<SchedulerExecutor>(self).Scheduler);
             return 0;
         }

@@ -28,7 +28,8 @@ public sealed partial class Loop
     public static unsafe string FormatCallGraph(LoopTask task)
     {
         if (task.Raw == IntPtr.Zero) return "";
-        return Text.Of((buffer, size) => Native.aloop_format_call_graph(task.Raw, long.MaxValue, buffer, size));
+        return Text.Of((buffer, size) =>
+            Native.aloop_format_call_graph(task.Raw, long.MaxValue, buffer, size));
     }
 
     /// <summary>Debug mode: tells of slow callbacks, wrong threads and the like.</summary>

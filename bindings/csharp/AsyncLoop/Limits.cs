@@ -19,7 +19,8 @@ public sealed class LoopCapacityLimiter : LoopObject
     }
 
     private static IntPtr Borrower() =>
-        LoopTask.Current is { Raw: not 0 } task ? task.Raw : throw new AloopException(Status.NoTask);
+        LoopTask.Current is { Raw: not 0 } task ? task.Raw
+            : throw new AloopException(Status.NoTask);
 
     /// <summary>Done when the current task has a token; it has one at most.</summary>
     public Task AcquireAsync(CancellationToken token = default)
@@ -55,7 +56,8 @@ public sealed class LoopCapacityLimiter : LoopObject
     }
 
     /// <summary>How many are out.</summary>
-    public long Borrowed => Check(Native.aloop_limiter_statistic(Raw, Native.ALOOP_LIMITER_STAT_BORROWED));
+    public long Borrowed =>
+        Check(Native.aloop_limiter_statistic(Raw, Native.ALOOP_LIMITER_STAT_BORROWED));
 }
 
 /// <summary>A token bucket: so many in a second, and so many at once.</summary>
@@ -112,7 +114,8 @@ public sealed class LoopOnce<T> : LoopObject
         Loop loop = Loop.Current;
         return OnceInit.Hold(root => Operations.Start(loop,
             () => Native.aloop_once_get_or_init(Raw, OnceInit.Function, root),
-            (in Completion _) => _value!, token), () => loop.Create(() => Fill(init), null).Future());
+            (in Completion _) => _value!, token), () =>
+                loop.Create(() => Fill(init), null).Future());
     }
 
     private async Task<T> Fill(Func<Task<T>> init) => _value = await init();
@@ -121,7 +124,8 @@ public sealed class LoopOnce<T> : LoopObject
 // The initializer that C calls while an operation is under way, and a root until then.
 internal sealed unsafe class OnceInit(Func<IntPtr> make)
 {
-    internal static readonly IntPtr Function = (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr>)&OnInit;
+    internal static readonly IntPtr Function =
+        (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr>)&OnInit;
 
     internal static Task<T> Hold<T>(Func<IntPtr, Task<T>> start, Func<IntPtr> make)
     {

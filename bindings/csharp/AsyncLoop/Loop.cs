@@ -75,7 +75,8 @@ public sealed partial class Loop : IDisposable
     /// Makes a loop, runs main on it in this thread, cancels what is left, closes the loop, and
     /// returns or throws what main did. asyncio.run.
     /// </summary>
-    public static T Run<T>(Func<Task<T>> main, LoopOptions? options = null, CancellationToken token = default)
+    public static T Run<T>(Func<Task<T>> main, LoopOptions? options = null,
+        CancellationToken token = default)
     {
         if (t_here != null) throw new AloopException(Status.LoopRunning);
         using var loop = new Loop(options);
@@ -83,7 +84,8 @@ public sealed partial class Loop : IDisposable
     }
 
     /// <inheritdoc cref="Run{T}"/>
-    public static void Run(Func<Task> main, LoopOptions? options = null, CancellationToken token = default) =>
+    public static void Run(Func<Task> main, LoopOptions? options = null,
+        CancellationToken token = default) =>
         Run(WithResult(main), options, token);
 
     /// <summary>Runs main on this loop in this thread, and returns or throws what it did.</summary>
@@ -178,7 +180,8 @@ public sealed partial class Loop : IDisposable
         Completion* records = stackalloc Completion[RecordsAtOnce];
         while (!outcome.IsCompleted)
         {
-            long n = Errors.Check(Native.aloop_loop_poll(_loop, (IntPtr)records, RecordsAtOnce, -1));
+            long n =
+                Errors.Check(Native.aloop_loop_poll(_loop, (IntPtr)records, RecordsAtOnce, -1));
             for (long i = 0; i < n; i++) Dispatch(records[i]);
             if (n == 0 && !outcome.IsCompleted) throw new AloopException(Status.LoopStopped);
         }
@@ -222,8 +225,12 @@ public sealed partial class Loop : IDisposable
     internal IntPtr FinishedFuture(Task task)
     {
         IntPtr future = Errors.CheckPointer(Native.aloop_loop_create_future(Raw));
-        if (task.IsCompletedSuccessfully) Native.aloop_future_set_result(future, 0, IntPtr.Zero, IntPtr.Zero);
-        else Native.aloop_future_set_error_code(future,
+        if (task.IsCompletedSuccessfully)
+        {
+            Native.aloop_future_set_result(future, 0, IntPtr.Zero, IntPtr.Zero);
+            return future;
+        }
+        Native.aloop_future_set_error_code(future,
             task.IsCanceled ? Status.Canceled : Errors.CodeOf(task.Exception!.InnerException!));
         return future;
     }
@@ -278,7 +285,8 @@ public sealed partial class Loop : IDisposable
         Native.aloop_results_unref(tasks);
         foreach (IntPtr task in others) Native.aloop_task_cancel(task, null);
         if (others.Count == 0) return Task.CompletedTask;
-        return Operations.Start(this, () => Combine.Gather([.. others], true), Combine.DropResults, default);
+        return Operations.Start(this, () => Combine.Gather([.. others], true),
+            Combine.DropResults, default);
     }
 
     private void Close()

@@ -33,8 +33,10 @@ public readonly struct LoopHandle(Loop loop, ulong id) : IDisposable
 
 public sealed unsafe partial class Loop
 {
-    private static readonly IntPtr s_callback = (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, long>)&OnCallback;
-    private static readonly IntPtr s_posted = (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, long>)&OnPosted;
+    private static readonly IntPtr s_callback =
+        (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, long>)&OnCallback;
+    private static readonly IntPtr s_posted =
+        (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, long>)&OnPosted;
 
     private readonly Lock _gate = new();
     private List<(SynchronizationContext?, SendOrPostCallback, object?)> _posted = [];
@@ -46,15 +48,18 @@ public sealed unsafe partial class Loop
         Native.aloop_loop_call_soon(loop, fn, data, free));
 
     /// <summary>Runs action after a time. loop.call_later.</summary>
-    public LoopHandle CallLater(TimeSpan delay, Action action) => Register(action, (loop, fn, data, free) =>
+    public LoopHandle CallLater(TimeSpan delay, Action action) =>
+        Register(action, (loop, fn, data, free) =>
         Native.aloop_loop_call_later(loop, delay.TotalSeconds, fn, data, free));
 
     /// <summary>Runs action at a time of the loop's clock. loop.call_at.</summary>
-    public LoopHandle CallAt(TimeSpan when, Action action) => Register(action, (loop, fn, data, free) =>
+    public LoopHandle CallAt(TimeSpan when, Action action) =>
+        Register(action, (loop, fn, data, free) =>
         Native.aloop_loop_call_at(loop, when.TotalSeconds, fn, data, free));
 
     /// <summary>Runs action in each iteration in which the descriptor can be read.</summary>
-    public void AddReader(int descriptor, Action action) => Register(action, (loop, fn, data, free) =>
+    public void AddReader(int descriptor, Action action) =>
+        Register(action, (loop, fn, data, free) =>
         Native.aloop_loop_add_reader(loop, descriptor, fn, data, free));
 
     /// <summary>False if there was none.</summary>
@@ -62,7 +67,8 @@ public sealed unsafe partial class Loop
         Errors.Check(Native.aloop_loop_remove_reader(Raw, descriptor)) != 0;
 
     /// <summary>Runs action in each iteration in which the descriptor can be written.</summary>
-    public void AddWriter(int descriptor, Action action) => Register(action, (loop, fn, data, free) =>
+    public void AddWriter(int descriptor, Action action) =>
+        Register(action, (loop, fn, data, free) =>
         Native.aloop_loop_add_writer(loop, descriptor, fn, data, free));
 
     /// <summary>False if there was none.</summary>
@@ -73,7 +79,10 @@ public sealed unsafe partial class Loop
     public void Post(Action action)
     {
         ArgumentNullException.ThrowIfNull(action);
-        if (!TryPost(static state => ((Action)state!)(), action)) throw new ObjectDisposedException(nameof(Loop));
+        if (!TryPost(static state => ((Action)state!)(), action))
+        {
+            throw new ObjectDisposedException(nameof(Loop));
+        }
     }
 
     /// <summary>
@@ -82,7 +91,8 @@ public sealed unsafe partial class Loop
     public Task<T> InvokeAsync<T>(Func<Task<T>> main, CancellationToken token = default)
     {
         ArgumentNullException.ThrowIfNull(main);
-        var source = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var source =
+            new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         Post(() =>
         {
             if (token.IsCancellationRequested)
@@ -99,7 +109,8 @@ public sealed unsafe partial class Loop
                 if (done.IsCanceled) source.TrySetCanceled(token);
                 else if (done.IsFaulted) source.TrySetException(done.Exception!.InnerExceptions);
                 else source.TrySetResult(done.Result);
-            }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
         });
         return source.Task;
     }
@@ -118,9 +129,11 @@ public sealed unsafe partial class Loop
         {
             _handler = value;
             Errors.Check(value == null
-                ? Native.aloop_loop_set_exception_handler(Raw, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero)
+                ? Native.aloop_loop_set_exception_handler(Raw, IntPtr.Zero, IntPtr.Zero,
+                    IntPtr.Zero)
                 : Native.aloop_loop_set_exception_handler(Raw,
-                    (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, IntPtr, void>)&OnFault, _self,
+                    (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, IntPtr, void>)&OnFault,
+                        _self,
                     IntPtr.Zero));
         }
     }
@@ -181,7 +194,8 @@ public sealed unsafe partial class Loop
             _handler(new LoopFault("unhandled exception", exception, ""));
             return;
         }
-        IntPtr error = Native.aloop_error_new(Errors.CodeOf(exception), exception.ToString(), IntPtr.Zero);
+        IntPtr error = Native.aloop_error_new(Errors.CodeOf(exception), exception.ToString(),
+            IntPtr.Zero);
         Native.aloop_loop_call_exception_handler(_loop, "unhandled exception", error);
         Native.aloop_error_unref(error);
     }

@@ -39,20 +39,25 @@ public sealed class DatagramOptions
         {
             Errors.Check(Native.aloop_datagram_options_set_remote_address(o, remote, to));
         }
-        if (LocalPath != null) Errors.Check(Native.aloop_datagram_options_set_local_path(o, LocalPath));
-        if (RemotePath != null) Errors.Check(Native.aloop_datagram_options_set_remote_path(o, RemotePath));
+        if (LocalPath != null) Errors.Check(Native.aloop_datagram_options_set_local_path(o,
+            LocalPath));
+        if (RemotePath != null) Errors.Check(Native.aloop_datagram_options_set_remote_path(o,
+            RemotePath));
         if (Family != AddressFamily.Unspecified)
         {
             Errors.Check(Native.aloop_datagram_options_set_family(o, Sockets.FamilyInC(Family)));
         }
         if (ReusePort) Errors.Check(Native.aloop_datagram_options_set_reuse_port(o, 1));
         if (Broadcast) Errors.Check(Native.aloop_datagram_options_set_broadcast(o, 1));
-        if (MaxSize is int size) Errors.Check(Native.aloop_datagram_options_set_max_size(o, (nuint)size));
+        if (MaxSize is int size) Errors.Check(Native.aloop_datagram_options_set_max_size(o,
+            (nuint)size));
         return handle;
     }
 }
 
-/// <summary>What was received, from whom (null: an unnamed socket), and whether it is cut.</summary>
+/// <summary>
+/// What was received, from whom (null: an unnamed socket), and whether it is cut.
+/// </summary>
 public sealed record Datagram(byte[] Data, EndPoint? From, bool Truncated);
 
 /// <summary>An endpoint of datagrams. asyncio.DatagramTransport.</summary>
@@ -68,7 +73,8 @@ public sealed class LoopDatagram : IAsyncDisposable
     }
 
     /// <summary>Makes an endpoint. loop.create_datagram_endpoint.</summary>
-    public static Task<LoopDatagram> OpenAsync(DatagramOptions options, CancellationToken token = default)
+    public static Task<LoopDatagram> OpenAsync(DatagramOptions options,
+        CancellationToken token = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         Loop loop = Loop.Current;
@@ -81,7 +87,8 @@ public sealed class LoopDatagram : IAsyncDisposable
 
     private static readonly Result<Datagram> s_packet = static (in Completion c) =>
     {
-        var packet = new Datagram(BytesOf(c.Value), LoopDns.AnyEndPointOf(Native.aloop_packet_address(c.Value)),
+        var packet = new Datagram(BytesOf(c.Value),
+            LoopDns.AnyEndPointOf(Native.aloop_packet_address(c.Value)),
             Native.aloop_packet_truncated(c.Value) == 1);
         Native.aloop_unref(c.Value);
         return packet;
@@ -95,7 +102,8 @@ public sealed class LoopDatagram : IAsyncDisposable
         Operations.Start(_home, () => Native.aloop_datagram_recvfrom(_handle.Raw), s_packet, token);
 
     /// <summary>The datagrams, until the endpoint is closed.</summary>
-    public async IAsyncEnumerable<Datagram> ReceiveAllAsync([EnumeratorCancellation] CancellationToken token = default)
+    public async IAsyncEnumerable<Datagram> ReceiveAllAsync(
+        [EnumeratorCancellation] CancellationToken token = default)
     {
         while (true)
         {
@@ -112,8 +120,11 @@ public sealed class LoopDatagram : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends one; to: null where the endpoint has a peer. Waits while much is queued.</summary>
-    public unsafe Task SendAsync(ReadOnlyMemory<byte> data, IPEndPoint? to = null, CancellationToken token = default)
+    /// <summary>
+    /// Sends one; to: null where the endpoint has a peer. Waits while much is queued.
+    /// </summary>
+    public unsafe Task SendAsync(ReadOnlyMemory<byte> data, IPEndPoint? to = null,
+        CancellationToken token = default)
     {
         MemoryHandle pin = data.Pin();
         var memory = (IntPtr)pin.Pointer;
@@ -128,7 +139,8 @@ public sealed class LoopDatagram : IAsyncDisposable
         });
     }
 
-    private unsafe IntPtr SendTo(IntPtr memory, int length, AloopHandle? address) => Native.aloop_datagram_sendto(
+    private unsafe IntPtr SendTo(IntPtr memory, int length, AloopHandle? address) =>
+        Native.aloop_datagram_sendto(
         _handle.Raw, (byte*)memory, (nuint)length, address?.Raw ?? IntPtr.Zero);
 
     /// <summary>Sends or queues one at once; how many bytes now wait.</summary>
@@ -168,7 +180,9 @@ public sealed class LoopDatagram : IAsyncDisposable
     /// <summary>How many bytes wait to be sent.</summary>
     public long WriteBufferSize => Check(Native.aloop_datagram_get_write_buffer_size(_handle.Raw));
 
-    /// <summary>Where SendAsync begins to wait, and where it ends. Negative: by asyncio's rule.</summary>
+    /// <summary>
+    /// Where SendAsync begins to wait, and where it ends. Negative: by asyncio's rule.
+    /// </summary>
     public void SetWriteBufferLimits(long high = -1, long low = -1) =>
         Check(Native.aloop_datagram_set_write_buffer_limits(_handle.Raw, high, low));
 

@@ -18,7 +18,8 @@ public sealed class LoopFuture<T> : LoopObject
     /// <summary>A pending future of the running loop.</summary>
     public LoopFuture() : this(Loop.Current) { }
 
-    private LoopFuture(Loop home) : base(Errors.CheckPointer(Native.aloop_loop_create_future(home.Raw))) =>
+    private LoopFuture(Loop home)
+        : base(Errors.CheckPointer(Native.aloop_loop_create_future(home.Raw))) =>
         _home = home;
 
     /// <summary>Finishes it. Status.InvalidState if it is done.</summary>
@@ -37,7 +38,8 @@ public sealed class LoopFuture<T> : LoopObject
     }
 
     /// <summary>Cancels it; false if it was done.</summary>
-    public bool Cancel(string? message = null) => Check(Native.aloop_future_cancel(Raw, message)) != 0;
+    public bool Cancel(string? message = null) =>
+        Check(Native.aloop_future_cancel(Raw, message)) != 0;
 
     /// <summary>Whether it is done, however.</summary>
     public bool IsCompleted => Check(Native.aloop_future_done(Raw)) != 0;

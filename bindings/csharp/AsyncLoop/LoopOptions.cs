@@ -41,13 +41,18 @@ public sealed class LoopOptions
     {
         var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_loop_options_new()));
         IntPtr o = handle.Raw;
-        if (Debug is bool debug) Errors.Check(Native.aloop_loop_options_set_debug(o, debug ? 1 : 0));
-        if (Clock is LoopClock clock) Errors.Check(Native.aloop_loop_options_set_clock(o, (int)clock));
+        if (Debug is bool debug)
+        {
+            Errors.Check(Native.aloop_loop_options_set_debug(o, debug ? 1 : 0));
+        }
+        if (Clock is LoopClock clock) Errors.Check(Native.aloop_loop_options_set_clock(o,
+            (int)clock));
         if (Seed != 0) Errors.Check(Native.aloop_loop_options_set_seed(o, Seed));
         if (EagerTasks) Errors.Check(Native.aloop_loop_options_set_eager_tasks(o, 1));
         if (SimulatorSeed is ulong seed)
         {
-            Errors.Check(Native.aloop_loop_options_set_simulator(o, seed, SimulatedDelay.TotalSeconds));
+            Errors.Check(Native.aloop_loop_options_set_simulator(o, seed,
+                SimulatedDelay.TotalSeconds));
         }
         return handle;
     }

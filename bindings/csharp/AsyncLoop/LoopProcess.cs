@@ -54,7 +54,8 @@ public sealed class ProcessOptions
         Errors.Check(Native.aloop_process_options_set_stdin(o, StandardInput));
         Errors.Check(Native.aloop_process_options_set_stdout(o, StandardOutput));
         Errors.Check(Native.aloop_process_options_set_stderr(o, StandardError));
-        if (WorkingDirectory != null) Errors.Check(Native.aloop_process_options_set_cwd(o, WorkingDirectory));
+        if (WorkingDirectory != null) Errors.Check(Native.aloop_process_options_set_cwd(o,
+            WorkingDirectory));
         if (Environment != null)
         {
             using var env = new NativeStrings([.. Environment.Select(e => e.Key + "=" + e.Value)]);
@@ -65,7 +66,8 @@ public sealed class ProcessOptions
             Errors.Check(Native.aloop_process_options_add_fd(o, fd, child));
         }
         if (NewSession) Errors.Check(Native.aloop_process_options_set_new_session(o, 1));
-        if (ProcessGroup is int p) Errors.Check(Native.aloop_process_options_set_process_group(o, p));
+        if (ProcessGroup is int p) Errors.Check(Native.aloop_process_options_set_process_group(o,
+            p));
         if (User is uint user) Errors.Check(Native.aloop_process_options_set_user(o, user));
         if (Group is uint group) Errors.Check(Native.aloop_process_options_set_group(o, group));
         if (Umask is int umask) Errors.Check(Native.aloop_process_options_set_umask(o, umask));
@@ -155,7 +157,8 @@ public sealed class LoopProcess : IDisposable
 
     /// <summary>Waits for its end: its exit code, or minus the signal that killed it.</summary>
     public Task<int> WaitAsync(CancellationToken token = default) => Operations.Start(_home,
-        () => Native.aloop_process_wait(_handle.Raw), static (in Completion c) => CodeOf(c.Status), token);
+        () => Native.aloop_process_wait(_handle.Raw),
+        static (in Completion c) => CodeOf(c.Status), token);
 
     private static int CodeOf(long status) =>
         (int)(status >= Native.ALOOP_SIGNALED ? Native.ALOOP_SIGNALED - status : status);
@@ -180,7 +183,8 @@ public sealed class LoopProcess : IDisposable
     }
 
     /// <summary>Sends a signal by its number.</summary>
-    public void SendSignal(int signal) => Check(Native.aloop_process_send_signal(_handle.Raw, signal));
+    public void SendSignal(int signal) =>
+        Check(Native.aloop_process_send_signal(_handle.Raw, signal));
 
     /// <summary>SIGTERM.</summary>
     public void Terminate() => Check(Native.aloop_process_terminate(_handle.Raw));
@@ -189,7 +193,8 @@ public sealed class LoopProcess : IDisposable
     public void Kill() => Check(Native.aloop_process_kill(_handle.Raw));
 
     /// <summary>To its whole process group.</summary>
-    public void SignalGroup(int signal) => Check(Native.aloop_process_signal_group(_handle.Raw, signal));
+    public void SignalGroup(int signal) =>
+        Check(Native.aloop_process_signal_group(_handle.Raw, signal));
 
     /// <summary>Closes its pipes, and lets go of it.</summary>
     public void Dispose()

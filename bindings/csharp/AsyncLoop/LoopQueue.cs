@@ -24,7 +24,8 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
     private readonly ItemComparer? _comparer;
 
     /// <summary>For so many items; 0: any number.</summary>
-    public LoopQueue(int maxSize = 0, QueueOrder order = QueueOrder.Fifo, IComparer<T>? comparer = null)
+    public LoopQueue(int maxSize = 0, QueueOrder order = QueueOrder.Fifo,
+        IComparer<T>? comparer = null)
         : this(maxSize, order, order == QueueOrder.Priority ? ItemComparer.Of(comparer) : null) { }
 
     private LoopQueue(int maxSize, QueueOrder order, ItemComparer? comparer)
@@ -48,7 +49,8 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
 
     /// <summary>Waits while the queue is full. Status.QueueShutDown.</summary>
     public Task PutAsync(T item, CancellationToken token = default) =>
-        Operations.Start(Loop.Current, () => Native.aloop_queue_put(Raw, Root.Hold(item)), token, Failure);
+        Operations.Start(Loop.Current, () => Native.aloop_queue_put(Raw, Root.Hold(item)), token,
+            Failure);
 
     private Exception? Failure(Exception? failure)
     {
@@ -66,7 +68,9 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
         _comparer?.ThrowFailure();
     }
 
-    /// <summary>Waits while the queue is empty. Status.QueueShutDown once it is shut down and empty.</summary>
+    /// <summary>
+    /// Waits while the queue is empty. Status.QueueShutDown once it is shut down and empty.
+    /// </summary>
     public Task<T> GetAsync(CancellationToken token = default) =>
         Operations.Start(Loop.Current, () => Native.aloop_queue_get(Raw), s_item, token, Failure);
 
@@ -83,7 +87,8 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
     }
 
     /// <summary>Waits until every item that was put is done with.</summary>
-    public Task JoinAsync(CancellationToken token = default) => Start(Native.aloop_queue_join, token);
+    public Task JoinAsync(CancellationToken token = default) =>
+        Start(Native.aloop_queue_join, token);
 
     /// <summary>An item is done with.</summary>
     public void TaskDone() => Check(Native.aloop_queue_task_done(Raw));
@@ -95,12 +100,14 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
     public bool IsFull => Check(Native.aloop_queue_full(Raw)) != 0;
 
     /// <summary>How many items were put and are not done with.</summary>
-    public int Unfinished => (int)Check(Native.aloop_queue_statistic(Raw, Native.ALOOP_QUEUE_STAT_UNFINISHED));
+    public int Unfinished =>
+        (int)Check(Native.aloop_queue_statistic(Raw, Native.ALOOP_QUEUE_STAT_UNFINISHED));
 
     /// <summary>
     /// No more items go in; who waits to put fails. immediate: those that are left go too.
     /// </summary>
-    public void ShutDown(bool immediate = false) => Check(Native.aloop_queue_shutdown(Raw, immediate ? 1 : 0));
+    public void ShutDown(bool immediate = false) =>
+        Check(Native.aloop_queue_shutdown(Raw, immediate ? 1 : 0));
 
     /// <summary>
     /// Makes an inlet, through which other threads put items in; it holds so many at most.
@@ -131,17 +138,22 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
     }
 }
 
-/// <summary>Where other threads put items into a queue; disposing of it closes it. Any thread.</summary>
+/// <summary>
+/// Where other threads put items into a queue; disposing of it closes it. Any thread.
+/// </summary>
 public sealed class QueueInlet<T> : LoopObject
 {
     internal QueueInlet(IntPtr owned) : base(owned) { }
 
-    /// <summary>Blocks while it is full, but never the loop: Status.WrongThread. TimeoutException.</summary>
+    /// <summary>
+    /// Blocks while it is full, but never the loop: Status.WrongThread. TimeoutException.
+    /// </summary>
     public void Put(T item, TimeSpan? timeout = null)
     {
         IntPtr root = Root.Hold(item);
         Check(LoopChannel.Give(
-            Native.aloop_inlet_put(Raw, root, timeout is TimeSpan t ? Loop.Seconds(t, -1) : -1), root));
+            Native.aloop_inlet_put(Raw, root, timeout is TimeSpan t ? Loop.Seconds(t, -1) : -1),
+                root));
     }
 
     /// <summary>At once, or Status.QueueFull.</summary>
@@ -155,7 +167,8 @@ public sealed class QueueInlet<T> : LoopObject
     public void Close() => Check(Native.aloop_inlet_close(Raw));
 
     /// <summary>How many items it holds.</summary>
-    public int Count => (int)Check(Native.aloop_inlet_statistic(Raw, Native.ALOOP_INLET_STAT_ITEMS));
+    public int Count =>
+        (int)Check(Native.aloop_inlet_statistic(Raw, Native.ALOOP_INLET_STAT_ITEMS));
 }
 
 // The order of a priority queue. What a comparer throws cannot pass through C: it
@@ -167,7 +180,8 @@ internal abstract unsafe class ItemComparer
 
     private Exception? _failure;
 
-    internal static ItemComparer Of<T>(IComparer<T>? comparer) => new Typed<T>(comparer ?? Comparer<T>.Default);
+    internal static ItemComparer Of<T>(IComparer<T>? comparer) =>
+        new Typed<T>(comparer ?? Comparer<T>.Default);
 
     internal void ThrowFailure()
     {

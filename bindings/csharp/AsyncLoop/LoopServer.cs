@@ -16,7 +16,8 @@ public sealed class LoopServer : IAsyncDisposable
         _handle = new AloopHandle(owned);
     }
 
-    private static Task<LoopServer> Start(Func<IntPtr, IntPtr> begin, StreamOptions? options, CancellationToken token)
+    private static Task<LoopServer> Start(Func<IntPtr, IntPtr> begin, StreamOptions? options,
+        CancellationToken token)
     {
         Loop loop = Loop.Current;
         return Operations.Start(loop, () =>
@@ -29,12 +30,14 @@ public sealed class LoopServer : IAsyncDisposable
     /// <summary>Listens on TCP; host null: every address of this machine; port 0: any.</summary>
     public static Task<LoopServer> StartAsync(string? host, int port, StreamOptions? options = null,
         CancellationToken token = default) =>
-        Start(o => Native.aloop_start_server(IntPtr.Zero, IntPtr.Zero, host, port, o), options, token);
+        Start(o => Native.aloop_start_server(IntPtr.Zero, IntPtr.Zero, host, port, o), options,
+            token);
 
     /// <summary>Listens on a Unix socket; "@name" is an abstract one.</summary>
     public static Task<LoopServer> StartUnixAsync(string path, StreamOptions? options = null,
         CancellationToken token = default) =>
-        Start(o => Native.aloop_start_unix_server(IntPtr.Zero, IntPtr.Zero, path, o), options, token);
+        Start(o => Native.aloop_start_unix_server(IntPtr.Zero, IntPtr.Zero, path, o), options,
+            token);
 
     /// <summary>The port of its first socket.</summary>
     public int Port => (int)Check(Native.aloop_server_port(_handle.Raw, 0));
@@ -61,11 +64,13 @@ public sealed class LoopServer : IAsyncDisposable
         Operations.Start(_home, () => Native.aloop_server_start_serving(_handle.Raw), default);
 
     /// <summary>The next connection. ObjectDisposedException once the server is closed.</summary>
-    public Task<LoopStream> AcceptAsync(CancellationToken token = default) => Operations.Start(_home,
-        () => Native.aloop_server_accept(_handle.Raw), (in Completion c) => new LoopStream(_home, c.Value), token);
+    public Task<LoopStream> AcceptAsync(CancellationToken token = default) =>
+        Operations.Start(_home, () => Native.aloop_server_accept(_handle.Raw),
+            (in Completion c) => new LoopStream(_home, c.Value), token);
 
     /// <summary>The connections, until the server is closed.</summary>
-    public async IAsyncEnumerable<LoopStream> AcceptAllAsync([EnumeratorCancellation] CancellationToken token = default)
+    public async IAsyncEnumerable<LoopStream> AcceptAllAsync(
+        [EnumeratorCancellation] CancellationToken token = default)
     {
         while (true)
         {
@@ -114,7 +119,8 @@ public sealed class LoopServer : IAsyncDisposable
         () => Native.aloop_server_shutdown(_handle.Raw, timeout.TotalSeconds), default);
 
     /// <summary>How many connections it has.</summary>
-    public unsafe int Connections => (int)Check(Native.aloop_server_connections(_handle.Raw, null, 0));
+    public unsafe int Connections =>
+        (int)Check(Native.aloop_server_connections(_handle.Raw, null, 0));
 
     /// <summary>Closes every connection that came from the server.</summary>
     public void CloseClients() => Check(Native.aloop_server_close_clients(_handle.Raw));

@@ -26,7 +26,8 @@ public sealed class LoopStream : Stream
 
     internal IntPtr Raw => _handle.Raw;
 
-    private static Task<LoopStream> Open(Func<IntPtr, IntPtr> begin, StreamOptions? options, CancellationToken token)
+    private static Task<LoopStream> Open(Func<IntPtr, IntPtr> begin, StreamOptions? options,
+        CancellationToken token)
     {
         Loop loop = Loop.Current;
         return Operations.Start(loop, () =>
@@ -37,7 +38,8 @@ public sealed class LoopStream : Stream
     }
 
     /// <summary>Connects by TCP; host null is this machine. asyncio.open_connection.</summary>
-    public static Task<LoopStream> ConnectAsync(string? host, int port, StreamOptions? options = null,
+    public static Task<LoopStream> ConnectAsync(string? host, int port,
+        StreamOptions? options = null,
         CancellationToken token = default) =>
         Open(o => Native.aloop_open_connection(host, port, o), options, token);
 
@@ -46,12 +48,16 @@ public sealed class LoopStream : Stream
         CancellationToken token = default) =>
         Open(o => Native.aloop_open_unix_connection(path, o), options, token);
 
-    /// <summary>A stream over the reading end of a pipe, whose descriptor becomes the stream's.</summary>
-    public static Task<LoopStream> OpenReadPipeAsync(int descriptor, StreamOptions? options = null) =>
+    /// <summary>
+    /// A stream over the reading end of a pipe, whose descriptor becomes the stream's.
+    /// </summary>
+    public static Task<LoopStream> OpenReadPipeAsync(int descriptor,
+        StreamOptions? options = null) =>
         Open(o => Native.aloop_connect_read_pipe(descriptor, o), options, default);
 
     /// <summary>The same for the writing end.</summary>
-    public static Task<LoopStream> OpenWritePipeAsync(int descriptor, StreamOptions? options = null) =>
+    public static Task<LoopStream> OpenWritePipeAsync(int descriptor,
+        StreamOptions? options = null) =>
         Open(o => Native.aloop_connect_write_pipe(descriptor, o), options, default);
 
     /// <summary>Two connected streams in memory.</summary>
@@ -69,7 +75,9 @@ public sealed class LoopStream : Stream
     private Task<byte[]> ReadBytes(Func<IntPtr, IntPtr> begin, CancellationToken token) =>
         Operations.Start(_home, () => begin(Raw), Operations.BytesOf, token);
 
-    /// <summary>Up to n bytes, at least one; n negative: all until the end. Empty: the end.</summary>
+    /// <summary>
+    /// Up to n bytes, at least one; n negative: all until the end. Empty: the end.
+    /// </summary>
     public Task<byte[]> ReadBytesAsync(long n = -1, CancellationToken token = default) =>
         ReadBytes(s => Native.aloop_stream_read(s, n), token);
 
@@ -78,7 +86,8 @@ public sealed class LoopStream : Stream
         ReadBytes(s => Native.aloop_stream_readexactly(s, n), token);
 
     /// <summary>Up to and including the separator.</summary>
-    public unsafe Task<byte[]> ReadUntilAsync(ReadOnlyMemory<byte> separator, CancellationToken token = default) =>
+    public unsafe Task<byte[]> ReadUntilAsync(ReadOnlyMemory<byte> separator,
+        CancellationToken token = default) =>
         ReadBytes(s =>
         {
             fixed (byte* p = separator.Span)
@@ -105,12 +114,14 @@ public sealed class LoopStream : Stream
     };
 
     /// <inheritdoc/>
-    public override unsafe ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    public override unsafe ValueTask<int> ReadAsync(Memory<byte> buffer,
+        CancellationToken cancellationToken = default)
     {
         if (buffer.IsEmpty) return default;
         MemoryHandle pin = buffer.Pin();
         var memory = (IntPtr)pin.Pointer;
-        return new(Operations.Start(_home, () => Native.aloop_stream_read_into(Raw, memory, (nuint)buffer.Length),
+        return new(Operations.Start(_home, () =>
+            Native.aloop_stream_read_into(Raw, memory, (nuint)buffer.Length),
             s_count, cancellationToken, failure =>
             {
                 pin.Dispose();
@@ -124,7 +135,8 @@ public sealed class LoopStream : Stream
         failure is AloopException e ? new IOException(e.Message, e) : failure;
 
     /// <inheritdoc/>
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count,
+        CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <summary>Blocks; not on the loop's thread.</summary>
@@ -145,7 +157,9 @@ public sealed class LoopStream : Stream
 
     // Writing ---------------------------------------------------------------------------
 
-    /// <summary>Sends or queues at once; how many bytes now wait. Await a drain now and then.</summary>
+    /// <summary>
+    /// Sends or queues at once; how many bytes now wait. Await a drain now and then.
+    /// </summary>
     public unsafe long WriteNoWait(ReadOnlySpan<byte> data)
     {
         fixed (byte* p = data)
@@ -170,7 +184,8 @@ public sealed class LoopStream : Stream
         }, token);
 
     /// <inheritdoc/>
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer,
+        CancellationToken cancellationToken = default) =>
         new(Operations.Start(_home, () =>
         {
             WriteNoWait(buffer.Span);
@@ -178,10 +193,13 @@ public sealed class LoopStream : Stream
         }, cancellationToken, AsIo));
 
     /// <inheritdoc/>
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+    public override Task WriteAsync(byte[] buffer, int offset, int count,
+        CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    /// <summary>On the loop's thread it queues, elsewhere it blocks until that is drained.</summary>
+    /// <summary>
+    /// On the loop's thread it queues, elsewhere it blocks until that is drained.
+    /// </summary>
     public override void Write(byte[] buffer, int offset, int count)
     {
         if (_home.IsHere) WriteNoWait(buffer.AsSpan(offset, count));
@@ -192,7 +210,8 @@ public sealed class LoopStream : Stream
     public override void Flush() { }
 
     /// <inheritdoc/>
-    public override Task FlushAsync(CancellationToken cancellationToken) => DrainAsync(cancellationToken);
+    public override Task FlushAsync(CancellationToken cancellationToken) =>
+        DrainAsync(cancellationToken);
 
     /// <summary>Ends the sending side; the peer reads the end.</summary>
     public void CompleteWriting() => Check(Native.aloop_stream_write_eof(Raw));
@@ -203,9 +222,12 @@ public sealed class LoopStream : Stream
     /// <summary>Sends count bytes of a file from offset on, -1: to its end; how many.</summary>
     public Task<long> SendFileAsync(SafeHandle file, long offset = 0, long count = -1,
         CancellationToken token = default) => Operations.Start(_home,
-            () => Native.aloop_stream_sendfile(Raw, (int)file.DangerousGetHandle(), offset, count), token);
+            () => Native.aloop_stream_sendfile(Raw, (int)file.DangerousGetHandle(), offset, count),
+                token);
 
-    /// <summary>Where DrainAsync begins to wait, and where it ends. Negative: by asyncio's rule.</summary>
+    /// <summary>
+    /// Where DrainAsync begins to wait, and where it ends. Negative: by asyncio's rule.
+    /// </summary>
     public void SetWriteBufferLimits(long high = -1, long low = -1) =>
         Check(Native.aloop_stream_set_write_buffer_limits(Raw, high, low));
 
@@ -214,7 +236,9 @@ public sealed class LoopStream : Stream
 
     // Closing ---------------------------------------------------------------------------
 
-    /// <summary>Sends what waits, then closes; the object stays usable for WaitClosedAsync.</summary>
+    /// <summary>
+    /// Sends what waits, then closes; the object stays usable for WaitClosedAsync.
+    /// </summary>
     public void StartClosing() => Check(Native.aloop_stream_close(Raw));
 
     /// <summary>Closes at once; what waits is dropped.</summary>
@@ -263,7 +287,8 @@ public sealed class LoopStream : Stream
     {
         long length = Native.aloop_stream_get_extra_info(Raw, name, null, 0);
         if (length < 0) return null;
-        return Text.Of((buffer, size) => Native.aloop_stream_get_extra_info(Raw, name, buffer, size));
+        return Text.Of((buffer, size) =>
+            Native.aloop_stream_get_extra_info(Raw, name, buffer, size));
     }
 
     /// <summary>The peer's address, such as "127.0.0.1:80".</summary>

@@ -24,7 +24,8 @@ public abstract unsafe class LoopTask
     private static readonly AsyncLocal<LoopTask?> s_flow = new();
     private static readonly IntPtr s_step =
         (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, IntPtr*, long>)&OnStep;
-    private static readonly IntPtr s_free = (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, void>)&OnFree;
+    private static readonly IntPtr s_free =
+        (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, void>)&OnFree;
 
     private readonly TaskContext _context;
     private readonly Queue<(SendOrPostCallback, object?)> _inbox = new();
@@ -73,7 +74,8 @@ public abstract unsafe class LoopTask
     }
 
     /// <summary>How many requests to cancel it there were, less those taken back.</summary>
-    public int Cancelling => _task == IntPtr.Zero ? 0 : (int)Errors.Check(Native.aloop_task_cancelling(_task));
+    public int Cancelling =>
+        _task == IntPtr.Zero ? 0 : (int)Errors.Check(Native.aloop_task_cancelling(_task));
 
     /// <summary>
     /// Asks it to end: its innermost await throws <see cref="OperationCanceledException"/>. False
@@ -193,7 +195,8 @@ public abstract unsafe class LoopTask
         }
     }
 
-    private CancellationToken TokenOfNow() => (_cancellation ??= new CancellationTokenSource()).Token;
+    private CancellationToken TokenOfNow() =>
+        (_cancellation ??= new CancellationTokenSource()).Token;
 
     private long Step(IntPtr task)
     {
@@ -287,7 +290,8 @@ public abstract unsafe class LoopTask
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static long OnStep(IntPtr task, IntPtr root, IntPtr* value) => Root.Of<LoopTask>(root).Step(task);
+    private static long OnStep(IntPtr task, IntPtr root, IntPtr* value) =>
+        Root.Of<LoopTask>(root).Step(task);
 
     // After the end, or instead of the first step.
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -344,7 +348,8 @@ public sealed class LoopTask<T> : LoopTask
         if (_source.Task.IsCompleted || !Home.IsHere || Current == null) return AsTask();
         _claimed = true;
         Task<T> whole = _source.Task;
-        return Operations.Start(Home, Future, (in Completion _) => whole.GetAwaiter().GetResult(), default);
+        return Operations.Start(Home, Future, (in Completion _) =>
+            whole.GetAwaiter().GetResult(), default);
     }
 
     private protected override Task Plain() => AsTask();
@@ -371,6 +376,7 @@ public sealed class LoopTask<T> : LoopTask
         else if (_failure != null) _source.TrySetException(_failure);
         else if (cancelled) _source.TrySetCanceled();
         else _source.TrySetResult(_result!);
-        if (_source.Task.IsFaulted) _ = _source.Task.Exception;  // the loop reports it, not the collector
+        if (_source.Task.IsFaulted) _ =
+            _source.Task.Exception;  // the loop reports it, not the collector
     }
 }

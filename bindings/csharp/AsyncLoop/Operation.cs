@@ -69,7 +69,8 @@ internal abstract unsafe class Operation
         }
         if (future == IntPtr.Zero)
         {
-            End(Home.IsClosed ? new ObjectDisposedException(nameof(Loop)) : new OutOfMemoryException());
+            End(Home.IsClosed ? new ObjectDisposedException(nameof(Loop))
+                : new OutOfMemoryException());
             return;
         }
         Watch(future, token);
@@ -89,7 +90,8 @@ internal abstract unsafe class Operation
         Owner?.Add(this);
         if (token.CanBeCanceled)
         {
-            _registration = token.UnsafeRegister(static state => ((Operation)state!).CancelFromAnywhere(), this);
+            _registration = token.UnsafeRegister(static state =>
+                ((Operation)state!).CancelFromAnywhere(), this);
         }
     }
 
@@ -100,7 +102,8 @@ internal abstract unsafe class Operation
     }
 
     // On the loop's thread; false if it is done, and perhaps only its record under way.
-    internal bool Cancel() => _future != IntPtr.Zero && Native.aloop_future_cancel(_future, null) > 0;
+    internal bool Cancel() =>
+        _future != IntPtr.Zero && Native.aloop_future_cancel(_future, null) > 0;
 
     // Its record has come. It has left the loop's table.
     internal void Complete(in Completion completion)
@@ -108,7 +111,8 @@ internal abstract unsafe class Operation
         Release();
         try
         {
-            if (completion.Status < 0) Fail(Errors.ToException(completion.Status, completion.Error));
+            if (completion.Status < 0) Fail(Errors.ToException(completion.Status,
+                completion.Error));
             else Finish(completion);
         }
         catch (Exception e)
@@ -198,5 +202,6 @@ internal static class Operations
         Ended? ended = null) => Start(loop, begin, StatusOf, token, ended);
 
     internal static readonly Result<long> StatusOf = static (in Completion c) => c.Status;
-    internal static readonly Result<byte[]> BytesOf = static (in Completion c) => Bytes.Take(c.Value);
+    internal static readonly Result<byte[]> BytesOf = static (in Completion c) =>
+        Bytes.Take(c.Value);
 }

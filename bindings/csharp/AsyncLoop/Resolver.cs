@@ -14,14 +14,17 @@ public static class LoopDns
     {
         return Operations.Start(Loop.Current, () =>
         {
-            using var options = new AloopHandle(Errors.CheckPointer(Native.aloop_addrinfo_options_new()));
-            Errors.Check(Native.aloop_addrinfo_options_set_family(options.Raw, Sockets.FamilyInC(family)));
+            using var options =
+                new AloopHandle(Errors.CheckPointer(Native.aloop_addrinfo_options_new()));
+            Errors.Check(Native.aloop_addrinfo_options_set_family(options.Raw,
+                Sockets.FamilyInC(family)));
             Errors.Check(Native.aloop_addrinfo_options_set_type(options.Raw, 1));  // SOCK_STREAM
             return Native.aloop_getaddrinfo(host, service, options.Raw);
         }, static (in Completion c) =>
         {
             var all = new IPEndPoint[Native.aloop_addresses_count(c.Value)];
-            for (int i = 0; i < all.Length; i++) all[i] = EndPointOf(Native.aloop_addresses_at(c.Value, i));
+            for (int i = 0; i < all.Length; i++) all[i] =
+                EndPointOf(Native.aloop_addresses_at(c.Value, i));
             Native.aloop_unref(c.Value);
             return all;
         }, token);
@@ -37,24 +40,28 @@ public static class LoopDns
                 return Native.aloop_getnameinfo(native.Raw, 0);
             }, static (in Completion c) =>
             {
-                var name = (Native.aloop_host_name_host(c.Value)!, Native.aloop_host_name_service(c.Value)!);
+                var name = (Native.aloop_host_name_host(c.Value)!,
+                    Native.aloop_host_name_service(c.Value)!);
                 Native.aloop_unref(c.Value);
                 return name;
             }, token);
     }
 
     // The same of any family; null for an unnamed socket.
-    internal static unsafe EndPoint? AnyEndPointOf(IntPtr address) => Native.aloop_address_family(address) switch
+    internal static unsafe EndPoint? AnyEndPointOf(IntPtr address) =>
+        Native.aloop_address_family(address) switch
     {
         2 or 10 => EndPointOf(address),
         1 => new UnixDomainSocketEndPoint(
-            Text.Of((buffer, size) => Native.aloop_address_host(address, buffer, size)).Replace('@', '\0')),
+            Text.Of((buffer, size) => Native.aloop_address_host(address, buffer, size))
+                .Replace('@', '\0')),
         _ => null,
     };
 
     // Of an aloop_address, borrowed.
     internal static unsafe IPEndPoint EndPointOf(IntPtr address) => new(
-        IPAddress.Parse(Text.Of((buffer, size) => Native.aloop_address_host(address, buffer, size))),
+        IPAddress.Parse(Text.Of((buffer, size) =>
+            Native.aloop_address_host(address, buffer, size))),
         (int)Errors.Check(Native.aloop_address_port(address)));
 
     internal static unsafe AloopHandle ToNative(IPEndPoint address)

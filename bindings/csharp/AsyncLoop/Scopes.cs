@@ -38,7 +38,8 @@ public sealed class LoopTimeout
 
     /// <summary>Sets that time anew; null for never.</summary>
     public void Reschedule(TimeSpan? when) => Errors.Check(
-        Native.aloop_timeout_reschedule(_handle.Raw, when?.TotalSeconds ?? double.PositiveInfinity), _handle);
+        Native.aloop_timeout_reschedule(_handle.Raw, when?.TotalSeconds
+            ?? double.PositiveInfinity), _handle);
 
     /// <summary>Whether the time was up.</summary>
     public bool Expired => Errors.Check(Native.aloop_timeout_expired(_handle.Raw), _handle) != 0;
@@ -148,11 +149,15 @@ public sealed class TaskGroup
         _home.Create(main, name, Open());
 
     /// <inheritdoc cref="Spawn{T}"/>
-    public LoopTask<Nothing> Spawn(Func<Task> main, string? name = null) => Spawn(Loop.WithResult(main), name);
+    public LoopTask<Nothing> Spawn(Func<Task> main, string? name = null) =>
+        Spawn(Loop.WithResult(main), name);
 
-    /// <summary>Cancels what is left of the group, and its block; the whole then ends well.</summary>
+    /// <summary>
+    /// Cancels what is left of the group, and its block; the whole then ends well.
+    /// </summary>
     public void Cancel() => Errors.Check(Native.aloop_task_group_cancel(Open()));
 
     // While it waits for its tasks, they may begin others; it is C that knows.
-    private IntPtr Open() => _group != IntPtr.Zero ? _group : throw new AloopException(Status.ShutDown);
+    private IntPtr Open() =>
+        _group != IntPtr.Zero ? _group : throw new AloopException(Status.ShutDown);
 }

@@ -28,7 +28,8 @@ public sealed partial class Loop
     {
         Loop loop = Current;
         var (sender, receiver) = LoopChannel.Create<PosixSignal>();
-        var registrations = Array.ConvertAll(signals, s => loop.AddSignalHandler(s, () => sender.TrySend(s)));
+        var registrations = Array.ConvertAll(signals, s =>
+            loop.AddSignalHandler(s, () => sender.TrySend(s)));
         try
         {
             while (true) yield return await receiver.ReceiveAsync(token);

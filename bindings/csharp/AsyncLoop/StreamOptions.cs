@@ -37,7 +37,8 @@ public sealed class StreamOptions
     {
         var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_stream_options_new()));
         IntPtr o = handle.Raw;
-        if (Limit is int limit) Errors.Check(Native.aloop_stream_options_set_limit(o, (nuint)limit));
+        if (Limit is int limit) Errors.Check(Native.aloop_stream_options_set_limit(o,
+            (nuint)limit));
         if (Family != AddressFamily.Unspecified)
         {
             Errors.Check(Native.aloop_stream_options_set_family(o, Sockets.FamilyInC(Family)));
@@ -48,9 +49,11 @@ public sealed class StreamOptions
         }
         if (HappyEyeballsDelay is TimeSpan delay)
         {
-            Errors.Check(Native.aloop_stream_options_set_happy_eyeballs_delay(o, delay.TotalSeconds));
+            Errors.Check(Native.aloop_stream_options_set_happy_eyeballs_delay(o,
+                delay.TotalSeconds));
         }
-        if (Backlog is int backlog) Errors.Check(Native.aloop_stream_options_set_backlog(o, backlog));
+        if (Backlog is int backlog) Errors.Check(Native.aloop_stream_options_set_backlog(o,
+            backlog));
         if (ReuseAddress is bool reuse)
         {
             Errors.Check(Native.aloop_stream_options_set_reuse_address(o, reuse ? 1 : 0));

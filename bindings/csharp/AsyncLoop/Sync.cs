@@ -50,7 +50,8 @@ public sealed class LoopLock : LoopObject
     }
 
     /// <summary>Done when the caller has the lock.</summary>
-    public Task AcquireAsync(CancellationToken token = default) => Start(Native.aloop_lock_acquire, token);
+    public Task AcquireAsync(CancellationToken token = default) =>
+        Start(Native.aloop_lock_acquire, token);
 
     /// <summary>The same for a using statement: <c>using (await l.EnterAsync())</c>.</summary>
     public async Task<Releaser> EnterAsync(CancellationToken token = default)
@@ -66,7 +67,8 @@ public sealed class LoopLock : LoopObject
     public bool IsLocked => Check(Native.aloop_lock_locked(Raw)) != 0;
 
     /// <summary>How many wait for it.</summary>
-    public int Waiting => (int)Check(Native.aloop_lock_statistic(Raw, Native.ALOOP_LOCK_STAT_WAITING));
+    public int Waiting =>
+        (int)Check(Native.aloop_lock_statistic(Raw, Native.ALOOP_LOCK_STAT_WAITING));
 }
 
 /// <summary>A flag that tasks wait for. asyncio.Event.</summary>
@@ -92,10 +94,12 @@ public sealed class LoopEvent : LoopObject
     public bool IsSet => Check(Native.aloop_event_is_set(Raw)) != 0;
 
     /// <summary>How many wait for it.</summary>
-    public int Waiting => (int)Check(Native.aloop_event_statistic(Raw, Native.ALOOP_EVENT_STAT_WAITING));
+    public int Waiting =>
+        (int)Check(Native.aloop_event_statistic(Raw, Native.ALOOP_EVENT_STAT_WAITING));
 
     /// <summary>Done when it is set, or was.</summary>
-    public Task WaitAsync(CancellationToken token = default) => Start(Native.aloop_event_wait, token);
+    public Task WaitAsync(CancellationToken token = default) =>
+        Start(Native.aloop_event_wait, token);
 }
 
 /// <summary>A lock, and a line of those who wait for a change. asyncio.Condition.</summary>
@@ -112,7 +116,8 @@ public sealed class LoopCondition : LoopObject
     }
 
     /// <summary>Done when the caller has the lock.</summary>
-    public Task AcquireAsync(CancellationToken token = default) => Start(Native.aloop_condition_acquire, token);
+    public Task AcquireAsync(CancellationToken token = default) =>
+        Start(Native.aloop_condition_acquire, token);
 
     /// <summary>The same for a using statement.</summary>
     public async Task<Releaser> EnterAsync(CancellationToken token = default)
@@ -128,10 +133,14 @@ public sealed class LoopCondition : LoopObject
     public bool IsLocked => Check(Native.aloop_condition_locked(Raw)) != 0;
 
     /// <summary>How many wait to be notified.</summary>
-    public int Waiting => (int)Check(Native.aloop_condition_statistic(Raw, Native.ALOOP_CONDITION_STAT_WAITING));
+    public int Waiting =>
+        (int)Check(Native.aloop_condition_statistic(Raw, Native.ALOOP_CONDITION_STAT_WAITING));
 
-    /// <summary>Gives the lock back, waits to be notified, and has it again however it ends.</summary>
-    public Task WaitAsync(CancellationToken token = default) => Start(Native.aloop_condition_wait, token);
+    /// <summary>
+    /// Gives the lock back, waits to be notified, and has it again however it ends.
+    /// </summary>
+    public Task WaitAsync(CancellationToken token = default) =>
+        Start(Native.aloop_condition_wait, token);
 
     /// <summary>Waits until predicate, which is called with the lock held, is true.</summary>
     public async Task WaitForAsync(Func<bool> predicate, CancellationToken token = default)
@@ -162,7 +171,8 @@ public sealed class LoopSemaphore : LoopObject
     }
 
     /// <summary>Done when the caller has a permit.</summary>
-    public Task AcquireAsync(CancellationToken token = default) => Start(Native.aloop_semaphore_acquire, token);
+    public Task AcquireAsync(CancellationToken token = default) =>
+        Start(Native.aloop_semaphore_acquire, token);
 
     /// <summary>The same for a using statement.</summary>
     public async Task<Releaser> EnterAsync(CancellationToken token = default)
@@ -181,7 +191,8 @@ public sealed class LoopSemaphore : LoopObject
     public long Value => Check(Native.aloop_semaphore_value(Raw));
 
     /// <summary>How many wait for one.</summary>
-    public int Waiting => (int)Check(Native.aloop_semaphore_statistic(Raw, Native.ALOOP_SEMAPHORE_STAT_WAITING));
+    public int Waiting =>
+        (int)Check(Native.aloop_semaphore_statistic(Raw, Native.ALOOP_SEMAPHORE_STAT_WAITING));
 }
 
 /// <summary>Where tasks wait until there are enough of them. asyncio.Barrier.</summary>
@@ -233,10 +244,12 @@ public sealed class LoopReadWriteLock : LoopObject
     }
 
     /// <summary>Done when the caller may read, with others.</summary>
-    public Task AcquireReadAsync(CancellationToken token = default) => Start(Native.aloop_rwlock_acquire_read, token);
+    public Task AcquireReadAsync(CancellationToken token = default) =>
+        Start(Native.aloop_rwlock_acquire_read, token);
 
     /// <summary>Done when the caller may write, alone.</summary>
-    public Task AcquireWriteAsync(CancellationToken token = default) => Start(Native.aloop_rwlock_acquire_write, token);
+    public Task AcquireWriteAsync(CancellationToken token = default) =>
+        Start(Native.aloop_rwlock_acquire_write, token);
 
     /// <summary>A reader leaves.</summary>
     public void ReleaseRead() => Check(Native.aloop_rwlock_release_read(Raw));
@@ -245,7 +258,8 @@ public sealed class LoopReadWriteLock : LoopObject
     public void ReleaseWrite() => Check(Native.aloop_rwlock_release_write(Raw));
 
     /// <summary>How many read.</summary>
-    public int Readers => (int)Check(Native.aloop_rwlock_statistic(Raw, Native.ALOOP_RWLOCK_STAT_READERS));
+    public int Readers =>
+        (int)Check(Native.aloop_rwlock_statistic(Raw, Native.ALOOP_RWLOCK_STAT_READERS));
 
     /// <summary>For a using statement: a reader.</summary>
     public async Task<Releaser> EnterReadAsync(CancellationToken token = default)

@@ -39,7 +39,8 @@ internal sealed unsafe class NativeStrings : IDisposable
 
     internal NativeStrings(IReadOnlyCollection<string> strings)
     {
-        Pointer = (IntPtr*)NativeMemory.AllocZeroed((nuint)strings.Count + 1, (nuint)sizeof(IntPtr));
+        Pointer = (IntPtr*)NativeMemory.AllocZeroed((nuint)strings.Count + 1,
+            (nuint)sizeof(IntPtr));
         foreach (string one in strings) Pointer[_count++] = Marshal.StringToCoTaskMemUTF8(one);
     }
 

@@ -13,8 +13,10 @@ Bench.Print("callback, 256 at a time", Rounds, () => Bench.Callbacks(256));
 Bench.Print("callback, one at a time", Rounds, () => Bench.Callbacks(1));
 Bench.Print("await future, 256 tasks", Rounds, () => Bench.Awaits(256, () => Loop.Sleep(0)));
 Bench.Print("await future, one task", Rounds, () => Bench.Awaits(1, () => Loop.Sleep(0)));
-Bench.Print("await Task.Yield(), one task", Rounds, () => Bench.Awaits(1, async () => await Task.Yield()));
-Bench.Print("spawn and await a task", Rounds, () => Bench.Awaits(1, async () => await Loop.Spawn(() => Task.CompletedTask)));
+Bench.Print("await Task.Yield(), one task", Rounds, () =>
+    Bench.Awaits(1, async () => await Task.Yield()));
+Bench.Print("spawn and await a task", Rounds, () =>
+    Bench.Awaits(1, async () => await Loop.Spawn(() => Task.CompletedTask)));
 return 0;
 
 internal static unsafe class Bench
@@ -55,7 +57,8 @@ internal static unsafe class Bench
                 Native.aloop_loop_start(loop, futures[i], (ulong)i + 1);
             }
             Finish(futures);
-            for (long n = 0; n < together;) n += Native.aloop_loop_poll(loop, (IntPtr)records, 256, -1);
+            for (long n = 0; n < together;) n += Native.aloop_loop_poll(loop, (IntPtr)records, 256,
+                -1);
         }
     });
 
@@ -69,7 +72,8 @@ internal static unsafe class Bench
             {
                 futures[i] = Native.aloop_loop_create_future(loop);
                 Native.aloop_future_add_done_callback(futures[i],
-                    (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, long>)&OnDone, Root.Hold(futures), Root.Free);
+                    (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, IntPtr, long>)&OnDone,
+                        Root.Hold(futures), Root.Free);
             }
             Finish(futures);
             while (s_called < together) Native.aloop_loop_run_once(loop, -1);
@@ -94,7 +98,8 @@ internal static unsafe class Bench
 
     internal static double Awaits(int tasks, Func<Task> one) => Loop.Run(() => Measure(tasks, one));
 
-    private static Task<double> Measure(int tasks, Func<Task> one) => Measuring.Run(tasks, Completions / tasks, one);
+    private static Task<double> Measure(int tasks, Func<Task> one) =>
+        Measuring.Run(tasks, Completions / tasks, one);
 }
 
 internal static class Measuring

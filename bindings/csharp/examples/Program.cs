@@ -18,12 +18,14 @@ return Loop.Run(async () =>
         await client.WriteTextAsync("HTTP/1.1 200 OK\r\n\r\n");
     }));
     string url = $"http://127.0.0.1:{web.Port}/";
-    Console.WriteLine(string.Join(", ", await StatusChecker.CheckAll([url, url], TimeSpan.FromSeconds(5))));
+    Console.WriteLine(string.Join(", ",
+        await StatusChecker.CheckAll([url, url], TimeSpan.FromSeconds(5))));
 
     await using LoopServer echo = await LoopServer.StartAsync("127.0.0.1", 0);
     _ = Loop.Spawn(() => echo.ServeAsync(async client =>
     {
-        while (await client.ReadLineAsync() is string line) await client.WriteTextAsync(line + " done\n");
+        while (await client.ReadLineAsync() is string line) await client.WriteTextAsync(
+            line + " done\n");
     }));
     List<string> answers = await WorkQueue.Run(echo.Port, jobs: 20, workers: 3);
     Console.WriteLine($"{answers.Count} jobs done");

@@ -20,7 +20,8 @@ public static class StatusChecker
     private static async Task<string> GetStatus(Uri url)
     {
         await using LoopStream stream = await LoopStream.ConnectAsync(url.Host, url.Port);
-        await stream.WriteTextAsync($"HEAD {url.PathAndQuery} HTTP/1.1\r\nHost: {url.Host}\r\nConnection: close\r\n\r\n");
+        await stream.WriteTextAsync(
+            $"HEAD {url.PathAndQuery} HTTP/1.1\r\nHost: {url.Host}\r\nConnection: close\r\n\r\n");
         return await stream.ReadLineAsync() ?? "closed the connection without an answer";
     }
 }

@@ -23,7 +23,8 @@ public static class WorkQueue
         return answers;
     }
 
-    private static async Task Work(string name, int port, LoopQueue<string> queue, List<string> answers)
+    private static async Task Work(string name, int port, LoopQueue<string> queue,
+        List<string> answers)
     {
         await using LoopStream server = await LoopStream.ConnectAsync("127.0.0.1", port);
         await foreach (string job in queue)
