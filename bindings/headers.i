@@ -19,6 +19,7 @@
 %include <asyncloop/protocol.h>
 %include <asyncloop/datagram.h>
 %include <asyncloop/sock.h>
+%include <asyncloop/tls.h>
 %include <asyncloop/executor.h>
 %include <asyncloop/process.h>
 %include <asyncloop/libevent.h>

@@ -47,6 +47,7 @@
 #include <asyncloop/datagram.h>
 
 #include <asyncloop/sock.h>
+#include <asyncloop/tls.h>
 
 #include <asyncloop/executor.h>
 

@@ -3,10 +3,10 @@
  * answers with, or what went wrong, in the order given. It takes as long as the
  * slowest of them, not as long as all together.
  *
- *     status_checker http://example.org http://example.net/page ...
+ *     status_checker http://example.org https://example.net/page ...
  *
  * Without URLs it starts servers of its own, good ones and bad ones, and checks
- * those.
+ * those; their certificates it makes itself.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "certificate.h"
+
 #define TIMEOUT 1.5 /* seconds, for each check */
 #define NOT_A_URL (ALOOP_EUSER - 1)
 #define NOT_HTTP (ALOOP_EUSER - 2)
@@ -24,8 +26,11 @@ struct site {
     char url[512];
     char host[256];
     int port;
+    int secure;
     char path[256];
 };
+
+static aloop_tls_context *tls; /* whom https trusts */
 
 static struct {
     int done, total;
@@ -36,15 +41,16 @@ static double now(void) { return aloop_loop_time(aloop_get_running_loop()); }
 
 /* Checking ----------------------------------------------------------------------------- */
 
-/* http://host[:port][/path] */
+/* http[s]://host[:port][/path] */
 static int64_t parse_url(struct site *site) {
-    site->port = 80;
     strcpy(site->path, "/");
     const char *rest = site->url;
-    if (strncmp(rest, "http://", 7) != 0) {
-        return aloop_raise(NOT_A_URL, "not a URL that begins with http://");
+    site->secure = strncmp(rest, "https://", 8) == 0;
+    site->port = site->secure ? 443 : 80;
+    if (!site->secure && strncmp(rest, "http://", 7) != 0) {
+        return aloop_raise(NOT_A_URL, "not a URL that begins with http:// or https://");
     }
-    rest += 7;
+    rest = strstr(rest, "://") + 3;
     const size_t length = strcspn(rest, ":/");
     if (length == 0 || length >= sizeof site->host) return aloop_raise(NOT_A_URL, "no host");
     snprintf(site->host, sizeof site->host, "%.*s", (int)length, rest);
@@ -77,6 +83,15 @@ static int64_t ask(aloop_stream *stream, const struct site *site) {
     return aloop_return(rc, line, aloop_unref);
 }
 
+/* Over https the certificate is verified, and that it is for this host. */
+static aloop_future *open_site(const struct site *site) {
+    aloop_stream_options *options = aloop_stream_options_new();
+    if (site->secure) aloop_stream_options_set_tls(options, tls);
+    aloop_future *opening = aloop_open_connection(site->host, site->port, options);
+    aloop_unref(options);
+    return opening;
+}
+
 static int64_t get_status(void *arg, void **value) {
     (void)value;
     struct site *site = arg;
@@ -84,7 +99,7 @@ static int64_t get_status(void *arg, void **value) {
     if (rc < 0) return rc;
 
     aloop_stream *stream = NULL;
-    rc = aloop_await(aloop_open_connection(site->host, site->port, NULL), (void **)&stream);
+    rc = aloop_await(open_site(site), (void **)&stream);
     if (rc < 0) return rc;
     rc = ask(stream, site);
     aloop_stream_close(stream);
@@ -135,29 +150,42 @@ static int64_t check_all(struct site *sites, int n) {
 
 /* Servers to check -------------------------------------------------------------------------- */
 
-enum manner { ANSWERS, STAYS_SILENT, RESETS, IS_NOT_THERE };
+enum manner { ANSWERS, GREETS, STAYS_SILENT, RESETS, IS_NOT_THERE };
+enum security { PLAIN, TRUSTED, EXPIRED, SELF_SIGNED, UNKNOWN_AUTHORITY, OTHER_NAME, NO_TLS };
 
 static const struct demo {
     const char *path;
     enum manner manner;
     double delay; /* seconds before it answers */
     const char *answer;
+    enum security security; /* other than PLAIN: https */
 } demos[] = {
-    {"/fast", ANSWERS, 0.0, "HTTP/1.1 200 OK\r\n\r\n"},
-    {"/slower", ANSWERS, 0.3, "HTTP/1.1 200 OK\r\n\r\n"},
-    {"/slow", ANSWERS, 0.9, "HTTP/1.1 200 OK\r\n\r\n"},
-    {"/no-such-page", ANSWERS, 0.1, "HTTP/1.1 404 Not Found\r\n\r\n"},
-    {"/broken", ANSWERS, 0.2, "HTTP/1.1 500 Internal Server Error\r\n\r\n"},
-    {"/silent", STAYS_SILENT, 0, NULL},
-    {"/resets", RESETS, 0.1, NULL},
-    {"/mail", ANSWERS, 0.1, "220 mail.example.org ESMTP ready\r\n"},
-    {"/nobody-there", IS_NOT_THERE, 0, NULL},
+    {"/fast", ANSWERS, 0.0, "HTTP/1.1 200 OK\r\n\r\n", PLAIN},
+    {"/slower", ANSWERS, 0.3, "HTTP/1.1 200 OK\r\n\r\n", PLAIN},
+    {"/slow", ANSWERS, 0.9, "HTTP/1.1 200 OK\r\n\r\n", PLAIN},
+    {"/no-such-page", ANSWERS, 0.1, "HTTP/1.1 404 Not Found\r\n\r\n", PLAIN},
+    {"/broken", ANSWERS, 0.2, "HTTP/1.1 500 Internal Server Error\r\n\r\n", PLAIN},
+    {"/silent", STAYS_SILENT, 0, NULL, PLAIN},
+    {"/resets", RESETS, 0.1, NULL, PLAIN},
+    {"/mail", ANSWERS, 0.1, "220 mail.example.org ESMTP ready\r\n", PLAIN},
+    {"/nobody-there", IS_NOT_THERE, 0, NULL, PLAIN},
+    {"/secure", ANSWERS, 0.2, "HTTP/1.1 200 OK\r\n\r\n", TRUSTED},
+    {"/secure-and-silent", STAYS_SILENT, 0, NULL, TRUSTED},
+    {"/expired", ANSWERS, 0, "", EXPIRED},
+    {"/self-signed", ANSWERS, 0, "", SELF_SIGNED},
+    {"/unknown-authority", ANSWERS, 0, "", UNKNOWN_AUTHORITY},
+    {"/other-name", ANSWERS, 0, "", OTHER_NAME},
+    {"/not-secure", GREETS, 0, "220 mail.example.org ESMTP ready\r\n", NO_TLS},
 };
 #define DEMOS ((int)(sizeof demos / sizeof demos[0]))
 
 /* Runs as a task of its own for each connection. */
 static int64_t serve(aloop_stream *client, void *data) {
     const struct demo *demo = data;
+    if (demo->manner == GREETS) {
+        aloop_stream_write(client, demo->answer, strlen(demo->answer));
+        return aloop_await(aloop_stream_read(client, -1), NULL);
+    }
     int64_t rc = aloop_await(aloop_stream_readuntil(client, "\r\n\r\n", 4), NULL);
     if (rc < 0) return rc;
     rc = aloop_await(aloop_sleep(demo->delay), NULL);
@@ -176,23 +204,71 @@ static int64_t serve(aloop_stream *client, void *data) {
     return aloop_await(aloop_stream_drain(client), NULL);
 }
 
-/* Starts the server of each demo and makes its URL. */
-static int64_t start_demos(aloop_server **servers, struct site *sites) {
-    for (int i = 0; i < DEMOS; i++) {
-        void *demo = (void *)&demos[i];
-        const int64_t rc = aloop_await(aloop_start_server(serve, demo, "127.0.0.1", 0, NULL),
-                                       (void **)&servers[i]);
-        if (rc < 0) return rc;
-        snprintf(sites[i].url, sizeof sites[i].url, "http://127.0.0.1:%d%s",
-                 (int)aloop_server_port(servers[i], 0), demos[i].path);
-        if (demos[i].manner == IS_NOT_THERE) aloop_server_close(servers[i]);
+/* A certificate as the demo has it, signed by ours, by another authority or by itself. */
+static struct certificate certificate_for(const struct demo *demo, const struct certificate *ours) {
+    struct certificate_wish wish = {.name = "127.0.0.1", .for_names = "IP:127.0.0.1"};
+    if (demo->security == EXPIRED) wish.from_days = -30, wish.to_days = -1;
+    if (demo->security == OTHER_NAME) wish.for_names = "DNS:www.example.org";
+    if (demo->security == SELF_SIGNED) return make_certificate(wish, NULL);
+    if (demo->security != UNKNOWN_AUTHORITY) return make_certificate(wish, ours);
+    struct certificate other = make_certificate((struct certificate_wish){.name = "Others"}, NULL);
+    struct certificate made = make_certificate(wish, &other);
+    drop_certificate(&other);
+    return made;
+}
+
+/* Whether the demo's server speaks TLS; then options say how. */
+static int64_t secure(aloop_stream_options *options, const struct demo *demo,
+                      const struct certificate *ours) {
+    if (demo->security == PLAIN || demo->security == NO_TLS) return 0;
+    struct certificate own = certificate_for(demo, ours);
+    aloop_tls_context *context = NULL;
+    int64_t rc = aloop_tls_context_new_server(&context);
+    if (rc == 0) rc = aloop_tls_context_load_cert_chain_memory(context, own.cert, own.key, NULL);
+    if (rc == 0) rc = aloop_stream_options_set_tls(options, context);
+    aloop_unref(context);
+    drop_certificate(&own);
+    return rc;
+}
+
+/* Starts the server of a demo and makes its URL. */
+static int64_t start_demo(const struct demo *demo, const struct certificate *ours,
+                          aloop_server **server, struct site *site) {
+    aloop_stream_options *options = aloop_stream_options_new();
+    int64_t rc = secure(options, demo, ours);
+    if (rc == 0) {
+        rc = aloop_await(aloop_start_server(serve, (void *)demo, "127.0.0.1", 0, options),
+                         (void **)server);
     }
+    aloop_unref(options);
+    if (rc < 0) return rc;
+    snprintf(site->url, sizeof site->url, "http%s://127.0.0.1:%d%s",
+             demo->security == PLAIN ? "" : "s", (int)aloop_server_port(*server, 0), demo->path);
+    if (demo->manner == IS_NOT_THERE) aloop_server_close(*server);
     return 0;
+}
+
+static int64_t start_demos(aloop_server **servers, struct site *sites) {
+    struct certificate ours = make_certificate((struct certificate_wish){.name = "Demo"}, NULL);
+    int64_t rc = aloop_tls_context_load_verify_memory(tls, ours.cert);
+    for (int i = 0; i < DEMOS && rc >= 0; i++) {
+        rc = start_demo(&demos[i], &ours, &servers[i], &sites[i]);
+    }
+    drop_certificate(&ours);
+    return rc;
+}
+
+/* That clients do not like our certificates is what they are for. */
+static void ignore_handshakes(aloop_loop *loop, aloop_exception_context *context, void *data) {
+    (void)data;
+    if (strcmp(aloop_exception_context_message(context), "SSL handshake failed") == 0) return;
+    aloop_loop_default_exception_handler(loop, context);
 }
 
 static int64_t check_demos(void) {
     static struct site sites[DEMOS];
     aloop_server *servers[DEMOS] = {NULL};
+    aloop_loop_set_exception_handler(aloop_get_running_loop(), ignore_handshakes, NULL, NULL);
     int64_t rc = start_demos(servers, sites);
     if (rc >= 0) rc = check_all(sites, DEMOS);
     for (int i = 0; i < DEMOS; i++) {
@@ -206,18 +282,23 @@ static int64_t check_demos(void) {
 
 /* The program -------------------------------------------------------------------------------- */
 
-static int64_t run(void *arg, void **value) {
-    (void)value;
-    char **urls = arg;
-    int n = 0;
-    while (urls[n] != NULL) n++;
-    if (n == 0) return check_demos();
-
+static int64_t check_urls(char **urls, int n) {
     struct site *sites = calloc((size_t)n, sizeof *sites);
     if (sites == NULL) return ALOOP_ENOMEM;
     for (int i = 0; i < n; i++) snprintf(sites[i].url, sizeof sites[i].url, "%s", urls[i]);
     const int64_t rc = check_all(sites, n);
     free(sites);
+    return rc;
+}
+
+static int64_t run(void *arg, void **value) {
+    (void)value;
+    char **urls = arg;
+    int n = 0;
+    while (urls[n] != NULL) n++;
+    int64_t rc = aloop_tls_context_new_client(&tls); /* trusts whom the system trusts */
+    if (rc == 0) rc = n == 0 ? check_demos() : check_urls(urls, n);
+    aloop_unref(tls);
     return rc;
 }
 

@@ -90,6 +90,7 @@ enum class kind : uint8_t {
     message,
     file,
     file_watch,
+    tls_session,
     loop_other,
     // futures
     first_future,

@@ -5,6 +5,7 @@
 #include "../stream/connect.hpp"
 #include "../stream/entry.hpp"
 #include "../stream/pipe.hpp"
+#include "../tls/tls.hpp"
 #include "protocol.hpp"
 
 using namespace aloop;
@@ -93,6 +94,7 @@ aloop_future *aloop_create_connection(aloop_protocol *handle, void *data, const 
     protocol *p = from_c(handle);
     if (p == nullptr) return refused(ALOOP_EINVAL, k_no_protocol);
     if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = client_complaint(options, host)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     return made(l, o != nullptr ? make_connect(l, host, port, o, {p, data}) : nullptr);
 }
@@ -105,6 +107,7 @@ aloop_future *aloop_create_unix_connection(aloop_protocol *handle, void *data, c
     if (p == nullptr) return refused(ALOOP_EINVAL, k_no_protocol);
     address to;
     if (const char *why = bad_path(path, options, &to)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = client_complaint(options, nullptr)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     return made(l, o != nullptr ? make_unix_connect(l, to, o, {p, data}) : nullptr);
 }
@@ -126,6 +129,7 @@ aloop_future *aloop_create_server(aloop_protocol *handle, void *data, const char
     protocol *p = from_c(handle);
     if (p == nullptr) return refused(ALOOP_EINVAL, k_no_protocol);
     if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = server_complaint(options)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     if (o == nullptr) return made(l, nullptr);
     return made(l, make_start_server(l, {nullptr, p, data}, host, port, o));
@@ -139,6 +143,7 @@ aloop_future *aloop_create_unix_server(aloop_protocol *handle, void *data, const
     if (p == nullptr) return refused(ALOOP_EINVAL, k_no_protocol);
     address at;
     if (const char *why = bad_path(path, options, &at)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = server_complaint(options)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     if (o == nullptr) return made(l, nullptr);
     return made(l, make_start_unix_server(l, {nullptr, p, data}, at, o));

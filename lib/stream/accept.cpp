@@ -5,9 +5,7 @@
 
 #include <cerrno>
 
-#include "../context/context.hpp"
-#include "../protocol/protocol.hpp"
-#include "../task/task.hpp"
+#include "../tls/tls.hpp"
 #include "connect.hpp"
 #include "server.hpp"
 
@@ -132,90 +130,14 @@ int64_t accept_from(listener *at, stream **out) {
     return 0;
 }
 
-// A connection's task ------------------------------------------------------------------------
-
-// Shared by the task, which owns the stream through it, and by what looks at
-// the task's outcome.
-struct client_call {
-    stream *client;
-    server *of;
-    int refs = 1;
-};
-
-void drop_call(void *argument) {
-    client_call *call = static_cast<client_call *>(argument);
-    if (--call->refs > 0) return;
-    stream *client = call->client;
-    server *of = call->of;
-    destroy(call);
-    unref(static_cast<loop_object *>(client));
-    unref(static_cast<loop_object *>(of));
-}
-
-int64_t run_client(void *argument, void **) {
-    client_call *call = static_cast<client_call *>(argument);
-    return call->of->how.handler(to_c(call->client), call->of->how.data);
-}
-
-int64_t client_done(aloop_future *handle, void *argument) {
-    client_call *call = static_cast<client_call *>(argument);
-    future *f = from_c(handle);
-    if (f->state == k_finished && f->failed()) {
-        loop_of(f)->report("Unhandled exception in client_connected_cb", f->status(), error_of(f),
-                           f, f);
-    }
-    if (!f->pending() && f->status() < 0) close_stream(call->client);
-    return 0;
-}
-
-// Gives the connection its task, in a copy of the server's context. Takes the
-// stream over.
-int64_t start_client(server *s, stream *client) {
-    loop *l = loop_of(s);
-    client_call *call = create<client_call>(client, s);
-    if (call == nullptr) {
-        unref(static_cast<loop_object *>(client));
-        return ALOOP_ENOMEM;
-    }
-    ref(static_cast<loop_object *>(s));
-    task_options *o = create<task_options>();
-    if (o == nullptr) {
-        drop_call(call);
-        return ALOOP_ENOMEM;
-    }
-    o->fn = run_client;
-    o->arg = call;
-    o->arg_free = drop_call;
-    call->refs++;  // for the observer
-    o->context = create<context>(share(s->context));
-    future *t = nullptr;
-    if (o->context == nullptr) drop(s->context);
-    else t = create_task(l, o);
-    unref(o);
-    int64_t code = t == nullptr ? int64_t{ALOOP_ENOMEM} : 0;
-    if (t != nullptr && t->type != kind::task) {
-        code = t->status();
-        t->clear(k_unretrieved);
-    }
-    if (code != 0 || observe(t, client_done, call, drop_call) == nullptr) drop_call(call);
-    if (t != nullptr) unref(t);
-    return code;
-}
-
-// Gives the connection its protocol, which keeps it alive.
-int64_t meet_client(server *s, stream *client) {
-    const int64_t code = give_protocol(client, s->how.by, s->how.data, share(s->context));
-    unref(static_cast<loop_object *>(client));
-    return code;
-}
-
 void accept_ready(listener *at) {
     server *s = at->home;
     for (int i = 0; i < k_most_accepts; i++) {
+        if (!has_place(s)) return;
         stream *client = nullptr;
         int64_t code = accept_from(at, &client);
         if (code == 0) return;
-        if (code > 0) code = (s->how.by != nullptr ? meet_client : start_client)(s, client);
+        if (code > 0) code = start_client(s, client);
         if (code == 0) continue;
         error *e = make_error(code, nullptr);
         loop_of(s)->report("Error on transport creation for incoming connection", code, e);
@@ -239,7 +161,7 @@ void run_listener(node *item, action what) {
     server *s = at->home;
     at->queued = false;
     if (what == action::run && s->serving && !s->backing_off) {
-        if (s->how.any()) accept_ready(at);
+        if (s->how.any() || wants_tls(s->options)) accept_ready(at);
         else wake_acceptor(s);
     }
     unref(static_cast<loop_object *>(s));

@@ -15,6 +15,7 @@
 #include "../loop/alarm.hpp"
 #include "../protocol/protocol.hpp"
 #include "../resolver/resolver.hpp"
+#include "../tls/tls.hpp"
 
 namespace aloop {
 
@@ -38,6 +39,7 @@ struct connect_op final : operation {
     error **errors = nullptr;
     int64_t error_count = 0;
     int64_t first_code = 0;
+    stream *made = nullptr;    // the winner, while it shakes hands
     bool hurry = true;         // the next attempt may begin
     future *progress = nullptr;
     aloop::alarm delay;
@@ -164,12 +166,10 @@ void end_race(connect_op *op) {
     }
 }
 
-enum : uint32_t { k_begin, k_resolved, k_local_resolved, k_racing, k_meeting };
+enum : uint32_t { k_begin, k_resolved, k_local_resolved, k_racing, k_securing, k_meeting };
 
-int64_t won(connect_op *op, int64_t i) {
-    stream *s = std::exchange(op->attempts[i], nullptr);
-    s->off(k_connecting);
-    s->reading = nullptr;
+// Hands the stream over, or gives it its protocol and waits until that knows.
+int64_t meet(connect_op *op, stream *s) {
     if (op->wanted.of == nullptr) {
         op->give(s, free_stream);
         return 0;
@@ -179,9 +179,19 @@ int64_t won(connect_op *op, int64_t i) {
         discard_stream(s);
         return code;
     }
-    end_race(op);
     op->phase = k_meeting;
     return op->await(make_wait_made(s));
+}
+
+int64_t won(connect_op *op, int64_t i) {
+    stream *s = std::exchange(op->attempts[i], nullptr);
+    s->off(k_connecting);
+    s->reading = nullptr;
+    end_race(op);
+    if (!wants_tls(op->options)) return meet(op, s);
+    op->made = s;
+    op->phase = k_securing;
+    return op->await(make_start_tls(s, op->options->tls.context.get(), op->options, op->host));
 }
 
 // What all the failures come to, as asyncio tells it.
@@ -292,6 +302,8 @@ int64_t advance(connect_op *op) {
     case k_local_resolved:
         op->local = take_addresses(op);
         break;
+    case k_securing:
+        return meet(op, std::exchange(op->made, nullptr));
     case k_racing:
         return race(op);
     default:
@@ -307,7 +319,9 @@ int64_t advance(connect_op *op) {
 int64_t step_connect(operation *base, task *, int64_t status) {
     connect_op *op = static_cast<connect_op *>(base);
     if (status >= 0) status = advance(op);
-    if (status != ALOOP_PENDING) end_race(op);
+    if (status == ALOOP_PENDING) return status;
+    end_race(op);
+    if (op->made != nullptr) discard_stream(std::exchange(op->made, nullptr));
     return status;
 }
 
@@ -321,6 +335,7 @@ connect_op::connect_op(domain *d, stream_options *o, char *name, int32_t number,
 
 connect_op::~connect_op() {
     end_race(this);
+    if (made != nullptr) discard_stream(made);
     for (int64_t i = 0; i < error_count; i++) unref(errors[i]);
     release(attempts);
     release(errors);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "../base/bytes.hpp"
 #include "../base/options.hpp"
 
 namespace aloop {
@@ -17,8 +18,34 @@ struct extra_host {
     char name[8];  // as long as it is
 };
 
+// The TLS side. Negative times: not chosen.
+struct tls_choice {
+    ptr<object> context;
+    char *server_hostname = nullptr;
+    double handshake_timeout = -1;
+    double shutdown_timeout = -1;
+    ptr<bytes> session;
+
+    ~tls_choice() { release(server_hostname); }
+    // False: out of memory.
+    bool set_name(const char *name) {
+        char *copy = name != nullptr ? copy_string(name) : nullptr;
+        if (name != nullptr && copy == nullptr) return false;
+        release(std::exchange(server_hostname, copy));
+        return true;
+    }
+    bool copy(const tls_choice &from) {
+        context = ptr<object>::share(from.context.get());
+        handshake_timeout = from.handshake_timeout;
+        shutdown_timeout = from.shutdown_timeout;
+        session = ptr<bytes>::share(from.session.get());
+        return set_name(from.server_hostname);
+    }
+};
+
 struct stream_options final : options_of<stream_options> {
     size_t limit = 65536;
+    tls_choice tls;
     int32_t family = 0;
     int32_t backlog = 100;
     double eyeballs_delay = -1;  // negative: one address after the other
@@ -54,6 +81,10 @@ struct stream_options final : options_of<stream_options> {
 inline stream_options *copy_options(const stream_options *from) {
     stream_options *o = create<stream_options>();
     if (o == nullptr || from == nullptr) return o;
+    if (!o->tls.copy(from->tls)) {
+        destroy(o);
+        return nullptr;
+    }
     o->limit = from->limit;
     o->family = from->family;
     o->backlog = from->backlog;

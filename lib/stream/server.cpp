@@ -8,6 +8,7 @@
 #include "../context/context.hpp"
 #include "../loop/watchers.hpp"
 #include "../protocol/protocol.hpp"
+#include "../tls/tls.hpp"
 
 namespace aloop {
 
@@ -58,6 +59,7 @@ void destroy_server(object *o) {
         return;
     }
     close_listeners(s);
+    drop_secured(s);
     release(s->listeners);
     if (s->owns_data && s->options->data_free != nullptr) s->options->data_free(s->how.data);
     if (s->how.by != nullptr) unref(s->how.by);
@@ -103,6 +105,7 @@ void close_server(server *s) {
     if (s->closed) return;
     s->closed = true;
     close_listeners(s);
+    drop_secured(s);
     if (s->forever != nullptr) cancel(s->forever, nullptr);
     wake_waiting(s->waiters, k_for_client);
     check_closed(s);
@@ -148,7 +151,8 @@ int64_t step_accept(operation *op, task *, int64_t status) {
     }
     if (s->closed) return op->fail(ALOOP_ESTALE, "server is closed");
     stream *client = nullptr;
-    const int64_t code = accept_one(s, &client);
+    const int64_t code =
+        wants_tls(s->options) ? take_secured(s, &client) : accept_one(s, &client);
     if (code == 0) return self->wait_in(&s->waiters, k_for_client);
     wake_acceptor(s);  // where one came, usable or not, more may have come
     if (code < 0) return code;

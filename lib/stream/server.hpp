@@ -3,7 +3,9 @@
 // A server keeps itself alive while it listens; each of its connections keeps a
 // reference to it. With a handler, connections are accepted as they come, each
 // with a task of its own; without one they stay in the kernel's queue until
-// somebody accepts them (aloop_server_accept).
+// somebody accepts them (aloop_server_accept). With TLS each connection shakes
+// hands in its task first, so that a slow one keeps nobody waiting; without a
+// handler up to a backlog of them does so before anybody accepts.
 //
 // When descriptors run out, waiting connections would keep the loop spinning: a
 // spare descriptor is given up to accept and close them, and for a second
@@ -38,6 +40,11 @@ struct served {
     bool any() const { return handler != nullptr || by != nullptr; }
 };
 
+// A connection whose handshake is done, until somebody accepts it.
+struct secured_client final : link {
+    stream *client;  // owned
+};
+
 struct server final : loop_object, self_held {
     listener *listeners = nullptr;
     int64_t count = 0;
@@ -47,6 +54,8 @@ struct server final : loop_object, self_held {
     ring clients;             // self_held, in place of the loop's list
     int64_t active = 0;
     ring waiters;             // ring_waiter
+    ring secured;             // secured_client
+    int64_t securing = 0;     // those, and those that shake hands without a handler
     future *forever = nullptr;  // what serve_forever waits on; borrowed
     aloop::alarm retry;
     socket_file *file = nullptr;  // of a Unix server
@@ -93,6 +102,15 @@ void listener_ready(io *self, uint8_t bits);
 void run_listener(node *item, action what);
 // The next connection of any listener: 1 with *out, 0: none now, or why not.
 int64_t accept_one(server *s, stream **out);
+
+// Connections (client.cpp). Whether one more may be accepted now.
+bool has_place(const server *s);
+// Gives it its task or protocol. Takes the stream over.
+int64_t start_client(server *s, stream *client);
+// As accept_one, of those whose handshake is done.
+int64_t take_secured(server *s, stream **out);
+// Closes those that nobody will accept any more.
+void drop_secured(server *s);
 void wake_acceptor(server *s);
 void accept_more(server *s);  // looks again at what waits
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "../tls/tls.hpp"
 #include "entry.hpp"
 
 using namespace aloop;
@@ -24,6 +25,7 @@ aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
     if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = server_complaint(options)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     if (o == nullptr) return made(l, nullptr);
     return made(l, make_start_server(l, {handler, nullptr, data}, host, port, o));
@@ -35,6 +37,7 @@ aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *data, const
     if (l == nullptr) return nullptr;
     address at;
     if (const char *why = bad_path(path, options, &at)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = server_complaint(options)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     if (o == nullptr) return made(l, nullptr);
     return made(l, make_start_unix_server(l, {handler, nullptr, data}, at, o));

@@ -82,19 +82,28 @@ void read_for_user(stream *s) {
     look_again(s);
 }
 
+// Whether an orderly close is done: all is sent, and the layer's farewell too.
+bool is_flushed(stream *s) {
+    if (s->layer->finish == nullptr) return s->queue_tail == nullptr;
+    const int64_t code = s->layer->finish(s);
+    if (code >= 0) return !s->is(k_lost);
+    if (code != -EAGAIN) lose(s, code, make_error(code, nullptr));
+    return false;
+}
+
 void handle_io(stream *s) {
     if (s->is(k_lost)) return;
     if (s->is(k_suspect)) look_for_failure(s);
     if (s->is(k_lost)) return;
     const bool any = (s->ready_bits() & k_readable) != 0 || s->unread != nullptr;
-    if (s->user != nullptr && any) read_for_user(s);
+    if (s->user != nullptr && any && !s->is(k_connecting)) read_for_user(s);
     else if (s->is(k_connecting) || any) wake_reader(s);
     if (s->is(k_lost)) return;
     if ((s->ready_bits() & k_writable) != 0) {
-        if (s->queue_tail != nullptr) flush(s);
+        if (s->queue_tail != nullptr || s->is(k_unsent)) flush(s);
         else if (s->is(k_sending_file)) wake_waiting(s->waiters, k_for_writable);
     }
-    if (s->is(k_flushing) && s->queue_tail == nullptr && !s->is(k_lost)) end_stream(s);
+    if (s->is(k_flushing) && !s->is(k_lost) && is_flushed(s)) end_stream(s);
 }
 
 void tell_made(stream *s) {
@@ -287,13 +296,14 @@ void stream_ready(stream *s, uint8_t bits, bool from_poll) {
     if (s->is(k_lost)) return;
     const bool asked = s->user != nullptr || (s->reading != nullptr && !s->is(k_reading_paused));
     const bool read = asked && (bits & k_readable) != 0;
-    const bool sends = s->queue_tail != nullptr || s->is(k_sending_file);
+    const bool sends = s->queue_tail != nullptr || s->is(k_sending_file | k_unsent);
     const bool write = sends && (bits & k_writable) != 0;
     // The kernel's failures come as both, without a hangup.
     const bool failed = s->user == nullptr && bits == (k_readable | k_writable);
     const bool left = s->is(k_one_way_out) && (bits & k_readable) != 0;
     if ((failed || left) && s->layer->failure != nullptr) s->on(k_suspect);
-    if (!read && !write && !s->is(k_connecting | k_suspect)) return;
+    const bool parting = s->is(k_flushing) && s->layer->finish != nullptr;
+    if (!read && !write && !parting && !s->is(k_connecting | k_suspect)) return;
     s->on(k_io_due);
     enqueue(s, from_poll);
 }
@@ -302,6 +312,11 @@ void suspect(stream *s) {
     const bool quiet = (s->ready_bits() & k_readable) == 0 || s->is(k_lost | k_connecting);
     if (quiet || s->user != nullptr || s->layer->failure == nullptr) return;
     s->on(k_suspect | k_io_due);
+    enqueue(s, false);
+}
+
+void stream_again(stream *s) {
+    s->on(k_io_due);
     enqueue(s, false);
 }
 
@@ -342,7 +357,7 @@ void look_again(stream *s) {
 
 void wake_reader(stream *s) {
     if (s->reading == nullptr || !s->reading->pending()) return;
-    if (s->is(k_reading_paused) && !s->is(k_over)) return;
+    if (s->is(k_reading_paused) && !s->is(k_over | k_connecting)) return;
     finish(s->reading, 0, nullptr, nullptr);
 }
 
@@ -388,6 +403,7 @@ int64_t pull(stream *s, void *to, size_t n) {
         if (less && s->layer->trusts_short_reads(s)) s->on(k_drained);
     } else if (got == 0) {
         s->on(k_at_end);
+        if (s->layer->finish != nullptr && s->user == nullptr) close_stream(s);
     } else if (got == -EAGAIN) {
         s->ready_bits() &= static_cast<uint8_t>(~k_readable);
     } else {
@@ -445,10 +461,8 @@ void close_stream(stream *s) {
     if (s->is(k_sending_file)) {
         wake_waiting(s->waiters, k_for_empty | k_for_writable | k_for_room);
     }
-    if (s->queue_tail == nullptr) {
-        lose(s, 0, nullptr);
-        return;
-    }
+    if (is_flushed(s)) lose(s, 0, nullptr);
+    if (s->is(k_lost)) return;
     s->on(k_flushing);
     hold(s);
 }

@@ -49,6 +49,14 @@ struct stream_layer {
     int64_t (*failure)(stream *s) = nullptr;
     // As sendfile(2); nullptr: by reading and writing.
     int64_t (*send_file)(stream *s, int fd, int64_t *offset, size_t n) = nullptr;
+    // Of a layer that transforms what it carries (TLS); nullptr: nothing to do.
+    // Sends what write() took and could not pass on: -EAGAIN while some is left.
+    int64_t (*flush)(stream *s) = nullptr;
+    // The farewell of an orderly close, called again while it gives -EAGAIN. A
+    // layer with a farewell cannot be half open: the peer's ends the stream.
+    int64_t (*finish)(stream *s) = nullptr;
+    // More names for get_extra_info: the length of the text, or ALOOP_ENOENT.
+    int64_t (*info)(stream *s, const char *name, char *buffer, size_t size) = nullptr;
 };
 
 // Who takes what happens to a stream, on the loop's own stack. `over` is told of
@@ -87,6 +95,7 @@ enum stream_flags : uint32_t {
     k_one_way_out = 0x20000,  // a pipe to write to: its end is its closing
     k_writing_due = 0x40000,  // its user is to be told whether writing is paused
     k_held = 0x80000,      // holds a reference to itself until it is over
+    k_unsent = 0x100000,   // the layer has output that it could not pass on
 };
 
 // Unread bytes, and bytes to be written: blocks that go when they are empty.
@@ -164,6 +173,8 @@ void replace_user(stream *s, stream_user *u);
 void user_paused(stream *s);
 // Lets the user see in the next iteration what is there.
 void look_again(stream *s);
+// Lets the stream itself do so, whatever is there.
+void stream_again(stream *s);
 
 // Reading (stream.cpp): at most n bytes of what is there; 0 at the end;
 // -EAGAIN: wait; -EALREADY: it had its share of this iteration. A failure ends

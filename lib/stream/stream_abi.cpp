@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "../tls/tls.hpp"
 #include "connect.hpp"
 #include "entry.hpp"
 
@@ -121,6 +122,7 @@ aloop_future *aloop_open_connection(const char *host, int32_t port,
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
     if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = client_complaint(options, host)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     return made(l, o != nullptr ? make_connect(l, host, port, o) : nullptr);
 }
@@ -130,6 +132,7 @@ aloop_future *aloop_open_unix_connection(const char *path, const aloop_stream_op
     if (l == nullptr) return nullptr;
     address to;
     if (const char *why = bad_path(path, options, &to)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = client_complaint(options, nullptr)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     return made(l, o != nullptr ? make_unix_connect(l, to, o) : nullptr);
 }
@@ -368,7 +371,10 @@ int64_t aloop_stream_get_extra_info(aloop_stream *handle, const char *name, char
     }
     address a;
     const bool peer = std::strcmp(name, "peername") == 0;
-    if (!peer && std::strcmp(name, "sockname") != 0) return ALOOP_ENOENT;
+    if (!peer && std::strcmp(name, "sockname") != 0) {
+        const bool asks_layer = s->layer->info != nullptr && !s->is(k_over);
+        return asks_layer ? s->layer->info(s, name, buffer, size) : int64_t{ALOOP_ENOENT};
+    }
     if (!address_of(s, peer, &a)) return ALOOP_ENOENT;
     format_address(a, text, sizeof text);
     if (buffer != nullptr && size > 0) std::snprintf(buffer, size, "%s", text);

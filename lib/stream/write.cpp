@@ -150,6 +150,13 @@ void flush(stream *s) {
             return;
         }
     }
+    if (s->queue_tail == nullptr && s->is(k_unsent) && (s->ready_bits() & k_writable) != 0) {
+        const int64_t code = s->layer->flush(s);
+        if (code < 0 && code != -EAGAIN) {
+            lose(s, code, make_error(code, nullptr));
+            return;
+        }
+    }
     check_low(s);
     if (s->queue_tail != nullptr || s->is(k_lost)) return;
     wake_waiting(s->waiters, k_for_empty);

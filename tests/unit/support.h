@@ -59,7 +59,7 @@ void in_task(aloop_coro_fn fn);
 /* What the exception handler was told, in order. */
 struct report {
     char message[160];
-    char text[160]; /* of the error */
+    char text[400]; /* of the error */
     int64_t code;
     bool with_future;
     bool with_task;

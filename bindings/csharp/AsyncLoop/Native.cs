@@ -1488,6 +1488,81 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_packet_take_fd")]
   public static extern long aloop_packet_take_fd(global::System.IntPtr jarg1, long jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_new_client")]
+  public static extern long aloop_tls_context_new_client(global::System.IntPtr* jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_new_server")]
+  public static extern long aloop_tls_context_new_server(global::System.IntPtr* jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_error")]
+  public static extern global::System.IntPtr aloop_tls_context_error(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_load_verify")]
+  public static extern long aloop_tls_context_load_verify(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_load_verify_memory")]
+  public static extern long aloop_tls_context_load_verify_memory(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_load_cert_chain")]
+  public static extern long aloop_tls_context_load_cert_chain(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg3, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_load_cert_chain_memory")]
+  public static extern long aloop_tls_context_load_cert_chain_memory(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg3, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_verify_mode")]
+  public static extern long aloop_tls_context_set_verify_mode(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_check_hostname")]
+  public static extern long aloop_tls_context_set_check_hostname(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_alpn")]
+  public static extern long aloop_tls_context_set_alpn(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_min_version")]
+  public static extern long aloop_tls_context_set_min_version(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_max_version")]
+  public static extern long aloop_tls_context_set_max_version(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_ciphers")]
+  public static extern long aloop_tls_context_set_ciphers(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_ciphersuites")]
+  public static extern long aloop_tls_context_set_ciphersuites(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_add_name")]
+  public static extern long aloop_tls_context_add_name(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2, global::System.IntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_session_cache")]
+  public static extern long aloop_tls_context_set_session_cache(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_tls_context_set_keylog_file")]
+  public static extern long aloop_tls_context_set_keylog_file(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_tls")]
+  public static extern long aloop_stream_options_set_tls(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_server_hostname")]
+  public static extern long aloop_stream_options_set_server_hostname(global::System.IntPtr jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_tls_handshake_timeout")]
+  public static extern long aloop_stream_options_set_tls_handshake_timeout(global::System.IntPtr jarg1, double jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_tls_shutdown_timeout")]
+  public static extern long aloop_stream_options_set_tls_shutdown_timeout(global::System.IntPtr jarg1, double jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_tls_session")]
+  public static extern long aloop_stream_options_set_tls_session(global::System.IntPtr jarg1, global::System.IntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_start_tls")]
+  public static extern global::System.IntPtr aloop_stream_start_tls(global::System.IntPtr jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_get_peer_certificate")]
+  public static extern long aloop_stream_get_peer_certificate(global::System.IntPtr jarg1, global::System.IntPtr* jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_get_tls_session")]
+  public static extern long aloop_stream_get_tls_session(global::System.IntPtr jarg1, global::System.IntPtr* jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_job_return")]
   public static extern long aloop_job_return(long jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
 
@@ -3611,6 +3686,125 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static long aloop_tls_context_new_client(global::System.IntPtr* context) {
+    long ret = NativePINVOKE.aloop_tls_context_new_client(context);
+    return ret;
+  }
+
+  public static long aloop_tls_context_new_server(global::System.IntPtr* context) {
+    long ret = NativePINVOKE.aloop_tls_context_new_server(context);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_tls_context_error(global::System.IntPtr context) { return NativePINVOKE.aloop_tls_context_error(context); }
+
+  public static long aloop_tls_context_load_verify(global::System.IntPtr context, string file, string directory) {
+    long ret = NativePINVOKE.aloop_tls_context_load_verify(context, file, directory);
+    return ret;
+  }
+
+  public static long aloop_tls_context_load_verify_memory(global::System.IntPtr context, string pem) {
+    long ret = NativePINVOKE.aloop_tls_context_load_verify_memory(context, pem);
+    return ret;
+  }
+
+  public static long aloop_tls_context_load_cert_chain(global::System.IntPtr context, string cert_file, string key_file, string password) {
+    long ret = NativePINVOKE.aloop_tls_context_load_cert_chain(context, cert_file, key_file, password);
+    return ret;
+  }
+
+  public static long aloop_tls_context_load_cert_chain_memory(global::System.IntPtr context, string cert_pem, string key_pem, string password) {
+    long ret = NativePINVOKE.aloop_tls_context_load_cert_chain_memory(context, cert_pem, key_pem, password);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_verify_mode(global::System.IntPtr context, int mode) {
+    long ret = NativePINVOKE.aloop_tls_context_set_verify_mode(context, mode);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_check_hostname(global::System.IntPtr context, int check) {
+    long ret = NativePINVOKE.aloop_tls_context_set_check_hostname(context, check);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_alpn(global::System.IntPtr context, string protocols) {
+    long ret = NativePINVOKE.aloop_tls_context_set_alpn(context, protocols);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_min_version(global::System.IntPtr context, int version) {
+    long ret = NativePINVOKE.aloop_tls_context_set_min_version(context, version);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_max_version(global::System.IntPtr context, int version) {
+    long ret = NativePINVOKE.aloop_tls_context_set_max_version(context, version);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_ciphers(global::System.IntPtr context, string ciphers) {
+    long ret = NativePINVOKE.aloop_tls_context_set_ciphers(context, ciphers);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_ciphersuites(global::System.IntPtr context, string suites) {
+    long ret = NativePINVOKE.aloop_tls_context_set_ciphersuites(context, suites);
+    return ret;
+  }
+
+  public static long aloop_tls_context_add_name(global::System.IntPtr context, string name, global::System.IntPtr other) {
+    long ret = NativePINVOKE.aloop_tls_context_add_name(context, name, other);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_session_cache(global::System.IntPtr context, int servers) {
+    long ret = NativePINVOKE.aloop_tls_context_set_session_cache(context, servers);
+    return ret;
+  }
+
+  public static long aloop_tls_context_set_keylog_file(global::System.IntPtr context, string path) {
+    long ret = NativePINVOKE.aloop_tls_context_set_keylog_file(context, path);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_tls(global::System.IntPtr options, global::System.IntPtr context) {
+    long ret = NativePINVOKE.aloop_stream_options_set_tls(options, context);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_server_hostname(global::System.IntPtr options, string name) {
+    long ret = NativePINVOKE.aloop_stream_options_set_server_hostname(options, name);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_tls_handshake_timeout(global::System.IntPtr options, double seconds) {
+    long ret = NativePINVOKE.aloop_stream_options_set_tls_handshake_timeout(options, seconds);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_tls_shutdown_timeout(global::System.IntPtr options, double seconds) {
+    long ret = NativePINVOKE.aloop_stream_options_set_tls_shutdown_timeout(options, seconds);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_tls_session(global::System.IntPtr options, global::System.IntPtr session) {
+    long ret = NativePINVOKE.aloop_stream_options_set_tls_session(options, session);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_stream_start_tls(global::System.IntPtr stream, global::System.IntPtr context, global::System.IntPtr options) { return NativePINVOKE.aloop_stream_start_tls(stream, context, options); }
+
+  public static long aloop_stream_get_peer_certificate(global::System.IntPtr stream, global::System.IntPtr* der) {
+    long ret = NativePINVOKE.aloop_stream_get_peer_certificate(stream, der);
+    return ret;
+  }
+
+  public static long aloop_stream_get_tls_session(global::System.IntPtr stream, global::System.IntPtr* session) {
+    long ret = NativePINVOKE.aloop_stream_get_tls_session(stream, session);
+    return ret;
+  }
+
   public static long aloop_job_return(long status, global::System.IntPtr value, global::System.IntPtr free_fn) {
     long ret = NativePINVOKE.aloop_job_return(status, value, free_fn);
     return ret;
@@ -3954,6 +4148,13 @@ internal static unsafe class Native {
   public const int ALOOP_DATAGRAM_STAT_TRUNCATED = 3;
   public const int ALOOP_DATAGRAM_STAT_SEND_ERRORS = 4;
   public const int ALOOP_DATAGRAM_STAT_LOST = 5;
+  public const int ALOOP_TLS_1_0 = 0x0301;
+  public const int ALOOP_TLS_1_1 = 0x0302;
+  public const int ALOOP_TLS_1_2 = 0x0303;
+  public const int ALOOP_TLS_1_3 = 0x0304;
+  public const int ALOOP_TLS_VERIFY_NONE = 0;
+  public const int ALOOP_TLS_VERIFY_OPTIONAL = 1;
+  public const int ALOOP_TLS_VERIFY_REQUIRED = 2;
   public const int ALOOP_PIPE = (-1);
   public const int ALOOP_STDOUT = (-2);
   public const int ALOOP_DEVNULL = (-3);

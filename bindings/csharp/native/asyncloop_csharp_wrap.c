@@ -6866,6 +6866,364 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_packet_take_fd(void * ja
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_new_client(void * jarg1) {
+  long long jresult ;
+  aloop_tls_context **arg1 = (aloop_tls_context **) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context **)jarg1;
+  result = (int64_t)aloop_tls_context_new_client(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_new_server(void * jarg1) {
+  long long jresult ;
+  aloop_tls_context **arg1 = (aloop_tls_context **) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context **)jarg1;
+  result = (int64_t)aloop_tls_context_new_server(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_error(void * jarg1) {
+  void * jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  aloop_error *result = 0 ;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  result = (aloop_error *)aloop_tls_context_error(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_load_verify(void * jarg1, void * jarg2, void * jarg3) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (char *)jarg3;
+  result = (int64_t)aloop_tls_context_load_verify(arg1,(char const *)arg2,(char const *)arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_load_verify_memory(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_tls_context_load_verify_memory(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_load_cert_chain(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  char *arg4 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (char *)jarg3;
+  arg4 = (char *)jarg4;
+  result = (int64_t)aloop_tls_context_load_cert_chain(arg1,(char const *)arg2,(char const *)arg3,(char const *)arg4);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_load_cert_chain_memory(void * jarg1, void * jarg2, void * jarg3, void * jarg4) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  char *arg4 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (char *)jarg3;
+  arg4 = (char *)jarg4;
+  result = (int64_t)aloop_tls_context_load_cert_chain_memory(arg1,(char const *)arg2,(char const *)arg3,(char const *)arg4);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_verify_mode(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_tls_context_set_verify_mode(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_check_hostname(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_tls_context_set_check_hostname(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_alpn(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_tls_context_set_alpn(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_min_version(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_tls_context_set_min_version(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_max_version(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_tls_context_set_max_version(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_ciphers(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_tls_context_set_ciphers(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_ciphersuites(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_tls_context_set_ciphersuites(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_add_name(void * jarg1, void * jarg2, void * jarg3) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  aloop_tls_context *arg3 = (aloop_tls_context *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  arg3 = (aloop_tls_context *)jarg3;
+  result = (int64_t)aloop_tls_context_add_name(arg1,(char const *)arg2,arg3);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_session_cache(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_tls_context_set_session_cache(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_tls_context_set_keylog_file(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_tls_context *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_tls_context_set_keylog_file(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_tls(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  aloop_tls_context *arg2 = (aloop_tls_context *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (aloop_tls_context *)jarg2;
+  result = (int64_t)aloop_stream_options_set_tls(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_server_hostname(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_stream_options_set_server_hostname(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_tls_handshake_timeout(void * jarg1, double jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (double)jarg2;
+  result = (int64_t)aloop_stream_options_set_tls_handshake_timeout(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_tls_shutdown_timeout(void * jarg1, double jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (double)jarg2;
+  result = (int64_t)aloop_stream_options_set_tls_shutdown_timeout(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_tls_session(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  aloop_bytes *arg2 = (aloop_bytes *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (aloop_bytes *)jarg2;
+  result = (int64_t)aloop_stream_options_set_tls_session(arg1,(struct aloop_bytes const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_start_tls(void * jarg1, void * jarg2, void * jarg3) {
+  void * jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_tls_context *arg2 = (aloop_tls_context *) 0 ;
+  aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (aloop_tls_context *)jarg2;
+  arg3 = (aloop_stream_options *)jarg3;
+  result = (aloop_future *)aloop_stream_start_tls(arg1,arg2,(struct aloop_stream_options const *)arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_peer_certificate(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_bytes **arg2 = (aloop_bytes **) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (aloop_bytes **)jarg2;
+  result = (int64_t)aloop_stream_get_peer_certificate(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_tls_session(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_bytes **arg2 = (aloop_bytes **) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_stream *)jarg1;
+  arg2 = (aloop_bytes **)jarg2;
+  result = (int64_t)aloop_stream_get_tls_session(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_job_return(long long jarg1, void * jarg2, void * jarg3) {
   long long jresult ;
   int64_t arg1 ;

@@ -487,36 +487,36 @@ typedef long long swig_type_459;
 typedef long long swig_type_460;
 typedef long long swig_type_461;
 typedef long long swig_type_462;
-typedef long long swig_type_463;
+typedef _gostring_ swig_type_463;
 typedef _gostring_ swig_type_464;
 typedef long long swig_type_465;
-typedef long long swig_type_466;
-typedef _gostring_ swig_type_467;
-typedef long long swig_type_468;
-typedef long long swig_type_469;
-typedef long long swig_type_470;
-typedef _goslice_ swig_type_471;
-typedef long long swig_type_472;
-typedef long long swig_type_473;
-typedef long long swig_type_474;
-typedef _goslice_ swig_type_475;
+typedef _gostring_ swig_type_466;
+typedef long long swig_type_467;
+typedef _gostring_ swig_type_468;
+typedef _gostring_ swig_type_469;
+typedef _gostring_ swig_type_470;
+typedef long long swig_type_471;
+typedef _gostring_ swig_type_472;
+typedef _gostring_ swig_type_473;
+typedef _gostring_ swig_type_474;
+typedef long long swig_type_475;
 typedef long long swig_type_476;
 typedef long long swig_type_477;
-typedef long long swig_type_478;
+typedef _gostring_ swig_type_478;
 typedef long long swig_type_479;
 typedef long long swig_type_480;
 typedef long long swig_type_481;
-typedef long long swig_type_482;
+typedef _gostring_ swig_type_482;
 typedef long long swig_type_483;
-typedef long long swig_type_484;
+typedef _gostring_ swig_type_484;
 typedef long long swig_type_485;
 typedef _gostring_ swig_type_486;
 typedef long long swig_type_487;
 typedef long long swig_type_488;
-typedef long long swig_type_489;
+typedef _gostring_ swig_type_489;
 typedef long long swig_type_490;
 typedef long long swig_type_491;
-typedef long long swig_type_492;
+typedef _gostring_ swig_type_492;
 typedef long long swig_type_493;
 typedef long long swig_type_494;
 typedef long long swig_type_495;
@@ -525,14 +525,52 @@ typedef long long swig_type_497;
 typedef long long swig_type_498;
 typedef long long swig_type_499;
 typedef long long swig_type_500;
-typedef _gostring_ swig_type_501;
-typedef long long swig_type_502;
+typedef long long swig_type_501;
+typedef _gostring_ swig_type_502;
 typedef long long swig_type_503;
-typedef _goslice_ swig_type_504;
-typedef long long swig_type_505;
+typedef long long swig_type_504;
+typedef _gostring_ swig_type_505;
 typedef long long swig_type_506;
 typedef long long swig_type_507;
 typedef long long swig_type_508;
+typedef _goslice_ swig_type_509;
+typedef long long swig_type_510;
+typedef long long swig_type_511;
+typedef long long swig_type_512;
+typedef _goslice_ swig_type_513;
+typedef long long swig_type_514;
+typedef long long swig_type_515;
+typedef long long swig_type_516;
+typedef long long swig_type_517;
+typedef long long swig_type_518;
+typedef long long swig_type_519;
+typedef long long swig_type_520;
+typedef long long swig_type_521;
+typedef long long swig_type_522;
+typedef long long swig_type_523;
+typedef _gostring_ swig_type_524;
+typedef long long swig_type_525;
+typedef long long swig_type_526;
+typedef long long swig_type_527;
+typedef long long swig_type_528;
+typedef long long swig_type_529;
+typedef long long swig_type_530;
+typedef long long swig_type_531;
+typedef long long swig_type_532;
+typedef long long swig_type_533;
+typedef long long swig_type_534;
+typedef long long swig_type_535;
+typedef long long swig_type_536;
+typedef long long swig_type_537;
+typedef long long swig_type_538;
+typedef _gostring_ swig_type_539;
+typedef long long swig_type_540;
+typedef long long swig_type_541;
+typedef _goslice_ swig_type_542;
+typedef long long swig_type_543;
+typedef long long swig_type_544;
+typedef long long swig_type_545;
+typedef long long swig_type_546;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -1027,57 +1065,82 @@ extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t ar
 extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_456 arg2);
 extern swig_type_457 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
 extern swig_type_458 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_459 arg2);
-extern swig_type_460 _wrap_job_return_sys_6c96b6e831386849(swig_type_461 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_462 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_463 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_464 arg1);
+extern swig_type_460 _wrap_tls_context_new_client_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_461 _wrap_tls_context_new_server_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_tls_context_error_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_462 _wrap_tls_context_load_verify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_463 arg2, swig_type_464 arg3);
+extern swig_type_465 _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_466 arg2);
+extern swig_type_467 _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(uintptr_t arg1, swig_type_468 arg2, swig_type_469 arg3, swig_type_470 arg4);
+extern swig_type_471 _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_472 arg2, swig_type_473 arg3, swig_type_474 arg4);
+extern swig_type_475 _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_476 _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_477 _wrap_tls_context_set_alpn_sys_6c96b6e831386849(uintptr_t arg1, swig_type_478 arg2);
+extern swig_type_479 _wrap_tls_context_set_min_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_480 _wrap_tls_context_set_max_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_481 _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(uintptr_t arg1, swig_type_482 arg2);
+extern swig_type_483 _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(uintptr_t arg1, swig_type_484 arg2);
+extern swig_type_485 _wrap_tls_context_add_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_486 arg2, uintptr_t arg3);
+extern swig_type_487 _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_488 _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(uintptr_t arg1, swig_type_489 arg2);
+extern swig_type_490 _wrap_stream_options_set_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_491 _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(uintptr_t arg1, swig_type_492 arg2);
+extern swig_type_493 _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_494 _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_495 _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_stream_start_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_496 _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_497 _wrap_stream_get_tls_session_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_498 _wrap_job_return_sys_6c96b6e831386849(swig_type_499 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_500 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_501 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_502 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_465 arg1);
-extern swig_type_466 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_467 arg2);
-extern swig_type_468 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_469 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_470 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_471 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_503 arg1);
+extern swig_type_504 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_505 arg2);
+extern swig_type_506 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_507 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_508 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_509 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_472 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_473 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_510 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_511 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_474 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_475 arg2);
-extern swig_type_476 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_477 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_478 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_479 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_480 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_481 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_512 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_513 arg2);
+extern swig_type_514 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_515 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_516 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_517 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_518 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_519 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_482 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_483 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_484 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_485 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_486 arg2);
-extern swig_type_487 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_488 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_489 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_490 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_491 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_492 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_493 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_494 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_495 arg3, swig_type_496 arg4);
-extern swig_type_497 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_498 arg2);
-extern swig_type_499 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_500 arg2);
+extern swig_type_520 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_521 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_522 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_523 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_524 arg2);
+extern swig_type_525 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_526 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_527 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_528 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_529 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_530 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_531 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_532 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_533 arg3, swig_type_534 arg4);
+extern swig_type_535 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_536 arg2);
+extern swig_type_537 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_538 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_501 arg1, uintptr_t arg2);
-extern swig_type_502 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_503 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_539 arg1, uintptr_t arg2);
+extern swig_type_540 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_541 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_504 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_542 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_505 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_506 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_507 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_508 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_543 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_544 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_545 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_546 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -6138,6 +6201,306 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Tls_context_new_client(arg1 *uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_tls_context_new_client_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	return swig_r
+}
+
+func Tls_context_new_server(arg1 *uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_tls_context_new_server_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	return swig_r
+}
+
+func Tls_context_error(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_tls_context_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Tls_context_load_verify(arg1 uintptr, arg2 string, arg3 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	var _swig_i_2 string
+_swig_i_2 = arg3
+	swig_r = (int64)(C._wrap_tls_context_load_verify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_463)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_464)(unsafe.Pointer(&_swig_i_2))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	return swig_r
+}
+
+func Tls_context_load_verify_memory(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_466)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Tls_context_load_cert_chain(arg1 uintptr, arg2 string, arg3 string, arg4 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	var _swig_i_2 string
+_swig_i_2 = arg3
+	var _swig_i_3 string
+_swig_i_3 = arg4
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_468)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_469)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_3))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_3
+	}
+	return swig_r
+}
+
+func Tls_context_load_cert_chain_memory(arg1 uintptr, arg2 string, arg3 string, arg4 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	var _swig_i_2 string
+_swig_i_2 = arg3
+	var _swig_i_3 string
+_swig_i_3 = arg4
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_472)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_473)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_474)(unsafe.Pointer(&_swig_i_3))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_2
+	}
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_3
+	}
+	return swig_r
+}
+
+func Tls_context_set_verify_mode(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Tls_context_set_check_hostname(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Tls_context_set_alpn(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_tls_context_set_alpn_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_478)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Tls_context_set_min_version(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_tls_context_set_min_version_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Tls_context_set_max_version(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_tls_context_set_max_version_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Tls_context_set_ciphers(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_tls_context_set_ciphers_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_482)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Tls_context_set_ciphersuites(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_484)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Tls_context_add_name(arg1 uintptr, arg2 string, arg3 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	swig_r = (int64)(C._wrap_tls_context_add_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Tls_context_set_session_cache(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_tls_context_set_session_cache_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Tls_context_set_keylog_file(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_489)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Stream_options_set_tls(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_stream_options_set_tls_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Stream_options_set_server_hostname(arg1 uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_492)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func Stream_options_set_tls_handshake_timeout(arg1 uintptr, arg2 float64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	return swig_r
+}
+
+func Stream_options_set_tls_shutdown_timeout(arg1 uintptr, arg2 float64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	return swig_r
+}
+
+func Stream_options_set_tls_session(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_stream_options_set_tls_session_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	return swig_r
+}
+
+func Stream_start_tls(arg1 uintptr, arg2 uintptr, arg3 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 uintptr
+_swig_i_1 = arg2
+	var _swig_i_2 uintptr
+_swig_i_2 = arg3
+	swig_r = (uintptr)(C._wrap_stream_start_tls_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Stream_get_peer_certificate(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 *uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_stream_get_peer_certificate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	return swig_r
+}
+
+func Stream_get_tls_session(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 *uintptr
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_stream_get_tls_session_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	return swig_r
+}
+
 func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
@@ -6145,7 +6508,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_461(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_499(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -6159,7 +6522,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_464)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_502)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6201,7 +6564,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_465(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_503(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6213,7 +6576,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_467)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_505)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6225,14 +6588,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_469(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_507(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_470(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_508(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6248,7 +6611,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_471)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_509)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -6304,7 +6667,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_475)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_513)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6415,7 +6778,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_524)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6494,7 +6857,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_495(_swig_i_2), C.swig_type_496(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_533(_swig_i_2), C.swig_type_534(_swig_i_3)))
 	return swig_r
 }
 
@@ -6503,7 +6866,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_498(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_536(_swig_i_1)))
 	return swig_r
 }
 
@@ -6512,7 +6875,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_500(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_538(_swig_i_1)))
 	return swig_r
 }
 
@@ -6534,7 +6897,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_501)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_539)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6607,7 +6970,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_504)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_542)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

@@ -7765,6 +7765,539 @@ long long _wrap_packet_take_fd_sys_6c96b6e831386849(aloop_packet *_swig_go_0, lo
 }
 
 
+long long _wrap_tls_context_new_client_sys_6c96b6e831386849(aloop_tls_context **_swig_go_0) {
+  aloop_tls_context **arg1 = (aloop_tls_context **) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context ***)&_swig_go_0;
+
+  result = (int64_t)aloop_tls_context_new_client(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_new_server_sys_6c96b6e831386849(aloop_tls_context **_swig_go_0) {
+  aloop_tls_context **arg1 = (aloop_tls_context **) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context ***)&_swig_go_0;
+
+  result = (int64_t)aloop_tls_context_new_server(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_error *_wrap_tls_context_error_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  aloop_error *result = 0 ;
+  aloop_error *_swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  result = (aloop_error *)aloop_tls_context_error(arg1);
+  *(aloop_error **)&_swig_go_result = (aloop_error *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_load_verify_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  arg3 = NULL;
+  if (_swig_go_2.n > 0) {
+    arg3 = (char *)malloc(_swig_go_2.n + 1);
+    if (arg3 != NULL) {
+      memcpy(arg3, _swig_go_2.p, _swig_go_2.n);
+      arg3[_swig_go_2.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_load_verify(arg1,(char const *)arg2,(char const *)arg3);
+  _swig_go_result = result;
+  free(arg2);
+  free(arg3);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_load_verify_memory(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2, _gostring_ _swig_go_3) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  char *arg4 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  arg3 = NULL;
+  if (_swig_go_2.n > 0) {
+    arg3 = (char *)malloc(_swig_go_2.n + 1);
+    if (arg3 != NULL) {
+      memcpy(arg3, _swig_go_2.p, _swig_go_2.n);
+      arg3[_swig_go_2.n] = '\0';
+    }
+  }
+
+
+  arg4 = NULL;
+  if (_swig_go_3.n > 0) {
+    arg4 = (char *)malloc(_swig_go_3.n + 1);
+    if (arg4 != NULL) {
+      memcpy(arg4, _swig_go_3.p, _swig_go_3.n);
+      arg4[_swig_go_3.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_load_cert_chain(arg1,(char const *)arg2,(char const *)arg3,(char const *)arg4);
+  _swig_go_result = result;
+  free(arg2);
+  free(arg3);
+  free(arg4);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2, _gostring_ _swig_go_3) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  char *arg3 = (char *) 0 ;
+  char *arg4 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  arg3 = NULL;
+  if (_swig_go_2.n > 0) {
+    arg3 = (char *)malloc(_swig_go_2.n + 1);
+    if (arg3 != NULL) {
+      memcpy(arg3, _swig_go_2.p, _swig_go_2.n);
+      arg3[_swig_go_2.n] = '\0';
+    }
+  }
+
+
+  arg4 = NULL;
+  if (_swig_go_3.n > 0) {
+    arg4 = (char *)malloc(_swig_go_3.n + 1);
+    if (arg4 != NULL) {
+      memcpy(arg4, _swig_go_3.p, _swig_go_3.n);
+      arg4[_swig_go_3.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_load_cert_chain_memory(arg1,(char const *)arg2,(char const *)arg3,(char const *)arg4);
+  _swig_go_result = result;
+  free(arg2);
+  free(arg3);
+  free(arg4);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_tls_context_set_verify_mode(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_tls_context_set_check_hostname(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_alpn_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_set_alpn(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_min_version_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_tls_context_set_min_version(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_max_version_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_tls_context_set_max_version(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_set_ciphers(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_set_ciphersuites(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_add_name_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, aloop_tls_context *_swig_go_2) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  aloop_tls_context *arg3 = (aloop_tls_context *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+  arg3 = *(aloop_tls_context **)&_swig_go_2;
+
+  result = (int64_t)aloop_tls_context_add_name(arg1,(char const *)arg2,arg3);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_tls_context_set_session_cache(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_tls_context **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_tls_context_set_keylog_file(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_options_set_tls_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, aloop_tls_context *_swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  aloop_tls_context *arg2 = (aloop_tls_context *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+  arg2 = *(aloop_tls_context **)&_swig_go_1;
+
+  result = (int64_t)aloop_stream_options_set_tls(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_stream_options_set_server_hostname(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, double _swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+  arg2 = (double)_swig_go_1;
+
+  result = (int64_t)aloop_stream_options_set_tls_handshake_timeout(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, double _swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+  arg2 = (double)_swig_go_1;
+
+  result = (int64_t)aloop_stream_options_set_tls_shutdown_timeout(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, aloop_bytes *_swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  aloop_bytes *arg2 = (aloop_bytes *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+  arg2 = *(aloop_bytes **)&_swig_go_1;
+
+  result = (int64_t)aloop_stream_options_set_tls_session(arg1,(struct aloop_bytes const *)arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_stream_start_tls_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_tls_context *_swig_go_1, aloop_stream_options *_swig_go_2) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_tls_context *arg2 = (aloop_tls_context *) 0 ;
+  aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = *(aloop_tls_context **)&_swig_go_1;
+  arg3 = *(aloop_stream_options **)&_swig_go_2;
+
+  result = (aloop_future *)aloop_stream_start_tls(arg1,arg2,(struct aloop_stream_options const *)arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_bytes **_swig_go_1) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_bytes **arg2 = (aloop_bytes **) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = *(aloop_bytes ***)&_swig_go_1;
+
+  result = (int64_t)aloop_stream_get_peer_certificate(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_get_tls_session_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_bytes **_swig_go_1) {
+  aloop_stream *arg1 = (aloop_stream *) 0 ;
+  aloop_bytes **arg2 = (aloop_bytes **) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream **)&_swig_go_0;
+  arg2 = *(aloop_bytes ***)&_swig_go_1;
+
+  result = (int64_t)aloop_stream_get_tls_session(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   int64_t arg1 ;
   void *arg2 = (void *) 0 ;

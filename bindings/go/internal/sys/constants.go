@@ -141,6 +141,13 @@ const (
 	DATAGRAM_STAT_TRUNCATED      = 3
 	DATAGRAM_STAT_SEND_ERRORS    = 4
 	DATAGRAM_STAT_LOST           = 5
+	TLS_1_0                      = 0x0301
+	TLS_1_1                      = 0x0302
+	TLS_1_2                      = 0x0303
+	TLS_1_3                      = 0x0304
+	TLS_VERIFY_NONE              = 0
+	TLS_VERIFY_OPTIONAL          = 1
+	TLS_VERIFY_REQUIRED          = 2
 	PIPE                         = -1
 	STDOUT                       = -2
 	DEVNULL                      = -3

@@ -344,6 +344,12 @@ pub struct aloop_datagram_protocol {
 }
 
 #[repr(C)]
+pub struct aloop_tls_context {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_job {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -861,6 +867,19 @@ pub const ALOOP_DATAGRAM_STAT_TRUNCATED: i32 = 3;
 pub const ALOOP_DATAGRAM_STAT_SEND_ERRORS: i32 = 4;
 /// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
 pub const ALOOP_DATAGRAM_STAT_LOST: i32 = 5;
+/// What TLS calls its versions on the wire.
+pub const ALOOP_TLS_1_0: i32 = 0x0301;
+/// See [`ALOOP_TLS_1_0`].
+pub const ALOOP_TLS_1_1: i32 = 0x0302;
+/// See [`ALOOP_TLS_1_0`].
+pub const ALOOP_TLS_1_2: i32 = 0x0303;
+/// See [`ALOOP_TLS_1_0`].
+pub const ALOOP_TLS_1_3: i32 = 0x0304;
+/// nothing is checked, the host name neither
+pub const ALOOP_TLS_VERIFY_NONE: i32 = 0;
+/// a server asks; no certificate is fine, a bad one not
+pub const ALOOP_TLS_VERIFY_OPTIONAL: i32 = 1;
+pub const ALOOP_TLS_VERIFY_REQUIRED: i32 = 2;
 pub const ALOOP_PIPE: i32 = -1;
 /// of stderr: goes where stdout goes
 pub const ALOOP_STDOUT: i32 = -2;
@@ -2520,6 +2539,117 @@ extern "C" {
     /// out of range. One thread at a time.
     /// ```
     pub fn aloop_packet_take_fd(packet: *mut aloop_packet, index: i64) -> i64;
+    /// ```text
+    /// Making one
+    ///
+    /// A client's context verifies the server's certificate against the system's
+    /// authorities, and its name (ssl.create_default_context); a server's asks for
+    /// no certificate. TLS 1.2 at least. *context is a reference. ALOOP_ENOMEM,
+    /// ALOOP_ENOSYS, ALOOP_EINVAL for NULL.
+    /// ```
+    pub fn aloop_tls_context_new_client(context: *mut *mut aloop_tls_context) -> i64;
+    /// See [`aloop_tls_context_new_client`].
+    pub fn aloop_tls_context_new_server(context: *mut *mut aloop_tls_context) -> i64;
+    /// Borrowed; NULL if the last call succeeded.
+    pub fn aloop_tls_context_error(context: *mut aloop_tls_context) -> *mut aloop_error;
+    /// ```text
+    /// The authorities that certificates must come from, instead of the system's; may
+    /// be called again to add more. file: certificates in PEM; directory: named by
+    /// hash (openssl rehash). One of them may be NULL; both: the system's.
+    /// ```
+    pub fn aloop_tls_context_load_verify(context: *mut aloop_tls_context, file: *const c_char, directory: *const c_char) -> i64;
+    /// The same from PEM text in memory.
+    pub fn aloop_tls_context_load_verify_memory(context: *mut aloop_tls_context, pem: *const c_char) -> i64;
+    /// ```text
+    /// The own certificate, with those between it and the authority behind it, and
+    /// its key: PEM files; key_file NULL: both are in cert_file. password of the key,
+    /// or NULL. The key must belong to the certificate.
+    /// ```
+    pub fn aloop_tls_context_load_cert_chain(context: *mut aloop_tls_context, cert_file: *const c_char, key_file: *const c_char, password: *const c_char) -> i64;
+    /// See [`aloop_tls_context_load_cert_chain`].
+    pub fn aloop_tls_context_load_cert_chain_memory(context: *mut aloop_tls_context, cert_pem: *const c_char, key_pem: *const c_char, password: *const c_char) -> i64;
+    /// Whether the peer must have a certificate that verifies: ALOOP_TLS_VERIFY_.
+    pub fn aloop_tls_context_set_verify_mode(context: *mut aloop_tls_context, mode: i32) -> i64;
+    /// Of clients: whether it must be for the server's name; default 1.
+    pub fn aloop_tls_context_set_check_hostname(context: *mut aloop_tls_context, check: i32) -> i64;
+    /// ```text
+    /// The protocols spoken over TLS, the preferred first: "h2,http/1.1". A server
+    /// that shares none with a client that offers some refuses it. NULL: none.
+    /// ```
+    pub fn aloop_tls_context_set_alpn(context: *mut aloop_tls_context, protocols: *const c_char) -> i64;
+    /// ALOOP_TLS_1_0 to ALOOP_TLS_1_3; 0: whatever OpenSSL can.
+    pub fn aloop_tls_context_set_min_version(context: *mut aloop_tls_context, version: i32) -> i64;
+    /// See [`aloop_tls_context_set_min_version`].
+    pub fn aloop_tls_context_set_max_version(context: *mut aloop_tls_context, version: i32) -> i64;
+    /// ```text
+    /// In OpenSSL's words: a cipher list for TLS 1.2 and older, or names of TLS 1.3
+    /// suites ("TLS_AES_128_GCM_SHA256"), separated by colons.
+    /// ```
+    pub fn aloop_tls_context_set_ciphers(context: *mut aloop_tls_context, ciphers: *const c_char) -> i64;
+    /// See [`aloop_tls_context_set_ciphers`].
+    pub fn aloop_tls_context_set_ciphersuites(context: *mut aloop_tls_context, suites: *const c_char) -> i64;
+    /// ```text
+    /// Of servers: clients that ask for this name (SNI) get the certificate and the
+    /// settings of other, which is shared. "*.example.org" is every name one level
+    /// below. ALOOP_EINVAL if other has names of its own, or is a client's.
+    /// ```
+    pub fn aloop_tls_context_add_name(context: *mut aloop_tls_context, name: *const c_char, other: *mut aloop_tls_context) -> i64;
+    /// ```text
+    /// Of clients: remembers the sessions of so many servers and resumes them, which
+    /// saves a round trip and the certificates; default 0.
+    /// ```
+    pub fn aloop_tls_context_set_session_cache(context: *mut aloop_tls_context, servers: i32) -> i64;
+    /// ```text
+    /// Appends the secrets of each connection to a file, for Wireshark: whoever reads
+    /// it reads the connections. NULL: no more.
+    /// ```
+    pub fn aloop_tls_context_set_keylog_file(context: *mut aloop_tls_context, path: *const c_char) -> i64;
+    /// ```text
+    /// Shared: the context of open_connection (a client's) and start_server (a
+    /// server's). NULL: no TLS. A server's handler runs after the handshake; a
+    /// handshake that fails is reported to the exception handler, others go on.
+    /// ```
+    pub fn aloop_stream_options_set_tls(options: *mut aloop_stream_options, context: *mut aloop_tls_context) -> i64;
+    /// ```text
+    /// Of clients: the name that the certificate must be for, and that is sent to the
+    /// server; default: the host. Over Unix sockets there is no default.
+    /// ```
+    pub fn aloop_stream_options_set_server_hostname(options: *mut aloop_stream_options, name: *const c_char) -> i64;
+    /// ```text
+    /// Seconds, above 0; default 60. A handshake that takes longer fails with
+    /// ALOOP_ECONNABORTED.
+    /// ```
+    pub fn aloop_stream_options_set_tls_handshake_timeout(options: *mut aloop_stream_options, seconds: f64) -> i64;
+    /// ```text
+    /// Seconds; default 30. How long close waits until all is sent and the peer's
+    /// close_notify has come; then the stream ends with ALOOP_ETIMEDOUT. 0: once all
+    /// is sent it does not wait for the peer, whose later data then meet a reset.
+    /// ```
+    pub fn aloop_stream_options_set_tls_shutdown_timeout(options: *mut aloop_stream_options, seconds: f64) -> i64;
+    /// ```text
+    /// A session of an earlier connection to the same server, to be resumed; what
+    /// does not fit any more is ignored.
+    /// ```
+    pub fn aloop_stream_options_set_tls_session(options: *mut aloop_stream_options, session: *const aloop_bytes) -> i64;
+    /// ```text
+    /// Upgrades a connection in place: an operation that drains, then shakes hands as
+    /// the context's side; 0. What was received and not read yet belongs to the
+    /// handshake. Of options (may be NULL) those above count; a client's context
+    /// that checks names needs a server_hostname. Fails with ALOOP_ETLSCERT (the
+    /// certificate does not verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in
+    /// mid-handshake), ALOOP_ECONNABORTED (the time is up), each with a text that
+    /// says why; ALOOP_EBUSY while somebody reads, ALOOP_EINVALIDSTATE after
+    /// write_eof, ALOOP_EINVAL for bad arguments. A failure after the beginning, or a
+    /// cancellation, ends the connection. asyncio.StreamWriter.start_tls.
+    /// ```
+    pub fn aloop_stream_start_tls(stream: *mut aloop_stream, context: *mut aloop_tls_context, options: *const aloop_stream_options) -> *mut aloop_future;
+    /// The peer's certificate in DER, as a reference in *der; ALOOP_ENOENT.
+    pub fn aloop_stream_get_peer_certificate(stream: *mut aloop_stream, der: *mut *mut aloop_bytes) -> i64;
+    /// ```text
+    /// The session, for aloop_stream_options_set_tls_session: a secret. With TLS 1.3
+    /// it comes after the handshake, with the first data. ALOOP_ENOENT.
+    /// ```
+    pub fn aloop_stream_get_tls_session(stream: *mut aloop_stream, session: *mut *mut aloop_bytes) -> i64;
     /// In a job: sets its value with the destructor, and returns status.
     pub fn aloop_job_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text

@@ -1,0 +1,107 @@
+// session.hpp: TLS on one stream: a layer between the stream's buffers and what
+// they stood on before, be it a socket, a pair in memory, or TLS again.
+//
+// OpenSSL reads what the layer below gives, with no buffer between; what it
+// writes is gathered in `out`, so that the records of one write leave with one
+// call. No more than a batch is ever encrypted ahead of what the layer below
+// takes, and none while something is held: a huge write waits as plain text in
+// the stream's queue, where the water marks count it.
+//
+// The stream's readiness bits stay those of the descriptor. They are cleared
+// only when the layer below has said -EAGAIN, which OpenSSL asks for only when
+// it has no whole record left: so nothing that was decrypted is forgotten.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "../loop/alarm.hpp"
+#include "context.hpp"
+#include "tls.hpp"
+
+namespace aloop {
+
+// A loop object for its timer's sake, which may stand in the ready queue when
+// the stream has closed; the stream holds one reference.
+struct tls_session final : loop_object {
+    stream *of;  // nullptr once that is closed
+    const stream_layer *under;
+    void *under_lower;
+    SSL *ssl = nullptr;
+    ptr<tls_context> context;
+    char *host = nullptr;   // the server's name, of a client
+    stash *before = nullptr;  // received before TLS began, to be read first
+    uint8_t *out = nullptr;
+    size_t out_begin = 0, out_end = 0, out_room = 0;
+    double handshake_timeout = 60;
+    double shutdown_timeout = 30;
+    aloop::alarm timer;     // of the handshake, then of the shutdown
+    ptr<error> rejection;   // why the peer's certificate does not verify
+    int64_t below = 0;      // the code with which the layer below failed
+    uint8_t first[8] = {};  // what came first: shows a peer that speaks no TLS
+    uint8_t first_count = 0;
+    bool established = false;
+    bool below_ended = false;
+    bool short_read = false;   // the last read below got less than it asked for
+    bool no_memory = false;
+    bool parting = false;      // the shutdown has begun
+    bool said_goodbye = false; // our close_notify is written
+
+    tls_session(domain *d, stream *s)
+        : loop_object(kind::tls_session, d), of(s), under(s->layer), under_lower(s->lower) {}
+};
+
+extern const stream_layer k_tls;
+
+inline tls_session *session_of(stream *s) { return static_cast<tls_session *>(s->lower); }
+inline tls_session *session_of(const SSL *ssl) {
+    return static_cast<tls_session *>(SSL_get_app_data(ssl));
+}
+
+// The stream as the layer below knows it, for one call.
+class below_scope {
+public:
+    explicit below_scope(tls_session *t) : of_(t->of), above_(t->of->lower) {
+        of_->lower = t->under_lower;
+    }
+    below_scope(const below_scope &) = delete;
+    below_scope &operator=(const below_scope &) = delete;
+    ~below_scope() { of_->lower = above_; }
+
+private:
+    stream *of_;
+    void *above_;
+};
+
+// Puts TLS on a stream: from now on nothing goes out unencrypted, and what is
+// queued or unread belongs to the layer below. 0, or ALOOP_ENOMEM.
+int64_t install(stream *s, tls_session *t);
+void free_contents(tls_session *t);
+
+// Why this context cannot be used, by a client to reach host; nullptr: it can.
+const char *context_complaint(const tls_context *c, const char *host);
+
+// Reading and writing for OpenSSL (bio.cpp). nullptr: out of memory.
+BIO *make_bio(tls_session *t);
+// Sends what was written; 0, -EAGAIN while some of it is held, or why not.
+int64_t push(tls_session *t);
+// Reads and drops what has come: unread, it would turn the close into a reset,
+// which can overtake the alert that tells the peer why.
+void drop_input(tls_session *t);
+bool reserve_out(tls_session *t, size_t n);
+
+// What went wrong in the last call of OpenSSL, in words that help (failure.cpp).
+// Returns the code; *why is a new reference or nullptr.
+int64_t explain(tls_session *t, error **why);
+// OpenSSL's callback for each certificate of the peer's chain.
+int check_certificate(int ok, X509_STORE_CTX *chain);
+
+// The names of extra info (info.cpp).
+int64_t tls_info(stream *s, const char *name, char *buffer, size_t size);
+int64_t encode_peer(tls_session *t, bytes **out);
+int64_t encode_session(tls_session *t, bytes **out);
+// What a certificate says of itself, cut to size.
+void print_name(const X509_NAME *name, char *text, size_t size);
+void print_time(const ASN1_TIME *time, char *text, size_t size);
+void print_names_of(X509 *certificate, char *text, size_t size);
+
+}  // namespace aloop
