@@ -106,18 +106,7 @@ int64_t read_once(read_op *op) {
 }
 
 int64_t step_read(operation *base, task *, int64_t status) {
-    read_op *op = static_cast<read_op *>(base);
-    stop_waiting(op, op->from);
-    if (status < 0) {
-        suspect(op->from);
-        return status;
-    }
-    int64_t result = k_again;
-    while (result == k_again) {
-        if (op->from->loss != 0) return fail_as(op, op->from);
-        result = read_once(op);
-    }
-    return result;
+    return step_reading(static_cast<read_op *>(base), status, read_once);
 }
 
 const op_info k_read = {"read", step_read, free_operation<read_op>};

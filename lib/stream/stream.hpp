@@ -223,6 +223,21 @@ void stop_waiting(operation *op, stream *s);
 int64_t after_pull(operation *op, stream *s, int64_t got, const char *what);
 int64_t fail_as(operation *op, stream *s);
 int64_t give_bytes(operation *op, const void *data, size_t n);
+// A step of a reading operation: look(op) until it has an outcome, or waits.
+template <typename Op>
+int64_t step_reading(Op *op, int64_t status, int64_t (*look)(Op *)) {
+    stop_waiting(op, op->from);
+    if (status < 0) {
+        suspect(op->from);
+        return status;
+    }
+    int64_t result = k_again;
+    while (result == k_again) {
+        if (op->from->loss != 0) return fail_as(op, op->from);
+        result = look(op);
+    }
+    return result;
+}
 // Reads into the loop's buffer, whose contents are then the caller's to keep.
 int64_t pull_shared(stream *s, size_t most, uint8_t **data);
 // Keeps what could not be handed out; without memory for it the stream is lost.

@@ -116,18 +116,7 @@ int64_t look(until_op *op) {
 }
 
 int64_t step_until(operation *base, task *, int64_t status) {
-    until_op *op = static_cast<until_op *>(base);
-    stop_waiting(op, op->from);
-    if (status < 0) {
-        suspect(op->from);
-        return status;
-    }
-    int64_t result = k_again;
-    while (result == k_again) {
-        if (op->from->loss != 0) return fail_as(op, op->from);
-        result = look(op);
-    }
-    return result;
+    return step_reading(static_cast<until_op *>(base), status, look);
 }
 
 const op_info k_read_until = {"readuntil", step_until, free_operation<until_op>};

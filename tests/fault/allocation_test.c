@@ -20,6 +20,7 @@
 #include "scenarios.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -324,6 +325,110 @@ static int64_t streams(void *arg, void **value) {
     return status < 0 ? status : closed < 0 ? closed : 0;
 }
 
+/* Transports and protocols, a pair in memory, pipes, a file. */
+static int64_t send_back(aloop_stream *transport, const void *bytes, size_t n, void *data) {
+    (void)data;
+    return aloop_stream_write(transport, bytes, n) < 0 ? ALOOP_ENOMEM : 0;
+}
+
+static int64_t count_data(aloop_stream *transport, const void *bytes, size_t n, void *data) {
+    (void)transport;
+    (void)bytes;
+    *(size_t *)data += n;
+    return 0;
+}
+
+static int64_t talk_to(aloop_server *server, aloop_protocol *p) {
+    size_t got = 0;
+    aloop_stream *s = NULL;
+    aloop_protocol_set_data_received(p, count_data);
+    int64_t status = aloop_await(
+        aloop_create_connection(p, &got, "127.0.0.1", (int32_t)aloop_server_port(server, 0), NULL),
+        (void **)&s);
+    if (status < 0) return status;
+    aloop_stream_set_write_buffer_limits(s, 1000, 0);
+    status = aloop_stream_write(s, much, sizeof much);
+    while (status >= 0 && got < sizeof much && aloop_stream_is_closing(s) == 0) {
+        status = aloop_await(aloop_sleep(0), NULL);
+    }
+    if (status >= 0 && got < sizeof much) status = ALOOP_ENOMEM; /* the server's */
+    aloop_stream_close(s);
+    const int64_t closed = aloop_await(aloop_stream_wait_closed(s), NULL);
+    aloop_unref(s);
+    if (status >= 0) status = closed;
+    return status == ALOOP_ECONNRESET || status == ALOOP_EPIPE ? ALOOP_ENOMEM : status;
+}
+
+static int64_t transports(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_protocol *p = aloop_protocol_new(), *own = aloop_protocol_new();
+    aloop_protocol_set_data_received(p, send_back);
+    aloop_server *server = NULL;
+    int64_t status =
+        aloop_await(aloop_create_server(p, NULL, "127.0.0.1", 0, NULL), (void **)&server);
+    if (status >= 0) {
+        status = talk_to(server, own);
+        const int64_t late = aloop_await(aloop_server_shutdown(server, 1), NULL);
+        aloop_server_close(server); /* shutdown may not have come to it */
+        aloop_server_abort_clients(server);
+        const int64_t closed = aloop_await(aloop_server_wait_closed(server), NULL);
+        aloop_unref(server);
+        if (status >= 0) status = late < 0 ? late : closed;
+    }
+    aloop_unref(p);
+    aloop_unref(own);
+    return status;
+}
+
+static int64_t feed(void *stream, void **value) {
+    (void)value;
+    int64_t status = aloop_stream_write(stream, much, 100000);
+    if (status >= 0) status = aloop_await(aloop_stream_drain(stream), NULL);
+    if (status >= 0) {
+        const int file = open("/proc/self/exe", O_RDONLY);
+        status = aloop_await(aloop_stream_sendfile(stream, file, 0, 1000), NULL);
+        close(file);
+    }
+    aloop_stream_close(stream);
+    aloop_await(aloop_stream_wait_closed(stream), NULL);
+    return status;
+}
+
+static int64_t through(aloop_stream *in, aloop_stream *out) {
+    aloop_task *feeding = aloop_create_task(feed, out);
+    aloop_bytes *all = NULL;
+    int64_t status = aloop_await(aloop_wait_for(aloop_stream_read(in, -1), 5), (void **)&all);
+    aloop_bytes_unref(all);
+    if (status < 0) aloop_stream_abort(out); /* it could not be fed, or nobody reads */
+    const int64_t fed = aloop_await(feeding, NULL);
+    if (status >= 0 && fed < 0) status = fed;
+    aloop_unref(in);
+    aloop_unref(out);
+    const int left =
+        status == ALOOP_EPIPE || status == ALOOP_ECONNRESET || status == ALOOP_ETIMEDOUT;
+    return left ? ALOOP_ENOMEM : status >= 0 && status != 101000 ? ALOOP_ENOMEM : status;
+}
+
+static int64_t pipes(void *arg, void **value) {
+    (void)arg;
+    (void)value;
+    aloop_stream *in = NULL, *out = NULL;
+    int64_t status = aloop_stream_pair(&in, &out, NULL);
+    if (status >= 0) status = through(in, out);
+    if (status < 0) return status;
+    int ends[2];
+    if (pipe(ends) < 0) return ALOOP_EINVAL;
+    in = out = NULL;
+    status = aloop_await(aloop_connect_read_pipe(ends[0], NULL), (void **)&in);
+    if (status >= 0) status = aloop_await(aloop_connect_write_pipe(ends[1], NULL), (void **)&out);
+    if (status >= 0) return through(in, out) < 0 ? ALOOP_ENOMEM : 0;
+    close(ends[1]);
+    if (in == NULL) close(ends[0]);
+    aloop_unref(in);
+    return status;
+}
+
 /* A child that sends back what it is sent, and one that is killed. */
 static int64_t children(void *arg, void **value) {
     (void)arg;
@@ -371,7 +476,8 @@ static const struct scenario scenarios[] = {
     {"groups", groups},         {"wait", waiting},          {"as_completed", completing},
     {"scheduling", scheduling}, {"contexts", contexts},     {"shield", shields},
     {"generators", generators}, {"scopes", scopes},         {"streams", streams},
-    {"children", children},     {"jobs", jobs},             {NULL, NULL},
+    {"children", children},     {"jobs", jobs},             {"transports", transports},
+    {"pipes", pipes},           {NULL, NULL},
 };
 
 static int64_t run_program(aloop_coro_fn main) {
