@@ -11,18 +11,16 @@
 
 #include <stdlib.h>
 
-/* Runs both on `on`; the worse outcome. */
+/* Runs both on `on`, until both have ended; the worse outcome. */
 static int64_t both(aloop_coro_fn one, aloop_coro_fn two, void *on) {
     aloop_task *first = aloop_create_task(one, on);
     aloop_task *second = aloop_create_task(two, on);
     aloop_ref(second);
     const int64_t status = aloop_await(first, NULL);
     if (status < 0) aloop_task_cancel(second, NULL);
-    const int64_t other = aloop_await(aloop_wait_for(aloop_ref(second), 5), NULL);
+    const int64_t other = aloop_await(second, NULL);
     aloop_unref(second);
-    aloop_unref(second);
-    if (status < 0) return status;
-    return other == ALOOP_ETIMEDOUT ? ALOOP_ENOMEM : other;
+    return status < 0 ? status : other;
 }
 
 /* The outcome of an operation (consumed) that is not to be waited for long. */
@@ -113,7 +111,7 @@ static int64_t put_all(void *queue, void **value) {
     (void)value;
     int64_t status = 0;
     for (int i = 0; i < ITEMS && status >= 0; i++) {
-        status = aloop_await(aloop_queue_put(queue, malloc(1)), NULL);
+        status = briefly(aloop_queue_put(queue, malloc(1)), NULL);
     }
     return status < 0 ? status : briefly(aloop_queue_join(queue), NULL);
 }
