@@ -17,7 +17,7 @@ int64_t due(const rate_limiter *r, int64_t k) {
 // How many have come by then: the largest k with due(k) <= passed.
 int64_t earned(const rate_limiter *r, int64_t passed) {
     auto k = static_cast<int64_t>(static_cast<long double>(passed) * r->rate / 1e9L);
-    while (due(r, k) > passed) k--;
+    while (due(r, k) > passed) k--;  // where the quotient was rounded over an integer
     while (due(r, k + 1) <= passed) k++;
     return k;
 }

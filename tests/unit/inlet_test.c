@@ -6,7 +6,9 @@
 #include "items.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static aloop_inlet *inlet(aloop_queue *q, int64_t capacity) {
     aloop_inlet *i = NULL;
@@ -290,6 +292,57 @@ static void test_loop_closes(void **state) {
     }
 }
 
+/* A forked child has no part in it; the parent's items arrive. */
+static int64_t forked(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(0);
+    aloop_inlet *i = inlet(q, 2);
+    assert_code(put_in(i, 1, 0), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        const bool refused = aloop_inlet_put_nowait(i, NULL) == ALOOP_ECHILD &&
+                             aloop_inlet_put(i, NULL, -1) == ALOOP_ECHILD &&
+                             aloop_inlet_close(i) == 0;
+        aloop_unref(i);
+        _exit(refused ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_code(get_item(q), 1);
+    aloop_unref(i);
+    aloop_unref(q);
+    return 0;
+}
+
+static int64_t empty_loop(void *arg, void **value) {
+    (void)value;
+    struct setup *s = arg;
+    s->how = 1;
+    return leave_it(s, NULL);
+}
+
+static void test_fork(void **state) {
+    (void)state;
+    in_program(forked);
+    made = freed = 0;
+    struct setup s;
+    aloop_loop *loop = virtual_loop();
+    assert_code(run_on(loop, empty_loop, &s), 0);
+    const pid_t child = fork();
+    if (child == 0) { /* in a loop made new, the inlet is as after a close */
+        const bool renewed = aloop_loop_after_fork(loop) == 0 && figures(s.inlet) == 100;
+        _exit(renewed ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close_loop(loop);
+    aloop_unref(s.inlet);
+    aloop_unref(s.queue);
+    assert_int_equal(made, freed);
+}
+
 /* Bad input --------------------------------------------------------------------------------- */
 
 static int64_t make_one(void *q) {
@@ -347,4 +400,4 @@ static void test_bad_input(void **state) {
 }
 
 SUITE(CASE(test_threads), CASE(test_waiting), CASE(test_loop_side), CASE(test_loop_closes),
-      CASE(test_bad_input))
+      CASE(test_fork), CASE(test_bad_input))
