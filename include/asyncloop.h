@@ -49,6 +49,8 @@
 #include <asyncloop/sock.h>
 #include <asyncloop/tls.h>
 
+#include <asyncloop/file.h>
+
 #include <asyncloop/executor.h>
 
 #include <asyncloop/process.h>

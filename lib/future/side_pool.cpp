@@ -59,10 +59,10 @@ bool take_out(side_pool *p, side_job *j) {
 int64_t on_result_done(aloop_future *, void *data) {
     side_job *j = static_cast<side_job *>(data);
     j->observer = nullptr;  // it runs, and goes after that
-    if (j->result->state != k_was_cancelled) return 0;
+    if (j->result->state != k_was_cancelled || j->stays) return 0;
     side_pool *p = j->pool;
     pthread_mutex_lock(&p->mutex);
-    const bool withdrawn = take_out(p, j);
+    const bool withdrawn = j->where == side_job::held || take_out(p, j);
     pthread_mutex_unlock(&p->mutex);
     if (!withdrawn) return 0;
     future *f = detach(j);
@@ -133,7 +133,8 @@ void forsake(side_pool *p, bool threads_exist) {
     while (link *first = p->outstanding.head()) {
         side_job *j = static_cast<side_job *>(static_cast<side_job_link *>(first));
         unref(detach(j));
-        const bool ours = j->where == side_job::queued ||
+        if (j->forsaken != nullptr) j->forsaken(j);
+        const bool ours = j->where == side_job::held || j->where == side_job::queued ||
                           (j->where == side_job::running && !threads_exist);
         if (ours) j->free_job(j);
     }
@@ -165,6 +166,7 @@ bool enqueue(side_pool *p, side_job *j) {
         ok = start_thread(p) || p->threads > 0;
     }
     if (ok) {
+        j->where = side_job::queued;
         if (p->tail != nullptr) p->tail->next_job = j;
         else p->head = j;
         p->tail = j;
@@ -192,7 +194,7 @@ side_pool *side_pool_of(loop *l, void **slot, const side_pool_options &options) 
     return p;
 }
 
-future *submit(side_pool *p, side_job *j) {
+future *hold(side_pool *p, side_job *j) {
     loop *l = p->home;
     future *f = make_future(l);
     j->pool = p;
@@ -207,10 +209,22 @@ future *submit(side_pool *p, side_job *j) {
     j->result = f;
     p->outstanding.push(static_cast<side_job_link *>(j));
     l->pin();
-    if (enqueue(p, j)) return f;
-    unref(detach(j));
+    return f;
+}
+
+bool submit_held(side_job *j) {
+    if (enqueue(j->pool, j)) return true;
+    future *f = detach(j);
+    if (f->pending()) fail(f, -EAGAIN, make_error(-EAGAIN, "no thread for it"));
+    unref(f);
+    if (j->forsaken != nullptr) j->forsaken(j);
     j->free_job(j);
-    fail(f, -EAGAIN, make_error(-EAGAIN, "no thread for it"));
+    return false;
+}
+
+future *submit(side_pool *p, side_job *j) {
+    future *f = hold(p, j);
+    if (f != nullptr) submit_held(j);
     return f;
 }
 

@@ -26,16 +26,20 @@ struct side_job_link : link {};
 
 struct side_job : posted, side_job_link {
     // work: on a thread of the pool. arrive: back on the loop's thread, with the
-    // result, which is to be finished if it is pending. free_job: any thread.
+    // result, which is to be finished if it is pending; also for a job that was
+    // cancelled in time. forsaken (may be nullptr): the loop closes, or there is
+    // no thread; it does not arrive. free_job: any thread.
     void (*work)(side_job *) = nullptr;
     void (*arrive)(side_job *, future *result) = nullptr;
+    void (*forsaken)(side_job *) = nullptr;
     void (*free_job)(side_job *) = nullptr;
+    bool stays = false;  // is done also if it was cancelled before it began
 
     side_pool *pool = nullptr;
     future *result = nullptr;  // a reference; nullptr: the loop closed
     done_callback *observer = nullptr;
     side_job *next_job = nullptr;  // in the pool's queue
-    enum : uint8_t { queued, running, back } where = queued;  // under the mutex
+    enum : uint8_t { held, queued, running, back } where = held;  // under the mutex
 };
 
 // Shared by the loop and its threads, and freed by the last of them.
@@ -72,5 +76,9 @@ side_pool *side_pool_of(loop *l, void **slot, const side_pool_options &options);
 // Hands j over and gives the future of its outcome; a failed one (-EAGAIN) where
 // there is no thread for it. nullptr: out of memory. In both cases j is freed.
 future *submit(side_pool *p, side_job *j);
+// The same, but it begins when submit_held is called. False: there is no thread
+// for it; it has failed and is gone.
+future *hold(side_pool *p, side_job *j);
+bool submit_held(side_job *j);
 
 }  // namespace aloop

@@ -24,7 +24,7 @@ extern "C" {
 
 #include <asyncloop.h>
 
-#include "base/sys.hpp"
+#include "answers.hpp"
 
 namespace {
 
@@ -32,45 +32,7 @@ using aloop::k_real_sys;
 using aloop::sys_table;
 
 std::atomic<int> g_asked{0};
-std::atomic<int> g_made{0};  // answers that were not given back
 sem_t g_go_on;
-constexpr int k_most_found = 6;
-constexpr int k_ours = 0x5a5a;  // in ai_flags: not the real resolver's
-
-// What the resolver under test gives: block and sockets' addresses in one.
-struct answer {
-    addrinfo info[k_most_found];
-    sockaddr_in v4[k_most_found];
-    sockaddr_in6 v6[k_most_found];
-};
-
-// "4" and "6" stand for an address of the loopback each, behind one letter.
-addrinfo *make_answer(const char *name, int port) {
-    const char *pattern = name + 1;
-    answer *a = static_cast<answer *>(std::calloc(1, sizeof(answer)));
-    g_made++;
-    for (int i = 0; pattern[i] != '\0' && i < k_most_found; i++) {
-        addrinfo &info = a->info[i];
-        info.ai_flags = k_ours;
-        info.ai_socktype = SOCK_STREAM;
-        if (pattern[i] == '4') {
-            a->v4[i].sin_family = AF_INET;
-            a->v4[i].sin_port = htons(static_cast<uint16_t>(port));
-            a->v4[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK + static_cast<unsigned>(i));
-            info.ai_addr = reinterpret_cast<sockaddr *>(&a->v4[i]);
-            info.ai_addrlen = sizeof a->v4[i];
-        } else {
-            a->v6[i].sin6_family = AF_INET6;
-            a->v6[i].sin6_port = htons(static_cast<uint16_t>(port));
-            a->v6[i].sin6_addr = in6addr_loopback;
-            info.ai_addr = reinterpret_cast<sockaddr *>(&a->v6[i]);
-            info.ai_addrlen = sizeof a->v6[i];
-        }
-        info.ai_family = info.ai_addr->sa_family;
-        if (i > 0) a->info[i - 1].ai_next = &info;
-    }
-    return a->info;
-}
 
 // slow.test answers when it may; code-N.test fails with that code; any other
 // name is the pattern of its addresses.
@@ -87,17 +49,8 @@ int64_t fake_getaddrinfo(const char *host, const char *service, const addrinfo *
         errno = EMFILE;
         return std::atoi(host + 4);
     }
-    *found = make_answer(host[0] == 's' ? "x4" : host, std::atoi(service));
+    *found = answers::make(host[0] == 's' ? "x4" : host, std::atoi(service));
     return 0;
-}
-
-void fake_freeaddrinfo(addrinfo *found) {
-    if (found->ai_flags == k_ours) {
-        g_made--;
-        std::free(found);
-    } else {
-        k_real_sys.freeaddrinfo(found);
-    }
 }
 
 int64_t fake_getnameinfo(const sockaddr *a, socklen_t n, char *host, socklen_t host_size,
@@ -174,6 +127,18 @@ void test_answers(void **) {
     assert_clean();
 }
 
+// Threads that the loop has left behind end, and give back what they found.
+void let_threads_end(int blocked) {
+    for (int i = 0; i < blocked; i++) sem_post(&g_go_on);
+    int value = 1;
+    for (int i = 0; i < 1000 && (value > 0 || answers::g_made.load() > 0); i++) {
+        usleep(10000);
+        sem_getvalue(&g_go_on, &value);
+    }
+    assert_int_equal(value, 0);
+    assert_int_equal(answers::g_made.load(), 0);
+}
+
 // Four are under way; of those that wait two are cancelled and never asked for.
 int64_t cancelled(void *, void **) {
     aloop_future *all[8];
@@ -207,18 +172,7 @@ void test_cancelled(void **) {
     assert_int_equal(run(cancelled), 0);
     assert_int_equal(g_asked.load(), 6);
     assert_clean();
-}
-
-// Four threads that the loop has left end, and give back what they found.
-void let_threads_end() {
-    for (int i = 0; i < 4; i++) sem_post(&g_go_on);
-    int value = 1;
-    for (int i = 0; i < 1000 && (value > 0 || g_made.load() > 0); i++) {
-        usleep(10000);
-        sem_getvalue(&g_go_on, &value);
-    }
-    assert_int_equal(value, 0);
-    assert_int_equal(g_made.load(), 0);
+    let_threads_end(0);
 }
 
 // The loop closes while four are under way and more wait.
@@ -231,7 +185,7 @@ void test_left_behind(void **) {
     g_asked = 0;
     assert_int_equal(run(left_behind), 0);
     assert_clean();
-    let_threads_end();
+    let_threads_end(4);
     assert_int_equal(g_asked.load(), 4);
 }
 
@@ -269,7 +223,7 @@ void test_forked(void **) {
     assert_int_equal(status, 0);
     assert_int_equal(aloop_loop_close(loop), 0);
     aloop_loop_unref(loop);
-    let_threads_end();
+    let_threads_end(4);
     assert_clean();
 }
 
@@ -279,7 +233,7 @@ int main() {
     sem_init(&g_go_on, 0, 0);
     g_table = k_real_sys;
     g_table.getaddrinfo = fake_getaddrinfo;
-    g_table.freeaddrinfo = fake_freeaddrinfo;
+    g_table.freeaddrinfo = answers::give_back;
     g_table.getnameinfo = fake_getnameinfo;
     const CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),

@@ -231,6 +231,35 @@ static void test_water_marks(void **state) {
     in_task(water_marks);
 }
 
+/* One that waits in the queue is refused. */
+static int64_t queued_refused(void *arg, void **value) {
+    (void)arg, (void)value;
+    char name[64];
+    snprintf(name, sizeof name, "@aloop-refused-%d", (int)getpid());
+    aloop_datagram_options *o = aloop_datagram_options_new();
+    assert_code(aloop_datagram_options_set_local_path(o, name), 0);
+    aloop_datagram *server = create(o);
+    struct log log = {0};
+    o = with_log(&log);
+    assert_code(aloop_datagram_options_set_remote_path(o, name), 0);
+    aloop_datagram *d = create(o);
+    while (aloop_datagram_sendto_nowait(d, "x", 1, NULL) == 0) continue;
+    aloop_datagram_abort(server);
+    assert_code(AWAIT(aloop_datagram_wait_closed(server)), 0);
+    aloop_unref(server);
+    for (int i = 0; i < 100 && strstr(log.text, "ECONN") == NULL; i++) let_run(1);
+    assert_non_null(strstr(log.text, "made ALOOP_ECONNRE")); /* refused, or reset */
+    aloop_datagram_abort(d);
+    aloop_unref(d);
+    let_run(3);
+    return 0;
+}
+
+static void test_a_queued_one_is_refused(void **state) {
+    (void)state;
+    in_task(queued_refused);
+}
+
 /* More than a batch at a time: others get their turn in between. */
 static int64_t many(void *arg, void **value) {
     (void)arg, (void)value;
@@ -351,5 +380,5 @@ static void test_bad_arguments(void **state) {
 }
 
 SUITE(CASE(test_in_order), CASE(test_alone), CASE(test_errors), CASE(test_water_marks),
-      CASE(test_many), CASE(test_failures_are_reported), CASE(test_context),
+      CASE(test_a_queued_one_is_refused), CASE(test_many), CASE(test_failures_are_reported), CASE(test_context),
       CASE(test_left_open), CASE(test_bad_arguments))

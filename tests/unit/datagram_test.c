@@ -463,6 +463,36 @@ static void test_foreign_pressure(void **state) {
     in_task(foreign_pressure);
 }
 
+/* One that waits in the queue is refused: who comes next is told. */
+static int64_t queued_refused(void *arg, void **value) {
+    (void)arg, (void)value;
+    char name[64];
+    snprintf(name, sizeof name, "@aloop-queued-%d", (int)getpid());
+    for (int i = 0; i < 2; i++) {
+        aloop_datagram *server = on_path(name, NULL), *client = on_path(NULL, name);
+        while (aloop_datagram_sendto_nowait(client, "x", 1, NULL) == 0) continue;
+        assert_int_equal(aloop_datagram_get_write_buffer_size(client), 1 + 8);
+        aloop_future *waits = i == 0 ? aloop_ensure_future(aloop_datagram_recvfrom(client)) : NULL;
+        assert_code(aloop_datagram_abort(server), 0);
+        assert_code(AWAIT(aloop_datagram_wait_closed(server)), 0);
+        aloop_unref(server);
+        for (int n = 0; n < 100 && aloop_datagram_get_write_buffer_size(client) > 0; n++) {
+            let_run(1);
+        }
+        if (waits == NULL) waits = aloop_datagram_sendto(client, "y", 1, NULL);
+        const int64_t code = AWAIT(waits);
+        assert_true(code == ALOOP_ECONNREFUSED || code == ALOOP_ECONNRESET);
+        assert_int_equal(stat_of(client, ALOOP_DATAGRAM_STAT_SEND_ERRORS), 1);
+        finish(client);
+    }
+    return 0;
+}
+
+static void test_a_queued_one_is_refused(void **state) {
+    (void)state;
+    in_task(queued_refused);
+}
+
 static int64_t closing(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_datagram *d = on_loopback();
@@ -761,6 +791,7 @@ static void test_bad_calls(void **state) {
 
 SUITE(CASE(test_there_and_back), CASE(test_connected), CASE(test_refused), CASE(test_batches),
       CASE(test_truncation), CASE(test_overrun), CASE(test_unix_datagrams),
-      CASE(test_back_pressure), CASE(test_foreign_pressure), CASE(test_closing),
+      CASE(test_back_pressure), CASE(test_foreign_pressure),
+      CASE(test_a_queued_one_is_refused), CASE(test_closing),
       CASE(test_cancelled), CASE(test_failing_creations), CASE(test_flags), CASE(test_adopted),
       CASE(test_bad_calls))
