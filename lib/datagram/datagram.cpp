@@ -85,6 +85,13 @@ void on_ready(io *self, uint8_t bits) {
     enqueue(d, true);
 }
 
+void try_again(alarm *a) {
+    datagram *d = static_cast<datagram *>(a->owner);
+    d->ready_bits() |= k_readable | k_writable;
+    d->on(d_io_due);
+    enqueue(d, false);
+}
+
 // The loop closes.
 void let_go(self_held *self) {
     datagram *d = static_cast<datagram *>(self);
@@ -158,6 +165,13 @@ void enqueue(datagram *d, bool from_poll) {
     loop *l = loop_of(d);
     if (from_poll) l->schedule_io(d);
     else l->schedule(d);
+}
+
+void retry_soon(datagram *d) {
+    constexpr double k_pause = 0.01;
+    if (d->retry.is_set() || d->is(d_over)) return;
+    loop *l = loop_of(d);
+    d->retry.set(d, try_again, deadline_after(l->now(), k_pause), false);
 }
 
 void note_trouble(datagram *d, error *adopted) {

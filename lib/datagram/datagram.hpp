@@ -66,7 +66,7 @@ struct datagram final : loop_object, io, node, self_held {
     size_t queued_bytes = 0;
     size_t high = 65536;
     size_t low = 16384;
-    aloop::alarm retry;  // see send.cpp
+    aloop::alarm retry;
     ring drains;   // datagram_waiter
     ring closers;  // datagram_waiter
     // The callback level.
@@ -97,6 +97,8 @@ future *make_create_endpoint(loop *l, datagram_options *options);
 
 // The node shall run: from the poller, or in the next iteration.
 void enqueue(datagram *d, bool from_poll);
+// Looks at the descriptor again in 10 ms, whatever the kernel says.
+void retry_soon(datagram *d);
 // A failure to be told by whoever comes next. Adopts; nullptr: lost for want of memory.
 void note_trouble(datagram *d, error *adopted);
 // The code of what is noted, which is raised on op; 0: nothing.

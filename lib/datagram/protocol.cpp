@@ -41,7 +41,12 @@ void tell_received(datagram *d) {
         if (fn != nullptr) call_program(d, [&] { return fn(to_c(d), to_c(p), d->data); });
         unref(p);
     }
-    if (d->is(d_closing) || (d->ready_bits() & k_readable) == 0) return;
+    if (d->is(d_closing)) return;
+    if (got == ALOOP_ENOMEM) {
+        retry_soon(d);  // not at once: nothing else would get its turn
+        return;
+    }
+    if ((d->ready_bits() & k_readable) == 0) return;
     d->on(d_io_due);
     enqueue(d, false);
 }

@@ -32,19 +32,9 @@ address_object *target_of(datagram *d, address_object *to) {
     return to != nullptr ? to : d->peer;
 }
 
-void try_again(alarm *a) {
-    datagram *d = static_cast<datagram *>(a->owner);
-    d->ready_bits() |= k_writable;
-    d->on(d_io_due);
-    enqueue(d, false);
-}
-
 void expect_room(datagram *d, const msghdr &m) {
-    constexpr double k_pause = 0.01;
     const sockaddr *to = static_cast<const sockaddr *>(m.msg_name);
-    if (to == nullptr || to->sa_family != AF_UNIX || d->retry.is_set()) return;
-    loop *l = loop_of(d);
-    d->retry.set(d, try_again, deadline_after(l->now(), k_pause), false);
+    if (to != nullptr && to->sa_family == AF_UNIX) retry_soon(d);
 }
 
 // How many were sent, -EAGAIN, or why the first one was not.

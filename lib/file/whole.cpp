@@ -89,6 +89,14 @@ int64_t write_all(const sys_table *sys, int fd, const uint8_t *data, size_t n) {
     return 0;
 }
 
+int64_t sync(const sys_table *sys, int fd) {
+    int64_t code;
+    do {
+        code = sys->fsync(fd);
+    } while (code == -EINTR);
+    return code;
+}
+
 // The directory's entry is synced, too; some file systems cannot, and need not.
 void sync_directory(const sys_table *sys, char *path) {
     char *slash = std::strrchr(path, '/');
@@ -190,7 +198,7 @@ int64_t run_write_file(file_job *j) {
     int64_t code = open_beside(j, &f, temporary, room);
     if (code >= 0) {
         code = write_all(j->sys, f.fd, j->data, j->size);
-        if (code >= 0) code = j->sys->fsync(f.fd);
+        if (code >= 0) code = sync(j->sys, f.fd);
         const int64_t closed = f.close();
         if (code >= 0) code = closed;
         if (code >= 0) code = j->sys->rename(temporary, j->path);

@@ -177,7 +177,7 @@ int64_t libevent_poller::wait(int64_t deadline) {
 
 void libevent_poller::wake() {
     const uint64_t one = 1;
-    sys_->write(wake_.fd, &one, sizeof one);
+    while (sys_->write(wake_.fd, &one, sizeof one) == -EINTR) continue;
 }
 
 // libevent 2.1 does not tell its epoll descriptor. Who embeds the loop gets an

@@ -27,6 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
+
 /* The allocator under test: counts, and fails number `fail_at` (and, if
  * `for_good` is set, all later ones). */
 static atomic_long allocations; /* jobs allocate in threads of their own */
@@ -540,6 +541,7 @@ static void torture(int persistent) {
     for (const struct scenario *s = sync_scenarios; s->name != NULL; s++) {
         torture_one(s, persistent);
     }
+    for (const struct scenario *s = io_scenarios; s->name != NULL; s++) torture_one(s, persistent);
 }
 
 static void each_allocation_fails_once(void **state) {

@@ -17,5 +17,7 @@ struct scenario {
 
 /* Of locks, queues and channels; ends with a NULL name. */
 extern const struct scenario sync_scenarios[];
+/* Of datagrams, plain sockets, files and lookups; the same. */
+extern const struct scenario io_scenarios[];
 
 #endif

@@ -7,59 +7,14 @@
 // EINTR is no failure: the program must succeed.
 //
 // SPDX-License-Identifier: MIT
-#include <cerrno>
-#include <cstdarg>
-#include <csetjmp>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <dirent.h>
-
-extern "C" {
-#include <cmocka.h>
-}
-
-#include <asyncloop.h>
-
-#include "base/sys.hpp"
+#include "faults.hpp"
 
 namespace {
 
 using aloop::k_real_sys;
 using aloop::sys_table;
 
-// The fault that is set: call number `at` of kind `kind` gives `error`.
-struct {
-    int kind = -1;
-    int at = 0;
-    int error = 0;
-    int seen = 0;
-    int hits = 0;
-} g_fault;
-
-int64_t fault(int kind) {
-    if (kind != g_fault.kind || ++g_fault.seen != g_fault.at) return 0;
-    g_fault.hits++;
-    return -g_fault.error;
-}
-
-// One entry of the table: the real call, unless it is its turn to fail.
-template <int Kind, auto Member>
-struct faulty;
-
-template <int Kind, typename... A, int64_t (*sys_table::*Member)(A...)>
-struct faulty<Kind, Member> {
-    static int64_t call(A... arguments) {
-        if (const int64_t error = fault(Kind)) return error;
-        return (k_real_sys.*Member)(arguments...);
-    }
-};
-
-struct call_kind {
-    const char *name;
-    int errors[6];  // ended by 0
-};
+using namespace faults;
 
 // In the order of install() below.
 const call_kind k_calls[] = {
@@ -211,44 +166,9 @@ int64_t program(void *, void **) {
     return first < 0 ? first : second;
 }
 
-void quiet(aloop_loop *, aloop_exception_context *, void *) {}
-
-int64_t run_program() {
-    aloop_runner *runner = nullptr;
-    int64_t status = aloop_runner_new(&runner, nullptr);
-    if (status < 0) return status;
-    aloop_loop *loop = aloop_runner_get_loop(runner);
-    status = ALOOP_ENOMEM;
-    if (loop != nullptr) {
-        aloop_loop_set_exception_handler(loop, quiet, nullptr, nullptr);
-        status = aloop_runner_run(runner, program, nullptr, nullptr);
-    }
-    aloop_runner_close(runner);
-    aloop_unref(runner);
-    return status;
-}
-
-int open_descriptors() {
-    int n = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    while (readdir(directory) != nullptr) n++;
-    closedir(directory);
-    return n;
-}
-
-void assert_clean(const char *what, int descriptors) {
-    for (int32_t i = 0; aloop_debug_stats_name(i) != nullptr; i++) {
-        if (aloop_debug_stats(i) != 0) {
-            fail_msg("%s: %ld %s left", what, static_cast<long>(aloop_debug_stats(i)),
-                     aloop_debug_stats_name(i));
-        }
-    }
-    if (open_descriptors() != descriptors) fail_msg("%s: a descriptor is left open", what);
-}
-
 void try_fault(int kind, int error, int at, int descriptors) {
-    g_fault = {kind, at, error, 0, 0};
-    const int64_t status = run_program();
+    g_fault.set(kind, at, error);
+    const int64_t status = run_program(program);
     char what[128];
     std::snprintf(what, sizeof what, "%s number %d fails with %s", k_calls[kind].name, at,
                   strerrorname_np(error));
@@ -266,7 +186,7 @@ void try_fault(int kind, int error, int at, int descriptors) {
 void each_call_fails(void **) {
     const sys_table table = faulty_table();
     aloop::set_default_sys(&table);
-    assert_int_equal(run_program(), 0);
+    assert_int_equal(run_program(program), 0);
     const int descriptors = open_descriptors();
     int total = 0;
     for (int kind = 0; kind < k_call_count; kind++) {
@@ -284,7 +204,7 @@ void each_call_fails(void **) {
     }
     assert_true(total > 60);
     g_fault.kind = -1;
-    assert_int_equal(run_program(), 0);
+    assert_int_equal(run_program(program), 0);
     aloop::set_default_sys(nullptr);
 }
 
