@@ -36,8 +36,7 @@ void tear_down(datagram *d) {
 void end_endpoint(datagram *d) {
     tear_down(d);
     wake_receiver(d);
-    wake_waiting(d->drains);
-    wake_waiting(d->closers);
+    wake_waiting(d->waiters, k_for_drain | k_for_end);
     tell_lost(d);
     let_self_go(d);
 }

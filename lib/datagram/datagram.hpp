@@ -22,7 +22,7 @@
 #include <asyncloop/datagram.h>
 
 #include "../loop/alarm.hpp"
-#include "../task/operation.hpp"
+#include "../stream/waiting.hpp"
 #include "options.hpp"
 #include "packet.hpp"
 
@@ -67,8 +67,7 @@ struct datagram final : loop_object, io, node, self_held {
     size_t high = 65536;
     size_t low = 16384;
     aloop::alarm retry;
-    ring drains;   // datagram_waiter
-    ring closers;  // datagram_waiter
+    ring waiters;  // ring_waiter: for room, for the end
     // The callback level.
     datagram_callbacks protocol;
     void *data = nullptr;
@@ -128,7 +127,6 @@ struct outgoing_list {
 future *make_send_many(datagram *d, const outgoing_list &list);
 
 // Waiting.
-void wake_waiting(ring &waiters);
 future *make_drain(datagram *d);
 future *make_wait_closed(datagram *d);
 

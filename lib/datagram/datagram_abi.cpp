@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "../future/entry.hpp"
 #include "datagram.hpp"
 
 using namespace aloop;
@@ -13,18 +14,6 @@ namespace {
 int64_t check_endpoint(const aloop_datagram *handle) {
     const datagram *d = reinterpret_cast<const datagram *>(handle);
     return is(d, kind::datagram) ? loop_of(d)->check() : int64_t{ALOOP_EINVAL};
-}
-
-// The answer of a function that returns a future to an endpoint it cannot use.
-aloop_future *refused(int64_t code, error *adopted = nullptr) {
-    loop *l = current_loop();
-    if (l != nullptr && l->check() == 0) return to_c(failed_future(l, adopted, code));
-    if (adopted != nullptr) unref(adopted);
-    return nullptr;
-}
-
-aloop_future *made(loop *l, future *f) {
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
 }
 
 bool bad_data(const void *data, size_t n) {
@@ -86,8 +75,8 @@ aloop_packet *aloop_packets_at(const aloop_packets *handle, int64_t index) {
 // Life ---------------------------------------------------------------------------------------
 
 aloop_future *aloop_create_datagram_endpoint(const aloop_datagram_options *handle) {
-    loop *l = current_loop();
-    if (l == nullptr || l->check() < 0) return nullptr;
+    loop *l = usable_loop();
+    if (l == nullptr) return nullptr;
     const datagram_options *given = options_from<datagram_options>(handle);
     if (given == nullptr) return refused(ALOOP_EINVAL);
     datagram_options *copy = copy_options(*given);
@@ -202,9 +191,7 @@ int64_t aloop_datagram_get_extra_info(aloop_datagram *handle, const char *name, 
     if (!peer && std::strcmp(name, "sockname") != 0) return ALOOP_ENOENT;
     address a;
     if (!(peer ? remote_of(d, &a) : local_of(d, &a))) return ALOOP_ENOENT;
-    format_address(a, text, sizeof text);
-    if (buffer != nullptr && size > 0) std::snprintf(buffer, size, "%s", text);
-    return static_cast<int64_t>(std::strlen(text));
+    return give_text(format_address(a, text, sizeof text), buffer, size);
 }
 
 aloop_address *aloop_datagram_local_address(aloop_datagram *handle) {

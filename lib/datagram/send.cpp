@@ -86,7 +86,7 @@ void check_marks(datagram *d) {
         d->on(d_paused);
     } else if (paused && d->queued_bytes <= d->low) {
         d->off(d_paused);
-        wake_waiting(d->drains);
+        wake_waiting(d->waiters, k_for_drain);
     }
     if (paused != d->is(d_paused) && d->has_protocol) enqueue(d, false);
 }
@@ -164,32 +164,13 @@ int64_t set_water_marks(datagram *d, int64_t high, int64_t low) {
 
 namespace {
 
-struct waiter_link : link {};
+datagram *endpoint_of(const ring_waiter *op) { return static_cast<datagram *>(op->of); }
 
-// What stands in a list of the endpoint while it waits.
-struct datagram_waiter : operation, waiter_link {
-    datagram *of;
-    ring *in = nullptr;
+int64_t wait_for_drain(ring_waiter *op) {
+    return op->wait_in(&endpoint_of(op)->waiters, k_for_drain);
+}
 
-    datagram_waiter(domain *d, const op_info *info, datagram *e) : operation(d, info), of(e) {
-        ref(static_cast<loop_object *>(e));
-    }
-    ~datagram_waiter() {
-        leave();
-        unref(static_cast<loop_object *>(of));
-    }
-    int64_t wait_in(ring *list) {
-        in = list;
-        list->push(static_cast<waiter_link *>(this));
-        return await(make_future(loop_of(this)));
-    }
-    void leave() {
-        if (in != nullptr) in->remove(static_cast<waiter_link *>(this));
-        in = nullptr;
-    }
-};
-
-struct send_op final : datagram_waiter {
+struct send_op final : ring_waiter {
     const void *data;
     size_t size;
     address_object *to;  // a reference
@@ -204,12 +185,12 @@ int64_t closed(operation *op) { return op->fail(ALOOP_ESTALE, "The endpoint is c
 
 int64_t step_send(operation *base, task *, int64_t status) {
     send_op *op = static_cast<send_op *>(base);
-    datagram *d = op->of;
+    datagram *d = endpoint_of(op);
     op->leave();
     if (status < 0) return status;
     if (d->is(d_closing)) return closed(op);
     if (const int64_t code = take_trouble(d, op); code < 0) return code;
-    if (d->is(d_paused)) return op->wait_in(&d->drains);
+    if (d->is(d_paused)) return wait_for_drain(op);
     status = send_or_queue(d, op->data, op->size, op->to);
     if (status < 0) return op->raise(status, make_error(status, nullptr));
     return static_cast<int64_t>(op->size);
@@ -218,7 +199,7 @@ int64_t step_send(operation *base, task *, int64_t status) {
 const op_info k_send = {"sendto", step_send, free_operation<send_op>};
 
 send_op::send_op(domain *d, datagram *e, const void *bytes, size_t n, address_object *a)
-    : datagram_waiter(d, &k_send, e), data(bytes), size(n), to(a) {
+    : ring_waiter(d, &k_send, e), data(bytes), size(n), to(a) {
     if (a != nullptr) ref(a);
 }
 
@@ -227,7 +208,7 @@ struct outgoing_entry {
     address_object *to;  // a reference; nullptr: the peer
 };
 
-struct send_many_op final : datagram_waiter {
+struct send_many_op final : ring_waiter {
     outgoing_entry *list;  // owned
     size_t n;
     size_t sent = 0;
@@ -239,7 +220,7 @@ struct send_many_op final : datagram_waiter {
         }
         release(list);
     }
-    address_object *target(size_t i) { return target_of(of, list[i].to); }
+    address_object *target(size_t i) { return target_of(endpoint_of(this), list[i].to); }
 };
 
 // Straight from the caller's memory. As transmit.
@@ -251,12 +232,12 @@ int64_t send_some(send_many_op *op) {
         const aloop_buf &one = op->list[i].data;
         fill(&messages[n], &parts[n], one.base, one.len, op->target(i));
     }
-    return transmit(op->of, messages, n);
+    return transmit(endpoint_of(op), messages, n);
 }
 
 // What the kernel does not take is queued, up to the high-water mark.
 int64_t queue_some(send_many_op *op) {
-    datagram *d = op->of;
+    datagram *d = endpoint_of(op);
     while (op->sent < op->n && !d->is(d_paused)) {
         const aloop_buf &one = op->list[op->sent].data;
         if (!append(d, one.base, one.len, op->target(op->sent))) return ALOOP_ENOMEM;
@@ -268,7 +249,7 @@ int64_t queue_some(send_many_op *op) {
 
 int64_t step_send_many(operation *base, task *, int64_t status) {
     send_many_op *op = static_cast<send_many_op *>(base);
-    datagram *d = op->of;
+    datagram *d = endpoint_of(op);
     op->leave();
     if (status < 0) return status;
     int64_t code = 0;
@@ -280,7 +261,7 @@ int64_t step_send_many(operation *base, task *, int64_t status) {
         if (d->is(d_closing)) {
             code = ALOOP_ESTALE;
         } else if (d->is(d_paused)) {
-            return op->wait_in(&d->drains);
+            return wait_for_drain(op);
         } else if (d->queue == nullptr && (d->ready_bits() & k_writable) != 0) {
             code = send_some(op);
             if (code > 0) op->sent += static_cast<size_t>(code);
@@ -296,34 +277,28 @@ int64_t step_send_many(operation *base, task *, int64_t status) {
 const op_info k_send_many = {"sendmany", step_send_many, free_operation<send_many_op>};
 
 send_many_op::send_many_op(domain *d, datagram *e, outgoing_entry *entries, size_t count)
-    : datagram_waiter(d, &k_send_many, e), list(entries), n(count) {}
+    : ring_waiter(d, &k_send_many, e), list(entries), n(count) {}
 
 int64_t step_drain(operation *base, task *, int64_t status) {
-    datagram_waiter *op = static_cast<datagram_waiter *>(base);
+    ring_waiter *op = static_cast<ring_waiter *>(base);
     op->leave();
     if (status < 0) return status;
-    if (op->of->is(d_closing)) return closed(op);
-    return op->of->is(d_paused) ? op->wait_in(&op->of->drains) : 0;
+    if (endpoint_of(op)->is(d_closing)) return closed(op);
+    return endpoint_of(op)->is(d_paused) ? wait_for_drain(op) : 0;
 }
 
 int64_t step_wait_closed(operation *base, task *, int64_t status) {
-    datagram_waiter *op = static_cast<datagram_waiter *>(base);
+    ring_waiter *op = static_cast<ring_waiter *>(base);
     op->leave();
     if (status < 0) return status;
-    return op->of->is(d_over) ? 0 : op->wait_in(&op->of->closers);
+    datagram *d = endpoint_of(op);
+    return d->is(d_over) ? 0 : op->wait_in(&d->waiters, k_for_end);
 }
 
-const op_info k_drain = {"drain", step_drain, free_operation<datagram_waiter>};
-const op_info k_wait_closed = {"wait_closed", step_wait_closed, free_operation<datagram_waiter>};
+const op_info k_drain = {"drain", step_drain, free_operation<ring_waiter>};
+const op_info k_wait_closed = {"wait_closed", step_wait_closed, free_operation<ring_waiter>};
 
 }  // namespace
-
-void wake_waiting(ring &waiters) {
-    for (link *l = waiters.head(); l != nullptr; l = waiters.after(l)) {
-        datagram_waiter *w = static_cast<datagram_waiter *>(static_cast<waiter_link *>(l));
-        if (w->inner->pending()) finish(w->inner, 0, nullptr, nullptr);
-    }
-}
 
 future *make_send(datagram *d, const void *data, size_t n, address_object *to) {
     return loop_of(d)->make_object<send_op>(d, data, n, to);
@@ -346,10 +321,10 @@ future *make_send_many(datagram *d, const outgoing_list &list) {
     return nullptr;
 }
 
-future *make_drain(datagram *d) { return loop_of(d)->make_object<datagram_waiter>(&k_drain, d); }
+future *make_drain(datagram *d) { return loop_of(d)->make_object<ring_waiter>(&k_drain, d); }
 
 future *make_wait_closed(datagram *d) {
-    return loop_of(d)->make_object<datagram_waiter>(&k_wait_closed, d);
+    return loop_of(d)->make_object<ring_waiter>(&k_wait_closed, d);
 }
 
 }  // namespace aloop

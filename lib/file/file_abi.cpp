@@ -4,30 +4,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "../future/entry.hpp"
 #include "file.hpp"
 #include "watch.hpp"
 
 using namespace aloop;
 
 namespace {
-
-constexpr size_t k_most = static_cast<size_t>(INT64_MAX) / 4;
-
-loop *usable_loop() {
-    loop *l = current_loop();
-    return l != nullptr && l->check() == 0 ? l : nullptr;
-}
-
-aloop_future *refused(int64_t code, const char *message = nullptr) {
-    loop *l = usable_loop();
-    if (l == nullptr) return nullptr;
-    error *e = message != nullptr ? make_error(code, message) : nullptr;
-    return to_c(failed_future(l, e, code));
-}
-
-aloop_future *made(loop *l, future *f) {
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
-}
 
 int64_t check_file(const aloop_file *handle) {
     const file *f = reinterpret_cast<const file *>(handle);
@@ -64,8 +47,6 @@ aloop_future *call_path(const char *path, bool good, const char *verb,
 }
 
 bool unchanged(file_job *) { return true; }
-
-bool good_memory(const void *data, size_t n) { return n <= k_most && (data != nullptr || n == 0); }
 
 const file_stat *good(const aloop_file_stat *handle) {
     const file_stat *s = reinterpret_cast<const file_stat *>(handle);
@@ -104,14 +85,14 @@ aloop_future *aloop_file_open(const char *path, int32_t flags, int32_t mode) {
 }
 
 aloop_future *aloop_file_read(aloop_file *file, size_t n) {
-    return call(file, n <= k_most, "read", run_read, [=](file_job *j) {
+    return call(file, !bad_size(n), "read", run_read, [=](file_job *j) {
         j->size = n;
         return true;
     });
 }
 
 aloop_future *aloop_file_pread(aloop_file *file, size_t n, int64_t offset) {
-    return call(file, n <= k_most && offset >= 0, "read", run_pread, [=](file_job *j) {
+    return call(file, !bad_size(n) && offset >= 0, "read", run_pread, [=](file_job *j) {
         j->size = n;
         j->offset = offset;
         return true;
@@ -119,12 +100,12 @@ aloop_future *aloop_file_pread(aloop_file *file, size_t n, int64_t offset) {
 }
 
 aloop_future *aloop_file_write(aloop_file *file, const void *data, size_t len) {
-    return call(file, good_memory(data, len), "write", run_write,
+    return call(file, !bad_memory(data, len), "write", run_write,
                 [=](file_job *j) { return carry(j, data, len); });
 }
 
 aloop_future *aloop_file_pwrite(aloop_file *file, const void *data, size_t len, int64_t offset) {
-    return call(file, good_memory(data, len) && offset >= 0, "write", run_pwrite,
+    return call(file, !bad_memory(data, len) && offset >= 0, "write", run_pwrite,
                 [=](file_job *j) {
                     j->offset = offset;
                     return carry(j, data, len);
@@ -184,7 +165,7 @@ aloop_future *aloop_read_file(const char *path, int64_t limit) {
 }
 
 aloop_future *aloop_write_file(const char *path, const void *data, size_t len) {
-    return call_path(path, good_memory(data, len), "write", run_write_file,
+    return call_path(path, !bad_memory(data, len), "write", run_write_file,
                      [=](file_job *j) { return carry(j, data, len); });
 }
 

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <asyncloop/resolver.h>
 
-#include <arpa/inet.h>
-
-#include <cstdio>
 #include <cstring>
 
+#include "../future/entry.hpp"
 #include "address_object.hpp"
 #include "resolver.hpp"
 
 using namespace aloop;
 
 namespace {
-
-loop *usable_loop() {
-    loop *l = current_loop();
-    return l != nullptr && l->check() == 0 ? l : nullptr;
-}
 
 const address_object *good(const aloop_address *handle) {
     const address_object *a = from_c(handle);
@@ -30,22 +23,12 @@ int64_t make_address(const address &value, aloop_address **out) {
     return 0;
 }
 
-// The length of text, which is copied, cut to size.
-int64_t give_text(const char *text, char *buffer, size_t size) {
-    if (buffer != nullptr && size > 0) std::snprintf(buffer, size, "%s", text);
-    return static_cast<int64_t>(std::strlen(text));
-}
-
 int64_t set_number(aloop_addrinfo_options *handle, int32_t addrinfo_options::*which,
                    int32_t value) {
     addrinfo_options *o = options_from<addrinfo_options>(handle);
     if (o == nullptr) return ALOOP_EINVAL;
     o->*which = value;
     return 0;
-}
-
-aloop_future *made(loop *l, future *f) {
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
 }
 
 }  // namespace
@@ -166,7 +149,7 @@ aloop_future *aloop_getaddrinfo(const char *host, const char *service,
     if (l == nullptr) return nullptr;
     const addrinfo_options *given = options_from<addrinfo_options>(handle);
     if ((handle != nullptr && given == nullptr) || (host == nullptr && service == nullptr)) {
-        return to_c(failed_future(l, ALOOP_EINVAL));
+        return refused(ALOOP_EINVAL);
     }
     if (given != nullptr) return made(l, look_up(l, host, service, *given));
     addrinfo_options *defaults = create<addrinfo_options>();
@@ -180,7 +163,7 @@ aloop_future *aloop_getnameinfo(const aloop_address *handle, int32_t flags) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
     const address_object *a = good(handle);
-    if (a == nullptr) return to_c(failed_future(l, ALOOP_EINVAL));
+    if (a == nullptr) return refused(ALOOP_EINVAL);
     return made(l, look_up_name(l, a->value, flags));
 }
 

@@ -2,30 +2,19 @@
 #include <asyncloop/sock.h>
 
 #include "../datagram/packet.hpp"
+#include "../future/entry.hpp"
 #include "sock.hpp"
 
 using namespace aloop;
 
 namespace {
 
-constexpr size_t k_most = static_cast<size_t>(INT64_MAX) / 4;
-
-// The loop to use, nullptr where none runs.
-loop *usable_loop() {
-    loop *l = current_loop();
-    return l != nullptr && l->check() == 0 ? l : nullptr;
-}
-
 template <typename Make>
 aloop_future *start(bool good, Make make) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
-    if (!good) return to_c(failed_future(l, ALOOP_EINVAL));
-    future *f = make(l);
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
+    return good ? made(l, make(l)) : refused(ALOOP_EINVAL);
 }
-
-bool good_memory(const void *data, size_t n) { return n <= k_most && (data != nullptr || n == 0); }
 
 bool good_address(const aloop_address *a) {
     return a == nullptr || is(from_c(a), kind::address);
@@ -46,30 +35,30 @@ const packet *good_packet(const aloop_packet *handle) {
 }  // namespace
 
 aloop_future *aloop_sock_recv(int32_t fd, size_t n) {
-    return start(n <= k_most, [=](loop *l) { return make_sock_recv(l, fd, n); });
+    return start(!bad_size(n), [=](loop *l) { return make_sock_recv(l, fd, n); });
 }
 
 aloop_future *aloop_sock_recv_into(int32_t fd, void *buffer, size_t n) {
-    return start(good_memory(buffer, n),
+    return start(!bad_memory(buffer, n),
                  [=](loop *l) { return make_sock_recv_into(l, fd, buffer, n); });
 }
 
 aloop_future *aloop_sock_recvfrom(int32_t fd, size_t n) {
-    return start(n <= k_most, [=](loop *l) { return make_sock_recvfrom(l, fd, n); });
+    return start(!bad_size(n), [=](loop *l) { return make_sock_recvfrom(l, fd, n); });
 }
 
 aloop_future *aloop_sock_recvfrom_into(int32_t fd, void *buffer, size_t n) {
-    return start(good_memory(buffer, n),
+    return start(!bad_memory(buffer, n),
                  [=](loop *l) { return make_sock_recvfrom_into(l, fd, buffer, n); });
 }
 
 aloop_future *aloop_sock_sendall(int32_t fd, const void *data, size_t n) {
-    return start(good_memory(data, n),
+    return start(!bad_memory(data, n),
                  [=](loop *l) { return make_sock_sendall(l, fd, data, n); });
 }
 
 aloop_future *aloop_sock_sendto(int32_t fd, const void *data, size_t n, aloop_address *address) {
-    return start(good_memory(data, n) && good_address(address), [=](loop *l) {
+    return start(!bad_memory(data, n) && good_address(address), [=](loop *l) {
         return make_sock_sendto(l, fd, data, n, from_c(address));
     });
 }
@@ -94,13 +83,13 @@ aloop_future *aloop_sock_accept(int32_t fd) {
 
 aloop_future *aloop_sock_send_fds(int32_t fd, const void *data, size_t n, const int32_t *fds,
                                   size_t count) {
-    const bool good = n > 0 && good_memory(data, n) && fds != nullptr && count >= 1 &&
+    const bool good = n > 0 && !bad_memory(data, n) && fds != nullptr && count >= 1 &&
                       count <= k_most_fds;
     return start(good, [=](loop *l) { return make_sock_send_fds(l, fd, {data, n}, fds, count); });
 }
 
 aloop_future *aloop_sock_recv_fds(int32_t fd, size_t n) {
-    return start(n <= k_most, [=](loop *l) { return make_sock_recv_fds(l, fd, n); });
+    return start(!bad_size(n), [=](loop *l) { return make_sock_recv_fds(l, fd, n); });
 }
 
 int64_t aloop_packet_fd_count(const aloop_packet *handle) {

@@ -3,17 +3,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "../future/entry.hpp"
 #include "options.hpp"
 #include "server.hpp"
 #include "stream.hpp"
 
 namespace aloop {
-
-// The loop of this thread, if it can be used.
-inline loop *usable_loop() {
-    loop *l = current_loop();
-    return l != nullptr && l->check() == 0 ? l : nullptr;
-}
 
 inline int64_t check_stream(const aloop_stream *handle) {
     const stream *s = reinterpret_cast<const stream *>(handle);
@@ -25,18 +20,6 @@ inline int64_t check_server(const aloop_server *handle) {
     return is(s, kind::server) ? loop_of(s)->check() : int64_t{ALOOP_EINVAL};
 }
 
-// The answer of a function that returns a future to what it cannot use.
-inline aloop_future *refused(int64_t code, const char *message = nullptr) {
-    loop *l = usable_loop();
-    if (l == nullptr) return nullptr;
-    error *e = message != nullptr ? make_error(code, message) : nullptr;
-    return to_c(failed_future(l, e, code));
-}
-
-inline aloop_future *made(loop *l, future *f) {
-    return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
-}
-
 inline bool bad_options(const aloop_stream_options *options) {
     return options != nullptr && options_from<stream_options>(options) == nullptr;
 }
@@ -45,8 +28,6 @@ inline bool bad_options(const aloop_stream_options *options) {
 inline stream_options *taken(const aloop_stream_options *options) {
     return copy_options(options_from<stream_options>(options));
 }
-
-inline bool bad_size(size_t n) { return n > static_cast<size_t>(INT64_MAX) / 4; }
 
 constexpr char k_bad_port[] = "port must be 0-65535.";
 constexpr char k_bad_path[] = "no path, or one that is too long";
