@@ -20,6 +20,7 @@
 %include <asyncloop/datagram.h>
 %include <asyncloop/sock.h>
 %include <asyncloop/tls.h>
+%include <asyncloop/file.h>
 %include <asyncloop/executor.h>
 %include <asyncloop/process.h>
 %include <asyncloop/libevent.h>

@@ -27,7 +27,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 /* The allocator under test: counts, and fails number `fail_at` (and, if
  * `for_good` is set, all later ones). */
 static atomic_long allocations; /* jobs allocate in threads of their own */

@@ -1563,6 +1563,108 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_get_tls_session")]
   public static extern long aloop_stream_get_tls_session(global::System.IntPtr jarg1, global::System.IntPtr* jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_open")]
+  public static extern global::System.IntPtr aloop_file_open([global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg1, int jarg2, int jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_read")]
+  public static extern global::System.IntPtr aloop_file_read(global::System.IntPtr jarg1, global::System.UIntPtr jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_pread")]
+  public static extern global::System.IntPtr aloop_file_pread(global::System.IntPtr jarg1, global::System.UIntPtr jarg2, long jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_write")]
+  public static extern global::System.IntPtr aloop_file_write(global::System.IntPtr jarg1, byte* jarg2, global::System.UIntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_pwrite")]
+  public static extern global::System.IntPtr aloop_file_pwrite(global::System.IntPtr jarg1, byte* jarg2, global::System.UIntPtr jarg3, long jarg4);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_seek")]
+  public static extern global::System.IntPtr aloop_file_seek(global::System.IntPtr jarg1, long jarg2, int jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_fstat")]
+  public static extern global::System.IntPtr aloop_file_fstat(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_fsync")]
+  public static extern global::System.IntPtr aloop_file_fsync(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_fdatasync")]
+  public static extern global::System.IntPtr aloop_file_fdatasync(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_truncate")]
+  public static extern global::System.IntPtr aloop_file_truncate(global::System.IntPtr jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_close")]
+  public static extern global::System.IntPtr aloop_file_close(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_descriptor")]
+  public static extern long aloop_file_descriptor(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_read_file")]
+  public static extern global::System.IntPtr aloop_read_file([global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_write_file")]
+  public static extern global::System.IntPtr aloop_write_file([global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg1, byte* jarg2, global::System.UIntPtr jarg3);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stat_file")]
+  public static extern global::System.IntPtr aloop_stat_file([global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_list_directory")]
+  public static extern global::System.IntPtr aloop_list_directory([global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_size")]
+  public static extern long aloop_file_stat_size(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_mode")]
+  public static extern long aloop_file_stat_mode(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_inode")]
+  public static extern long aloop_file_stat_inode(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_links")]
+  public static extern long aloop_file_stat_links(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_uid")]
+  public static extern long aloop_file_stat_uid(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_gid")]
+  public static extern long aloop_file_stat_gid(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_mtime")]
+  public static extern double aloop_file_stat_mtime(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_atime")]
+  public static extern double aloop_file_stat_atime(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_stat_ctime")]
+  public static extern double aloop_file_stat_ctime(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_names_count")]
+  public static extern long aloop_file_names_count(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_names_at")]
+  public static extern global::System.IntPtr aloop_file_names_at(global::System.IntPtr jarg1, long jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_watch_new")]
+  public static extern long aloop_file_watch_new(global::System.IntPtr* jarg1, [global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]string jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_watch_next")]
+  public static extern global::System.IntPtr aloop_file_watch_next(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_watch_close")]
+  public static extern long aloop_file_watch_close(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_event_kind")]
+  public static extern long aloop_file_event_kind(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_event_is_directory")]
+  public static extern long aloop_file_event_is_directory(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_event_name")]
+  public static extern global::System.IntPtr aloop_file_event_name(global::System.IntPtr jarg1);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_file_event_old_name")]
+  public static extern global::System.IntPtr aloop_file_event_old_name(global::System.IntPtr jarg1);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_job_return")]
   public static extern long aloop_job_return(long jarg1, global::System.IntPtr jarg2, global::System.IntPtr jarg3);
 
@@ -3805,6 +3907,125 @@ internal static unsafe class Native {
     return ret;
   }
 
+  public static global::System.IntPtr aloop_file_open(string path, int flags, int mode) { return NativePINVOKE.aloop_file_open(path, flags, mode); }
+
+  public static global::System.IntPtr aloop_file_read(global::System.IntPtr file, global::System.UIntPtr n) { return NativePINVOKE.aloop_file_read(file, n); }
+
+  public static global::System.IntPtr aloop_file_pread(global::System.IntPtr file, global::System.UIntPtr n, long offset) { return NativePINVOKE.aloop_file_pread(file, n, offset); }
+
+  public static global::System.IntPtr aloop_file_write(global::System.IntPtr file, byte* data, global::System.UIntPtr len) { return NativePINVOKE.aloop_file_write(file, data, len); }
+
+  public static global::System.IntPtr aloop_file_pwrite(global::System.IntPtr file, byte* data, global::System.UIntPtr len, long offset) { return NativePINVOKE.aloop_file_pwrite(file, data, len, offset); }
+
+  public static global::System.IntPtr aloop_file_seek(global::System.IntPtr file, long offset, int whence) { return NativePINVOKE.aloop_file_seek(file, offset, whence); }
+
+  public static global::System.IntPtr aloop_file_fstat(global::System.IntPtr file) { return NativePINVOKE.aloop_file_fstat(file); }
+
+  public static global::System.IntPtr aloop_file_fsync(global::System.IntPtr file) { return NativePINVOKE.aloop_file_fsync(file); }
+
+  public static global::System.IntPtr aloop_file_fdatasync(global::System.IntPtr file) { return NativePINVOKE.aloop_file_fdatasync(file); }
+
+  public static global::System.IntPtr aloop_file_truncate(global::System.IntPtr file, long size) { return NativePINVOKE.aloop_file_truncate(file, size); }
+
+  public static global::System.IntPtr aloop_file_close(global::System.IntPtr file) { return NativePINVOKE.aloop_file_close(file); }
+
+  public static long aloop_file_descriptor(global::System.IntPtr file) {
+    long ret = NativePINVOKE.aloop_file_descriptor(file);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_read_file(string path, long limit) { return NativePINVOKE.aloop_read_file(path, limit); }
+
+  public static global::System.IntPtr aloop_write_file(string path, byte* data, global::System.UIntPtr len) { return NativePINVOKE.aloop_write_file(path, data, len); }
+
+  public static global::System.IntPtr aloop_stat_file(string path, int follow) { return NativePINVOKE.aloop_stat_file(path, follow); }
+
+  public static global::System.IntPtr aloop_list_directory(string path) { return NativePINVOKE.aloop_list_directory(path); }
+
+  public static long aloop_file_stat_size(global::System.IntPtr stat) {
+    long ret = NativePINVOKE.aloop_file_stat_size(stat);
+    return ret;
+  }
+
+  public static long aloop_file_stat_mode(global::System.IntPtr stat) {
+    long ret = NativePINVOKE.aloop_file_stat_mode(stat);
+    return ret;
+  }
+
+  public static long aloop_file_stat_inode(global::System.IntPtr stat) {
+    long ret = NativePINVOKE.aloop_file_stat_inode(stat);
+    return ret;
+  }
+
+  public static long aloop_file_stat_links(global::System.IntPtr stat) {
+    long ret = NativePINVOKE.aloop_file_stat_links(stat);
+    return ret;
+  }
+
+  public static long aloop_file_stat_uid(global::System.IntPtr stat) {
+    long ret = NativePINVOKE.aloop_file_stat_uid(stat);
+    return ret;
+  }
+
+  public static long aloop_file_stat_gid(global::System.IntPtr stat) {
+    long ret = NativePINVOKE.aloop_file_stat_gid(stat);
+    return ret;
+  }
+
+  public static double aloop_file_stat_mtime(global::System.IntPtr stat) {
+    double ret = NativePINVOKE.aloop_file_stat_mtime(stat);
+    return ret;
+  }
+
+  public static double aloop_file_stat_atime(global::System.IntPtr stat) {
+    double ret = NativePINVOKE.aloop_file_stat_atime(stat);
+    return ret;
+  }
+
+  public static double aloop_file_stat_ctime(global::System.IntPtr stat) {
+    double ret = NativePINVOKE.aloop_file_stat_ctime(stat);
+    return ret;
+  }
+
+  public static long aloop_file_names_count(global::System.IntPtr names) {
+    long ret = NativePINVOKE.aloop_file_names_count(names);
+    return ret;
+  }
+
+  public static string aloop_file_names_at(global::System.IntPtr names, long index) {
+    return global::System.Runtime.InteropServices.Marshal.PtrToStringUTF8(NativePINVOKE.aloop_file_names_at(names, index));
+  }
+
+  public static long aloop_file_watch_new(global::System.IntPtr* watch, string path) {
+    long ret = NativePINVOKE.aloop_file_watch_new(watch, path);
+    return ret;
+  }
+
+  public static global::System.IntPtr aloop_file_watch_next(global::System.IntPtr watch) { return NativePINVOKE.aloop_file_watch_next(watch); }
+
+  public static long aloop_file_watch_close(global::System.IntPtr watch) {
+    long ret = NativePINVOKE.aloop_file_watch_close(watch);
+    return ret;
+  }
+
+  public static long aloop_file_event_kind(global::System.IntPtr event_) {
+    long ret = NativePINVOKE.aloop_file_event_kind(event_);
+    return ret;
+  }
+
+  public static long aloop_file_event_is_directory(global::System.IntPtr event_) {
+    long ret = NativePINVOKE.aloop_file_event_is_directory(event_);
+    return ret;
+  }
+
+  public static string aloop_file_event_name(global::System.IntPtr event_) {
+    return global::System.Runtime.InteropServices.Marshal.PtrToStringUTF8(NativePINVOKE.aloop_file_event_name(event_));
+  }
+
+  public static string aloop_file_event_old_name(global::System.IntPtr event_) {
+    return global::System.Runtime.InteropServices.Marshal.PtrToStringUTF8(NativePINVOKE.aloop_file_event_old_name(event_));
+  }
+
   public static long aloop_job_return(long status, global::System.IntPtr value, global::System.IntPtr free_fn) {
     long ret = NativePINVOKE.aloop_job_return(status, value, free_fn);
     return ret;
@@ -4155,6 +4376,12 @@ internal static unsafe class Native {
   public const int ALOOP_TLS_VERIFY_NONE = 0;
   public const int ALOOP_TLS_VERIFY_OPTIONAL = 1;
   public const int ALOOP_TLS_VERIFY_REQUIRED = 2;
+  public const int ALOOP_FILE_CREATED = 1;
+  public const int ALOOP_FILE_MODIFIED = 2;
+  public const int ALOOP_FILE_DELETED = 3;
+  public const int ALOOP_FILE_MOVED = 4;
+  public const int ALOOP_FILE_ATTRIBUTES = 5;
+  public const int ALOOP_FILE_OVERFLOW = 6;
   public const int ALOOP_PIPE = (-1);
   public const int ALOOP_STDOUT = (-2);
   public const int ALOOP_DEVNULL = (-3);

@@ -7224,6 +7224,452 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_get_tls_session(v
 }
 
 
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_open(void * jarg1, int jarg2, int jarg3) {
+  void * jresult ;
+  char *arg1 = (char *) 0 ;
+  int32_t arg2 ;
+  int32_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (char *)jarg1;
+  arg2 = (int32_t)jarg2;
+  arg3 = (int32_t)jarg3;
+  result = (aloop_future *)aloop_file_open((char const *)arg1,arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_read(void * jarg1, size_t jarg2) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  arg2 = (size_t)jarg2;
+  result = (aloop_future *)aloop_file_read(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_pread(void * jarg1, size_t jarg2, long long jarg3) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  size_t arg2 ;
+  int64_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  arg2 = (size_t)jarg2;
+  arg3 = (int64_t)jarg3;
+  result = (aloop_future *)aloop_file_pread(arg1,arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_write(void * jarg1, void * jarg2, size_t jarg3) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  result = (aloop_future *)aloop_file_write(arg1,(void const *)arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_pwrite(void * jarg1, void * jarg2, size_t jarg3, long long jarg4) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  arg4 = (int64_t)jarg4;
+  result = (aloop_future *)aloop_file_pwrite(arg1,(void const *)arg2,arg3,arg4);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_seek(void * jarg1, long long jarg2, int jarg3) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  int64_t arg2 ;
+  int32_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  arg2 = (int64_t)jarg2;
+  arg3 = (int32_t)jarg3;
+  result = (aloop_future *)aloop_file_seek(arg1,arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_fstat(void * jarg1) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  result = (aloop_future *)aloop_file_fstat(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_fsync(void * jarg1) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  result = (aloop_future *)aloop_file_fsync(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_fdatasync(void * jarg1) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  result = (aloop_future *)aloop_file_fdatasync(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_truncate(void * jarg1, long long jarg2) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (aloop_future *)aloop_file_truncate(arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_close(void * jarg1) {
+  void * jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file *)jarg1;
+  result = (aloop_future *)aloop_file_close(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_descriptor(void * jarg1) {
+  long long jresult ;
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file *)jarg1;
+  result = (int64_t)aloop_file_descriptor(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_read_file(void * jarg1, long long jarg2) {
+  void * jresult ;
+  char *arg1 = (char *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (char *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (aloop_future *)aloop_read_file((char const *)arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_write_file(void * jarg1, void * jarg2, size_t jarg3) {
+  void * jresult ;
+  char *arg1 = (char *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (char *)jarg1;
+  arg2 = (void *)jarg2;
+  arg3 = (size_t)jarg3;
+  result = (aloop_future *)aloop_write_file((char const *)arg1,(void const *)arg2,arg3);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_stat_file(void * jarg1, int jarg2) {
+  void * jresult ;
+  char *arg1 = (char *) 0 ;
+  int32_t arg2 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (char *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (aloop_future *)aloop_stat_file((char const *)arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_list_directory(void * jarg1) {
+  void * jresult ;
+  char *arg1 = (char *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (char *)jarg1;
+  result = (aloop_future *)aloop_list_directory((char const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_size(void * jarg1) {
+  long long jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (int64_t)aloop_file_stat_size((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_mode(void * jarg1) {
+  long long jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (int64_t)aloop_file_stat_mode((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_inode(void * jarg1) {
+  long long jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (int64_t)aloop_file_stat_inode((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_links(void * jarg1) {
+  long long jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (int64_t)aloop_file_stat_links((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_uid(void * jarg1) {
+  long long jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (int64_t)aloop_file_stat_uid((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_gid(void * jarg1) {
+  long long jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (int64_t)aloop_file_stat_gid((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT double SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_mtime(void * jarg1) {
+  double jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  double result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (double)aloop_file_stat_mtime((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT double SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_atime(void * jarg1) {
+  double jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  double result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (double)aloop_file_stat_atime((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT double SWIGSTDCALL CSharp_AsyncLoop_aloop_file_stat_ctime(void * jarg1) {
+  double jresult ;
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  double result;
+
+  arg1 = (aloop_file_stat *)jarg1;
+  result = (double)aloop_file_stat_ctime((struct aloop_file_stat const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_names_count(void * jarg1) {
+  long long jresult ;
+  aloop_file_names *arg1 = (aloop_file_names *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_names *)jarg1;
+  result = (int64_t)aloop_file_names_count((struct aloop_file_names const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_names_at(void * jarg1, long long jarg2) {
+  void * jresult ;
+  aloop_file_names *arg1 = (aloop_file_names *) 0 ;
+  int64_t arg2 ;
+  char *result = 0 ;
+
+  arg1 = (aloop_file_names *)jarg1;
+  arg2 = (int64_t)jarg2;
+  result = (char *)aloop_file_names_at((struct aloop_file_names const *)arg1,arg2);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_watch_new(void * jarg1, void * jarg2) {
+  long long jresult ;
+  aloop_file_watch **arg1 = (aloop_file_watch **) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_watch **)jarg1;
+  arg2 = (char *)jarg2;
+  result = (int64_t)aloop_file_watch_new(arg1,(char const *)arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_watch_next(void * jarg1) {
+  void * jresult ;
+  aloop_file_watch *arg1 = (aloop_file_watch *) 0 ;
+  aloop_future *result = 0 ;
+
+  arg1 = (aloop_file_watch *)jarg1;
+  result = (aloop_future *)aloop_file_watch_next(arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_watch_close(void * jarg1) {
+  long long jresult ;
+  aloop_file_watch *arg1 = (aloop_file_watch *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_watch *)jarg1;
+  result = (int64_t)aloop_file_watch_close(arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_event_kind(void * jarg1) {
+  long long jresult ;
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_event *)jarg1;
+  result = (int64_t)aloop_file_event_kind((struct aloop_file_event const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_file_event_is_directory(void * jarg1) {
+  long long jresult ;
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  int64_t result;
+
+  arg1 = (aloop_file_event *)jarg1;
+  result = (int64_t)aloop_file_event_is_directory((struct aloop_file_event const *)arg1);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_event_name(void * jarg1) {
+  void * jresult ;
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  char *result = 0 ;
+
+  arg1 = (aloop_file_event *)jarg1;
+  result = (char *)aloop_file_event_name((struct aloop_file_event const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
+SWIGEXPORT void * SWIGSTDCALL CSharp_AsyncLoop_aloop_file_event_old_name(void * jarg1) {
+  void * jresult ;
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  char *result = 0 ;
+
+  arg1 = (aloop_file_event *)jarg1;
+  result = (char *)aloop_file_event_old_name((struct aloop_file_event const *)arg1);
+  jresult = (void *)result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_job_return(long long jarg1, void * jarg2, void * jarg3) {
   long long jresult ;
   int64_t arg1 ;

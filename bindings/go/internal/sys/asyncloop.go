@@ -522,22 +522,22 @@ typedef long long swig_type_494;
 typedef long long swig_type_495;
 typedef long long swig_type_496;
 typedef long long swig_type_497;
-typedef long long swig_type_498;
+typedef _gostring_ swig_type_498;
 typedef long long swig_type_499;
 typedef long long swig_type_500;
 typedef long long swig_type_501;
-typedef _gostring_ swig_type_502;
-typedef long long swig_type_503;
+typedef _goslice_ swig_type_502;
+typedef _goslice_ swig_type_503;
 typedef long long swig_type_504;
-typedef _gostring_ swig_type_505;
+typedef long long swig_type_505;
 typedef long long swig_type_506;
 typedef long long swig_type_507;
-typedef long long swig_type_508;
-typedef _goslice_ swig_type_509;
-typedef long long swig_type_510;
-typedef long long swig_type_511;
-typedef long long swig_type_512;
-typedef _goslice_ swig_type_513;
+typedef _gostring_ swig_type_508;
+typedef long long swig_type_509;
+typedef _gostring_ swig_type_510;
+typedef _goslice_ swig_type_511;
+typedef _gostring_ swig_type_512;
+typedef _gostring_ swig_type_513;
 typedef long long swig_type_514;
 typedef long long swig_type_515;
 typedef long long swig_type_516;
@@ -545,32 +545,64 @@ typedef long long swig_type_517;
 typedef long long swig_type_518;
 typedef long long swig_type_519;
 typedef long long swig_type_520;
-typedef long long swig_type_521;
+typedef _gostring_ swig_type_521;
 typedef long long swig_type_522;
 typedef long long swig_type_523;
 typedef _gostring_ swig_type_524;
 typedef long long swig_type_525;
 typedef long long swig_type_526;
 typedef long long swig_type_527;
-typedef long long swig_type_528;
-typedef long long swig_type_529;
+typedef _gostring_ swig_type_528;
+typedef _gostring_ swig_type_529;
 typedef long long swig_type_530;
 typedef long long swig_type_531;
 typedef long long swig_type_532;
 typedef long long swig_type_533;
-typedef long long swig_type_534;
+typedef _gostring_ swig_type_534;
 typedef long long swig_type_535;
 typedef long long swig_type_536;
-typedef long long swig_type_537;
+typedef _gostring_ swig_type_537;
 typedef long long swig_type_538;
-typedef _gostring_ swig_type_539;
+typedef long long swig_type_539;
 typedef long long swig_type_540;
-typedef long long swig_type_541;
-typedef _goslice_ swig_type_542;
+typedef _goslice_ swig_type_541;
+typedef long long swig_type_542;
 typedef long long swig_type_543;
 typedef long long swig_type_544;
-typedef long long swig_type_545;
+typedef _goslice_ swig_type_545;
 typedef long long swig_type_546;
+typedef long long swig_type_547;
+typedef long long swig_type_548;
+typedef long long swig_type_549;
+typedef long long swig_type_550;
+typedef long long swig_type_551;
+typedef long long swig_type_552;
+typedef long long swig_type_553;
+typedef long long swig_type_554;
+typedef long long swig_type_555;
+typedef _gostring_ swig_type_556;
+typedef long long swig_type_557;
+typedef long long swig_type_558;
+typedef long long swig_type_559;
+typedef long long swig_type_560;
+typedef long long swig_type_561;
+typedef long long swig_type_562;
+typedef long long swig_type_563;
+typedef long long swig_type_564;
+typedef long long swig_type_565;
+typedef long long swig_type_566;
+typedef long long swig_type_567;
+typedef long long swig_type_568;
+typedef long long swig_type_569;
+typedef long long swig_type_570;
+typedef _gostring_ swig_type_571;
+typedef long long swig_type_572;
+typedef long long swig_type_573;
+typedef _goslice_ swig_type_574;
+typedef long long swig_type_575;
+typedef long long swig_type_576;
+typedef long long swig_type_577;
+typedef long long swig_type_578;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -1090,57 +1122,91 @@ extern swig_type_495 _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(u
 extern uintptr_t _wrap_stream_start_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern swig_type_496 _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern swig_type_497 _wrap_stream_get_tls_session_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_498 _wrap_job_return_sys_6c96b6e831386849(swig_type_499 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_500 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_501 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_502 arg1);
+extern uintptr_t _wrap_file_open_sys_6c96b6e831386849(swig_type_498 arg1, int arg2, int arg3);
+extern uintptr_t _wrap_file_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_499 arg2);
+extern uintptr_t _wrap_file_pread_sys_6c96b6e831386849(uintptr_t arg1, swig_type_500 arg2, swig_type_501 arg3);
+extern uintptr_t _wrap_file_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_502 arg2);
+extern uintptr_t _wrap_file_pwrite_sys_6c96b6e831386849(uintptr_t arg1, swig_type_503 arg2, swig_type_504 arg3);
+extern uintptr_t _wrap_file_seek_sys_6c96b6e831386849(uintptr_t arg1, swig_type_505 arg2, int arg3);
+extern uintptr_t _wrap_file_fstat_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_file_fsync_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_file_fdatasync_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_file_truncate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_506 arg2);
+extern uintptr_t _wrap_file_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_507 _wrap_file_descriptor_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_read_file_sys_6c96b6e831386849(swig_type_508 arg1, swig_type_509 arg2);
+extern uintptr_t _wrap_write_file_sys_6c96b6e831386849(swig_type_510 arg1, swig_type_511 arg2);
+extern uintptr_t _wrap_stat_file_sys_6c96b6e831386849(swig_type_512 arg1, int arg2);
+extern uintptr_t _wrap_list_directory_sys_6c96b6e831386849(swig_type_513 arg1);
+extern swig_type_514 _wrap_file_stat_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_515 _wrap_file_stat_mode_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_516 _wrap_file_stat_inode_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_517 _wrap_file_stat_links_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_518 _wrap_file_stat_uid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_519 _wrap_file_stat_gid_sys_6c96b6e831386849(uintptr_t arg1);
+extern double _wrap_file_stat_mtime_sys_6c96b6e831386849(uintptr_t arg1);
+extern double _wrap_file_stat_atime_sys_6c96b6e831386849(uintptr_t arg1);
+extern double _wrap_file_stat_ctime_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_520 _wrap_file_names_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_521 _wrap_file_names_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_522 arg2);
+extern swig_type_523 _wrap_file_watch_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_524 arg2);
+extern uintptr_t _wrap_file_watch_next_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_525 _wrap_file_watch_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_526 _wrap_file_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_527 _wrap_file_event_is_directory_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_528 _wrap_file_event_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_529 _wrap_file_event_old_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_530 _wrap_job_return_sys_6c96b6e831386849(swig_type_531 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_532 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_533 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_534 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_503 arg1);
-extern swig_type_504 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_505 arg2);
-extern swig_type_506 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_507 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_508 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_509 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_535 arg1);
+extern swig_type_536 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_537 arg2);
+extern swig_type_538 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_539 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_540 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_541 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_510 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_511 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_542 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_543 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_512 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_513 arg2);
-extern swig_type_514 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_515 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_516 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_517 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_518 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_519 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_544 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_545 arg2);
+extern swig_type_546 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_547 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_548 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_549 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_550 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_551 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_520 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_521 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_522 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_523 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_524 arg2);
-extern swig_type_525 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_526 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_527 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_528 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_529 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_530 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_531 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_532 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_533 arg3, swig_type_534 arg4);
-extern swig_type_535 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_536 arg2);
-extern swig_type_537 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_538 arg2);
+extern swig_type_552 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_553 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_554 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_555 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_556 arg2);
+extern swig_type_557 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_558 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_559 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_560 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_561 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_562 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_563 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_564 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_565 arg3, swig_type_566 arg4);
+extern swig_type_567 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_568 arg2);
+extern swig_type_569 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_570 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_539 arg1, uintptr_t arg2);
-extern swig_type_540 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_541 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_571 arg1, uintptr_t arg2);
+extern swig_type_572 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_573 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_542 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_574 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_543 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_544 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_545 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_546 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_575 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_576 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_577 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_578 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -6501,6 +6567,366 @@ _swig_i_1 = arg2
 	return swig_r
 }
 
+func File_open(arg1 string, arg2 int32, arg3 int32) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 string
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_file_open_sys_6c96b6e831386849(*(*C.swig_type_498)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.int(_swig_i_2)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_0
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_file_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_499(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_pread(arg1 uintptr, arg2 int64, arg3 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_file_pread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_500(_swig_i_1), C.swig_type_501(_swig_i_2)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_write(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 []byte
+_swig_i_1 = arg2
+	swig_r = (uintptr)(C._wrap_file_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_502)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_pwrite(arg1 uintptr, arg2 []byte, arg3 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 []byte
+_swig_i_1 = arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_file_pwrite_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_503)(unsafe.Pointer(&_swig_i_1)), C.swig_type_504(_swig_i_2)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_seek(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	_swig_i_2 := arg3
+	swig_r = (uintptr)(C._wrap_file_seek_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_505(_swig_i_1), C.int(_swig_i_2)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_fstat(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_file_fstat_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_fsync(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_file_fsync_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_fdatasync(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_file_fdatasync_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_truncate(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_file_truncate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_506(_swig_i_1)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_close(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_file_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_descriptor(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_descriptor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func Read_file(arg1 string, arg2 int64) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 string
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_read_file_sys_6c96b6e831386849(*(*C.swig_type_508)(unsafe.Pointer(&_swig_i_0)), C.swig_type_509(_swig_i_1)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_0
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Write_file(arg1 string, arg2 []byte) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 string
+_swig_i_0 = arg1
+	var _swig_i_1 []byte
+_swig_i_1 = arg2
+	swig_r = (uintptr)(C._wrap_write_file_sys_6c96b6e831386849(*(*C.swig_type_510)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_511)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_0
+	}
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func Stat_file(arg1 string, arg2 int32) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 string
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (uintptr)(C._wrap_stat_file_sys_6c96b6e831386849(*(*C.swig_type_512)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1)))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_0
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func List_directory(arg1 string) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 string
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_list_directory_sys_6c96b6e831386849(*(*C.swig_type_513)(unsafe.Pointer(&_swig_i_0))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_0
+	}
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_stat_size(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_stat_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_mode(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_stat_mode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_inode(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_stat_inode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_links(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_stat_links_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_uid(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_stat_uid_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_gid(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_stat_gid_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_mtime(arg1 uintptr) (_swig_ret float64) {
+	var swig_r float64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (float64)(C._wrap_file_stat_mtime_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_atime(arg1 uintptr) (_swig_ret float64) {
+	var swig_r float64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (float64)(C._wrap_file_stat_atime_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_stat_ctime(arg1 uintptr) (_swig_ret float64) {
+	var swig_r float64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (float64)(C._wrap_file_stat_ctime_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_names_count(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_names_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_names_at(arg1 uintptr, arg2 int64) (_swig_ret string) {
+	var swig_r string
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r_p := C._wrap_file_names_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_522(_swig_i_1))
+	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
+	var swig_r_1 string
+ swig_r_1 = swigCopyString(swig_r)
+	return swig_r_1
+}
+
+func File_watch_new(arg1 *uintptr, arg2 string) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 *uintptr
+_swig_i_0 = arg1
+	var _swig_i_1 string
+_swig_i_1 = arg2
+	swig_r = (int64)(C._wrap_file_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_524)(unsafe.Pointer(&_swig_i_1))))
+	if Swig_escape_always_false {
+		Swig_escape_val = _swig_i_1
+	}
+	return swig_r
+}
+
+func File_watch_next(arg1 uintptr) (_swig_ret uintptr) {
+	var swig_r uintptr
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (uintptr)(C._wrap_file_watch_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	var swig_r_1 uintptr
+swig_r_1 = swig_r
+	return swig_r_1
+}
+
+func File_watch_close(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_watch_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_event_kind(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_event_kind_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_event_is_directory(arg1 uintptr) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r = (int64)(C._wrap_file_event_is_directory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	return swig_r
+}
+
+func File_event_name(arg1 uintptr) (_swig_ret string) {
+	var swig_r string
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r_p := C._wrap_file_event_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
+	var swig_r_1 string
+ swig_r_1 = swigCopyString(swig_r)
+	return swig_r_1
+}
+
+func File_event_old_name(arg1 uintptr) (_swig_ret string) {
+	var swig_r string
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	swig_r_p := C._wrap_file_event_old_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
+	var swig_r_1 string
+ swig_r_1 = swigCopyString(swig_r)
+	return swig_r_1
+}
+
 func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
@@ -6508,7 +6934,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_499(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_531(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -6522,7 +6948,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_502)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_534)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6564,7 +6990,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_503(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_535(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6576,7 +7002,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_505)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_537)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6588,14 +7014,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_507(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_539(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_508(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_540(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6611,7 +7037,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_509)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_541)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -6667,7 +7093,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_513)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_545)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6778,7 +7204,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_524)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_556)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6857,7 +7283,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_533(_swig_i_2), C.swig_type_534(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_565(_swig_i_2), C.swig_type_566(_swig_i_3)))
 	return swig_r
 }
 
@@ -6866,7 +7292,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_536(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_568(_swig_i_1)))
 	return swig_r
 }
 
@@ -6875,7 +7301,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_538(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_570(_swig_i_1)))
 	return swig_r
 }
 
@@ -6897,7 +7323,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_539)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_571)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6970,7 +7396,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_542)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_574)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

@@ -8298,6 +8298,552 @@ long long _wrap_stream_get_tls_session_sys_6c96b6e831386849(aloop_stream *_swig_
 }
 
 
+aloop_future *_wrap_file_open_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _swig_go_1, int _swig_go_2) {
+  char *arg1 = (char *) 0 ;
+  int32_t arg2 ;
+  int32_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+
+  arg1 = NULL;
+  if (_swig_go_0.n > 0) {
+    arg1 = (char *)malloc(_swig_go_0.n + 1);
+    if (arg1 != NULL) {
+      memcpy(arg1, _swig_go_0.p, _swig_go_0.n);
+      arg1[_swig_go_0.n] = '\0';
+    }
+  }
+
+  arg2 = (int32_t)_swig_go_1;
+  arg3 = (int32_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_file_open((char const *)arg1,arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg1);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_read_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  size_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+  arg2 = (size_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_file_read(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_pread_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  size_t arg2 ;
+  int64_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+  arg2 = (size_t)_swig_go_1;
+  arg3 = (int64_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_file_pread(arg1,arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_write_sys_6c96b6e831386849(aloop_file *_swig_go_0, _goslice_ _swig_go_1) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+
+  arg2 = (void *)_swig_go_1.array;
+  arg3 = (size_t)_swig_go_1.len;
+
+
+  result = (aloop_future *)aloop_file_write(arg1,(void const *)arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_pwrite_sys_6c96b6e831386849(aloop_file *_swig_go_0, _goslice_ _swig_go_1, long long _swig_go_2) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  int64_t arg4 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+
+  arg2 = (void *)_swig_go_1.array;
+  arg3 = (size_t)_swig_go_1.len;
+
+  arg4 = (int64_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_file_pwrite(arg1,(void const *)arg2,arg3,arg4);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_seek_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  int64_t arg2 ;
+  int32_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+  arg3 = (int32_t)_swig_go_2;
+
+  result = (aloop_future *)aloop_file_seek(arg1,arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_fstat_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_file_fstat(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_fsync_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_file_fsync(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_fdatasync_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_file_fdatasync(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_truncate_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_file_truncate(arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_close_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_file_close(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_descriptor_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+  aloop_file *arg1 = (aloop_file *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_descriptor(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_read_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, long long _swig_go_1) {
+  char *arg1 = (char *) 0 ;
+  int64_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+
+  arg1 = NULL;
+  if (_swig_go_0.n > 0) {
+    arg1 = (char *)malloc(_swig_go_0.n + 1);
+    if (arg1 != NULL) {
+      memcpy(arg1, _swig_go_0.p, _swig_go_0.n);
+      arg1[_swig_go_0.n] = '\0';
+    }
+  }
+
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_read_file((char const *)arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg1);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_write_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, _goslice_ _swig_go_1) {
+  char *arg1 = (char *) 0 ;
+  void *arg2 = (void *) 0 ;
+  size_t arg3 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+
+  arg1 = NULL;
+  if (_swig_go_0.n > 0) {
+    arg1 = (char *)malloc(_swig_go_0.n + 1);
+    if (arg1 != NULL) {
+      memcpy(arg1, _swig_go_0.p, _swig_go_0.n);
+      arg1[_swig_go_0.n] = '\0';
+    }
+  }
+
+
+  arg2 = (void *)_swig_go_1.array;
+  arg3 = (size_t)_swig_go_1.len;
+
+
+  result = (aloop_future *)aloop_write_file((char const *)arg1,(void const *)arg2,arg3);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg1);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_stat_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _swig_go_1) {
+  char *arg1 = (char *) 0 ;
+  int32_t arg2 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+
+  arg1 = NULL;
+  if (_swig_go_0.n > 0) {
+    arg1 = (char *)malloc(_swig_go_0.n + 1);
+    if (arg1 != NULL) {
+      memcpy(arg1, _swig_go_0.p, _swig_go_0.n);
+      arg1[_swig_go_0.n] = '\0';
+    }
+  }
+
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (aloop_future *)aloop_stat_file((char const *)arg1,arg2);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg1);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_list_directory_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
+  char *arg1 = (char *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+
+  arg1 = NULL;
+  if (_swig_go_0.n > 0) {
+    arg1 = (char *)malloc(_swig_go_0.n + 1);
+    if (arg1 != NULL) {
+      memcpy(arg1, _swig_go_0.p, _swig_go_0.n);
+      arg1[_swig_go_0.n] = '\0';
+    }
+  }
+
+
+  result = (aloop_future *)aloop_list_directory((char const *)arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  free(arg1);
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_stat_size_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_stat_size((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_stat_mode_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_stat_mode((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_stat_inode_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_stat_inode((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_stat_links_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_stat_links((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_stat_uid_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_stat_uid((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_stat_gid_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_stat_gid((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+double _wrap_file_stat_mtime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  double result;
+  double _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (double)aloop_file_stat_mtime((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+double _wrap_file_stat_atime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  double result;
+  double _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (double)aloop_file_stat_atime((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+double _wrap_file_stat_ctime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+  aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
+  double result;
+  double _swig_go_result;
+
+  arg1 = *(aloop_file_stat **)&_swig_go_0;
+
+  result = (double)aloop_file_stat_ctime((struct aloop_file_stat const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_names_count_sys_6c96b6e831386849(aloop_file_names *_swig_go_0) {
+  aloop_file_names *arg1 = (aloop_file_names *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_names **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_names_count((struct aloop_file_names const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+_gostring_ _wrap_file_names_at_sys_6c96b6e831386849(aloop_file_names *_swig_go_0, long long _swig_go_1) {
+  aloop_file_names *arg1 = (aloop_file_names *) 0 ;
+  int64_t arg2 ;
+  char *result = 0 ;
+  _gostring_ _swig_go_result;
+
+  arg1 = *(aloop_file_names **)&_swig_go_0;
+  arg2 = (int64_t)_swig_go_1;
+
+  result = (char *)aloop_file_names_at((struct aloop_file_names const *)arg1,arg2);
+  _swig_go_result = Swig_AllocateString((char*)result, result ? strlen((char*)result) : 0);
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_watch_new_sys_6c96b6e831386849(aloop_file_watch **_swig_go_0, _gostring_ _swig_go_1) {
+  aloop_file_watch **arg1 = (aloop_file_watch **) 0 ;
+  char *arg2 = (char *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_watch ***)&_swig_go_0;
+
+  arg2 = NULL;
+  if (_swig_go_1.n > 0) {
+    arg2 = (char *)malloc(_swig_go_1.n + 1);
+    if (arg2 != NULL) {
+      memcpy(arg2, _swig_go_1.p, _swig_go_1.n);
+      arg2[_swig_go_1.n] = '\0';
+    }
+  }
+
+
+  result = (int64_t)aloop_file_watch_new(arg1,(char const *)arg2);
+  _swig_go_result = result;
+  free(arg2);
+  return _swig_go_result;
+}
+
+
+aloop_future *_wrap_file_watch_next_sys_6c96b6e831386849(aloop_file_watch *_swig_go_0) {
+  aloop_file_watch *arg1 = (aloop_file_watch *) 0 ;
+  aloop_future *result = 0 ;
+  aloop_future *_swig_go_result;
+
+  arg1 = *(aloop_file_watch **)&_swig_go_0;
+
+  result = (aloop_future *)aloop_file_watch_next(arg1);
+  *(aloop_future **)&_swig_go_result = (aloop_future *)result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_watch_close_sys_6c96b6e831386849(aloop_file_watch *_swig_go_0) {
+  aloop_file_watch *arg1 = (aloop_file_watch *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_watch **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_watch_close(arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_event_kind_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_event **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_event_kind((struct aloop_file_event const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_file_event_is_directory_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_file_event **)&_swig_go_0;
+
+  result = (int64_t)aloop_file_event_is_directory((struct aloop_file_event const *)arg1);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+_gostring_ _wrap_file_event_name_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  char *result = 0 ;
+  _gostring_ _swig_go_result;
+
+  arg1 = *(aloop_file_event **)&_swig_go_0;
+
+  result = (char *)aloop_file_event_name((struct aloop_file_event const *)arg1);
+  _swig_go_result = Swig_AllocateString((char*)result, result ? strlen((char*)result) : 0);
+  return _swig_go_result;
+}
+
+
+_gostring_ _wrap_file_event_old_name_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+  aloop_file_event *arg1 = (aloop_file_event *) 0 ;
+  char *result = 0 ;
+  _gostring_ _swig_go_result;
+
+  arg1 = *(aloop_file_event **)&_swig_go_0;
+
+  result = (char *)aloop_file_event_old_name((struct aloop_file_event const *)arg1);
+  _swig_go_result = Swig_AllocateString((char*)result, result ? strlen((char*)result) : 0);
+  return _swig_go_result;
+}
+
+
 long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   int64_t arg1 ;
   void *arg2 = (void *) 0 ;

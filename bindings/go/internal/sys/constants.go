@@ -148,6 +148,12 @@ const (
 	TLS_VERIFY_NONE              = 0
 	TLS_VERIFY_OPTIONAL          = 1
 	TLS_VERIFY_REQUIRED          = 2
+	FILE_CREATED                 = 1
+	FILE_MODIFIED                = 2
+	FILE_DELETED                 = 3
+	FILE_MOVED                   = 4
+	FILE_ATTRIBUTES              = 5
+	FILE_OVERFLOW                = 6
 	PIPE                         = -1
 	STDOUT                       = -2
 	DEVNULL                      = -3

@@ -350,6 +350,36 @@ pub struct aloop_tls_context {
 }
 
 #[repr(C)]
+pub struct aloop_file {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_file_stat {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_file_names {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_file_watch {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
+pub struct aloop_file_event {
+    _data: [u8; 0],
+    _marker: PhantomData<(*mut u8, PhantomPinned)>,
+}
+
+#[repr(C)]
 pub struct aloop_job {
     _data: [u8; 0],
     _marker: PhantomData<(*mut u8, PhantomPinned)>,
@@ -880,6 +910,22 @@ pub const ALOOP_TLS_VERIFY_NONE: i32 = 0;
 /// a server asks; no certificate is fine, a bad one not
 pub const ALOOP_TLS_VERIFY_OPTIONAL: i32 = 1;
 pub const ALOOP_TLS_VERIFY_REQUIRED: i32 = 2;
+/// ```text
+/// What became of name, which is "" for the watched path itself. A move within
+/// the directory is one event with both names; old_name alone: it was moved
+/// away; name alone: it came from elsewhere.
+/// ```
+pub const ALOOP_FILE_CREATED: i32 = 1;
+/// See [`ALOOP_FILE_CREATED`].
+pub const ALOOP_FILE_MODIFIED: i32 = 2;
+/// See [`ALOOP_FILE_CREATED`].
+pub const ALOOP_FILE_DELETED: i32 = 3;
+/// See [`ALOOP_FILE_CREATED`].
+pub const ALOOP_FILE_MOVED: i32 = 4;
+/// See [`ALOOP_FILE_CREATED`].
+pub const ALOOP_FILE_ATTRIBUTES: i32 = 5;
+/// See [`ALOOP_FILE_CREATED`].
+pub const ALOOP_FILE_OVERFLOW: i32 = 6;
 pub const ALOOP_PIPE: i32 = -1;
 /// of stderr: goes where stdout goes
 pub const ALOOP_STDOUT: i32 = -2;
@@ -2650,6 +2696,110 @@ extern "C" {
     /// it comes after the handshake, with the first data. ALOOP_ENOENT.
     /// ```
     pub fn aloop_stream_get_tls_session(stream: *mut aloop_stream, session: *mut *mut aloop_bytes) -> i64;
+    /// ```text
+    /// flags: O_RDONLY and the like, mode: for O_CREAT; close-on-exec always. The
+    /// value is a file (a reference). ALOOP_EINVAL for a FIFO and a socket: they
+    /// belong in the loop itself (aloop_connect_read_pipe).
+    /// ```
+    pub fn aloop_file_open(path: *const c_char, flags: i32, mode: i32) -> *mut aloop_future;
+    /// ```text
+    /// Up to n bytes from the file's position on; the value is an aloop_bytes (a
+    /// reference), the status its size; 0: the end.
+    /// ```
+    pub fn aloop_file_read(file: *mut aloop_file, n: usize) -> *mut aloop_future;
+    /// The same from an offset, without moving the position.
+    pub fn aloop_file_pread(file: *mut aloop_file, n: usize, offset: i64) -> *mut aloop_future;
+    /// ```text
+    /// All len bytes, which are copied, at the position (with O_APPEND: the end) or
+    /// at an offset; the status is len. After a failure some may be written.
+    /// ```
+    pub fn aloop_file_write(file: *mut aloop_file, data: *const c_void, len: usize) -> *mut aloop_future;
+    /// See [`aloop_file_write`].
+    pub fn aloop_file_pwrite(file: *mut aloop_file, data: *const c_void, len: usize, offset: i64) -> *mut aloop_future;
+    /// As lseek(2); the status is the new position.
+    pub fn aloop_file_seek(file: *mut aloop_file, offset: i64, whence: i32) -> *mut aloop_future;
+    /// The value is an aloop_file_stat (a reference).
+    pub fn aloop_file_fstat(file: *mut aloop_file) -> *mut aloop_future;
+    /// fsync(2), fdatasync(2), ftruncate(2).
+    pub fn aloop_file_fsync(file: *mut aloop_file) -> *mut aloop_future;
+    /// See [`aloop_file_fsync`].
+    pub fn aloop_file_fdatasync(file: *mut aloop_file) -> *mut aloop_future;
+    /// See [`aloop_file_fsync`].
+    pub fn aloop_file_truncate(file: *mut aloop_file, size: i64) -> *mut aloop_future;
+    /// ```text
+    /// Closes it behind the calls that were made before; later ones, and a second
+    /// close, fail with ALOOP_ESTALE. It cannot be cancelled. A file that is dropped
+    /// open is closed, too.
+    /// ```
+    pub fn aloop_file_close(file: *mut aloop_file) -> *mut aloop_future;
+    /// The descriptor, the file's own; ALOOP_ESTALE after close.
+    pub fn aloop_file_descriptor(file: *mut aloop_file) -> i64;
+    /// ```text
+    /// All of a file; the value is an aloop_bytes (a reference), the status its size.
+    /// -EFBIG if it has more than limit bytes (limit < 0: no limit).
+    /// ```
+    pub fn aloop_read_file(path: *const c_char, limit: i64) -> *mut aloop_future;
+    /// ```text
+    /// Puts a file with these bytes (copied) in the place of path, at once: a reader
+    /// sees the old one or the new one, whole, also after a crash. It is written
+    /// beside it, synced and renamed; an old file's mode is kept. The status is len.
+    /// ```
+    pub fn aloop_write_file(path: *const c_char, data: *const c_void, len: usize) -> *mut aloop_future;
+    /// stat(2) of a path; follow 0: of a symbolic link itself.
+    pub fn aloop_stat_file(path: *const c_char, follow: i32) -> *mut aloop_future;
+    /// ```text
+    /// The names in a directory, without "." and "..", in no order; the value is an
+    /// aloop_file_names (a reference), the status their number.
+    /// ```
+    pub fn aloop_list_directory(path: *const c_char) -> *mut aloop_future;
+    /// ```text
+    /// What stat found; immutable, any thread. mode: type and permissions as in
+    /// st_mode; times in seconds since 1970. ALOOP_EINVAL (0 for the times) for
+    /// another object.
+    /// ```
+    pub fn aloop_file_stat_size(stat: *const aloop_file_stat) -> i64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_mode(stat: *const aloop_file_stat) -> i64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_inode(stat: *const aloop_file_stat) -> i64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_links(stat: *const aloop_file_stat) -> i64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_uid(stat: *const aloop_file_stat) -> i64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_gid(stat: *const aloop_file_stat) -> i64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_mtime(stat: *const aloop_file_stat) -> f64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_atime(stat: *const aloop_file_stat) -> f64;
+    /// See [`aloop_file_stat_size`].
+    pub fn aloop_file_stat_ctime(stat: *const aloop_file_stat) -> f64;
+    /// Names are borrowed from their list; NULL out of range.
+    pub fn aloop_file_names_count(names: *const aloop_file_names) -> i64;
+    /// See [`aloop_file_names_count`].
+    pub fn aloop_file_names_at(names: *const aloop_file_names, index: i64) -> *const c_char;
+    /// ```text
+    /// 0 with a reference in *watch; -errno (ALOOP_ENOENT, -ENOSPC for too many
+    /// watches, -EMFILE), ALOOP_EINVAL, ALOOP_ENOMEM, ALOOP_ENORUNNINGLOOP.
+    /// ```
+    pub fn aloop_file_watch_new(watch: *mut *mut aloop_file_watch, path: *const c_char) -> i64;
+    /// ```text
+    /// An operation (see future.h) whose value is an aloop_file_event (a reference)
+    /// and whose status is its kind. One may wait at a time: ALOOP_EBUSY. Cancelled,
+    /// it loses nothing. ALOOP_ESTOPITERATION when the path itself is gone, after its
+    /// event; ALOOP_ESTALE after close.
+    /// ```
+    pub fn aloop_file_watch_next(watch: *mut aloop_file_watch) -> *mut aloop_future;
+    /// Closes it; who waits gets ALOOP_ESTALE. Again: 0. Dropping it closes it, too.
+    pub fn aloop_file_watch_close(watch: *mut aloop_file_watch) -> i64;
+    /// Immutable; any thread. ALOOP_EINVAL and "" for another object.
+    pub fn aloop_file_event_kind(event: *const aloop_file_event) -> i64;
+    /// See [`aloop_file_event_kind`].
+    pub fn aloop_file_event_is_directory(event: *const aloop_file_event) -> i64;
+    /// See [`aloop_file_event_kind`].
+    pub fn aloop_file_event_name(event: *const aloop_file_event) -> *const c_char;
+    /// See [`aloop_file_event_kind`].
+    pub fn aloop_file_event_old_name(event: *const aloop_file_event) -> *const c_char;
     /// In a job: sets its value with the destructor, and returns status.
     pub fn aloop_job_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
