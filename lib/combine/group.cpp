@@ -255,6 +255,8 @@ bool add_task(group *g, task *t) {
     ref(static_cast<loop_object *>(g));
     g->members.push(m);
     g->member_count++;
+    // Begun eagerly, it may have ended the group before it was one of its members.
+    if (g->aborting && t->pending()) cancel_task(t, nullptr);
     return true;
 }
 

@@ -366,6 +366,27 @@ TEST(group_cancel) {
     return 0;
 }
 
+static int64_t cancel_its_group(void *group, void **value UNUSED) {
+    assert_code(aloop_task_group_cancel(*(aloop_task_group **)group), 0);
+    note_end("child", nap(0));
+    return 0;
+}
+
+/* 1.7 cancel: an eager child that ends its group in its first step is cancelled too. */
+TEST(group_cancelled_by_an_eager_child) {
+    aloop_task_group *g = NULL;
+    assert_code(aloop_task_group_enter(&g), 0);
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, cancel_its_group, &g, NULL), 0);
+    assert_code(aloop_task_options_set_eager_start(o, 1), 0);
+    aloop_unref(aloop_task_group_create_task_ex(g, o));
+    aloop_unref(o);
+    assert_code(aloop_task_group_exit(g, 0), 0);
+    assert_code(aloop_task_cancelling(self()), 0);
+    assert_trace("child:ECANCELED@1 ");
+    return 0;
+}
+
 /* 1.7: names and contexts go to the tasks. */
 TEST(group_passes_options_on) {
     struct job a = {"a", 0, 1, 0, 0};
@@ -414,4 +435,5 @@ SUITE(CASE(group_waits_for_all), CASE(group_without_tasks), CASE(group_child_can
       CASE(group_in_an_awaited_task), CASE(group_nested_and_cancelled),
       CASE(group_nested_inner_fails), CASE(group_nested_outer_fails),
       CASE(group_nested_both_fail), CASE(group_grows_while_exiting), CASE(group_cancel),
+      CASE(group_cancelled_by_an_eager_child),
       CASE(group_passes_options_on), CASE(timeout_around_a_group))
