@@ -126,6 +126,27 @@ public class LoopTests
     }, new LoopOptions());
 
     [Fact]
+    public async Task WhatAClosingLoopGetsEnds()
+    {
+        var loop = new Loop();
+        Task<int> never = loop.InvokeAsync(() => Task.FromResult(1));
+        Task<int> late = Task.Run(() => loop.InvokeAsync(async () =>
+        {
+            await Loop.Sleep(100);
+            return 2;
+        }));
+        loop.RunUntilComplete(() => Loop.Sleep(0.02));
+        Assert.Equal(1, await never);
+        loop.Dispose();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late);
+        var unused = new Loop();
+        Task<int> lost = unused.InvokeAsync(() => Task.FromResult(3));
+        unused.Dispose();
+        Assert.Equal(3, await lost);
+        Support.NothingIsLeft();
+    }
+
+    [Fact]
     public void OperationsBeginFromAnyThread() => Support.Run(async () =>
     {
         await Task.Run(async () => await Loop.Sleep(0.01));

@@ -243,8 +243,14 @@ public sealed partial class Loop : IDisposable
     {
         if (_closed) return;
         if (IsHere) throw new AloopException(Status.LoopRunning);
-        if (t_here == null) RunCleanUp();
-        Close();
+        try
+        {
+            if (t_here == null) RunCleanUp();
+        }
+        finally
+        {
+            Close();
+        }
     }
 
     private void RunCleanUp()

@@ -95,24 +95,37 @@ public sealed unsafe partial class Loop
             new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         Post(() =>
         {
-            if (token.IsCancellationRequested)
+            try
             {
-                source.TrySetCanceled(token);
-                return;
+                Invoke(main, source, token);
             }
-            LoopTask<T> task = Create(main, null);
-            CancellationTokenRegistration registration = token.UnsafeRegister(
-                _ => TryPost(static t => ((LoopTask)t!).Cancel(), task), null);
-            task.AsTask().ContinueWith(done =>
+            catch (Exception e)
             {
-                registration.Dispose();
-                if (done.IsCanceled) source.TrySetCanceled(token);
-                else if (done.IsFaulted) source.TrySetException(done.Exception!.InnerExceptions);
-                else source.TrySetResult(done.Result);
-            }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
-                TaskScheduler.Default);
+                source.TrySetException(e);  // the loop has closed
+            }
         });
         return source.Task;
+    }
+
+    private void Invoke<T>(Func<Task<T>> main, TaskCompletionSource<T> source,
+        CancellationToken token)
+    {
+        if (token.IsCancellationRequested)
+        {
+            source.TrySetCanceled(token);
+            return;
+        }
+        LoopTask<T> task = Create(main, null);
+        CancellationTokenRegistration registration = token.UnsafeRegister(
+            _ => TryPost(static t => ((LoopTask)t!).Cancel(), task), null);
+        task.AsTask().ContinueWith(done =>
+        {
+            registration.Dispose();
+            if (done.IsCanceled) source.TrySetCanceled(token);
+            else if (done.IsFaulted) source.TrySetException(done.Exception!.InnerExceptions);
+            else source.TrySetResult(done.Result);
+        }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
     }
 
     /// <inheritdoc cref="InvokeAsync{T}"/>
