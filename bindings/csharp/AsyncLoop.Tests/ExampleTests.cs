@@ -33,15 +33,16 @@ public class ExampleTests
         LoopServer gone = await Serve(_ => Task.CompletedTask);
         int nobody = gone.Port;
         await gone.DisposeAsync();
+        string Url(int port) => $"http://127.0.0.1:{port}/";
         string[] statuses = await StatusChecker.CheckAll(
-            new[] { good.Port, missing.Port, silent.Port, rude.Port, nobody }.Select(p =>
-                $"http://127.0.0.1:{p}/"),
-            TimeSpan.FromSeconds(0.3));
+            [Url(good.Port), Url(missing.Port), Url(rude.Port), Url(nobody)],
+            TimeSpan.FromSeconds(60));
         Assert.Equal("HTTP/1.1 200 OK", statuses[0]);
         Assert.Equal("HTTP/1.1 404 Not Found", statuses[1]);
-        Assert.Equal("no answer in time", statuses[2]);
-        Assert.Equal("closed the connection without an answer", statuses[3]);
-        Assert.Contains("refused", statuses[4], StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("closed the connection without an answer", statuses[2]);
+        Assert.Contains("refused", statuses[3], StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(["no answer in time"],
+            await StatusChecker.CheckAll([Url(silent.Port)], TimeSpan.FromSeconds(0.1)));
     }, s_real);
 
     [Fact]

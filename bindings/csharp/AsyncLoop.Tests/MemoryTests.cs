@@ -95,8 +95,10 @@ public partial class MemoryTests
         using var stop = new CancellationTokenSource();
         var collector = new Thread(() =>
         {
-            while (!stop.IsCancellationRequested) GC.Collect(GC.MaxGeneration,
-                GCCollectionMode.Forced, blocking: true);
+            while (!stop.Token.WaitHandle.WaitOne(1))
+            {
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+            }
         });
         collector.Start();
         Loop loop = Loop.Current;

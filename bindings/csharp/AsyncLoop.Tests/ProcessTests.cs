@@ -115,6 +115,10 @@ public class ProcessTests
         Assert.Contains(sleeper, Loop.Current.Tasks);
         Loop.Current.Debug = true;
         Assert.True(Loop.Current.Debug);
+        var events = new List<LoopTraceEvent>();
+        Loop.Current.SetTraceHook(events.Add);
         await sleeper;
+        Loop.Current.SetTraceHook(null);
+        Assert.Contains(events, e => e is { Kind: LoopTraceKind.TaskDone, Task: "sleeper" });
     });
 }

@@ -185,15 +185,10 @@ public abstract unsafe class LoopTask
         operation.Previous = operation.Next = null;
     }
 
-    private string NameInC()
-    {
-        Span<byte> text = stackalloc byte[256];
-        fixed (byte* buffer = text)
-        {
-            long length = Errors.Check(Native.aloop_task_get_name(_task, buffer, 256));
-            return System.Text.Encoding.UTF8.GetString(text[..(int)Math.Min(length, 255)]);
-        }
-    }
+    private string NameInC() => NameOf(_task);
+
+    internal static string NameOf(IntPtr task) =>
+        Text.Of((buffer, size) => Native.aloop_task_get_name(task, buffer, size));
 
     private CancellationToken TokenOfNow() =>
         (_cancellation ??= new CancellationTokenSource()).Token;
