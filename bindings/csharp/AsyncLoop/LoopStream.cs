@@ -234,6 +234,27 @@ public sealed class LoopStream : Stream
     /// <summary>How many bytes wait to be sent.</summary>
     public long WriteBufferSize => Check(Native.aloop_stream_get_write_buffer_size(Raw));
 
+    /// <summary>Upgrades the connection to TLS, as the context's side.</summary>
+    public Task StartTlsAsync(TlsContext context, StreamOptions? options = null,
+        CancellationToken token = default) => Operations.Start(_home, () =>
+        {
+            using AloopHandle? o = options?.ToNative();
+            return Native.aloop_stream_start_tls(Raw, context.Raw, o?.Raw ?? IntPtr.Zero);
+        }, token);
+
+    /// <summary>The peer's certificate in DER; null where there is none.</summary>
+    public unsafe byte[]? PeerCertificate
+    {
+        get
+        {
+            IntPtr der;
+            long status = Native.aloop_stream_get_peer_certificate(Raw, &der);
+            if (status == Status.NoEntry) return null;
+            Check(status);
+            return Bytes.Take(der);
+        }
+    }
+
     // Closing ---------------------------------------------------------------------------
 
     /// <summary>

@@ -60,6 +60,12 @@ public static class Status
     public const long Group = Native.ALOOP_EGROUP;
     /// <summary>The name does not resolve.</summary>
     public const long Resolve = Native.ALOOP_ERESOLVE;
+    /// <summary>The TLS library reports a failure.</summary>
+    public const long Tls = Native.ALOOP_ETLS;
+    /// <summary>The peer's certificate does not verify.</summary>
+    public const long TlsCertificate = Native.ALOOP_ETLSCERT;
+    /// <summary>The peer closed without a close_notify.</summary>
+    public const long TlsTruncated = Native.ALOOP_ETLSTRUNCATED;
     /// <summary>The loop stopped before it was done.</summary>
     public const long LoopStopped = Native.ALOOP_ELOOPSTOPPED;
     /// <summary>Released or notified by somebody who does not hold it.</summary>

@@ -33,6 +33,18 @@ public sealed class StreamOptions
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }
 
+    /// <summary>A client's context for connections, a server's for servers; null: no TLS.</summary>
+    public TlsContext? Tls { get; init; }
+
+    /// <summary>The name that the certificate must be for; default: the host.</summary>
+    public string? ServerHostName { get; init; }
+
+    /// <summary>How long a handshake may take.</summary>
+    public TimeSpan? TlsHandshakeTimeout { get; init; }
+
+    /// <summary>How long closing waits for the peer's close_notify.</summary>
+    public TimeSpan? TlsShutdownTimeout { get; init; }
+
     internal AloopHandle ToNative()
     {
         var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_stream_options_new()));
@@ -61,7 +73,25 @@ public sealed class StreamOptions
         if (ReusePort) Errors.Check(Native.aloop_stream_options_set_reuse_port(o, 1));
         if (!StartServing) Errors.Check(Native.aloop_stream_options_set_start_serving(o, 0));
         if (KeepAlive) Errors.Check(Native.aloop_stream_options_set_keep_alive(o, 1));
+        SetTls(o);
         return handle;
+    }
+
+    private void SetTls(IntPtr o)
+    {
+        if (Tls != null) Errors.Check(Native.aloop_stream_options_set_tls(o, Tls.Raw), Tls);
+        if (ServerHostName != null)
+        {
+            Errors.Check(Native.aloop_stream_options_set_server_hostname(o, ServerHostName));
+        }
+        if (TlsHandshakeTimeout is TimeSpan h)
+        {
+            Errors.Check(Native.aloop_stream_options_set_tls_handshake_timeout(o, h.TotalSeconds));
+        }
+        if (TlsShutdownTimeout is TimeSpan t)
+        {
+            Errors.Check(Native.aloop_stream_options_set_tls_shutdown_timeout(o, t.TotalSeconds));
+        }
     }
 }
 
