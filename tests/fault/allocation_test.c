@@ -18,6 +18,9 @@
 #include <cmocka.h>
 
 #include "scenarios.h"
+#ifdef WITH_TLS
+#include "tls_scenario.h"
+#endif
 
 #include <errno.h>
 #include <fcntl.h>
@@ -471,13 +474,27 @@ static int64_t jobs(void *arg, void **value) {
     return status < 0 ? status : ended;
 }
 
+#ifdef WITH_TLS
+static int64_t secured(void *arg, void **value) {
+    const int64_t status = talk_over_tls(arg, value);
+    /* One side ran out of memory and left; the other one says so in its words. */
+    const int left = status == ALOOP_ECONNRESET || status == ALOOP_EPIPE || status == ALOOP_ETLS ||
+                     status == ALOOP_ETLSTRUNCATED || status == ALOOP_EINCOMPLETEREAD;
+    return left ? ALOOP_ENOMEM : status;
+}
+#endif
+
 static const struct scenario scenarios[] = {
     {"tasks", tasks},           {"gather", gathering},      {"limits", limits},
     {"groups", groups},         {"wait", waiting},          {"as_completed", completing},
     {"scheduling", scheduling}, {"contexts", contexts},     {"shield", shields},
     {"generators", generators}, {"scopes", scopes},         {"streams", streams},
     {"children", children},     {"jobs", jobs},             {"transports", transports},
-    {"pipes", pipes},           {NULL, NULL},
+    {"pipes", pipes},
+#ifdef WITH_TLS
+    {"TLS", secured},
+#endif
+    {NULL, NULL},
 };
 
 static int64_t run_program(aloop_coro_fn main) {
@@ -554,10 +571,17 @@ static void each_allocation_fails_for_good(void **state) {
 }
 
 int main(void) {
+#ifdef WITH_TLS
+    prepare_tls();
+#endif
     assert_int_equal(aloop_set_allocator(counting_malloc, counting_realloc, free), 0);
     const struct CMUnitTest tests_[] = {
         cmocka_unit_test(each_allocation_fails_once),
         cmocka_unit_test(each_allocation_fails_for_good),
     };
-    return cmocka_run_group_tests(tests_, NULL, NULL);
+    const int failed = cmocka_run_group_tests(tests_, NULL, NULL);
+#ifdef WITH_TLS
+    clean_up_tls();
+#endif
+    return failed;
 }
