@@ -14,7 +14,7 @@ static class AsCompleted
         return result;
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         Task<char>[] tasks = [Work('C', 3, 'c'), Work('B', 1, 'b'), Work('A', 2, 'a')];
         await foreach (Task<char> task in Task.WhenEach(tasks)) Console.WriteLine(await task);

@@ -36,7 +36,7 @@ static class CancelTask
         return "";
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         var spinner = Loop.Spawn(Spin);
         var stubborn = Loop.Spawn(Refuse);

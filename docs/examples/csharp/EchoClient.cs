@@ -8,7 +8,7 @@ using AsyncLoop;
 
 static class EchoClient
 {
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         string message = args.Length > 0 ? args[0] : "Hello World!";
         int port = args.Length > 1 ? int.Parse(args[1]) : 8888;

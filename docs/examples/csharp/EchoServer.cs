@@ -19,7 +19,7 @@ static class EchoServer
         Console.WriteLine("Close the connection");
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         int port = args.Length > 0 ? int.Parse(args[0]) : 8888;
         await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", port);

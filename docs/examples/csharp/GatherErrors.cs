@@ -66,7 +66,7 @@ static class GatherErrors
         }
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         await FirstError();
         await ErrorsAsResults();

@@ -22,7 +22,7 @@ static class Groups
         Console.WriteLine($"{name}: finished");
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         await TaskGroup.Run(group =>
         {

@@ -7,18 +7,18 @@ string name = args.Length > 0 ? args[0] : "";
 string[] rest = args.Length > 1 ? args[1..] : [];
 Func<string[], Task>? main = name switch
 {
-    "as_completed" => AsCompleted.Main,
-    "cancel_task" => CancelTask.Main,
-    "echo_client" => EchoClient.Main,
-    "echo_server" => EchoServer.Main,
-    "gather_errors" => GatherErrors.Main,
-    "queue_workers" => QueueWorkers.Main,
-    "shield" => Shielded.Main,
-    "side_by_side" => SideBySide.Main,
-    "task_group" => Groups.Main,
-    "three_tasks" => ThreeTasks.Main,
-    "to_thread" => ToThread.Main,
-    "wait_for" => WaitFor.Main,
+    "as_completed" => AsCompleted.Run,
+    "cancel_task" => CancelTask.Run,
+    "echo_client" => EchoClient.Run,
+    "echo_server" => EchoServer.Run,
+    "gather_errors" => GatherErrors.Run,
+    "queue_workers" => QueueWorkers.Run,
+    "shield" => Shielded.Run,
+    "side_by_side" => SideBySide.Run,
+    "task_group" => Groups.Run,
+    "three_tasks" => ThreeTasks.Run,
+    "to_thread" => ToThread.Run,
+    "wait_for" => WaitFor.Run,
     _ => null,
 };
 if (main == null)

@@ -19,7 +19,7 @@ static class QueueWorkers
         }
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         var random = args.Length > 0 ? new Random(int.Parse(args[0])) : new Random();
         using var queue = new LoopQueue<double>();

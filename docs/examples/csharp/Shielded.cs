@@ -15,11 +15,11 @@ static class Shielded
     static string State(Task task) =>
         task.IsCanceled ? "cancelled" : task.IsCompleted ? "finished" : "pending";
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         Task<int> task = Loop.Spawn(() => SimpleTask(1));
         var shielded = Loop.Spawn(() => Loop.Shield(task));
-        Loop.Spawn(async () =>
+        _ = Loop.Spawn(async () =>
         {
             await Loop.Sleep(0.2);
             Console.WriteLine($"cancelled: {shielded.Cancel()}");

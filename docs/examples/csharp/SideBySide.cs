@@ -13,7 +13,7 @@ static class SideBySide
         Console.WriteLine($"<<< end   {name}");
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         Loop loop = Loop.Current;
         TimeSpan start = loop.Time;

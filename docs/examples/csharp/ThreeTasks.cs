@@ -14,7 +14,7 @@ static class ThreeTasks
         return result;
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         char[] results = await Loop.Gather(Work('A', 2, 'a'), Work('B', 1, 'b'), Work('C', 3, 'c'));
         Console.WriteLine($"Result: ['{string.Join("', '", results)}']");

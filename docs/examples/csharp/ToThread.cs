@@ -12,7 +12,7 @@ static class ToThread
         Console.WriteLine("Task done");
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         Console.WriteLine("Main running the blocking task");
         var task = Loop.Spawn(() => Task.Run(BlockingTask));

@@ -14,7 +14,7 @@ static class WaitFor
         Console.WriteLine(">task done");
     }
 
-    public static async Task Main(string[] args)
+    public static async Task Run(string[] args)
     {
         try
         {
