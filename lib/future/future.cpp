@@ -137,7 +137,7 @@ void wake_waiters(future *f) {
 void finish(future *f, int64_t status, void *value, aloop_free_fn free_fn) {
     f->state = k_finished;
     f->done = {free_fn, value, status};
-    wake_waiters(f);
+    if (!f->waiters.empty()) wake_waiters(f);
 }
 
 void fail(future *f, int64_t code, error *adopted) {

@@ -11,7 +11,7 @@
 #include <asyncloop/introspect.h>
 
 #include "../base/writer.hpp"
-#include "../task/task.hpp"
+#include "../task/fiber.hpp"
 
 namespace aloop {
 

@@ -3,7 +3,7 @@
 // back to the innermost await.
 //
 // SPDX-License-Identifier: MIT
-#include "task.hpp"
+#include "coroutine.hpp"
 
 namespace aloop {
 
@@ -177,8 +177,22 @@ error *failure_of(task *t, int64_t status) {
     return e;
 }
 
+// Nothing but the outcome is left to be dealt with: what most tasks end as.
+bool ends_plainly(const task *t, int64_t status) {
+    return status >= 0 && t->more == nullptr && t->waiting == nullptr &&
+           !t->is(k_must_cancel) && (t->run.frame_free == nullptr || t->is(k_stackful)) &&
+           t->extra == 0 && !loop_of(t)->watched;
+}
+
 void finish_task(task *t, int64_t status, void *value) {
     loop *l = loop_of(t);
+    if (ends_plainly(t, status)) [[likely]] {
+        if (t->is(k_stackful)) drop_coroutine(t);
+        l->tasks.remove(static_cast<all_tasks_link *>(t));
+        finish(t, status, value, nullptr);
+        unref_here(t);
+        return;
+    }
     aloop_free_fn value_free = nullptr;
     if (t->more != nullptr && t->more->has_value) {
         value = t->more->value;
@@ -260,10 +274,26 @@ bool begin_await(task *t, future *f) {
         unref(std::exchange(more->cancel_error, nullptr));  // delivered
     }
     t->waiting = can_await(t, f) ? f : check_awaited(t, f);
-    const bool pressed = t->more != nullptr && press_scope(t);
+    const bool pressed = t->more != nullptr && t->more->scope != nullptr && press_scope(t);
     const bool done = wait_on(t, t->waiting);
     if (done && pressed) t->off(k_must_cancel);
     return done;
+}
+
+// A future that is done, with a plain value: its await has nothing to wait for and
+// nothing to remember. False: begin_await and collect do it.
+bool await_done(task *t, future *f, void **value, int64_t *status) {
+    if (!can_await(t, f) || f->state != k_finished) [[likely]] return false;
+    if (f->done.status < 0) return false;
+    if (f->done.value_free != nullptr || f->has(k_value_taken)) return false;
+    if (t->waiting != nullptr || (t->flags & (k_keep_failure | k_override)) != 0) return false;
+    if (t->more != nullptr && (t->more->cancel_error != nullptr || t->more->scope != nullptr)) {
+        return false;
+    }
+    *status = f->done.status;
+    if (value != nullptr) *value = f->done.value;
+    unref_here(f);
+    return true;
 }
 
 int64_t collect(task *t, void **value) {
@@ -309,7 +339,7 @@ void mark_context(task *t, bool entered) {
 // Neither cancelled, nor in an operation, nor with a context of its own: the most
 // common step, which only runs the coroutine.
 bool only_runs(const task *t) {
-    if (t->more != nullptr || (t->flags & (k_begun | k_must_cancel)) != k_begun) return false;
+    if (t->more != nullptr || t->is(k_must_cancel)) return false;
     return t->waiting == nullptr || t->waiting->type != kind::operation;
 }
 
@@ -354,7 +384,7 @@ void step_task(task *t) {
     int64_t status;
     if (only_runs(t)) [[likely]] {
         context_scope scope(&t_context.none);
-        t->on(k_running);
+        t->flags |= k_running | k_begun;
         status = run_coroutine(t, &value);
     } else {
         status = step_in_context(t, &value);

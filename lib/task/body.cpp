@@ -35,9 +35,9 @@ int64_t result_of(const body *b) {
     return result_of(b->stack, &value);
 }
 
-body *running_body(const loop *l) {
+body *running_body_of(const loop *l) {
     body *b = l->inner_body;
-    return b != nullptr && is_inside(b->stack) ? b : nullptr;
+    return is_inside(b->stack) ? b : nullptr;
 }
 
 int64_t await_in_body(body *b, future *f, void **value) {

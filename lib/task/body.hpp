@@ -39,7 +39,10 @@ body_stop enter_body(body *b);
 int64_t result_of(const body *b);
 
 // The innermost body, if the calling code runs on its stack; else nullptr.
-body *running_body(const loop *l);
+body *running_body_of(const loop *l);
+inline body *running_body(const loop *l) {
+    return l->inner_body == nullptr ? nullptr : running_body_of(l);
+}
 // From inside: aloop_await, and going to rest until the next operation.
 int64_t await_in_body(body *b, future *f, void **value);
 void rest(body *b);

@@ -3,26 +3,7 @@
 
 #include <execinfo.h>
 
-#include "stack.hpp"
-#include "switch.hpp"
-
 namespace aloop {
-
-struct fiber {
-    execution own;     // where the fiber stopped
-    execution caller;  // where to go back to
-    stack memory;
-    fiber *next = nullptr;  // in the cache
-    aloop_coro_fn fn = nullptr;
-    void *arg = nullptr;
-    aloop_free_fn arg_free = nullptr;
-    int64_t status = 0;
-    void *value = nullptr;
-    bool ended = false;
-    // Set: the fiber is resumed only to write its own backtrace here.
-    void **frames = nullptr;
-    int64_t frame_limit = 0;
-};
 
 // What a loop keeps: stacks, and fibers ready to run another coroutine.
 struct fiber_cache final : resource {
@@ -117,36 +98,11 @@ void give_fiber(loop *l, fiber *f) {
     retire(cache, f);
 }
 
-void set_coroutine(fiber *f, aloop_coro_fn fn, void *arg, aloop_free_fn arg_free) {
-    f->fn = fn;
-    f->arg = arg;
-    f->arg_free = arg_free;
-    f->ended = false;
-}
-
-void free_argument(fiber *f, deferred_value *reserve) {
-    free_off_fiber(f->arg_free, f->arg, reserve);
-    f->arg_free = nullptr;
-}
-
-uint64_t address_of_coroutine(const fiber *f) { return reinterpret_cast<uint64_t>(f->fn); }
-
-bool switch_to(fiber *f) {
-    enter_from(f->caller, f->own);
-    return !f->ended;
-}
-
-void switch_back(fiber *f) {
-    leave_to(f->own, f->caller);
+void write_backtraces(fiber *f) {
     while (f->frames != nullptr) {
         f->frame_limit = backtrace(f->frames, static_cast<int>(f->frame_limit));
         leave_to(f->own, f->caller);
     }
-}
-
-int64_t result_of(const fiber *f, void **value) {
-    *value = f->value;
-    return f->status;
 }
 
 int64_t backtrace_of(fiber *f, void **frames, int64_t limit) {
@@ -157,14 +113,9 @@ int64_t backtrace_of(fiber *f, void **frames, int64_t limit) {
     enter_from(f->caller, f->own);
     f->frames = nullptr;
     int64_t n = 0;
-    // The innermost frame is switch_back itself.
+    // The innermost frame is write_backtraces itself.
     for (int64_t i = 1; i < f->frame_limit && n < limit; i++) frames[n++] = all[i];
     return n;
-}
-
-bool is_inside(const fiber *f) {
-    const char *here = static_cast<const char *>(__builtin_frame_address(0));
-    return here >= f->memory.base && here < f->memory.top;
 }
 
 }  // namespace aloop

@@ -14,9 +14,27 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "stack.hpp"
+#include "switch.hpp"
 #include "task.hpp"
 
 namespace aloop {
+
+struct fiber {
+    execution own;     // where the fiber stopped
+    execution caller;  // where to go back to
+    stack memory;
+    fiber *next = nullptr;  // in the cache
+    aloop_coro_fn fn = nullptr;
+    void *arg = nullptr;
+    aloop_free_fn arg_free = nullptr;
+    int64_t status = 0;
+    void *value = nullptr;
+    bool ended = false;
+    // Set: the fiber is resumed only to write its own backtrace here.
+    void **frames = nullptr;
+    int64_t frame_limit = 0;
+};
 
 int64_t prepare_fibers(loop *l);
 
@@ -25,20 +43,46 @@ fiber *take_fiber(loop *l, size_t stack_size);
 // The fiber is at its end, or will never be resumed.
 void give_fiber(loop *l, fiber *f);
 
-void set_coroutine(fiber *f, aloop_coro_fn fn, void *arg, aloop_free_fn arg_free);
-void free_argument(fiber *f, deferred_value *reserve);
-uint64_t address_of_coroutine(const fiber *f);
+inline void set_coroutine(fiber *f, aloop_coro_fn fn, void *arg, aloop_free_fn arg_free) {
+    f->fn = fn;
+    f->arg = arg;
+    f->arg_free = arg_free;
+    f->ended = false;
+}
+inline void free_argument(fiber *f, deferred_value *reserve) {
+    free_off_fiber(f->arg_free, f->arg, reserve);
+    f->arg_free = nullptr;
+}
+inline uint64_t address_of_coroutine(const fiber *f) { return reinterpret_cast<uint64_t>(f->fn); }
 
 // Runs f until it suspends (true) or its coroutine returns (false).
-bool switch_to(fiber *f);
+inline bool switch_to(fiber *f) {
+    enter_from(f->caller, f->own);
+    return !f->ended;
+}
 // From inside: back to whoever switched here.
-void switch_back(fiber *f);
-int64_t result_of(const fiber *f, void **value);
+void write_backtraces(fiber *f);
+inline void switch_back(fiber *f) {
+    leave_to(f->own, f->caller);
+    if (f->frames != nullptr) [[unlikely]] write_backtraces(f);
+}
+inline int64_t result_of(const fiber *f, void **value) {
+    *value = f->value;
+    return f->status;
+}
 
 // The return addresses of a suspended fiber, innermost first; how many.
 int64_t backtrace_of(fiber *f, void **frames, int64_t limit);
 
 // Whether the calling code runs on f's stack.
-bool is_inside(const fiber *f);
+inline bool is_inside(const fiber *f) {
+    const char *here = static_cast<const char *>(__builtin_frame_address(0));
+    return here >= f->memory.base && here < f->memory.top;
+}
+
+inline bool on_own_fiber(const task *t) {
+    return t->is(k_stackful) && t->has(k_started) &&
+           is_inside(static_cast<const fiber *>(t->run.frame));
+}
 
 }  // namespace aloop

@@ -3,9 +3,6 @@
 
 #include <cstdint>
 
-#ifndef ALOOP_UCONTEXT
-#include <boost/context/detail/fcontext.hpp>
-#endif
 #ifdef ALOOP_ASAN
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -17,6 +14,8 @@
 #endif
 
 namespace aloop {
+
+#ifdef ALOOP_UCONTEXT
 
 namespace {
 
@@ -42,12 +41,6 @@ inline void arrive([[maybe_unused]] execution &here, [[maybe_unused]] execution 
     }
 #endif
 }
-
-}  // namespace
-
-#ifdef ALOOP_UCONTEXT
-
-namespace {
 
 struct start_record {
     execution *self;
@@ -98,7 +91,6 @@ void leave_to(execution &fiber, execution &caller) {
 #else
 
 using boost::context::detail::fcontext_t;
-using boost::context::detail::jump_fcontext;
 using boost::context::detail::make_fcontext;
 using boost::context::detail::transfer_t;
 
@@ -124,17 +116,6 @@ void prepare(execution &e, void *base, size_t size, void (*body)(void *), void *
 #ifdef ALOOP_VALGRIND
     e.valgrind_id = VALGRIND_STACK_REGISTER(base, static_cast<char *>(base) + size);
 #endif
-}
-
-void enter_from(execution &caller, execution &fiber) {
-    execution *pair[2] = {&fiber, &caller};
-    const transfer_t back = jump_fcontext(fiber.context, pair);
-    fiber.context = back.fctx;
-}
-
-void leave_to(execution &, execution &caller) {
-    const transfer_t back = jump_fcontext(caller.context, nullptr);
-    static_cast<execution **>(back.data)[1]->context = back.fctx;
 }
 
 #endif

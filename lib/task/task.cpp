@@ -50,6 +50,12 @@ void free_extra(task *t) {
 
 void destroy_task(object *o) {
     task *t = static_cast<task *>(o);
+    const bool plain = t->state == k_finished && t->done.status >= 0 && t->more == nullptr &&
+                       t->done.value_free == nullptr && t->waiters.empty();
+    if (plain) [[likely]] {  // none of the program's code is involved
+        loop_of(t)->free_object(t);
+        return;
+    }
     if (bury_if_on_fiber(t)) return;
     if (t->has(k_unretrieved)) {
         t->refs = 1;
@@ -313,51 +319,6 @@ task *make_stackful_task(loop *l, aloop_coro_fn fn, void *arg) {
 
 // The coroutine ----------------------------------------------------------------------------
 
-namespace {
-
-int64_t run_steps(task *t, void **value) {
-    int64_t status;
-    do {
-        t->flags &= static_cast<uint16_t>(~(k_immediate | k_suspended));
-        status = t->run.step(to_c(static_cast<future *>(t)), t->run.frame, value);
-        if (status == ALOOP_PENDING && (t->flags & (k_immediate | k_suspended)) == k_suspended) {
-            return status;
-        }
-    } while (status == ALOOP_PENDING && t->is(k_immediate));
-    if (status != ALOOP_PENDING && t->is(k_suspended) && !t->is(k_immediate)) {
-        leave_wait(t);  // it named something to wait for and ended all the same
-    }
-    if (status == ALOOP_PENDING && !t->is(k_suspended)) {
-        raise(t, make_error(ALOOP_EINVAL,
-                            "Task got bad yield: a step that waits returns aloop_suspend(...)"));
-        return ALOOP_EINVAL;
-    }
-    return status;
-}
-
-int64_t run_fiber(task *t, void **value) {
-    loop *l = loop_of(t);
-    fiber *f = static_cast<fiber *>(t->run.frame);
-    if (!t->has(k_started)) {
-        f = take_fiber(l, t->more != nullptr ? t->more->stack_size : 0);
-        if (f == nullptr) return ALOOP_ENOMEM;
-        set_coroutine(f, t->run.fn, t->run.frame, t->run.frame_free);
-        t->run.frame = f;
-        t->set(k_started);
-    }
-    const bool nested = l->on_fiber;
-    l->on_fiber = true;
-    const bool suspended = switch_to(f);
-    l->on_fiber = nested;
-    return suspended ? ALOOP_PENDING : result_of(f, value);
-}
-
-}  // namespace
-
-int64_t run_coroutine(task *t, void **value) {
-    return t->is(k_stackful) ? run_fiber(t, value) : run_steps(t, value);
-}
-
 void drop_coroutine(task *t) {
     const aloop_free_fn frame_free = t->run.frame_free;
     deferred_value *reserve = t->more != nullptr ? std::exchange(t->more->reserve, nullptr) : nullptr;
@@ -370,17 +331,6 @@ void drop_coroutine(task *t) {
         free_off_fiber(frame_free, t->run.frame, reserve);
     }
     t->run = {{nullptr}, nullptr, nullptr};
-}
-
-bool on_own_fiber(const task *t) {
-    return t->is(k_stackful) && t->has(k_started) &&
-           is_inside(static_cast<const fiber *>(t->run.frame));
-}
-
-bool suspend_fiber(task *t) {
-    if (!on_own_fiber(t)) return false;
-    switch_back(static_cast<fiber *>(t->run.frame));
-    return true;
 }
 
 }  // namespace aloop

@@ -107,6 +107,7 @@ future *check_awaited(task *t, future *f);
 // The await machine (await.cpp). begin: t's coroutine awaits f (consumed);
 // true: the outcome is there. collect: takes it.
 bool begin_await(task *t, future *f);
+bool await_done(task *t, future *f, void **value, int64_t *status);
 int64_t collect(task *t, void **value);
 // The node of t runs.
 void run_task(node *item, action what);
@@ -130,12 +131,8 @@ int64_t uncancel(task *t);
 error *last_error(task *t);
 void raise(task *t, error *adopted);
 
-// The coroutine itself (fiber.cpp): runs until it suspends or ends.
-int64_t run_coroutine(task *t, void **value);
+// Gives the coroutine up, wherever it is.
 void drop_coroutine(task *t);
-// Suspends the running fiber; false if t has none.
-bool suspend_fiber(task *t);
-bool on_own_fiber(const task *t);
 
 int64_t describe_name(const task *t, char *buffer, size_t size);
 int64_t describe_task(task *t, char *buffer, size_t size);

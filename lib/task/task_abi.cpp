@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "body.hpp"
+#include "fiber.hpp"
 #include "task.hpp"
 #include "waker.hpp"
 
@@ -69,7 +70,9 @@ int64_t aloop_await(aloop_future *handle, void **value) {
         return l == nullptr ? ALOOP_ENORUNNINGLOOP : ALOOP_ENOTASK;
     }
     if (b != nullptr) return await_in_body(b, f != nullptr && f->is_future() ? f : nullptr, value);
-    if (!begin_await(t, f)) suspend_fiber(t);
+    int64_t status;
+    if (await_done(t, f, value, &status)) return status;
+    if (!begin_await(t, f)) switch_back(static_cast<fiber *>(t->run.frame));
     return collect(t, value);
 }
 
