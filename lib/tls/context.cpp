@@ -7,12 +7,14 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 
 #include "../base/memory.hpp"
+#include "session.hpp"
 #include "sessions.hpp"
 
 namespace aloop {
@@ -42,20 +44,60 @@ bool is_called(const char *pattern, const char *name) {
     return dot != nullptr && dot != name && strcasecmp(pattern + 1, dot) == 0;
 }
 
-// The context of the name that the client asks for; an unknown one gets ours.
-int choose_name(SSL *ssl, int *, void *argument) {
+// The name in a client's hello (RFC 6066: a list with one entry), if it is one that
+// fits; it is looked for in no other place so early.
+bool asked_name(SSL *ssl, char *name, size_t room) {
+    const unsigned char *at = nullptr;
+    size_t size = 0;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &at, &size) != 1) return false;
+    constexpr size_t k_head = 5;  // the list's length, the entry's type and length
+    if (size <= k_head || at[2] != TLSEXT_NAMETYPE_host_name) return false;
+    const size_t n = static_cast<size_t>(at[3]) << 8 | at[4];
+    if (n != size - k_head || n >= room) return false;
+    if (std::memchr(at + k_head, '\0', n) != nullptr) return false;
+    std::memcpy(name, at + k_head, n);
+    name[n] = '\0';
+    return true;
+}
+
+// The context of the name that the client asks for; an unknown one gets ours. This
+// is before a session is resumed, which must be one of the same context: another
+// may ask for a certificate that the client never showed.
+int choose_context(SSL *ssl, int *, void *argument) {
     const tls_context *c = static_cast<tls_context *>(argument);
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
+    tls_session *t = session_of(ssl);
+    char name[TLSEXT_MAXLEN_host_name + 1];
+    if (!asked_name(ssl, name, sizeof name)) return SSL_CLIENT_HELLO_SUCCESS;
+    release(std::exchange(t->host, copy_string(name)));
+    if (t->host == nullptr) {
+        t->no_memory = true;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
     for (const tls_name *at = c->names; at != nullptr; at = at->next) {
         if (!is_called(at->pattern, name)) continue;
         SSL_CTX *other = static_cast<tls_context *>(at->context.get())->ctx;
         SSL_set_SSL_CTX(ssl, other);
         SSL_set_verify(ssl, SSL_CTX_get_verify_mode(other), SSL_get_verify_callback(ssl));
-        SSL_set_options(ssl, SSL_CTX_get_options(other));
-        return SSL_TLSEXT_ERR_OK;
+        SSL_set_min_proto_version(ssl, static_cast<int>(SSL_CTX_get_min_proto_version(other)));
+        SSL_set_max_proto_version(ssl, static_cast<int>(SSL_CTX_get_max_proto_version(other)));
+        break;
     }
-    return SSL_TLSEXT_ERR_NOACK;
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+// Whether the client is told that its name was known.
+int answer_name(SSL *ssl, int *, void *) {
+    const bool known = SSL_get_SSL_CTX(ssl) != session_of(ssl)->context->ctx;
+    return known ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+// No two contexts of a process have the same.
+bool set_session_id(SSL_CTX *ctx) {
+    static std::atomic<uint64_t> made{0};
+    unsigned char id[sizeof(uint64_t)];
+    const uint64_t number = ++made;
+    std::memcpy(id, &number, sizeof id);
+    return SSL_CTX_set_session_id_context(ctx, id, sizeof id) == 1;
 }
 
 void log_keys(const SSL *ssl, const char *line) {
@@ -84,11 +126,9 @@ bool configure(tls_context *c) {
     X509_VERIFY_PARAM_set_hostflags(
         rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (c->is_server) {
-        static const unsigned char k_id[] = "asyncloop";
-        if (SSL_CTX_set_session_id_context(ctx, k_id, sizeof k_id - 1) != 1) return false;
-        SSL_CTX_set_tlsext_servername_callback(ctx, choose_name);
-        SSL_CTX_set_tlsext_servername_arg(ctx, c);
-        return true;
+        SSL_CTX_set_client_hello_cb(ctx, choose_context, c);
+        SSL_CTX_set_tlsext_servername_callback(ctx, answer_name);
+        return set_session_id(ctx);
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
     return SSL_CTX_set_default_verify_paths(ctx) == 1;

@@ -127,10 +127,6 @@ int64_t cipher(tls_session *t, char *buffer, size_t size) {
     return give(text, buffer, size);
 }
 
-const char *asked_name(tls_session *t) {
-    return t->context->is_server ? SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name) : t->host;
-}
-
 // The bytes that encode(object, to) writes.
 template <typename T>
 int64_t encode(T *object, int (*to_der)(const T *, unsigned char **), bytes **out) {
@@ -172,7 +168,7 @@ int64_t tls_info(stream *s, const char *name, char *buffer, size_t size) {
     if (std::strcmp(name, "alpn_protocol") == 0) return alpn(t, buffer, size);
     if (std::strcmp(name, "tls_version") == 0) return give(SSL_get_version(t->ssl), buffer, size);
     if (std::strcmp(name, "verify_result") == 0) return give(verify_result(t), buffer, size);
-    if (std::strcmp(name, "server_hostname") == 0) return give(asked_name(t), buffer, size);
+    if (std::strcmp(name, "server_hostname") == 0) return give(t->host, buffer, size);
     if (std::strcmp(name, "session_reused") == 0) {
         return give(SSL_session_reused(t->ssl) == 1 ? "1" : "0", buffer, size);
     }

@@ -28,7 +28,7 @@ struct tls_session final : loop_object {
     void *under_lower;
     SSL *ssl = nullptr;
     ptr<tls_context> context;
-    char *host = nullptr;   // the server's name, of a client
+    char *host = nullptr;   // the server's name: as a client's program, or its hello, has it
     stash *before = nullptr;  // received before TLS began, to be read first
     uint8_t *out = nullptr;
     size_t out_begin = 0, out_end = 0, out_room = 0;

@@ -337,6 +337,38 @@ static void a_server_has_many_names(void **state) {
     in_simulation(names, NULL);
 }
 
+/* With its name come a context's certificate, versions, protocols and what it asks
+ * of clients. */
+static int64_t settings(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int named = 0; named < 2; named++) {
+        aloop_tls_context *s = server_context(server_certificate());
+        aloop_tls_context *strict = server_context(server_certificate());
+        assert_code(aloop_tls_context_set_min_version(strict, ALOOP_TLS_1_3), 0);
+        assert_code(aloop_tls_context_set_alpn(strict, "new"), 0);
+        assert_code(aloop_tls_context_add_name(s, "localhost", strict), 0);
+        aloop_unref(strict);
+        aloop_tls_context *c = client_context(authority());
+        assert_code(aloop_tls_context_set_alpn(c, "new"), 0);
+        aloop_ref(s), aloop_ref(c);
+        const char *host = named ? "localhost" : "127.0.0.1";
+        struct ends ends = good_ends((struct tls_wish){.client = c, .server = s, .host = host});
+        assert_info(ends.server, "alpn_protocol", named ? "new" : NULL);
+        drop_ends(&ends);
+        assert_code(aloop_tls_context_set_max_version(c, ALOOP_TLS_1_2), 0);
+        ends = secure_ends((struct tls_wish){.client = c, .server = s, .host = host});
+        assert_code(ends.server_status, named ? ALOOP_ETLS : 0);
+        assert_code(ends.client_status, named ? ALOOP_ETLS : 0);
+        drop_ends(&ends);
+    }
+    return 0;
+}
+
+static void a_name_brings_its_settings(void **state) {
+    (void)state;
+    in_simulation(settings, NULL);
+}
+
 static int64_t versions(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_tls_context *c = client_context(authority());
@@ -355,55 +387,6 @@ static int64_t versions(void *arg, void **value) {
 static void versions_and_ciphers_are_set(void **state) {
     (void)state;
     in_simulation(versions, NULL);
-}
-
-/* Sessions ---------------------------------------------------------------------------------- */
-
-struct resumption {
-    int32_t version; /* at most */
-    const char *reused[3];
-    aloop_bytes *session; /* of the first, for the second */
-};
-
-/* The same two contexts again, after a farewell, without which TLS 1.2 resumes
- * nothing. */
-static void connect_again(aloop_tls_context *c, aloop_tls_context *s, const char *reused) {
-    aloop_ref(c), aloop_ref(s);
-    struct ends ends = good_ends((struct tls_wish){.client = c, .server = s});
-    passes(ends.server, ends.client, "a ticket comes with it");
-    assert_info(ends.client, "session_reused", reused);
-    assert_info(ends.server, "session_reused", reused);
-    assert_info(ends.client, "peercert_subject", "CN=server");
-    assert_code(aloop_stream_close(ends.server), 0);
-    assert_reads(aloop_stream_read(ends.client, 1), "");
-    assert_code(AWAIT(aloop_stream_wait_closed(ends.client)), 0);
-    drop_ends(&ends);
-}
-
-static int64_t resume(void *arg, void **value) {
-    (void)value;
-    aloop_tls_context *c = client_context(authority());
-    aloop_tls_context *s = server_context(server_certificate());
-    assert_code(aloop_tls_context_set_max_version(c, *(const int32_t *)arg), 0);
-    connect_again(c, s, "0");
-    connect_again(c, s, "0"); /* not unless it was told to */
-    assert_code(aloop_tls_context_set_session_cache(c, 1), 0);
-    connect_again(c, s, "0");
-    connect_again(c, s, "1");
-    connect_again(c, s, "1");
-    assert_code(aloop_tls_context_set_session_cache(c, 0), 0);
-    connect_again(c, s, "0");
-    aloop_unref(c);
-    aloop_unref(s);
-    return 0;
-}
-
-static void sessions_are_resumed(void **state) {
-    (void)state;
-    int32_t version = ALOOP_TLS_1_3;
-    in_simulation(resume, &version);
-    version = ALOOP_TLS_1_2;
-    in_simulation(resume, &version);
 }
 
 static int64_t key_log(void *arg, void **value) {
@@ -442,8 +425,8 @@ int main(void) {
         CASE(a_protocol_is_chosen),
         CASE(a_client_shows_its_certificate),
         CASE(a_server_has_many_names),
+        CASE(a_name_brings_its_settings),
         CASE(versions_and_ciphers_are_set),
-        CASE(sessions_are_resumed),
         CASE(secrets_are_logged_on_demand),
     };
     prepare_suite();

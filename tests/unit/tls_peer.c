@@ -129,6 +129,7 @@ struct ends secure_ends(struct tls_wish wish) {
     capture_reports(aloop_get_running_loop(), &seen);
 
     options = options_for(&wish, wish.client);
+    assert_code(aloop_stream_options_set_tls_session(options, wish.session), 0);
     if (wish.host == NULL) wish.host = "localhost";
     assert_code(aloop_stream_options_set_server_hostname(options, wish.host), 0);
     aloop_task *accepting = aloop_ensure_future(aloop_server_accept(server));

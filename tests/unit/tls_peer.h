@@ -47,6 +47,7 @@ struct tls_wish {
     aloop_tls_context *client, *server;
     const char *host; /* to be called; NULL: "localhost" */
     double shutdown_timeout; /* 0: the default */
+    const aloop_bytes *session; /* that the client offers; borrowed */
 };
 /* Inside a task: one connects over TLS, the other accepts. */
 struct ends secure_ends(struct tls_wish wish);
