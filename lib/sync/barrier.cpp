@@ -20,6 +20,8 @@ void leave(barrier *b) {
     notify(b->gate, k_all);
 }
 
+enum : uint32_t { k_begin, k_entering, k_blocked, k_inside };
+
 struct barrier_wait final : operation {
     barrier *of;  // owned
     int64_t index = -1;
@@ -28,11 +30,10 @@ struct barrier_wait final : operation {
     barrier_wait(domain *d, barrier *b);
     ~barrier_wait() {
         part.leave(of->gate);
+        if (phase == k_inside && pending()) leave(of);  // the loop closed
         unref(of);
     }
 };
-
-enum : uint32_t { k_begin, k_entering, k_blocked, k_inside };
 
 // Holds the lock and is inside: how it leaves, or ALOOP_PENDING.
 int64_t stay(barrier_wait *self, int64_t status) {

@@ -6,6 +6,8 @@
 //   resetting  they leave with an error; newcomers wait likewise
 //   broken     everybody leaves, and is turned away, with an error
 //
+// It belongs to the loop of that condition: to nobody until one waits.
+//
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -15,15 +17,21 @@ namespace aloop {
 
 enum class barrier_state : uint8_t { filling, draining, resetting, broken };
 
-struct barrier final : loop_bound {
+struct barrier final : object {
     condition *gate;  // owned
     int64_t parties;
     int64_t inside = 0;
     barrier_state phase = barrier_state::filling;
 
     // Takes the reference to the condition over.
-    barrier(condition *c, int64_t n) : loop_bound(kind::barrier), gate(c), parties(n) {}
-    ~barrier() { unref(gate); }
+    barrier(condition *c, int64_t n) : object(kind::barrier), gate(c), parties(n) {
+        count_live(kind::barrier, 1);
+    }
+    ~barrier() {
+        unref(gate);
+        count_live(kind::barrier, -1);
+    }
+    int64_t check() const { return gate->check(); }
 };
 
 future *make_barrier_wait(loop *home, barrier *b);

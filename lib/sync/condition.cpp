@@ -13,7 +13,7 @@ int64_t notify(condition *c, int64_t n) {
 
 int64_t condition_wait::begin(condition *c, operation *op) {
     if (!c->guard->locked) return op->fail(ALOOP_ENOTOWNER, "cannot wait on un-acquired lock");
-    const int64_t code = c->bind(op);
+    const int64_t code = c->guard->bind(op);
     if (code < 0) return code;
     future *f = make_future(loop_of(op));
     if (f == nullptr) return ALOOP_ENOMEM;

@@ -5,6 +5,9 @@
 // re-acquiring may not fail for want of memory, the future of the first wait
 // is used again.
 //
+// A condition belongs to the loop of its lock, which a wait binds: or the lock
+// could be another loop's when the wait wants it back.
+//
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -12,12 +15,19 @@
 
 namespace aloop {
 
-struct condition final : loop_bound {
+struct condition final : object {
     lock *guard;  // owned
     ring waiters;
 
-    explicit condition(lock *l) : loop_bound(kind::condition), guard(l) { ref(l); }
-    ~condition() { unref(guard); }
+    explicit condition(lock *l) : object(kind::condition), guard(l) {
+        count_live(kind::condition, 1);
+        ref(l);
+    }
+    ~condition() {
+        unref(guard);
+        count_live(kind::condition, -1);
+    }
+    int64_t check() const { return guard->check(); }
 };
 
 // Wakes n waiters at most; how many.

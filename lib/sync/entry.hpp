@@ -8,7 +8,8 @@
 namespace aloop {
 
 // 0 if o is of this kind and the calling thread may use it, else why not.
-inline int64_t check_object(const loop_bound *o, kind k) {
+template <typename T>
+int64_t check_object(const T *o, kind k) {
     return is(o, k) ? o->check() : ALOOP_EINVAL;
 }
 

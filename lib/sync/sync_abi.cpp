@@ -72,7 +72,8 @@ int64_t aloop_condition_new(aloop_condition **out, aloop_lock *handle) {
 
 namespace {
 
-// The condition's lock; nullptr, which its functions refuse, if c is none.
+// The condition's lock, whose loop and thread are the condition's; nullptr, which
+// its functions refuse, if c is none.
 aloop_lock *lock_of(aloop_condition *c) {
     return is(from_c(c), kind::condition) ? reinterpret_cast<aloop_lock *>(from_c(c)->guard)
                                           : nullptr;

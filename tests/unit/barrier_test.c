@@ -423,4 +423,98 @@ static void test_cpythons_programs(void **unused) {
     in_task(barrier_abort_by_one_who_gives_up);
 }
 
-SUITE(CASE(test_barrier), CASE(test_cpythons_programs))
+/* Loops and threads --------------------------------------------------------------------------- */
+
+static int64_t waits_a_while(void *barrier, void **value) {
+    (void)value;
+    return aloop_await(aloop_wait_for(aloop_barrier_wait(barrier), 0.5), NULL);
+}
+
+static int64_t resets_and_aborts(void *barrier, void **value) {
+    (void)value;
+    const int64_t status = reset(barrier);
+    assert_code(aloop_await(aloop_barrier_abort(barrier), NULL), status);
+    return status;
+}
+
+static int64_t mends_it(void *barrier, void **value) {
+    (void)value;
+    return reset(barrier);
+}
+
+static int64_t waits_on_a_thread(void *barrier) {
+    return run_virtual(waits_a_while, barrier, NULL);
+}
+
+static int64_t changes_on_a_thread(void *barrier) {
+    return run_virtual(resets_and_aborts, barrier, NULL);
+}
+
+static int64_t asks_on_a_thread(void *barrier) {
+    assert_code(aloop_barrier_parties(barrier), 2); /* never changes */
+    assert_code(aloop_barrier_broken(barrier), ALOOP_EWRONGTHREAD);
+    assert_code(aloop_barrier_statistic(barrier, 0), ALOOP_EWRONGTHREAD);
+    return aloop_barrier_n_waiting(barrier);
+}
+
+static int64_t leaves_a_waiter(void *waiter, void **value) {
+    (void)value;
+    aloop_unref(go(barrier_waiter, waiter));
+    let_run(1);
+    return aloop_barrier_n_waiting(((struct actor *)waiter)->on);
+}
+
+/* The first loop whose task waits has it for good; nobody else gets in. */
+static void test_belongs_to_one_loop(void **unused) {
+    (void)unused;
+    aloop_loop *one = virtual_loop(), *two = virtual_loop();
+    struct reports reports;
+    capture_reports(one, &reports);
+    aloop_barrier *barrier = new_barrier(2);
+    assert_code(run_on(two, resets_and_aborts, barrier), 0); /* no blocking, no binding */
+    assert_code(run_on(one, mends_it, barrier), 0);
+    assert_code(run_on(one, waits_a_while, barrier), ALOOP_ETIMEDOUT);
+    struct actor waiter = {"left behind", barrier, 1};
+    assert_code(run_on(one, leaves_a_waiter, &waiter), 1);
+    assert_code(on_foreign_thread(asks_on_a_thread, barrier), ALOOP_EWRONGTHREAD);
+    assert_code(on_foreign_thread(waits_on_a_thread, barrier), ALOOP_EWRONGLOOP);
+    assert_code(on_foreign_thread(changes_on_a_thread, barrier), ALOOP_EWRONGLOOP);
+    assert_code(aloop_barrier_n_waiting(barrier), 1);
+    close_loop(one); /* and whoever waits there leaves */
+    assert_code(aloop_barrier_n_waiting(barrier), 0);
+    assert_code(run_on(two, waits_a_while, barrier), ALOOP_EWRONGLOOP);
+    assert_code(aloop_barrier_n_waiting(barrier), 0);
+    close_loop(two);
+    aloop_unref(barrier);
+}
+
+static int64_t enters_and_ends(aloop_task *task, void *barrier, void **value) {
+    (void)value;
+    aloop_suspend(task, aloop_barrier_wait(barrier));
+    return 0; /* where ALOOP_PENDING should be: the wait is dropped */
+}
+
+/* A wait that is dropped leaves, and lets in those who wait for that. */
+static int64_t barrier_wait_dropped(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_barrier *barrier = new_barrier(2);
+    aloop_task *dropped = aloop_create_stackless_task(enters_and_ends, barrier, NULL);
+    assert_code(ended(dropped), 0);
+    assert_code(aloop_barrier_n_waiting(barrier), 0);
+    struct actor a = {"a", barrier, 1};
+    aloop_task *task = go(barrier_waiter, &a);
+    let_run(1);
+    assert_code(aloop_barrier_n_waiting(barrier), 1);
+    assert_code(meet(barrier), 1);
+    assert_code(ended(task), 0);
+    aloop_unref(barrier);
+    return 0;
+}
+
+static void test_dropped(void **unused) {
+    (void)unused;
+    in_task(barrier_wait_dropped);
+}
+
+SUITE(CASE(test_barrier), CASE(test_cpythons_programs), CASE(test_belongs_to_one_loop),
+      CASE(test_dropped))

@@ -204,16 +204,70 @@ static int64_t waits_in_its_own_loop(void *condition, void **value) {
     return status;
 }
 
+static int64_t waits_unasked(void *condition, void **value) {
+    (void)value;
+    return aloop_await(aloop_condition_wait(condition), NULL);
+}
+
+static int64_t acquires(void *condition, void **value) {
+    (void)value;
+    return aloop_await(aloop_condition_acquire(condition), NULL);
+}
+
+/* Every function refuses, on a thread that has a loop of its own. */
+static int64_t tries_on_a_thread(void *condition) {
+    assert_code(aloop_condition_locked(condition), ALOOP_EWRONGTHREAD);
+    assert_code(aloop_condition_notify(condition, 1), ALOOP_EWRONGTHREAD);
+    assert_code(aloop_condition_notify_all(condition), ALOOP_EWRONGTHREAD);
+    assert_code(aloop_condition_statistic(condition, 0), ALOOP_EWRONGTHREAD);
+    assert_code(run_virtual(acquires, condition, NULL), ALOOP_EWRONGLOOP);
+    assert_code(run_virtual(waits_unasked, condition, NULL), ALOOP_EWRONGLOOP);
+    return aloop_condition_release(condition);
+}
+
+static int64_t leaves_a_waiter(void *waiter, void **value) {
+    (void)value;
+    aloop_unref(go(condition_waiter, waiter));
+    let_run(1);
+    return aloop_condition_statistic(((struct actor *)waiter)->on, ALOOP_CONDITION_STAT_WAITING);
+}
+
 /* asyncio's test_ambiguous_loops. */
 static void test_belongs_to_one_loop(void **state) {
     (void)state;
     aloop_loop *one = virtual_loop(), *two = virtual_loop();
+    struct reports reports;
+    capture_reports(one, &reports);
     aloop_condition *cond = new_condition();
     assert_code(run_on(one, waits_in_its_own_loop, cond), ALOOP_ETIMEDOUT);
     assert_code(run_on(two, waits_in_its_own_loop, cond), ALOOP_EWRONGLOOP);
+    struct actor a = {"left behind", cond, 1};
+    assert_code(run_on(one, leaves_a_waiter, &a), 1);
+    assert_code(on_foreign_thread(tries_on_a_thread, cond), ALOOP_EWRONGTHREAD);
+    assert_code(aloop_condition_locked(cond), 0);
+    assert_code(aloop_condition_statistic(cond, ALOOP_CONDITION_STAT_WAITING), 1);
     close_loop(one);
     close_loop(two);
     aloop_unref(cond);
+}
+
+/* A condition belongs to the loop of its lock, or it could not get that back. */
+static void test_belongs_to_the_loop_of_its_lock(void **state) {
+    (void)state;
+    aloop_loop *one = virtual_loop(), *two = virtual_loop();
+    aloop_lock *lock = new_lock();
+    aloop_condition *cond = NULL, *other = NULL;
+    assert_code(aloop_condition_new(&cond, lock), 0);
+    assert_code(aloop_condition_new(&other, lock), 0);
+    assert_code(run_on(one, waits_in_its_own_loop, cond), ALOOP_ETIMEDOUT);
+    assert_code(on_foreign_thread(tries_on_a_thread, other), ALOOP_EWRONGTHREAD);
+    assert_code(run_on(two, waits_in_its_own_loop, other), ALOOP_EWRONGLOOP);
+    assert_code(run_on(one, waits_in_its_own_loop, other), ALOOP_ETIMEDOUT);
+    close_loop(one);
+    close_loop(two);
+    aloop_unref(cond);
+    aloop_unref(other);
+    aloop_unref(lock);
 }
 
 static void test_condition(void **state) {
@@ -227,4 +281,5 @@ static void test_condition(void **state) {
     in_task(condition_keeps_the_message);
 }
 
-SUITE(CASE(test_condition), CASE(test_belongs_to_one_loop))
+SUITE(CASE(test_condition), CASE(test_belongs_to_one_loop),
+      CASE(test_belongs_to_the_loop_of_its_lock))
