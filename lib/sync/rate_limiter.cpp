@@ -26,9 +26,25 @@ struct share : waiter {
     loop_object *op = nullptr;
     alarm bell;
     int64_t n = 0;
+    int64_t mark = 0;  // what had been given when it was served
 };
 
 share *share_of(link *l) { return static_cast<share *>(waiter_of(l)); }
+
+void give(rate_limiter *r, int64_t n) {
+    r->taken += n;
+    r->given += n;
+}
+
+// The share comes back, but into a bucket that has perhaps run over since, and
+// from which others took: never more than would be there without it.
+void pour_back(rate_limiter *r, share *s) {
+    const int64_t room = r->burst - r->available() - (r->given - s->mark);
+    const int64_t back = std::clamp<int64_t>(room, 0, s->n);
+    r->taken -= back;
+    for (link *l = r->served.head(); l != s; l = r->served.after(l)) share_of(l)->mark += back;
+    r->served.remove(s);
+}
 
 struct acquire final : op_on<rate_limiter, share> {
     bool waits = false;
@@ -39,7 +55,7 @@ struct acquire final : op_on<rate_limiter, share> {
     }
     ~acquire() {
         if (!waits) return;  // else the loop closed
-        if (node.woken()) of->taken -= std::min(of->taken, node.n);
+        if (node.woken()) pour_back(of, &node);
         node.leave(of->waiters);
     }
 };
@@ -56,13 +72,17 @@ void serve(rate_limiter *r) {
     while (link *first = r->waiters.head()) {
         share *s = share_of(first);
         if (s->pending() && r->available() < s->n) {
-            const int64_t when = r->full_at + due(r, s->n + r->taken - r->burst);
+            const int64_t wait = due(r, s->n + r->taken - r->burst);
+            const bool ever = wait < k_never - r->full_at;
             s->bell.clear();
-            s->bell.set(s->op, on_alarm, when, false);
+            s->bell.set(s->op, on_alarm, ever ? r->full_at + wait : k_never, false);
             return;
         }
         r->waiters.remove(first);
-        if (s->wake()) r->taken += s->n;  // else it was cancelled
+        if (!s->wake()) continue;  // it was cancelled
+        give(r, s->n);
+        s->mark = r->given;
+        r->served.push(s);
     }
 }
 
@@ -82,9 +102,12 @@ int64_t step(operation *op, task *by, int64_t status) {
     if (self->phase++ == 0) return begin(self);
     self->waits = false;
     self->node.bell.clear();
-    if (status >= 0) return 0;
+    if (status >= 0) {
+        r->served.remove(&self->node);
+        return 0;
+    }
+    if (self->node.woken()) pour_back(r, &self->node);
     self->node.leave(r->waiters);
-    if (self->node.woken()) r->taken -= std::min(r->taken, self->node.n);
     serve(r);
     return pass_cancellation(op, by);
 }
@@ -108,7 +131,7 @@ int64_t rate_limiter::available() {
 bool take_now(rate_limiter *r, int64_t n) {
     serve(r);
     if (!r->waiters.empty() || r->available() < n) return false;
-    r->taken += n;
+    give(r, n);
     return true;
 }
 

@@ -7,7 +7,8 @@
 //
 // The first in line has an alarm for the time when there are enough tokens for
 // it. A share is taken when the waiter is woken; one that is cancelled after
-// that pours it back.
+// that pours it back, as far as others did not have what ran over meanwhile: in
+// any time, no more is used than the bucket holds and the rate gives.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -24,7 +25,9 @@ struct rate_limiter final : loop_bound {
     int64_t burst;
     int64_t full_at = 0;   // when it was last full
     int64_t taken = 0;     // since then
+    int64_t given = 0;     // in all, what came back included
     ring waiters;
+    ring served;           // woken, and have not run yet
 
     rate_limiter(double per_second, int64_t size)
         : loop_bound(kind::rate_limiter), rate(per_second), burst(size) {}

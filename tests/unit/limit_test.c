@@ -6,6 +6,7 @@
 #include "actors.h"
 
 #include <math.h>
+#include <time.h>
 
 /* Capacity limiter ------------------------------------------------------------------------- */
 
@@ -280,12 +281,99 @@ static int64_t extremes(void *arg, void **value) {
     return 0;
 }
 
+/* What comes later than timers can say never comes, and costs nothing meanwhile. */
+static int64_t beyond_all_time(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_rate_limiter *slow[] = {rate(1e-9, 20), rate(1, 10000000000)};
+    aloop_loop *loop = aloop_get_running_loop();
+    for (int i = 0; i < 2; i++) {
+        const int64_t burst = aloop_rate_limiter_statistic(slow[i], ALOOP_RATE_LIMITER_STAT_BURST);
+        assert_code(take(slow[i], burst), 0);
+        struct wants w = {"late", slow[i], burst, 0};
+        aloop_task *task = aloop_create_task(wanter, &w);
+        const int64_t began = aloop_loop_iteration(loop);
+        assert_code(aloop_await(aloop_sleep(0.01), NULL), 0);
+        assert_true(aloop_loop_iteration(loop) - began < 10);
+        cancel(task);
+        assert_code(ended(task), ALOOP_ECANCELED);
+        aloop_unref(slow[i]);
+    }
+    return 0;
+}
+
+static void block_for(double seconds) {
+    nanosleep(&(struct timespec){.tv_nsec = (long)(seconds * 1e9)}, NULL);
+}
+
+/* Served and then cancelled, while the loop was busy for so long that the bucket
+ * half filled up again, or ran over: what is poured back is not more than there
+ * would be without. */
+static int64_t poured_back_late(void *arg, void **value) {
+    (void)arg, (void)value;
+    const double busy[] = {0.01, 0.025};
+    for (int i = 0; i < 2; i++) {
+        aloop_rate_limiter *r = rate(1000, 20);
+        assert_code(aloop_rate_limiter_acquire_nowait(r, 20), 0);
+        struct wants w = {"served", r, 20, 0};
+        aloop_task *task = aloop_create_task(wanter, &w);
+        let_run(1);
+        block_for(0.021);
+        aloop_rate_limiter_acquire_nowait(r, 20); /* whoever is due is served */
+        assert_code(aloop_rate_limiter_statistic(r, ALOOP_RATE_LIMITER_STAT_WAITING), 0);
+        block_for(busy[i]);
+        const double began = now();
+        const int64_t taken = available(r);
+        assert_true(taken > 0);
+        assert_code(aloop_rate_limiter_acquire_nowait(r, taken), 0);
+        cancel(task);
+        assert_code(ended(task), ALOOP_ECANCELED);
+        const int64_t left = available(r);
+        assert_true((double)(taken + left) <= 20 + 1000 * (now() - began));
+        aloop_unref(r);
+    }
+    return 0;
+}
+
+/* Two that were served are cancelled, in either order: all comes back. */
+static int64_t poured_back_by_two(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int first = 0; first < 2; first++) {
+        aloop_rate_limiter *r = rate(10, 10);
+        assert_code(take(r, 10), 0);
+        struct wants w[] = {{"a", r, 5, 0}, {"b", r, 3, 0}, {"first", r, 9, 0}};
+        aloop_task *greedy = aloop_create_task(wanter, &w[2]), *tasks[2];
+        for (int i = 0; i < 2; i++) tasks[i] = aloop_create_task(wanter, &w[i]);
+        assert_code(aloop_await(aloop_sleep(0.8), NULL), 0);
+        assert_code(available(r), 8);
+        cancel(greedy);
+        let_run(1); /* it leaves, and both are served at once */
+        assert_code(available(r), 0);
+        cancel(tasks[first]);
+        cancel(tasks[!first]);
+        assert_code(ended(greedy), ALOOP_ECANCELED);
+        for (int i = 0; i < 2; i++) assert_code(ended(tasks[i]), ALOOP_ECANCELED);
+        assert_code(available(r), 8);
+        aloop_unref(r);
+    }
+    return 0;
+}
+
 static void test_rate_limiter(void **state) {
     (void)state;
     in_task(steady_rate);
     in_task(fair_to_the_greedy);
     in_task(wanter_cancelled);
     in_task(extremes);
+    in_task(poured_back_by_two);
+}
+
+/* What a busy loop and far deadlines do, on the real clock. */
+static void test_rate_limiter_in_real_time(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    assert_code(run_on(loop, beyond_all_time, NULL), 0);
+    assert_code(run_on(loop, poured_back_late, NULL), 0);
+    close_loop(loop);
 }
 
 /* Loops and bad input ---------------------------------------------------------------------- */
@@ -427,5 +515,6 @@ static void test_bad_input(void **state) {
     aloop_unref(r);
 }
 
-SUITE(CASE(test_capacity_limiter), CASE(test_rate_limiter), CASE(test_loops),
+SUITE(CASE(test_capacity_limiter), CASE(test_rate_limiter),
+      CASE(test_rate_limiter_in_real_time), CASE(test_loops),
       CASE(test_bad_input))
