@@ -60,7 +60,7 @@ public class TlsTests
             Assert.Equal("secret!", await stream.ReadLineAsync());
             Assert.StartsWith("TLSv1.", stream.GetExtraInfo("tls_version"));
             Assert.Equal("echo", stream.GetExtraInfo("alpn_protocol"));
-            using var peer = X509CertificateLoader.LoadCertificate(stream.PeerCertificate!);
+            using var peer = new X509Certificate2(stream.PeerCertificate!);
             Assert.Equal("CN=localhost", peer.Subject);
         }
         foreach (var (context, name) in new[] { (stranger, "localhost"), (theirs, "example.org") })

@@ -56,7 +56,11 @@ public static unsafe class LoopChannel
         Native.aloop_unref(message);
         return value;
     }
+}
 
+// Apart, as nothing may be awaited in an unsafe context.
+internal static class Received
+{
     internal static async IAsyncEnumerator<T> All<T>(Func<CancellationToken, Task<T>> receive,
         CancellationToken token)
     {
@@ -128,7 +132,7 @@ public sealed class ChannelReceiver<T> : LoopObject, IAsyncEnumerable<T>
 
     /// <summary>Receives up to the end.</summary>
     public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken token = default) =>
-        LoopChannel.All(ReceiveAsync, token);
+        Received.All(ReceiveAsync, token);
 }
 
 /// <summary>Sends to all who subscribed.</summary>
@@ -187,7 +191,7 @@ public sealed class BroadcastReceiver<T> : LoopObject, IAsyncEnumerable<T>
 
     /// <summary>Receives up to the end.</summary>
     public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken token = default) =>
-        LoopChannel.All(ReceiveAsync, token);
+        Received.All(ReceiveAsync, token);
 }
 
 /// <summary>Holds a value that changes.</summary>

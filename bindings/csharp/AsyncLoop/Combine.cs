@@ -81,18 +81,25 @@ public sealed unsafe partial class Loop
     /// Awaits all and gives their results in order; the first failure ends it, not the others.
     /// Cancelling it cancels all. asyncio.gather.
     /// </summary>
-    public static Task<T[]> Gather<T>(params IEnumerable<Task<T>> tasks) => GatherAll(tasks, false,
+    public static Task<T[]> Gather<T>(params Task<T>[] tasks) => GatherAll(tasks, false,
         static (Task<T> task) => task.GetAwaiter().GetResult());
 
+    /// <inheritdoc cref="Gather{T}(Task{T}[])"/>
+    public static Task<T[]> Gather<T>(IEnumerable<Task<T>> tasks) => Gather([.. tasks]);
+
     /// <summary>The same; failures are among the outcomes.</summary>
-    public static Task<Outcome<T>[]> GatherOutcomes<T>(params IEnumerable<Task<T>> tasks) =>
+    public static Task<Outcome<T>[]> GatherOutcomes<T>(params Task<T>[] tasks) =>
         GatherAll(tasks, true,
         static (Task<T> task) => Combine.ErrorOf(task) is Exception e
             ? new Outcome<T>(default, e)
             : new Outcome<T>(task.Result, null));
 
+    /// <inheritdoc cref="GatherOutcomes{T}(Task{T}[])"/>
+    public static Task<Outcome<T>[]> GatherOutcomes<T>(IEnumerable<Task<T>> tasks) =>
+        GatherOutcomes([.. tasks]);
+
     private static Task<R[]> GatherAll<T, R>(
-        IEnumerable<Task<T>> tasks, bool all, Func<Task<T>, R> outcome)
+        Task<T>[] tasks, bool all, Func<Task<T>, R> outcome)
     {
         Task<T>[] given = [.. tasks];
         Loop loop = Current;

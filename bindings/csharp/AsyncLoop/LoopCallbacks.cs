@@ -38,7 +38,7 @@ public sealed unsafe partial class Loop
     private static readonly IntPtr s_posted =
         (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, long>)&OnPosted;
 
-    private readonly Lock _gate = new();
+    private readonly object _gate = new();
     private List<(SynchronizationContext?, SendOrPostCallback, object?)> _posted = [];
     private List<(SynchronizationContext?, SendOrPostCallback, object?)> _running = [];
     private Action<LoopFault>? _handler;

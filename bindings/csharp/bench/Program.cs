@@ -2,6 +2,7 @@
 // brings in batches, and through a callback each; bare, and as the layer awaits. Time of
 // the processor, so that a busy machine does not count.
 // SPDX-License-Identifier: MIT
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AsyncLoop;
@@ -25,6 +26,15 @@ internal static unsafe class Bench
 
     private static int s_called;
 
+    internal static TimeSpan ProcessorTime
+    {
+        get
+        {
+            using var self = Process.GetCurrentProcess();
+            return self.TotalProcessorTime;
+        }
+    }
+
     // The median, in nanoseconds each.
     internal static void Print(string what, int rounds, Func<double> seconds)
     {
@@ -37,9 +47,9 @@ internal static unsafe class Bench
     {
         using var loop = new Loop();
         Native.aloop_set_event_loop(loop.Raw);
-        TimeSpan before = Environment.CpuUsage.TotalTime;
+        TimeSpan before = Bench.ProcessorTime;
         run(loop.Raw);
-        double seconds = (Environment.CpuUsage.TotalTime - before).TotalSeconds;
+        double seconds = (Bench.ProcessorTime - before).TotalSeconds;
         Native.aloop_set_event_loop(IntPtr.Zero);
         return seconds;
     }
@@ -110,8 +120,8 @@ internal static class Measuring
         {
             for (int i = 0; i < each; i++) await one();
         }
-        TimeSpan before = Environment.CpuUsage.TotalTime;
+        TimeSpan before = Bench.ProcessorTime;
         await Task.WhenAll(Enumerable.Range(0, tasks).Select(_ => Loop.Spawn(Many).AsTask()));
-        return (Environment.CpuUsage.TotalTime - before).TotalSeconds;
+        return (Bench.ProcessorTime - before).TotalSeconds;
     }
 }

@@ -17,6 +17,6 @@ static class AsCompleted
     public static async Task Run(string[] args)
     {
         Task<char>[] tasks = [Work('C', 3, 'c'), Work('B', 1, 'b'), Work('A', 2, 'a')];
-        await foreach (Task<char> task in Task.WhenEach(tasks)) Console.WriteLine(await task);
+        await foreach (Task<char> task in Loop.AsCompleted(tasks)) Console.WriteLine(await task);
     }
 }
