@@ -102,6 +102,7 @@ struct pool_extension_info {
     void *data;
     void (*abandon)(void *data);
     void (*destroy)(void *data);
+    void (*forget)(void *data);  // in a forked child: it is the parent's
 };
 void extend_pool(executor *e, const pool_extension_info &extension);
 void *pool_extension(executor *e);  // nullptr: none

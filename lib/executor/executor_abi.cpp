@@ -15,6 +15,11 @@ loop *usable_loop() {
 
 bool good(aloop_executor *e) { return is(from_c(e), kind::executor); }
 
+int64_t check_executor(aloop_executor *e) {
+    if (!good(e)) return ALOOP_EINVAL;
+    return from_c(e)->of_parent() ? ALOOP_ECHILD : 0;
+}
+
 void free_arg(aloop_free_fn free_fn, void *arg) {
     if (free_fn != nullptr) free_fn(arg);
 }
@@ -113,11 +118,13 @@ aloop_future *aloop_run_in_process(aloop_loop *handle, aloop_executor *executor,
 }
 
 int64_t aloop_executor_set_name(aloop_executor *e, const char *name) {
-    return good(e) && name != nullptr ? name_pool(from_c(e), name) : ALOOP_EINVAL;
+    const int64_t code = name != nullptr ? check_executor(e) : ALOOP_EINVAL;
+    return code < 0 ? code : name_pool(from_c(e), name);
 }
 
 int64_t aloop_executor_set_max_queue(aloop_executor *e, int64_t n) {
-    return good(e) && n >= 0 ? bound_pool(from_c(e), n) : ALOOP_EINVAL;
+    const int64_t code = n >= 0 ? check_executor(e) : ALOOP_EINVAL;
+    return code < 0 ? code : bound_pool(from_c(e), n);
 }
 
 aloop_executor *aloop_executor_new_custom(const aloop_executor_vtable *vtable, void *data,
@@ -129,19 +136,21 @@ aloop_executor *aloop_executor_new_custom(const aloop_executor_vtable *vtable, v
 aloop_future *aloop_executor_shutdown(aloop_executor *e, double timeout) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
-    if (!good(e) || std::isnan(timeout)) return to_c(failed_future(l, ALOOP_EINVAL));
+    const int64_t code = std::isnan(timeout) ? ALOOP_EINVAL : check_executor(e);
+    if (code < 0) return to_c(failed_future(l, code));
     return to_c(make_shutdown(l, from_c(e), timeout));
 }
 
 int64_t aloop_executor_running(aloop_executor *e, char *buffer, size_t size) {
-    if (!good(e) || (buffer == nullptr && size > 0)) return ALOOP_EINVAL;
+    const int64_t code = buffer == nullptr && size > 0 ? ALOOP_EINVAL : check_executor(e);
+    if (code < 0) return code;
     return from_c(e)->ops->describe_running(from_c(e), buffer, size);
 }
 
 int64_t aloop_loop_set_default_executor(aloop_loop *l, aloop_executor *e) {
-    const int64_t code = check_loop(from_c(l));
-    if (code < 0) return code;
-    return good(e) ? set_default_executor(from_c(l), from_c(e)) : ALOOP_EINVAL;
+    int64_t code = check_loop(from_c(l));
+    if (code == 0) code = check_executor(e);
+    return code < 0 ? code : set_default_executor(from_c(l), from_c(e));
 }
 
 aloop_future *aloop_loop_shutdown_default_executor(aloop_loop *handle, double timeout) {

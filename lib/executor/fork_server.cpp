@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "fork_server.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -31,10 +33,17 @@ union control {
 
 // The server --------------------------------------------------------------------------------
 
+// Not for what a worker executes: its end must be seen, whatever runs on.
+void take_socket(int fd) {
+    if (fd == k_server_fd) return;
+    dup3(fd, k_server_fd, O_CLOEXEC);
+    close(fd);
+}
+
 // Nothing of the parent's: neither its descriptors nor its handlers. Ctrl-C is
 // for the program to answer, which then ends its pool.
 void leave_parent(int fd) {
-    dup2(fd, k_server_fd);
+    take_socket(fd);
     syscall(SYS_close_range, k_server_fd + 1, ~0u, 0);
     struct sigaction action = {};
     for (int signum = 1; signum < NSIG; signum++) {
@@ -49,8 +58,7 @@ void leave_parent(int fd) {
 int32_t fork_worker(int fd) {
     const pid_t pid = fork();
     if (pid != 0) return pid < 0 ? -errno : pid;
-    dup2(fd, k_server_fd);
-    if (fd != k_server_fd) close(fd);
+    take_socket(fd);
     serve_calls(k_server_fd);
     _exit(0);
 }
@@ -84,7 +92,7 @@ int received_fd(msghdr *message) {
         message.msg_iovlen = 1;
         message.msg_control = &space;
         message.msg_controllen = sizeof space;
-        const ssize_t got = recvmsg(k_server_fd, &message, 0);
+        const ssize_t got = recvmsg(k_server_fd, &message, MSG_CMSG_CLOEXEC);
         if (got < 0 && errno == EINTR) continue;
         if (got != sizeof r) _exit(0);
         reply answer;
@@ -102,15 +110,34 @@ int received_fd(msghdr *message) {
 // The parent's side -----------------------------------------------------------------------------
 
 struct locked {
-    explicit locked(fork_server *s) : server(s) { pthread_mutex_lock(&s->mutex); }
-    ~locked() { pthread_mutex_unlock(&server->mutex); }
+    explicit locked(pthread_mutex_t *m) : mutex(m) { pthread_mutex_lock(m); }
+    ~locked() { pthread_mutex_unlock(mutex); }
     locked(const locked &) = delete;
     locked &operator=(const locked &) = delete;
-    fork_server *server;
+    pthread_mutex_t *mutex;
 };
 
-// Under the mutex. False: the server is gone.
+int open_pidfd(int pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
+
+void send_signal(int pidfd, int signum) {
+    syscall(SYS_pidfd_send_signal, pidfd, signum, nullptr, 0);
+}
+
+// Copies of it elsewhere see the end, too.
+void end_socket(int fd) {
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+}
+
+void await_end(int pidfd) {
+    pollfd end = {pidfd, POLLIN, 0};
+    while (poll(&end, 1, -1) < 0 && errno == EINTR) {
+    }
+}
+
+// False: the server is gone. One that was stopped goes on.
 bool ask(fork_server *s, const request &r, int pass, int32_t *result) {
+    locked hold(&s->talk);
     request copy = r;
     iovec part = {&copy, sizeof copy};
     control space = {};
@@ -128,6 +155,7 @@ bool ask(fork_server *s, const request &r, int pass, int32_t *result) {
     }
     reply answer;
     ssize_t n;
+    send_signal(s->pidfd, SIGCONT);
     do {
         n = sendmsg(s->fd, &message, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
@@ -156,79 +184,168 @@ fork_server *start_server(int64_t *code) {
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    s->pid = fork();
-    const int failure = errno;
-    if (s->pid == 0) {
+    const pid_t pid = fork();
+    int failure = errno;
+    if (pid == 0) {
         close(pair[0]);
         serve(pair[1]);
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     close(pair[1]);
     s->fd = pair[0];
-    if (s->pid > 0) return s;
+    if (pid > 0) {
+        s->pidfd = open_pidfd(pid);
+        if (s->pidfd >= 0) return s;
+        failure = errno;
+        close(s->fd);  // which ends it
+        while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+        }
+    } else {
+        close(s->fd);
+    }
     *code = -failure;
-    close(s->fd);
     destroy(s);
     return nullptr;
 }
 
 void drop_server(fork_server *s) {
     if (s->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    close(s->fd);
+    end_socket(s->fd);
+    send_signal(s->pidfd, SIGKILL);  // it has no worker any more, and may be stopped
     siginfo_t info;
-    while (waitid(P_PID, static_cast<id_t>(s->pid), &info, WEXITED) < 0 && errno == EINTR) {
+    const id_t server = static_cast<id_t>(s->pidfd);
+    while (waitid(P_PIDFD, server, &info, WEXITED) < 0 && errno == EINTR) {
     }
+    close(s->pidfd);
     destroy(s);
 }
 
-int64_t start_worker_process(fork_server *s, worker_process *w) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
-    int32_t pid = -1;
-    {
-        locked hold(s);
-        if (s->killed || !ask(s, {0}, pair[1], &pid)) pid = ALOOP_EBROKENPOOL;
-        if (pid > 0) {
-            w->server = s;
-            w->fd = pair[0];
-            w->pid = pid;
-            s->workers.push(w);
-        }
+// Where a thread of the parent holds the mutex the list may be in the making.
+void forget_server(fork_server *s) {
+    const bool whole = pthread_mutex_trylock(&s->mutex) == 0;
+    while (link *first = whole ? s->workers.pop() : nullptr) {
+        worker_process *w = static_cast<worker_process *>(first);
+        close(w->fd);
+        close(w->pidfd);
+        destroy(w);
     }
-    close(pair[1]);
-    if (pid > 0) {
-        s->refs.fetch_add(1, std::memory_order_relaxed);
-        return 0;
-    }
-    close(pair[0]);
-    return pid;
+    close(s->fd);
+    close(s->pidfd);
+    destroy(s);
 }
 
+worker_process *start_worker_process(fork_server *s, int64_t *code) {
+    worker_process *w = create<worker_process>();
+    int pair[2];
+    *code = ALOOP_ENOMEM;
+    if (w == nullptr) return nullptr;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        *code = -errno;
+        destroy(w);
+        return nullptr;
+    }
+    int32_t pid = -1;
+    if (workers_killed(s) || !ask(s, {0}, pair[1], &pid)) pid = ALOOP_EBROKENPOOL;
+    close(pair[1]);
+    if (pid < 0) {
+        *code = pid;
+        close(pair[0]);
+        destroy(w);
+        return nullptr;
+    }
+    w->server = s;
+    w->fd = pair[0];
+    w->pid = pid;
+    w->pidfd = open_pidfd(pid);  // it is not reaped before we ask for that
+    const int failure = errno;
+    s->refs.fetch_add(1, std::memory_order_relaxed);
+    bool late;
+    {
+        locked hold(&s->mutex);
+        s->workers.push(w);
+        late = s->killed;
+    }
+    if (w->pidfd >= 0 && !late) return w;
+    *code = late ? ALOOP_EBROKENPOOL : -failure;
+    end_worker_process(w);
+    return nullptr;
+}
+
+// It has no job, or none that anybody waits for: it may as well be killed. One
+// that has begun to die does so of its own cause.
 int end_worker_process(worker_process *w) {
     fork_server *s = w->server;
-    int32_t status = -1;
-    {
-        locked hold(s);
-        s->workers.remove(w);
-        close(w->fd);
-        if (!ask(s, {w->pid}, -1, &status)) status = -1;
+    end_socket(w->fd);
+    if (w->pidfd >= 0) {
+        send_signal(w->pidfd, SIGKILL);
+        await_end(w->pidfd);
     }
-    w->fd = -1;
+    {
+        locked hold(&s->mutex);
+        s->workers.remove(w);
+    }
+    if (w->pidfd >= 0) close(w->pidfd);
+    int32_t status = -1;
+    if (!ask(s, {w->pid}, -1, &status)) status = -1;
+    destroy(w);
     drop_server(s);
     return status;
 }
 
 void kill_workers(fork_server *s) {
-    locked hold(s);
+    locked hold(&s->mutex);
     s->killed = true;
     for (link *at = s->workers.head(); at != nullptr; at = s->workers.after(at)) {
-        kill(static_cast<worker_process *>(at)->pid, SIGKILL);
+        send_signal(static_cast<worker_process *>(at)->pidfd, SIGKILL);
     }
+    send_signal(s->pidfd, SIGCONT);
 }
 
 bool workers_killed(fork_server *s) {
-    locked hold(s);
+    locked hold(&s->mutex);
     return s->killed;
+}
+
+// Talking ------------------------------------------------------------------------------------
+
+namespace {
+
+// Waits until the socket is ready. False: the worker has ended, and nothing that
+// it wrote is left to be read.
+bool await_socket(const worker_process *w, short events) {
+    pollfd both[2] = {{w->fd, events, 0}, {w->pidfd, POLLIN, 0}};
+    while (poll(both, 2, -1) < 0) {
+        if (errno != EINTR) return false;
+    }
+    return both[0].revents != 0 && (events == POLLIN || both[1].revents == 0);
+}
+
+}  // namespace
+
+bool send_to_worker(const worker_process *w, const void *data, size_t n) {
+    const char *at = static_cast<const char *>(data);
+    while (n > 0) {
+        if (!await_socket(w, POLLOUT)) return false;
+        const ssize_t sent = send(w->fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (sent <= 0) return false;
+        at += sent;
+        n -= static_cast<size_t>(sent);
+    }
+    return true;
+}
+
+bool receive_from_worker(const worker_process *w, void *data, size_t n) {
+    char *at = static_cast<char *>(data);
+    while (n > 0) {
+        if (!await_socket(w, POLLIN)) return false;
+        const ssize_t got = recv(w->fd, at, n, MSG_DONTWAIT);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (got <= 0) return false;
+        at += got;
+        n -= static_cast<size_t>(got);
+    }
+    return true;
 }
 
 bool send_all(int fd, const void *data, size_t n) {

@@ -6,9 +6,12 @@
 // program has become since. The bet: the pool is made early, best before other
 // threads exist; the server itself only makes calls that are safe in any child.
 //
-// Requests go one at a time over a socket; when that closes, the server ends,
-// and with their own sockets the workers. The server reaps its workers, each by
-// its pid, and only when it is asked to: so a pid stays valid until then.
+// Requests go one at a time over a socket; when that ends, the server ends, and
+// with their own sockets the workers. The server reaps its workers, each by its
+// pid, and only when it is asked to. Nobody waits for what may never come: a
+// worker has a pidfd that tells of its end even if children of its own hold its
+// socket; who ends one kills it, and its sockets are shut down, not only closed,
+// for a child of the program may hold copies.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -22,32 +25,40 @@ namespace aloop {
 
 struct fork_server;
 
-// A worker process, as the thread that drives it sees it.
+// A worker process, as the thread that drives it sees it. On the heap, so that a
+// forked child finds it when the thread's own memory is gone.
 struct worker_process : link {
-    fork_server *server;
+    fork_server *server = nullptr;
     int fd = -1;
+    int pidfd = -1;
     int pid = 0;
 };
 
 struct fork_server final {
     std::atomic<int32_t> refs{1};
-    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_t talk = PTHREAD_MUTEX_INITIALIZER;   // one request at a time
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // of what follows; held briefly
     ring workers;
-    int fd = -1;
-    int pid = 0;
     bool killed = false;  // no more workers
+    int fd = -1;
+    int pidfd = -1;
 };
 
 // nullptr: *code says why.
 fork_server *start_server(int64_t *code);
 void drop_server(fork_server *s);
-// Starts a worker; 0 or a code.
-int64_t start_worker_process(fork_server *s, worker_process *w);
-// Ends it and gives its wait status, -1 if that is not known.
+// In a forked child, to which it does not belong: frees its memory and descriptors.
+void forget_server(fork_server *s);
+// Starts a worker; nullptr: *code says why.
+worker_process *start_worker_process(fork_server *s, int64_t *code);
+// Ends and frees it and gives its wait status, -1 if that is not known.
 int end_worker_process(worker_process *w);
 // At once, whatever they do.
 void kill_workers(fork_server *s);
 bool workers_killed(fork_server *s);
+// As send_all and receive_all; false also once the worker has ended.
+bool send_to_worker(const worker_process *w, const void *data, size_t n);
+bool receive_from_worker(const worker_process *w, void *data, size_t n);
 
 // The worker's side (worker.cpp): serves requests until fd closes.
 void serve_calls(int fd);

@@ -12,6 +12,7 @@ namespace {
 
 void kill_server_workers(void *server) { kill_workers(static_cast<fork_server *>(server)); }
 void free_server(void *server) { drop_server(static_cast<fork_server *>(server)); }
+void leave_server(void *server) { forget_server(static_cast<fork_server *>(server)); }
 
 // The argument of a job: a call and its data.
 struct remote_call {
@@ -45,7 +46,7 @@ executor *make_process_pool(int64_t n) {
         drop_server(s);
         return nullptr;
     }
-    extend_pool(e, {s, kill_server_workers, free_server});
+    extend_pool(e, {s, kill_server_workers, free_server, leave_server});
     return e;
 }
 

@@ -11,8 +11,23 @@ namespace aloop {
 
 namespace {
 
+void init_locks(thread_future *f) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&f->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&f->mutex, nullptr);
+    f->locks_of = fork_generation();
+}
+
+bool of_parent(const thread_future *f) { return f->forks != fork_generation(); }
+
 struct locked {
-    explicit locked(thread_future *f) : future_(f) { pthread_mutex_lock(&f->mutex); }
+    explicit locked(thread_future *f) : future_(f) {
+        if (f->locks_of != fork_generation()) init_locks(f);
+        pthread_mutex_lock(&f->mutex);
+    }
     ~locked() { pthread_mutex_unlock(&future_->mutex); }
     locked(const locked &) = delete;
     locked &operator=(const locked &) = delete;
@@ -116,11 +131,7 @@ thread_future::thread_future(loop *l, aloop_coro_fn f, void *a)
     : object(kind::thread_future), home(l), fn(f), arg(a) {
     ref(static_cast<object *>(l));
     count_live(kind::thread_future, 1);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    init_locks(this);
     begin.of = stop.of = this;
     begin.fn = aloop::begin;
     stop.fn = aloop::stop;
@@ -131,8 +142,10 @@ thread_future::~thread_future() {
     if (failure != nullptr) unref(failure);
     if (context != nullptr) unref(context);
     unref(static_cast<object *>(home));
-    pthread_cond_destroy(&changed);
-    pthread_mutex_destroy(&mutex);
+    if (locks_of == fork_generation()) {  // else it would wait for the parent's threads
+        pthread_cond_destroy(&changed);
+        pthread_mutex_destroy(&mutex);
+    }
     count_live(kind::thread_future, -1);
 }
 
@@ -156,6 +169,7 @@ bool is_done(thread_future *f) {
 
 int64_t wait_done(thread_future *f, double timeout) {
     locked hold(f);
+    if (!f->done && of_parent(f)) return ALOOP_ECHILD;
     if (!f->done && running_loop() == f->home) return ALOOP_EWRONGTHREAD;
     const bool limited = timeout >= 0 && !std::isinf(timeout);
     const int64_t until = limited ? deadline_after(monotonic_now(), timeout) : k_never;
@@ -170,14 +184,15 @@ int64_t wait_done(thread_future *f, double timeout) {
     return f->done ? f->status : ALOOP_ETIMEDOUT;
 }
 
-bool cancel(thread_future *f) {
+int64_t cancel(thread_future *f) {
     {
         locked hold(f);
-        if (!settle(f, ALOOP_ECANCELED, nullptr, nullptr, nullptr)) return false;
+        if (!f->done && of_parent(f)) return ALOOP_ECHILD;
+        if (!settle(f, ALOOP_ECANCELED, nullptr, nullptr, nullptr)) return 0;
     }
     ref(f);
     if (f->home->post(&f->stop) < 0) unref(f);
-    return true;
+    return 1;
 }
 
 int64_t read_value(thread_future *f, void **value, bool take) {

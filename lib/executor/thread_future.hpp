@@ -11,7 +11,8 @@ namespace aloop {
 
 // Free object. One reference is the caller's, one that of the work on the loop.
 // What is below the mutex is under it, until `done`, and constant after that but
-// for the value, which one reader takes.
+// for the value, which one reader takes. In a forked child the locks begin anew:
+// threads that the child does not have may have held them or waited.
 struct thread_future final : object {
     loop *home;  // a reference
     aloop_coro_fn fn;
@@ -27,6 +28,8 @@ struct thread_future final : object {
     void *value = nullptr;
     aloop_free_fn value_free = nullptr;
     error *failure = nullptr;
+    const uint32_t forks = fork_generation();
+    uint32_t locks_of = fork_generation();  // the process whose threads use them
 
     struct message : posted {
         thread_future *of;
@@ -39,7 +42,7 @@ struct thread_future final : object {
 // nullptr: out of memory, or the loop is closed.
 thread_future *run_threadsafe(loop *l, aloop_coro_fn fn, void *arg);
 int64_t wait_done(thread_future *f, double timeout);
-bool cancel(thread_future *f);
+int64_t cancel(thread_future *f);
 // Under the mutex where it changes something.
 int64_t read_value(thread_future *f, void **value, bool take);
 error *error_of(thread_future *f);

@@ -52,6 +52,7 @@ struct thread_pool final : executor {
 
     explicit thread_pool(int64_t n);
     ~thread_pool() {
+        if (of_parent()) return;  // its threads wait there, for ever in this child
         pthread_mutex_destroy(&mutex);
         pthread_cond_destroy(&work);
     }
@@ -112,6 +113,7 @@ void *work(void *data) {
         w->current = j;
         pthread_mutex_unlock(&p->mutex);
         run_job(j);
+        if (p->of_parent()) return nullptr;  // the job forked: the child's only thread
         pthread_mutex_lock(&p->mutex);
         w->current = nullptr;
         pthread_mutex_unlock(&p->mutex);
@@ -268,10 +270,19 @@ int64_t describe_running(executor *e, char *buffer, size_t size) {
     return static_cast<int64_t>(used);
 }
 
+// In a forked child: the threads are not here, and locks may be held for ever.
+void forget_pool(thread_pool *p) {
+    const bool whole = pthread_mutex_trylock(&p->mutex) == 0;  // else the list may not be
+    while (link *first = whole ? p->workers.pop() : nullptr) destroy(static_cast<worker *>(first));
+    if (p->extension.data != nullptr) p->extension.forget(p->extension.data);
+    destroy(p);
+}
+
 // No job is left, so every worker is idle or ending, but for the one that calls.
 void destroy_pool(executor *e) {
     thread_pool *p = from(e);
-    if (!p->of_parent()) begin_shutdown(p);
+    if (p->of_parent()) return forget_pool(p);
+    begin_shutdown(p);
     while (link *first = p->workers.head()) {
         worker *w = static_cast<worker *>(first);
         if (w == t_worker) {
@@ -280,11 +291,11 @@ void destroy_pool(executor *e) {
             pthread_detach(w->thread);
             continue;
         }
-        if (!p->of_parent()) pthread_join(w->thread, nullptr);
+        pthread_join(w->thread, nullptr);
         p->workers.remove(w);
         destroy(w);
     }
-    if (p->extension.data != nullptr && !p->of_parent()) p->extension.destroy(p->extension.data);
+    if (p->extension.data != nullptr) p->extension.destroy(p->extension.data);
     destroy(p);
 }
 

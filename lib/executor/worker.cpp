@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "../base/bytes.hpp"
 #include "fork_server.hpp"
@@ -59,11 +60,21 @@ bool serve_call(int fd) {
 // The thread's side ------------------------------------------------------------------------------
 
 // Each thread of a pool has a worker of its own, from its first call on.
-struct thread_worker final : worker_process {
-    bool alive = false;
+class thread_worker {
+public:
     ~thread_worker() {
-        if (alive) end_worker_process(this);
+        if (process_ != nullptr) end_worker_process(process_);
     }
+    worker_process *get() const { return process_; }
+    int64_t start(fork_server *s) {
+        int64_t code = 0;
+        process_ = start_worker_process(s, &code);
+        return process_ != nullptr ? 0 : code;
+    }
+    int end() { return end_worker_process(std::exchange(process_, nullptr)); }
+
+private:
+    worker_process *process_ = nullptr;
 };
 
 thread_worker &this_worker() {
@@ -73,10 +84,14 @@ thread_worker &this_worker() {
 
 // Workers that a shutdown killed did not die of themselves.
 int64_t report_death(thread_worker &w) {
-    const int pid = w.pid;
-    w.alive = false;
-    current_job()->worker_died = !workers_killed(w.server);
-    const int status = end_worker_process(&w);
+    const int pid = w.get()->pid;
+    const bool killed = workers_killed(w.get()->server);
+    current_job()->worker_died = !killed;
+    const int status = w.end();
+    if (killed) {
+        return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d was killed by the shutdown",
+                             pid);
+    }
     if (WIFSIGNALED(status)) {
         return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d died: %s", pid,
                              ::sigdescr_np(WTERMSIG(status)));
@@ -87,12 +102,14 @@ int64_t report_death(thread_worker &w) {
 
 int64_t receive_answer(thread_worker &w) {
     answer_header header;
-    if (!receive_all(w.fd, &header, sizeof header)) return report_death(w);
+    if (!receive_from_worker(w.get(), &header, sizeof header)) return report_death(w);
     bytes *result = make_bytes(nullptr, header.size + header.message_size);
-    // Without memory the socket is in the middle of an answer: no use any more.
-    const bool there = result != nullptr && receive_all(w.fd, result->data, result->size);
-    if (!there) {
-        if (result != nullptr) unref(result);
+    if (result == nullptr) {
+        w.end();  // its socket is in the middle of an answer: no use any more
+        return ALOOP_ENOMEM;
+    }
+    if (!receive_from_worker(w.get(), result->data, result->size)) {
+        unref(result);
         return report_death(w);
     }
     if (header.status >= 0) return aloop_job_return(header.status, result, free_bytes);
@@ -116,12 +133,10 @@ int64_t call_worker(fork_server *s, aloop_process_fn function, const bytes *data
     const call_header header = {address, module_of(address), data->size};
     if (header.module == 0) return ALOOP_EINVAL;
     thread_worker &w = this_worker();
-    if (!w.alive) {
-        const int64_t code = start_worker_process(s, &w);
-        if (code < 0) return code;
-        w.alive = true;
-    }
-    if (!send_all(w.fd, &header, sizeof header) || !send_all(w.fd, data->data, data->size)) {
+    const int64_t code = w.get() == nullptr ? w.start(s) : 0;
+    if (code < 0) return code;
+    if (!send_to_worker(w.get(), &header, sizeof header) ||
+        !send_to_worker(w.get(), data->data, data->size)) {
         return report_death(w);
     }
     return receive_answer(w);

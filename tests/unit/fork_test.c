@@ -97,6 +97,166 @@ static void jobs_of_a_forked_parent(void **state) {
     close_loop(loop);
 }
 
+/* Runs fn in a forked child and asserts that it gives 0. */
+static void assert_in_child(int (*fn)(void *), void *arg) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        _exit(fn(arg));
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+struct pool_case {
+    aloop_loop *loop;
+    aloop_executor *pool;
+};
+
+static int64_t end_pool(void *data, void **value) {
+    (void)value;
+    return aloop_await(aloop_executor_shutdown(data, -1), NULL);
+}
+
+/* Its threads are the parent's: nothing may wait for them. */
+static int use_and_drop_pool(void *data) {
+    struct pool_case *c = data;
+    int wrong = aloop_executor_running(c->pool, NULL, 0) != ALOOP_ECHILD;
+    wrong += aloop_executor_set_name(c->pool, "x") != ALOOP_ECHILD;
+    wrong += aloop_executor_set_max_queue(c->pool, 1) != ALOOP_ECHILD;
+    wrong += aloop_run(end_pool, c->pool, NULL) != ALOOP_ECHILD;
+    wrong += aloop_loop_after_fork(c->loop) != 0;
+    wrong += aloop_loop_set_default_executor(c->loop, c->pool) != ALOOP_ECHILD;
+    aloop_future *f = aloop_run_in_executor(c->loop, c->pool, do_nothing, NULL, NULL);
+    wrong += aloop_loop_run_until_complete(c->loop, f, NULL) != ALOOP_ECHILD;
+    f = aloop_run_in_executor(c->loop, NULL, do_nothing, NULL, NULL);
+    wrong += aloop_loop_run_until_complete(c->loop, f, NULL) != 0;
+    aloop_unref(c->pool);
+    wrong += aloop_loop_close(c->loop) != 0;
+    return wrong;
+}
+
+static void idle_threads_of_a_forked_parent(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    aloop_executor *pool = aloop_executor_new_threads(2);
+    aloop_future *f = aloop_run_in_executor(loop, NULL, do_nothing, NULL, NULL);
+    assert_code(aloop_loop_run_until_complete(loop, f, NULL), 0);
+    f = aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL);
+    assert_code(aloop_loop_run_until_complete(loop, f, NULL), 0);
+    nap(0.02); /* until they wait for more */
+    struct pool_case c = {loop, pool};
+    assert_in_child(use_and_drop_pool, &c);
+    f = aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL);
+    assert_code(aloop_loop_run_until_complete(loop, f, NULL), 0);
+    aloop_unref(pool);
+    close_loop(loop);
+}
+
+static int64_t seven(const void *data, size_t n, aloop_bytes **result) {
+    (void)data;
+    (void)n;
+    (void)result;
+    return 7;
+}
+
+static int drop_processes(void *data) {
+    struct pool_case *c = data;
+    int wrong = aloop_loop_after_fork(c->loop) != 0;
+    aloop_future *f = aloop_run_in_process(c->loop, c->pool, seven, "", 0);
+    wrong += aloop_loop_run_until_complete(c->loop, f, NULL) != ALOOP_ECHILD;
+    aloop_executor *own = aloop_executor_new_processes(1);
+    f = aloop_run_in_process(c->loop, own, seven, "", 0);
+    wrong += aloop_loop_run_until_complete(c->loop, f, NULL) != 7;
+    aloop_unref(own);
+    const int before = open_descriptors();
+    aloop_unref(c->pool);
+    wrong += open_descriptors() >= before; /* its copies of the parent's sockets */
+    wrong += aloop_loop_close(c->loop) != 0;
+    return wrong;
+}
+
+static void idle_processes_of_a_forked_parent(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    struct pool_case c = {loop, aloop_executor_new_processes(1)};
+    aloop_future *f = aloop_run_in_process(loop, c.pool, seven, "", 0);
+    assert_code(aloop_loop_run_until_complete(loop, f, NULL), 7);
+    nap(0.02);
+    assert_in_child(drop_processes, &c);
+    f = aloop_run_in_process(loop, c.pool, seven, "", 0);
+    assert_code(aloop_loop_run_until_complete(loop, f, NULL), 7);
+    aloop_unref(c.pool);
+    close_loop(loop);
+}
+
+static pid_t forked_by_job;
+
+/* The child has this thread alone, and no pool that it belongs to. */
+static int64_t fork_in_job(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    forked_by_job = fork();
+    if (forked_by_job == 0) alarm(20);
+    return 3;
+}
+
+static void a_job_that_forks_and_returns(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    aloop_future *f = aloop_run_in_executor(loop, NULL, fork_in_job, NULL, NULL);
+    assert_code(aloop_loop_run_until_complete(loop, f, NULL), 3);
+    int status = -1;
+    assert_int_equal(waitpid(forked_by_job, &status, 0), forked_by_job);
+    assert_int_equal(status, 0);
+    close_loop(loop);
+}
+
+static void *wait_there(void *future) {
+    assert_code(aloop_thread_future_wait(future, 20), 4);
+    return NULL;
+}
+
+static int64_t four(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    return 4;
+}
+
+struct coroutine_case {
+    aloop_loop *loop;
+    aloop_thread_future *future;
+};
+
+static int drop_thread_future(void *data) {
+    struct coroutine_case *c = data;
+    int wrong = aloop_thread_future_wait(c->future, -1) != ALOOP_ECHILD;
+    wrong += aloop_thread_future_cancel(c->future) != ALOOP_ECHILD;
+    wrong += aloop_thread_future_done(c->future) != 0;
+    wrong += aloop_loop_after_fork(c->loop) != 0;
+    wrong += aloop_thread_future_wait(c->future, -1) != ALOOP_ECANCELED;
+    aloop_unref(c->future);
+    wrong += aloop_loop_close(c->loop) != 0;
+    return wrong;
+}
+
+static void a_coroutine_that_a_thread_waits_for(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    aloop_thread_future *future = aloop_run_coroutine_threadsafe(loop, four, NULL);
+    pthread_t thread;
+    pthread_create(&thread, NULL, wait_there, future);
+    nap(0.02);
+    struct coroutine_case c = {loop, future};
+    assert_in_child(drop_thread_future, &c);
+    while (aloop_thread_future_done(future) == 0) aloop_loop_run_once(loop, 0.01);
+    pthread_join(thread, NULL);
+    aloop_unref(future);
+    aloop_loop_run_once(loop, 0);
+    close_loop(loop);
+}
+
 static aloop_loop *forking_loop;
 static pid_t forked;
 
@@ -159,6 +319,10 @@ int main(void) {
     const struct CMUnitTest cases[] = {
         CASE(a_renewed_child_leaves_the_parent_alone),
         CASE(jobs_of_a_forked_parent),
+        CASE(idle_threads_of_a_forked_parent),
+        CASE(idle_processes_of_a_forked_parent),
+        CASE(a_job_that_forks_and_returns),
+        CASE(a_coroutine_that_a_thread_waits_for),
         CASE(a_task_that_forks),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
