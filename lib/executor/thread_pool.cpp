@@ -9,11 +9,11 @@
 // SPDX-License-Identifier: MIT
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <cstdio>
 #include <cstring>
 
+#include "../base/mask.hpp"
 #include "executor.hpp"
 
 namespace aloop {
@@ -32,6 +32,7 @@ struct worker final : link {
     bool ended = false;     // to be joined
     bool orphaned = false;  // the pool went while this one freed its job
     char name[16];          // as much as the kernel keeps
+    sigset_t mask_before;
 };
 
 struct thread_pool final : executor {
@@ -105,6 +106,7 @@ void *work(void *data) {
     worker *w = static_cast<worker *>(data);
     thread_pool *p = w->pool;
     t_worker = w;
+    began_masked(w->mask_before);
     pthread_setname_np(pthread_self(), w->name);
     for (;;) {
         pthread_mutex_lock(&p->mutex);
@@ -128,19 +130,19 @@ void *work(void *data) {
     return nullptr;
 }
 
-// Under the mutex. Signals are for the program's threads: here all are blocked.
+// Under the mutex.
 int64_t start_worker(thread_pool *p) {
     worker *w = create<worker>();
     if (w == nullptr) return ALOOP_ENOMEM;
     w->pool = p;
     const unsigned number = static_cast<unsigned>(p->started % 1000);
     std::snprintf(w->name, sizeof w->name, "%.11s_%u", p->name, number);
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int code = pthread_create(&w->thread, nullptr, work, w);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    int code;
+    {
+        const masked_start masked;
+        w->mask_before = masked.before();
+        code = pthread_create(&w->thread, nullptr, work, w);
+    }
     if (code != 0) {
         destroy(w);
         return -code;

@@ -15,6 +15,7 @@
 
 #include <cerrno>
 
+#include "../base/mask.hpp"
 #include "process.hpp"
 
 namespace aloop {
@@ -74,7 +75,9 @@ private:
 
     // SIGPIPE and SIGXFSZ: ignored by many hosts, expected by every program.
     void describe_attributes(const spawn_request &r) {
-        short flags = POSIX_SPAWN_SETSIGDEF;
+        short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+        const sigset_t mask = mask_for_children();
+        note(posix_spawnattr_setsigmask(&attributes_, &mask));
         sigset_t defaults;
         sigemptyset(&defaults);
         sigaddset(&defaults, SIGPIPE);
@@ -165,12 +168,14 @@ __attribute__((noinline)) pid_t vfork_child(shared *s) {
 int64_t spawn_by_vfork(const spawn_request &r) {
     shared s;
     s.request = &r;
+    s.mask = mask_for_children();
     sigset_t all;
+    sigset_t before;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &s.mask);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     const pid_t pid = vfork_child(&s);
     const int code = errno;
-    pthread_sigmask(SIG_SETMASK, &s.mask, nullptr);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return -code;
     if (s.failure == 0) return pid;
     siginfo_t info;

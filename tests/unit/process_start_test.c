@@ -3,6 +3,7 @@
 #include "children.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -226,6 +227,81 @@ static void a_child_dies_of_sigpipe(void **state) {
     on_real_clock(default_signals);
 }
 
+/* The mask of pool threads is not for their children ---------------------------------- */
+
+static int64_t end_by_terminate(void *options, void **value) {
+    (void)value;
+    aloop_process *p = shell("exec sleep 20", aloop_ref(options));
+    assert_code(aloop_process_terminate(p), 0);
+    assert_code(aloop_await(aloop_process_wait(p), NULL), ALOOP_SIGNALED + SIGTERM);
+    aloop_unref(p);
+    return 0;
+}
+
+static int64_t blocked_signals(void) {
+    sigset_t now;
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &now), 0);
+    int64_t bits = 0;
+    for (int i = 1; i < 32; i++) bits |= (int64_t)sigismember(&now, i) << i;
+    return bits;
+}
+
+static int64_t children_of_a_job(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const int64_t blocked = blocked_signals();
+    const int never[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
+    for (int i = 0; i < 8; i++) assert_false(blocked >> never[i] & 1);
+    assert_true(blocked >> SIGTERM & 1 && blocked >> SIGUSR2 & 1 && blocked >> SIGCHLD & 1);
+    assert_code(aloop_run(end_by_terminate, NULL, NULL), 0);
+    aloop_process_options *o = aloop_process_options_new();
+    assert_code(aloop_process_options_set_umask(o, 022), 0);
+    assert_code(aloop_run(end_by_terminate, o, NULL), 0);
+    aloop_unref(o);
+    assert_true(blocked_signals() == blocked);
+    const pid_t pid = fork();
+    if (pid == 0) _exit(blocked_signals() != (int64_t)1 << SIGUSR2);
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+/* What a job blocks of its own will its children have. */
+static int64_t mask_of_its_own(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    sigset_t own;
+    sigemptyset(&own);
+    sigaddset(&own, SIGTERM);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &own, NULL), 0);
+    const pid_t pid = fork();
+    if (pid == 0) _exit(blocked_signals() != (int64_t)1 << SIGTERM);
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static int64_t in_jobs(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    sigset_t some;
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR2);
+    pthread_sigmask(SIG_SETMASK, &some, NULL);
+    assert_code(aloop_await(aloop_to_thread(children_of_a_job, NULL, NULL), NULL), 0);
+    assert_code(aloop_await(aloop_to_thread(mask_of_its_own, NULL, NULL), NULL), 0);
+    sigemptyset(&some);
+    pthread_sigmask(SIG_SETMASK, &some, NULL);
+    assert_code(aloop_await(aloop_loop_shutdown_default_executor(aloop_get_running_loop(), 5), NULL),
+                0);
+    return 0;
+}
+
+static void children_of_a_job_can_be_terminated(void **state) {
+    (void)state;
+    on_real_clock(in_jobs);
+}
+
 SUITE(CASE(failures_are_raised_with_the_name), CASE(bad_arguments), CASE(standard_streams),
       CASE(folder_environment_limits_and_ids), CASE(extra_descriptors_and_no_others),
-      CASE(a_child_dies_of_sigpipe))
+      CASE(a_child_dies_of_sigpipe), CASE(children_of_a_job_can_be_terminated))
