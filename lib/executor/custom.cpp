@@ -50,8 +50,9 @@ int64_t describe_running(executor *, char *buffer, size_t size) {
     return 0;
 }
 
+// In a forked child the threads that its shutdown would see to are not there.
 void destroy_custom(executor *e) {
-    begin_shutdown(e);
+    if (!e->of_parent()) begin_shutdown(e);
     destroy(from(e));
 }
 

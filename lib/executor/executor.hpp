@@ -41,6 +41,7 @@ struct job final : posted, job_link {
     error *failure = nullptr;
     std::atomic<bool> cancelled{false};
     bool worker_died = false;  // of itself: its loop is told
+    void *shown = nullptr;       // the function that reports name
     char name[k_job_name] = "";  // see name_this_job
 };
 
@@ -128,6 +129,7 @@ struct job_request {
     void *arg;
     aloop_free_fn arg_free;
     var_map *context;  // adopted
+    void *shown = nullptr;  // the function that reports name; nullptr: fn
 };
 
 // nullptr: out of memory; then arg is still the caller's.

@@ -150,14 +150,14 @@ void name_job(const job *j, char *buffer, size_t size) {
     if (named) std::snprintf(buffer, size, "%s", j->name);
     pthread_mutex_unlock(&g_names);
     if (named) return;
-    if (dladdr(reinterpret_cast<void *>(j->fn_), &where) == 0) {
-        std::snprintf(buffer, size, "%p()", reinterpret_cast<void *>(j->fn_));
+    if (dladdr(j->shown, &where) == 0) {
+        std::snprintf(buffer, size, "%p()", j->shown);
     } else if (where.dli_sname != nullptr) {
         std::snprintf(buffer, size, "%s()", where.dli_sname);
     } else {
         const char *slash = std::strrchr(where.dli_fname, '/');
         std::snprintf(buffer, size, "%s+%#lx()", slash != nullptr ? slash + 1 : where.dli_fname,
-                      static_cast<unsigned long>(reinterpret_cast<char *>(j->fn_) -
+                      static_cast<unsigned long>(static_cast<char *>(j->shown) -
                                                  static_cast<char *>(where.dli_fbase)));
     }
 }
@@ -236,6 +236,8 @@ job *make_job(loop *l, const job_request &request) {
     j->arg = request.arg;
     j->arg_free = request.arg_free;
     j->context = request.context;
+    j->shown = request.shown;
+    if (j->shown == nullptr) j->shown = reinterpret_cast<void *>(request.fn);
     ref(static_cast<object *>(l));
     return j;
 }

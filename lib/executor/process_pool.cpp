@@ -58,7 +58,8 @@ future *submit_call(loop *l, executor *e, aloop_process_fn function, const void 
         return failed_future(l, ALOOP_ENOMEM);
     }
     *call = {static_cast<fork_server *>(pool_extension(e)), function, copy};
-    return submit_job(l, e, {run_call, call, free_call, nullptr});
+    void *shown = reinterpret_cast<void *>(function);
+    return submit_job(l, e, {run_call, call, free_call, nullptr, shown});
 }
 
 }  // namespace aloop

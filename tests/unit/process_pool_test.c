@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct reports reports;
@@ -150,4 +152,177 @@ static void a_blocked_worker_is_killed_at_the_deadline(void **state) {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-SUITE(CASE(a_pool_of_processes), CASE(a_blocked_worker_is_killed_at_the_deadline))
+/* What may keep a pool from ending ------------------------------------------------- */
+
+struct page {
+    pid_t worker;
+    pid_t server;
+    pid_t child;
+};
+static struct page *page; /* shared with the workers */
+
+static double clock_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int64_t tell_pids(const void *data, size_t n, aloop_bytes **result) {
+    (void)data;
+    (void)n;
+    (void)result;
+    page->worker = getpid();
+    page->server = getppid();
+    return 0;
+}
+
+/* A pool of one worker, which has run tell_pids. */
+static aloop_executor *pool_with_worker(void) {
+    aloop_executor *pool = aloop_executor_new_processes(1);
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_await(aloop_run_in_process(loop, pool, tell_pids, "", 0), NULL), 0);
+    return pool;
+}
+
+/* Runs fn with a page for the workers, and asserts that it took no long time and
+ * left no child. */
+static void run_briefly(aloop_coro_fn fn) {
+    page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(page != MAP_FAILED);
+    aloop_loop *loop = real_loop();
+    const double began = clock_now();
+    assert_code(run_on(loop, fn, NULL), 0);
+    assert_true(clock_now() - began < 5);
+    close_loop(loop);
+    munmap(page, sizeof *page);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* The child has copies of all sockets. */
+static int64_t with_a_forked_child(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_executor *pool = pool_with_worker();
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        pause();
+        _exit(0);
+    }
+    assert_code(aloop_await(aloop_executor_shutdown(pool, 4), NULL), 0);
+    aloop_unref(pool);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return 0;
+}
+
+static void a_forked_child_does_not_hold_the_shutdown(void **state) {
+    (void)state;
+    run_briefly(with_a_forked_child);
+}
+
+static int64_t crash_with_a_child(const void *data, size_t n, aloop_bytes **result) {
+    (void)data;
+    (void)n;
+    (void)result;
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        pause();
+        _exit(0);
+    }
+    page->child = child;
+    return raise(SIGKILL);
+}
+
+static int64_t crash_with_a_program(const void *data, size_t n, aloop_bytes **result) {
+    (void)data;
+    (void)n;
+    (void)result;
+    const pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", "test ! -e /proc/self/fd/3 && exec sleep 20", (char *)NULL);
+        _exit(1);
+    }
+    page->child = child;
+    usleep(50000);
+    return raise(SIGKILL);
+}
+
+/* The grandchild lives on, with a copy of the worker's socket or without. */
+static int64_t crashes_with_children(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    const aloop_process_fn functions[] = {crash_with_a_child, crash_with_a_program};
+    for (int i = 0; i < 2; i++) {
+        aloop_executor *pool = pool_with_worker();
+        assert_code(aloop_await(aloop_run_in_process(loop, pool, functions[i], "", 0), NULL),
+                    ALOOP_EBROKENPOOL);
+        assert_int_equal(kill(page->child, 0), 0);
+        assert_int_equal(kill(page->child, SIGKILL), 0);
+        assert_reversed(pool, true);
+        aloop_unref(pool);
+    }
+    return 0;
+}
+
+static void a_crash_is_told_before_its_children_end(void **state) {
+    (void)state;
+    run_briefly(crashes_with_children);
+}
+
+static int64_t stopped_ones(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    for (int i = 0; i < 4; i++) {
+        aloop_executor *pool = pool_with_worker();
+        kill(i % 2 == 0 ? page->worker : page->server, SIGSTOP);
+        if (i == 2) {
+            assert_code(aloop_await(aloop_executor_shutdown(pool, 4), NULL), 0);
+        } else if (i == 3) { /* a new worker is wanted of a server that is stopped */
+            kill(page->worker, SIGKILL);
+            assert_code(aloop_await(aloop_run_in_process(loop, pool, reverse, "", 0), NULL),
+                        ALOOP_EBROKENPOOL);
+            assert_reversed(pool, true);
+        }
+        aloop_unref(pool);
+    }
+    return 0;
+}
+
+static void stopped_processes_do_not_hold_the_end(void **state) {
+    (void)state;
+    run_briefly(stopped_ones);
+}
+
+static int64_t stopped_at_work(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    aloop_executor *pool = pool_with_worker();
+    kill(page->worker, SIGSTOP);
+    aloop_future *f = aloop_run_in_process(loop, pool, reverse, "abc", 3);
+    assert_code(aloop_await(aloop_executor_shutdown(pool, 0.05), NULL), ALOOP_ETIMEDOUT);
+    /* Named after the function, as far as the linker tells, and not after ours. */
+    const char *text = aloop_error_message(aloop_last_error());
+    assert_non_null(strstr(text, "Still running: test_process_pool+0x"));
+    assert_code(aloop_await(f, NULL), ALOOP_EBROKENPOOL);
+    assert_non_null(strstr(aloop_error_message(aloop_last_error()), "was killed by the shutdown"));
+    aloop_unref(pool);
+    return 0;
+}
+
+static void the_report_names_the_function(void **state) {
+    (void)state;
+    run_briefly(stopped_at_work);
+}
+
+SUITE(CASE(a_pool_of_processes), CASE(a_blocked_worker_is_killed_at_the_deadline),
+      CASE(a_forked_child_does_not_hold_the_shutdown),
+      CASE(a_crash_is_told_before_its_children_end), CASE(stopped_processes_do_not_hold_the_end),
+      CASE(the_report_names_the_function))
