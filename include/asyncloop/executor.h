@@ -50,10 +50,13 @@ ALOOP_API aloop_future *aloop_run_in_executor(aloop_loop *loop, aloop_executor *
 /* Executors --------------------------------------------------------------------------
  *
  * Made and used from any thread, by any number of loops; aloop_unref drops one:
- * when its last job has ended too, its threads end. NULL when out of memory. */
+ * when its last job has ended too, its threads end. NULL when out of memory. In a
+ * forked child one from before the fork gives ALOOP_ECHILD; aloop_unref frees it. */
 
 /* At most n threads, 0: min(32, cores + 4); each is started when a job finds
- * none idle. NULL for n < 0. */
+ * none idle. They block the signals that the program may handle; faults get
+ * through. A child that a job forks, or starts through process.h, begins without
+ * that; one of system or popen does not. NULL for n < 0. */
 ALOOP_API aloop_executor *aloop_executor_new_threads(int64_t n);
 /* The threads are named name_0, name_1, ... (name cut to 11 bytes). */
 ALOOP_API int64_t aloop_executor_set_name(aloop_executor *executor, const char *name);
@@ -71,8 +74,9 @@ ALOOP_API aloop_executor *aloop_executor_new_processes(int64_t n);
  * failure its text. fn must lie in a module that was loaded when the pool was
  * made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
  * ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
- * told, and another worker takes its place. A shutdown whose time is up kills the workers. Other executors run fn
- * in a thread. NULL if loop is NULL, closed or of another thread. */
+ * told, and another worker takes its place. A shutdown whose time is up kills the
+ * workers. Other executors run fn in a thread. NULL if loop is NULL, closed or of
+ * another thread. */
 typedef int64_t (*aloop_process_fn)(const void *data, size_t len, aloop_bytes **result);
 ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *executor,
                                              aloop_process_fn fn, const void *data, size_t len);
@@ -81,7 +85,8 @@ ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *e
  * aloop_job_run(job) to be called once, on any thread, and returns 0; or refuses
  * it with a code. withdraw (may be NULL) returns 1 if job will now never be run,
  * else 0. shutdown (may be NULL): no more jobs will come. free_fn(data) at the
- * end. submit and withdraw are called on the threads of the loops. */
+ * end, in a forked child also, where it alone is called. submit and withdraw are
+ * called on the threads of the loops. */
 typedef struct aloop_job aloop_job;
 typedef struct aloop_executor_vtable {
     int64_t (*submit)(void *data, aloop_job *job);   /* takes a job */
@@ -116,12 +121,14 @@ ALOOP_API aloop_thread_future *aloop_run_coroutine_threadsafe(aloop_loop *loop, 
                                                               void *arg);
 /* Blocks until it is done, timeout seconds at most (negative: no limit), and
  * returns its status; ALOOP_ETIMEDOUT if it is not (aloop_thread_future_done
- * tells), ALOOP_EWRONGTHREAD inside the running loop, which would wait for itself. */
+ * tells), ALOOP_EWRONGTHREAD inside the running loop, which would wait for itself,
+ * ALOOP_ECHILD in a forked child, where the parent's loop does not run. */
 ALOOP_API int64_t aloop_thread_future_wait(aloop_thread_future *future, double timeout);
 /* 1 or 0; any thread. */
 ALOOP_API int64_t aloop_thread_future_done(aloop_thread_future *future);
 ALOOP_API int64_t aloop_thread_future_cancelled(aloop_thread_future *future);
-/* 1 if it was not done: it is cancelled at once, its task soon; else 0. */
+/* 1 if it was not done: it is cancelled at once, its task soon; else 0.
+ * ALOOP_ECHILD as above. */
 ALOOP_API int64_t aloop_thread_future_cancel(aloop_thread_future *future);
 /* As aloop_future_result, _take and _error. */
 ALOOP_API int64_t aloop_thread_future_result(aloop_thread_future *future, void **value);

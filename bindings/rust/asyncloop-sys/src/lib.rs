@@ -549,8 +549,9 @@ pub type aloop_job_fn = Option<unsafe extern "C" fn(arg: *mut c_void, value: *mu
 /// failure its text. fn must lie in a module that was loaded when the pool was
 /// made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
 /// ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
-/// told, and another worker takes its place. A shutdown whose time is up kills the workers. Other executors run fn
-/// in a thread. NULL if loop is NULL, closed or of another thread.
+/// told, and another worker takes its place. A shutdown whose time is up kills the
+/// workers. Other executors run fn in a thread. NULL if loop is NULL, closed or of
+/// another thread.
 /// ```
 pub type aloop_process_fn = Option<unsafe extern "C" fn(data: *const c_void, len: usize, result: *mut *mut aloop_bytes) -> i64>;
 
@@ -581,7 +582,8 @@ pub struct aloop_completion {
 /// aloop_job_run(job) to be called once, on any thread, and returns 0; or refuses
 /// it with a code. withdraw (may be NULL) returns 1 if job will now never be run,
 /// else 0. shutdown (may be NULL): no more jobs will come. free_fn(data) at the
-/// end. submit and withdraw are called on the threads of the loops.
+/// end, in a forked child also, where it alone is called. submit and withdraw are
+/// called on the threads of the loops.
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -1419,7 +1421,9 @@ extern "C" {
     /// ```text
     /// Makes a loop, runs fn(arg) as its main task, cancels what is left, closes
     /// the loop, and returns the outcome of fn as aloop_await does. Ctrl-C cancels
-    /// the main task, in the main thread; if that ends it, the result is -EINTR.
+    /// the main task, in the main thread; if that ends it, the result is -EINTR. Jobs
+    /// of the default executor that still run get 300 seconds, as asyncio's; for less
+    /// the program awaits aloop_loop_shutdown_default_executor itself.
     /// ALOOP_ELOOPRUNNING inside a running loop. asyncio.run.
     /// ```
     pub fn aloop_run(fn_: aloop_coro_fn, arg: *mut c_void, value: *mut *mut c_void) -> i64;
@@ -2827,7 +2831,9 @@ extern "C" {
     pub fn aloop_run_in_executor(loop_: *mut aloop_loop, executor: *mut aloop_executor, fn_: aloop_job_fn, arg: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_future;
     /// ```text
     /// At most n threads, 0: min(32, cores + 4); each is started when a job finds
-    /// none idle. NULL for n < 0.
+    /// none idle. They block the signals that the program may handle; faults get
+    /// through. A child that a job forks, or starts through process.h, begins without
+    /// that; one of system or popen does not. NULL for n < 0.
     /// ```
     pub fn aloop_executor_new_threads(n: i64) -> *mut aloop_executor;
     /// The threads are named name_0, name_1, ... (name cut to 11 bytes).
@@ -2875,14 +2881,18 @@ extern "C" {
     /// ```text
     /// Blocks until it is done, timeout seconds at most (negative: no limit), and
     /// returns its status; ALOOP_ETIMEDOUT if it is not (aloop_thread_future_done
-    /// tells), ALOOP_EWRONGTHREAD inside the running loop, which would wait for itself.
+    /// tells), ALOOP_EWRONGTHREAD inside the running loop, which would wait for itself,
+    /// ALOOP_ECHILD in a forked child, where the parent's loop does not run.
     /// ```
     pub fn aloop_thread_future_wait(future: *mut aloop_thread_future, timeout: f64) -> i64;
     /// 1 or 0; any thread.
     pub fn aloop_thread_future_done(future: *mut aloop_thread_future) -> i64;
     /// See [`aloop_thread_future_done`].
     pub fn aloop_thread_future_cancelled(future: *mut aloop_thread_future) -> i64;
+    /// ```text
     /// 1 if it was not done: it is cancelled at once, its task soon; else 0.
+    /// ALOOP_ECHILD as above.
+    /// ```
     pub fn aloop_thread_future_cancel(future: *mut aloop_thread_future) -> i64;
     /// As aloop_future_result, _take and _error.
     pub fn aloop_thread_future_result(future: *mut aloop_thread_future, value: *mut *mut c_void) -> i64;
