@@ -73,9 +73,7 @@ aloop_future *aloop_sender_send(aloop_sender *handle, void *item) {
         return made;
     });
     // The caller gave the item away, whatever happened to the send.
-    if (!taken && end != nullptr && end->items->item_free != nullptr && item != nullptr) {
-        end->items->item_free(item);
-    }
+    if (!taken && end != nullptr) free_refused(loop_of(end), end->items->item_free, item);
     return f;
 }
 

@@ -47,6 +47,17 @@ void destroy_queue(object *o) {
 
 const register_kind g_queue(kind::queue, {"queue", destroy_queue});
 
+struct refused : posted {
+    aloop_free_fn item_free;
+    void *item;
+};
+
+void free_posted(node *self, action) {
+    refused *r = static_cast<refused *>(static_cast<posted *>(self));
+    r->item_free(r->item);
+    destroy(r);
+}
+
 // Putting -----------------------------------------------------------------------------------
 
 struct put final : op_on<queue> {
@@ -162,6 +173,21 @@ queue *make_queue(queue_options *options) {
     if (q->items.reserve(std::min(q->maxsize, item_store::k_reserve))) return q;
     unref(q);
     return nullptr;
+}
+
+void free_refused(loop *home, aloop_free_fn item_free, void *item) {
+    if (item_free == nullptr || item == nullptr) return;
+    if (home != nullptr && home->check() == ALOOP_EWRONGTHREAD) {
+        refused *r = create<refused>();
+        if (r != nullptr) {
+            r->fn = free_posted;
+            r->item_free = item_free;
+            r->item = item;
+            if (home->post(r) == 0) return;
+            destroy(r);
+        }
+    }
+    free_off_fiber(item_free, item);
 }
 
 int64_t put_now(queue *q, void *item) {

@@ -30,9 +30,7 @@ struct queue_options final : options_of<queue_options> {
     aloop_free_fn compare_free = nullptr;
     bool in_use = false;
 
-    ~queue_options() {
-        if (compare_free != nullptr) compare_free(compare_data);
-    }
+    ~queue_options() { free_off_fiber(compare_free, compare_data); }
 };
 
 struct queue final : loop_bound, node {
@@ -55,6 +53,11 @@ struct queue final : loop_bound, node {
 
 // options: nullptr for an unbounded FIFO. nullptr: out of memory.
 queue *make_queue(queue_options *options);
+
+// Frees the item of a call that failed, on a queue or channel of this loop, or of
+// none (nullptr): on that loop's own stack, or where it is closed, or the caller's
+// own thread's, on the caller's, off its fiber.
+void free_refused(loop *home, aloop_free_fn item_free, void *item);
 
 // 0, or the code of the refusal; after that the item is the caller's.
 int64_t put_now(queue *q, void *item);

@@ -43,7 +43,7 @@ int64_t aloop_queue_options_set_compare(aloop_queue_options *handle, aloop_compa
     const int64_t code = open_options(handle, &o);
     if (code < 0) return code;
     if (compare == nullptr) return ALOOP_EINVAL;
-    if (o->compare_free != nullptr) o->compare_free(o->compare_data);
+    free_off_fiber(o->compare_free, o->compare_data);
     o->compare = compare;
     o->compare_data = data;
     o->compare_free = free_fn;
@@ -75,9 +75,7 @@ aloop_future *aloop_queue_put(aloop_queue *handle, void *item) {
         return made;
     });
     // The caller gave the item away, whatever happened to the put.
-    if (!taken && is(q, kind::queue) && q->item_free != nullptr && item != nullptr) {
-        q->item_free(item);
-    }
+    if (!taken && is(q, kind::queue)) free_refused(q->home.get(), q->item_free, item);
     return f;
 }
 

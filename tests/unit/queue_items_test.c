@@ -1,5 +1,5 @@
 /*
- * queue.h: who owns an item, and where its destructor runs.
+ * queue.h and channel.h: who owns an item, and where its destructor runs.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -76,6 +76,90 @@ static int64_t destructors_run_on_the_loops_stack(void *arg, void **value) {
     return 0;
 }
 
+/* A put and a send that fail at the call -------------------------------------------------- */
+
+struct refusing {
+    aloop_queue *queue;
+    aloop_sender *in;
+    aloop_receiver *out;
+};
+
+static int64_t makes_them(void *arg, void **value) {
+    (void)value;
+    struct refusing *r = arg;
+    aloop_queue_options *options = aloop_queue_options_new();
+    assert_code(aloop_queue_options_set_item_free(options, free_looking_at_the_stack), 0);
+    assert_code(aloop_queue_new(&r->queue, options), 0);
+    aloop_unref(options);
+    assert_code(aloop_channel_new(&r->in, &r->out, 1, free_looking_at_the_stack), 0);
+    /* A get that waits binds the queue. */
+    return aloop_await(aloop_wait_for(aloop_queue_get(r->queue), 1), NULL);
+}
+
+static int64_t nothing(void *arg, void **value) {
+    (void)arg, (void)value;
+    return 0;
+}
+
+static int64_t gives_at_once(void *arg) {
+    struct refusing *r = arg;
+    aloop_future *put = aloop_queue_put(r->queue, stack_item());
+    aloop_future *send = aloop_sender_send(r->in, stack_item());
+    assert_true((put == NULL) == (send == NULL));
+    if (put != NULL) assert_failed(put, ALOOP_EWRONGLOOP);
+    if (send != NULL) assert_failed(send, ALOOP_EWRONGLOOP);
+    return put != NULL;
+}
+
+/* In a task, on its fiber: freed when that is left. */
+static int64_t gives_on_a_fiber(void *arg, void **value) {
+    (void)value;
+    struct refusing *r = arg;
+    assert_failed(aloop_sender_send(r->in, stack_item()), ALOOP_EWRONGLOOP);
+    assert_int_equal(freed, 0);
+    let_run(1);
+    assert_int_equal(freed, 1);
+    assert_true(on_main_stack);
+    return 0;
+}
+
+static int64_t gives_on_a_threads_fiber(void *arg, void **value) {
+    (void)value;
+    return gives_at_once(arg);
+}
+
+static int64_t gives_on_a_threads_loop(void *arg) {
+    return run_virtual(gives_on_a_threads_fiber, arg, NULL);
+}
+
+static void test_refused_at_the_call(void **state) {
+    (void)state;
+    int here;
+    main_stack = (uintptr_t)&here;
+    made = freed = 0;
+    aloop_loop *one = virtual_loop(), *two = virtual_loop();
+    struct refusing r;
+    assert_code(run_on(one, makes_them, &r), ALOOP_ETIMEDOUT);
+    assert_code(run_on(two, gives_on_a_fiber, &r), 0);
+    /* From other threads, with and without a loop there: freed on the loop of the queue. */
+    assert_code(on_foreign_thread(gives_at_once, &r), 0);
+    assert_code(on_foreign_thread(gives_on_a_threads_loop, &r), 1);
+    assert_int_equal(freed, 1);
+    assert_code(run_on(one, nothing, NULL), 0);
+    assert_int_equal(freed, 5);
+    assert_true(on_main_stack);
+    assert_code(on_foreign_thread(gives_at_once, &r), 0);
+    close_loop(one); /* with two under way */
+    assert_int_equal(freed, 7);
+    assert_code(on_foreign_thread(gives_at_once, &r), 0);
+    assert_int_equal(freed, 9); /* there is nobody else left to do it */
+    close_loop(two);
+    aloop_unref(r.queue);
+    aloop_unref(r.in);
+    aloop_unref(r.out);
+    assert_int_equal(made, freed);
+}
+
 static aloop_queue *reentered;
 static int64_t from_destructor, from_compare;
 
@@ -102,6 +186,7 @@ static int64_t reentrance(void *arg, void **value) {
     assert_code(aloop_queue_options_set_compare(options, by_number, &first, count_free), 0);
     assert_code(aloop_queue_options_set_compare(options, compare_calling_back, &gone, count_free),
                 0);
+    let_run(1);
     assert_int_equal(first, 1);
     assert_code(aloop_queue_options_set_item_free(options, free_calling_back), 0);
     assert_code(aloop_queue_new(&reentered, options), 0);
@@ -116,7 +201,9 @@ static int64_t reentrance(void *arg, void **value) {
     assert_code(from_destructor, ALOOP_EBUSY);
     assert_int_equal(gone, 0);
     aloop_unref(reentered);
-    assert_int_equal(gone, 1); /* with the last queue */
+    assert_int_equal(gone, 0);
+    let_run(1);
+    assert_int_equal(gone, 1); /* with the last queue, on the loop's own stack */
     return 0;
 }
 
@@ -158,4 +245,4 @@ static void test_ownership(void **state) {
     aloop_unref(queues[1]);
 }
 
-SUITE(CASE(test_ownership))
+SUITE(CASE(test_ownership), CASE(test_refused_at_the_call))
