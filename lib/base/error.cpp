@@ -45,7 +45,7 @@ const code_text k_codes[] = {
     {ALOOP_ECONNRESET, "ALOOP_ECONNRESET", "Connection reset by peer"},
     {ALOOP_ETIMEDOUT, "ALOOP_ETIMEDOUT", "Timed out"},
     {ALOOP_ECONNREFUSED, "ALOOP_ECONNREFUSED", "Connection refused"},
-    {ALOOP_ESTALE, "ALOOP_ESTALE", "Event loop is closed"},
+    {ALOOP_ESTALE, "ALOOP_ESTALE", "Event loop is closed, or the object is"},
     {ALOOP_ECANCELED, "ALOOP_ECANCELED", "Cancelled"},
     {ALOOP_EINVALIDSTATE, "ALOOP_EINVALIDSTATE", "Invalid state: not done yet, or done already"},
     {ALOOP_EQUEUEEMPTY, "ALOOP_EQUEUEEMPTY", "The queue is empty"},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "broadcast.hpp"
+#include "entry.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -38,6 +39,7 @@ int64_t step(operation *op, task *by, int64_t status) {
         return op->fail(status, "%lld values were missed",
                         static_cast<long long>(self->end->missed));
     }
+    if (status == ALOOP_ESTALE) return fail_closed(op);
     if (status == 0) op->give(m, aloop_unref);
     return status;
 }

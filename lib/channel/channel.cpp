@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "channel.hpp"
+#include "entry.hpp"
 
 #include <algorithm>
 
@@ -58,6 +59,7 @@ struct channel_op final : operation {
 
 int64_t failed(channel_op *self, int64_t status) {
     const int64_t code = translated(self->end, status);
+    if (code == ALOOP_ESTALE) return fail_closed(self);
     return code == status ? status : self->raise(code, nullptr);
 }
 

@@ -1,10 +1,10 @@
-// entry.hpp: what the C entry points of channels share: both kinds of ends are
-// loop objects, and their loop is where they were made.
+// entry.hpp: what both kinds of channels share: their ends are loop objects, and
+// their loop is where they were made.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "../future/future.hpp"
+#include "../task/operation.hpp"
 
 namespace aloop {
 
@@ -18,6 +18,10 @@ int64_t check_end(const E *end) {
 inline int64_t loop_for_ends(loop **l) {
     *l = current_loop();
     return *l != nullptr ? (*l)->check() : ALOOP_ENORUNNINGLOOP;
+}
+
+inline int64_t fail_closed(operation *op) {
+    return op->fail(ALOOP_ESTALE, "This end of the channel is closed");
 }
 
 // An operation on an end: make(end).

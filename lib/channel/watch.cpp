@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "watch.hpp"
+#include "entry.hpp"
 
 namespace aloop {
 
@@ -11,6 +12,7 @@ int64_t step_changed(operation *op, task *by, int64_t status) {
     fan_op *self = static_cast<fan_op *>(op);
     if (!self->resume(by, &status)) return status;
     status = has_changed(self->end);
+    if (status == ALOOP_ESTALE) return fail_closed(op);
     if (status < 0) return status;
     if (status == 0) return self->wait();
     self->end->place = watch_of(self->end)->number;
@@ -22,7 +24,7 @@ const op_info k_changed = {"watch.changed", step_changed, free_operation<fan_op>
 int64_t step_all_left(operation *op, task *by, int64_t status) {
     fan_op *self = static_cast<fan_op *>(op);
     if (!self->resume(by, &status)) return status;
-    if (self->end->is_closed) return ALOOP_ESTALE;
+    if (self->end->is_closed) return fail_closed(op);
     return self->end->of->receivers == 0 ? 0 : self->wait();
 }
 

@@ -124,6 +124,7 @@ static void test_codes_have_names_and_sentences(void **state) {
     assert_string_equal(aloop_strerror(ALOOP_EUSER - 7), "Error of the program");
     assert_string_equal(aloop_errname(5), "ALOOP_OK");
     assert_string_equal(aloop_strerror(5), "Success");
+    assert_string_equal(aloop_strerror(ALOOP_ESTALE), "Event loop is closed, or the object is");
     assert_string_equal(aloop_errname(-10099), "UNKNOWN");
     assert_string_equal(aloop_strerror(-10099), "Unknown error");
     assert_string_equal(aloop_errname(INT64_MIN), "ALOOP_EUSER");

@@ -238,6 +238,7 @@ static int64_t receiver_closed(void *arg, void **value) {
     let_run(1);
     for (int i = 0; i < 2; i++) assert_code(aloop_broadcast_receiver_close(b), 0);
     assert_code(ended(tasks[0]), ALOOP_ESTALE);
+    assert_message("This end of the channel is closed");
     assert_code(try_receive(b), ALOOP_ESTALE);
     assert_code(send(s, 2), 1);
     assert_code(ended(tasks[1]), 2); /* was woken with the other, and waited on */

@@ -208,7 +208,9 @@ static int64_t closed_by_hand(void *arg, void **value) {
     assert_statistics(p, 111011);
     for (int i = 0; i < 2; i++) assert_code(aloop_sender_close(p.in), 0);
     assert_code(ended(task), ALOOP_ESTALE);
+    assert_message("This end of the channel is closed");
     assert_code(send(p.in, 3), ALOOP_ESTALE);
+    assert_message("This end of the channel is closed");
     assert_code(try_send(p.in, 4), ALOOP_ESTALE);
     assert_code(receive(p.out), 1);
     assert_code(receive(p.out), ALOOP_ESTOPITERATION);
@@ -221,6 +223,7 @@ static int64_t closed_by_hand(void *arg, void **value) {
     for (int i = 0; i < 2; i++) assert_code(aloop_receiver_close(p.out), 0);
     assert_code(ended(task), ALOOP_ESTALE);
     assert_code(receive(p.out), ALOOP_ESTALE);
+    assert_message("This end of the channel is closed");
     assert_code(try_receive(p.out), ALOOP_ESTALE);
     assert_code(send(p.in, 1), ALOOP_EPIPE);
     drop(p);

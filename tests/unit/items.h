@@ -87,6 +87,11 @@ static inline aloop_task *go(aloop_coro_fn fn, struct actor *a) { return aloop_c
 
 static inline int64_t ended(aloop_task *task) { return aloop_await(task, NULL); }
 
+/* The text of what the last await failed with. */
+static inline void assert_message(const char *text) {
+    assert_string_equal(aloop_error_message(aloop_last_error()), text);
+}
+
 static inline void cancel(aloop_task *task) { assert_code(aloop_task_cancel(task, NULL), 1); }
 
 static inline int64_t getter(void *arg, void **value) {

@@ -142,6 +142,7 @@ static int64_t sender_goes(void *arg, void **value) {
             assert_code(aloop_watch_sender_subscribe(s, &more), ALOOP_ESTALE);
             assert_code(aloop_watch_sender_get(s, &m), ALOOP_ESTALE);
             assert_code(aloop_await(aloop_watch_sender_closed(s), NULL), ALOOP_ESTALE);
+            assert_message("This end of the channel is closed");
         }
         if (!by_hand) aloop_unref(s);
         assert_code(ended(task), ALOOP_ESTOPITERATION);
@@ -184,6 +185,7 @@ static int64_t receivers_go(void *arg, void **value) {
     let_run(1);
     for (int i = 0; i < 2; i++) assert_code(aloop_watch_receiver_close(b), 0);
     assert_code(ended(looking), ALOOP_ESTALE);
+    assert_message("This end of the channel is closed");
     assert_code(ended(task), 0);
     assert_code(ended(second), ALOOP_ECANCELED);
     assert_trace("closed:ECANCELED@4 closed:0@5 w:ESTALE@5 ");
