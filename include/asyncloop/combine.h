@@ -94,8 +94,10 @@ ALOOP_API aloop_results *aloop_wait_result_pending(aloop_wait_result *result);
  * stay in the futures; nothing is cancelled, whether it loses or the select
  * itself is cancelled. A loser keeps running: await it later, select it again,
  * or cancel it; a get or receive then loses no item. aloop_results_unref drops
- * the references, so keep one (aloop_ref) of what still matters. n = 0:
- * ALOOP_EINVAL. asyncio has none. */
+ * the references, so keep one (aloop_ref) of what still matters. In particular
+ * of a get or receive, also in case the select is cancelled or times out: it
+ * runs on even if nobody has a reference, and an item that it takes is freed.
+ * n = 0: ALOOP_EINVAL. asyncio has none. */
 ALOOP_API aloop_future *aloop_select(aloop_future *const *futures, int64_t n);
 
 /* The outcome of future, or ALOOP_ETIMEDOUT after timeout seconds: then it was

@@ -1479,8 +1479,10 @@ extern "C" {
     /// stay in the futures; nothing is cancelled, whether it loses or the select
     /// itself is cancelled. A loser keeps running: await it later, select it again,
     /// or cancel it; a get or receive then loses no item. aloop_results_unref drops
-    /// the references, so keep one (aloop_ref) of what still matters. n = 0:
-    /// ALOOP_EINVAL. asyncio has none.
+    /// the references, so keep one (aloop_ref) of what still matters. In particular
+    /// of a get or receive, also in case the select is cancelled or times out: it
+    /// runs on even if nobody has a reference, and an item that it takes is freed.
+    /// n = 0: ALOOP_EINVAL. asyncio has none.
     /// ```
     pub fn aloop_select(futures: *const *mut aloop_future, n: i64) -> *mut aloop_future;
     /// ```text
