@@ -114,8 +114,8 @@ ALOOP_API int64_t aloop_inlet_new(aloop_inlet **inlet, aloop_queue *queue, int64
  * is given away, and if the queue is shut down or the loop closes before it is
  * put, it is freed. Else it is the caller's: ALOOP_ETIMEDOUT; ALOOP_ESTALE once the
  * inlet or the loop is closed, also while it waits; ALOOP_EQUEUESHUTDOWN;
- * ALOOP_EWRONGTHREAD from the loop itself, which would wait for ever; ALOOP_ENOMEM;
- * ALOOP_ECHILD. */
+ * ALOOP_EWRONGTHREAD from the loop's thread, which would wait for itself, also while
+ * the loop does not run; ALOOP_ENOMEM; ALOOP_ECHILD. */
 ALOOP_API int64_t aloop_inlet_put(aloop_inlet *inlet, void *item, double timeout);
 /* The same without waiting, the loop's thread included: ALOOP_EQUEUEFULL. */
 ALOOP_API int64_t aloop_inlet_put_nowait(aloop_inlet *inlet, void *item);

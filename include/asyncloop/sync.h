@@ -76,7 +76,8 @@ typedef struct aloop_condition aloop_condition;
  * with the lock held, and must not await. */
 typedef int64_t (*aloop_predicate_fn)(void *data);
 
-/* lock (a reference is kept) is the lock to use; NULL makes one. */
+/* lock (a reference is kept) is the lock to use; NULL makes one. The condition
+ * belongs to the loop of its lock. */
 ALOOP_API int64_t aloop_condition_new(aloop_condition **condition, aloop_lock *lock);
 /* The same as those of its lock. */
 ALOOP_API aloop_future *aloop_condition_acquire(aloop_condition *condition);

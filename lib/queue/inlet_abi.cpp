@@ -41,7 +41,7 @@ int64_t aloop_inlet_put(aloop_inlet *handle, void *item, double timeout) {
     if (i == nullptr || std::isnan(timeout)) return ALOOP_EINVAL;
     const int64_t code = put_from_thread(i->core, item, 0);
     if (code != ALOOP_EQUEUEFULL) return code;
-    if (running_loop() == i->core->home) return ALOOP_EWRONGTHREAD;
+    if (i->core->home->owned()) return ALOOP_EWRONGTHREAD;
     const int64_t until = end_of_wait(timeout);
     return until == 0 ? ALOOP_ETIMEDOUT : put_from_thread(i->core, item, until);
 }

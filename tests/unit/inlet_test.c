@@ -153,6 +153,40 @@ static int64_t threads_that_wait(void *arg, void **value) {
     return 0;
 }
 
+struct setup {
+    aloop_queue *queue;
+    aloop_inlet *inlet;
+    int how; /* nothing put, put and not seen, in line, woken */
+};
+
+static int64_t leave_it(void *arg, void **value) {
+    (void)value;
+    struct setup *s = arg;
+    s->queue = fifo(1);
+    s->inlet = inlet(s->queue, 1);
+    if (s->how >= 2) put_now(s->queue, 1);
+    if (s->how >= 1) assert_code(put_in(s->inlet, 2, 0), 0);
+    if (s->how >= 2) let_run(2);
+    return 0;
+}
+
+/* The loop's own thread waits for itself also while the loop does not run. */
+static void test_loop_that_does_not_run(void **state) {
+    (void)state;
+    made = freed = 0;
+    struct setup s = {.how = 2};
+    aloop_loop *loop = virtual_loop();
+    assert_code(run_on(loop, leave_it, &s), 0);
+    assert_code(put_in(s.inlet, 3, 0), ALOOP_EQUEUEFULL);
+    assert_code(put_in(s.inlet, 3, 0.001), ALOOP_EWRONGTHREAD);
+    assert_code(put_in(s.inlet, 3, -1), ALOOP_EWRONGTHREAD);
+    assert_code(on_foreign_thread(put_with_timeout, s.inlet), ALOOP_ETIMEDOUT);
+    close_loop(loop);
+    aloop_unref(s.inlet);
+    aloop_unref(s.queue);
+    assert_int_equal(made, freed);
+}
+
 static void test_waiting(void **state) {
     (void)state;
     in_program(threads_that_wait);
@@ -248,23 +282,6 @@ static void test_loop_side(void **state) {
 }
 
 /* The loop closes --------------------------------------------------------------------------- */
-
-struct setup {
-    aloop_queue *queue;
-    aloop_inlet *inlet;
-    int how; /* nothing put, put and not seen, in line, woken */
-};
-
-static int64_t leave_it(void *arg, void **value) {
-    (void)value;
-    struct setup *s = arg;
-    s->queue = fifo(1);
-    s->inlet = inlet(s->queue, 1);
-    if (s->how >= 2) put_now(s->queue, 1);
-    if (s->how >= 1) assert_code(put_in(s->inlet, 2, 0), 0);
-    if (s->how >= 2) let_run(2);
-    return 0;
-}
 
 static void test_loop_closes(void **state) {
     (void)state;
@@ -399,5 +416,5 @@ static void test_bad_input(void **state) {
     aloop_unref(q);
 }
 
-SUITE(CASE(test_threads), CASE(test_waiting), CASE(test_loop_side), CASE(test_loop_closes),
-      CASE(test_fork), CASE(test_bad_input))
+SUITE(CASE(test_threads), CASE(test_waiting), CASE(test_loop_that_does_not_run),
+      CASE(test_loop_side), CASE(test_loop_closes), CASE(test_fork), CASE(test_bad_input))

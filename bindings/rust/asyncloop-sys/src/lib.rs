@@ -1614,7 +1614,10 @@ extern "C" {
     pub fn aloop_event_wait(event: *mut aloop_event) -> *mut aloop_future;
     /// See [`ALOOP_EVENT_STAT_SET`].
     pub fn aloop_event_statistic(event: *mut aloop_event, which: i32) -> i64;
-    /// lock (a reference is kept) is the lock to use; NULL makes one.
+    /// ```text
+    /// lock (a reference is kept) is the lock to use; NULL makes one. The condition
+    /// belongs to the loop of its lock.
+    /// ```
     pub fn aloop_condition_new(condition: *mut *mut aloop_condition, lock: *mut aloop_lock) -> i64;
     /// The same as those of its lock.
     pub fn aloop_condition_acquire(condition: *mut aloop_condition) -> *mut aloop_future;
@@ -1826,8 +1829,8 @@ extern "C" {
     /// is given away, and if the queue is shut down or the loop closes before it is
     /// put, it is freed. Else it is the caller's: ALOOP_ETIMEDOUT; ALOOP_ESTALE once the
     /// inlet or the loop is closed, also while it waits; ALOOP_EQUEUESHUTDOWN;
-    /// ALOOP_EWRONGTHREAD from the loop itself, which would wait for ever; ALOOP_ENOMEM;
-    /// ALOOP_ECHILD.
+    /// ALOOP_EWRONGTHREAD from the loop's thread, which would wait for itself, also while
+    /// the loop does not run; ALOOP_ENOMEM; ALOOP_ECHILD.
     /// ```
     pub fn aloop_inlet_put(inlet: *mut aloop_inlet, item: *mut c_void, timeout: f64) -> i64;
     /// The same without waiting, the loop's thread included: ALOOP_EQUEUEFULL.
