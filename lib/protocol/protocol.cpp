@@ -172,7 +172,8 @@ int64_t read_into_theirs(connection *c, stream *s) {
 }
 
 int64_t read_into_ours(connection *c, stream *s) {
-    uint8_t *buffer = read_buffer(c->home);
+    const lent_buffer lent(c->home);
+    uint8_t *buffer = lent.data();
     if (buffer == nullptr) {
         lose(s, ALOOP_ENOMEM, make_error(ALOOP_ENOMEM, nullptr));
         return ALOOP_ENOMEM;

@@ -378,6 +378,17 @@ uint8_t *read_buffer(loop *l) {
     return static_cast<read_buffer_resource *>(l->read_buffer)->data;
 }
 
+// One for a loop is enough.
+lent_buffer::~lent_buffer() {
+    if (home_->read_buffer == nullptr) {
+        home_->read_buffer = lent_;
+    } else if (lent_ != nullptr) {
+        read_buffer_resource *r = static_cast<read_buffer_resource *>(lent_);
+        home_->remove_resource(r);
+        destroy(r);
+    }
+}
+
 int64_t pull(stream *s, void *to, size_t n) {
     // As much as asyncio reads of one descriptor in one iteration: a peer that is
     // faster than its reader must not keep the others waiting.

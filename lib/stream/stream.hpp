@@ -182,6 +182,22 @@ void stream_again(stream *s);
 int64_t pull(stream *s, void *to, size_t n);
 constexpr size_t k_read_size = 65536;
 uint8_t *read_buffer(loop *l);  // k_read_size bytes; nullptr: out of memory
+// The same while the program looks at it: whoever reads meanwhile gets another.
+class lent_buffer {
+public:
+    explicit lent_buffer(loop *l) : home_(l), data_(read_buffer(l)) {
+        lent_ = std::exchange(l->read_buffer, nullptr);
+    }
+    ~lent_buffer();
+    lent_buffer(const lent_buffer &) = delete;
+    lent_buffer &operator=(const lent_buffer &) = delete;
+    uint8_t *data() const { return data_; }
+
+private:
+    loop *home_;
+    uint8_t *data_;
+    void *lent_;
+};
 bool keep_unread(stream *s, const void *data, size_t n);
 uint8_t *reserve_unread(stream *s, size_t n);  // where n bytes can be put
 void take_unread(stream *s, size_t n);         // the first n are gone

@@ -316,6 +316,58 @@ static void test_paused_when_made(void **state) {
     in_task(paused_when_made);
 }
 
+/* What came stays what it is while its callback lets others read: here a task that
+ * begins at once. */
+static int64_t read_other(void *stream, void **value) {
+    (void)value;
+    for (int i = 0; i < 3; i++) assert_reads(aloop_stream_readexactly(stream, 5), "OTHER");
+    return 0;
+}
+
+static int64_t read_beside(aloop_stream *transport, const void *bytes, size_t n, void *data) {
+    (void)transport;
+    struct side *s = data;
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, read_other, s->transport, NULL), 0);
+    assert_code(aloop_task_options_set_eager_start(o, 1), 0);
+    aloop_task *t = aloop_create_task_ex(o);
+    aloop_unref(o);
+    assert_code(aloop_future_done(t), 1);
+    aloop_unref(t);
+    memcpy(s->got + s->size, bytes, n);
+    s->size += (int)n;
+    return 0;
+}
+
+static int64_t reading_beside(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct side s = {0};
+    struct peer other = connect_peer(NULL);
+    aloop_protocol *p = make(false);
+    aloop_protocol_set_data_received(p, read_beside);
+    aloop_protocol_set_factory(p, NULL);
+    aloop_protocol_set_connection_lost(p, NULL);
+    struct peer peer = connect_peer(NULL);
+    assert_code(aloop_stream_set_protocol(peer.stream, p, &s), 0);
+    aloop_unref(p);
+    s.transport = other.stream;
+    for (int i = 0; i < 2; i++) {
+        peer_sends(&other, "OTHEROTHEROTHER");
+        AWAIT(aloop_sleep(0.01));
+        peer_sends(&peer, "mine");
+        until(&s.size, 4 * (i + 1));
+    }
+    assert_string_equal(s.got, "minemine");
+    drop_peer(&other);
+    drop_peer(&peer);
+    return 0;
+}
+
+static void test_reading_beside(void **state) {
+    (void)state;
+    in_task(reading_beside);
+}
+
 SUITE(CASE(test_factories), CASE(test_cancelling), CASE(test_server_ends), CASE(test_pipes),
       CASE(test_changing), CASE(test_contexts), CASE(test_paused_when_made),
-      CASE(test_left_behind))
+      CASE(test_reading_beside),       CASE(test_left_behind))

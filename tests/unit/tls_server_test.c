@@ -29,11 +29,16 @@ static aloop_server *serve(aloop_client_fn handler, void *data, aloop_stream_opt
 
 static int32_t port_of(aloop_server *server) { return (int32_t)aloop_server_port(server, 0); }
 
-static aloop_stream *connect_securely(aloop_server *server) {
-    aloop_stream_options *o = options_with(client_context(authority()));
+static aloop_stream *connect_with(aloop_server *server, const aloop_stream_options *o) {
     aloop_stream *s = NULL;
     assert_code(aloop_await(aloop_open_connection("127.0.0.1", port_of(server), o), (void **)&s),
                 0);
+    return s;
+}
+
+static aloop_stream *connect_securely(aloop_server *server) {
+    aloop_stream_options *o = options_with(client_context(authority()));
+    aloop_stream *s = connect_with(server, o);
     aloop_unref(o);
     return s;
 }
@@ -210,9 +215,15 @@ static int64_t echo(aloop_stream *client, void *data) {
     return rc < 0 ? rc : AWAIT(aloop_stream_drain(client));
 }
 
+struct crowd {
+    aloop_server *server;
+    aloop_stream_options *options; /* one context for all */
+};
+
 static int64_t one_of_many(void *arg, void **value) {
     (void)value;
-    aloop_stream *s = connect_securely(arg);
+    const struct crowd *crowd = arg;
+    aloop_stream *s = connect_with(crowd->server, crowd->options);
     aloop_stream_write(s, "a line\n", 7);
     assert_reads(aloop_stream_readline(s), "a line\n");
     aloop_stream_close(s);
@@ -223,12 +234,15 @@ static int64_t one_of_many(void *arg, void **value) {
 
 static int64_t many(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_server *server = serve(echo, NULL, options_with(server_context(server_certificate())));
+    struct crowd crowd = {
+        serve(echo, NULL, options_with(server_context(server_certificate()))),
+        options_with(client_context(authority()))};
     aloop_task_group *group = NULL;
     assert_code(aloop_task_group_enter(&group), 0);
-    for (int i = 0; i < 100; i++) aloop_task_group_spawn(group, one_of_many, server);
+    for (int i = 0; i < 100; i++) aloop_task_group_spawn(group, one_of_many, &crowd);
     assert_code(aloop_task_group_exit(group, 0), 0);
-    end(server);
+    aloop_unref(crowd.options);
+    end(crowd.server);
     return 0;
 }
 
@@ -318,6 +332,41 @@ static void protocols_run_over_tls(void **state) {
     in_simulation(protocols, NULL);
 }
 
+/* A transport that is closed where its data came: what came behind them is
+ * dropped, and they stay what they are. */
+static int64_t close_and_look(aloop_stream *t, const void *bytes, size_t n, void *data) {
+    assert_int_equal(n, 5);
+    aloop_stream_close(t);
+    memcpy(((struct told *)data)->data, bytes, n);
+    return 0;
+}
+
+static int64_t closed_at_data(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct told told = {0};
+    aloop_protocol *p = protocol();
+    aloop_protocol_set_data_received(p, close_and_look);
+    aloop_stream_options *o = options_with(server_context(server_certificate()));
+    aloop_server *server = NULL;
+    assert_code(aloop_await(aloop_create_server(p, &told, "127.0.0.1", 0, o), (void **)&server),
+                0);
+    aloop_unref(o);
+    aloop_stream *s = connect_securely(server);
+    aloop_stream_write(s, "first", 5);
+    aloop_stream_write(s, "SECOND", 6); /* in a record of its own */
+    assert_reads(aloop_stream_read(s, -1), "");
+    assert_string_equal(told.data, "first");
+    drop(s);
+    end(server);
+    aloop_unref(p);
+    return 0;
+}
+
+static void data_stay_when_their_transport_closes(void **state) {
+    (void)state;
+    in_simulation(closed_at_data, NULL);
+}
+
 /* start_tls on a transport: the protocol stays and is not told anew; another may
  * take its place. */
 static int64_t not_yet(aloop_stream *t, void *data) {
@@ -376,6 +425,7 @@ int main(void) {
         CASE(unix_sockets_carry_tls),
         CASE(many_connections_at_once),
         CASE(protocols_run_over_tls),
+        CASE(data_stay_when_their_transport_closes),
         CASE(protocols_are_upgraded),
     };
     prepare_suite();
