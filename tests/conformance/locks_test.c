@@ -519,6 +519,7 @@ TEST(barrier_in_a_scope) {
     }
     assert_int_equal(seen, 7);
     assert_code(aloop_barrier_n_waiting(b), 0);
+    assert_code(aloop_barrier_broken(b), 0);
     aloop_unref(b);
     return 0;
 }

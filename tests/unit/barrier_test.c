@@ -47,12 +47,30 @@ static int64_t barrier_changed_while_empty(void *arg, void **value) {
     return 0;
 }
 
+/* asyncio's test_barrier: the barrier itself cannot be awaited, and does not notice. */
+static int64_t barrier_is_no_awaitable(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_barrier *barrier = new_barrier(2);
+    assert_code(aloop_await((aloop_future *)barrier, NULL), ALOOP_EINVAL);
+    assert_code(aloop_barrier_n_waiting(barrier), 0);
+    struct actor a = {"a", barrier, 1};
+    aloop_task *task = go(barrier_waiter, &a);
+    let_run(1);
+    assert_code(aloop_await(aloop_barrier_wait(barrier), NULL), 1);
+    assert_code(ended(task), 0);
+    aloop_unref(barrier);
+    return 0;
+}
+
 static int64_t barrier_of_one(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_barrier *barrier = new_barrier(1);
     begin_trace();
-    assert_code(aloop_await(aloop_barrier_wait(barrier), NULL), 0);
-    assert_code(aloop_await(aloop_barrier_wait(barrier), NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_code(aloop_await(aloop_barrier_wait(barrier), NULL), 0);
+        assert_code(aloop_barrier_n_waiting(barrier), 0);
+        assert_code(aloop_barrier_broken(barrier), 0);
+    }
     note("main");
     assert_trace("main@0 ");
     aloop_unref(barrier);
@@ -145,6 +163,8 @@ static int64_t barrier_waiter_cancelled(void *arg, void **value) {
     assert_code(ended(second), 1);
     assert_code(ended(third), 1);
     assert_trace("a:ECANCELED@1 b:1@4 c:1@4 ");
+    assert_code(aloop_barrier_n_waiting(barrier), 0);
+    assert_code(aloop_barrier_broken(barrier), 0);
     aloop_unref(barrier);
     return 0;
 }
@@ -152,6 +172,7 @@ static int64_t barrier_waiter_cancelled(void *arg, void **value) {
 static void test_barrier(void **state) {
     (void)state;
     in_task(barrier_numbers_by_arrival);
+    in_task(barrier_is_no_awaitable);
     in_task(barrier_of_one);
     in_task(barrier_changed_while_empty);
     in_task(barrier_blocks_while_draining);
@@ -225,10 +246,11 @@ static int64_t meets_twice(void *arg, void **value) {
     assert_true(meet(meeting) >= 0);
     results1++;
     assert_int_equal(results2, 0);
-    assert_true(meet(meeting) >= 0);
+    const int64_t index = meet(meeting);
     assert_int_equal(results1, N); /* all of the first round before one of the second */
     results2++;
-    return 0;
+    results3 |= 1 << index;
+    return index;
 }
 
 static int64_t barrier_met_twice(void *arg, void **value) {
@@ -236,6 +258,33 @@ static int64_t barrier_met_twice(void *arg, void **value) {
     begin_program();
     gather(meets_twice, N);
     assert_int_equal(results2, N);
+    assert_int_equal(results3, (1 << N) - 1); /* each index once */
+    return end_program(0);
+}
+
+/* Who leaves looks whether the barrier is being left: a newcomer stands outside. */
+static int64_t leaves_looking(void *arg, void **value) {
+    (void)arg, (void)value;
+    assert_true(meet(meeting) >= 0);
+    results1 = results1 * 10 +
+               aloop_barrier_statistic(meeting, ALOOP_BARRIER_STAT_WAITING_OUTSIDE);
+    return 0;
+}
+
+static int64_t barrier_left_by_each(void *arg, void **value) {
+    (void)arg, (void)value;
+    begin_program();
+    aloop_task *tasks[N];
+    for (int i = 0; i < N; i++) tasks[i] = aloop_create_task(leaves_looking, NULL);
+    struct actor late = {"late", meeting, 1};
+    aloop_task *newcomer = go(barrier_waiter, &late);
+    for (int i = 0; i < N; i++) assert_code(ended(tasks[i]), 0);
+    /* The first left before there was a newcomer; the last one ended it. */
+    assert_int_equal(results1, 1110);
+    let_run(1);
+    assert_code(aloop_barrier_n_waiting(meeting), 1); /* it is in by now */
+    cancel(newcomer);
+    assert_code(ended(newcomer), ALOOP_ECANCELED);
     return end_program(0);
 }
 
@@ -414,6 +463,7 @@ static void test_cpythons_programs(void **unused) {
     (void)unused;
     in_task(barrier_filled_task_by_task);
     in_task(barrier_met_twice);
+    in_task(barrier_left_by_each);
     in_task(barrier_blocks_newcomers);
     in_task(barrier_reset_half_drained);
     in_task(barrier_reset_half_blocked);

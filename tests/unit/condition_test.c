@@ -126,6 +126,66 @@ static int64_t condition_cancelled_while_relocking(void *arg, void **value) {
     return 0;
 }
 
+/* asyncio's test_wait_cancel, ..._contested and ..._after_notify, on a wait that is a
+ * task of its own. */
+static aloop_task *waits_for_me(aloop_condition *cond) {
+    lock_condition(cond);
+    aloop_task *task = aloop_ensure_future(aloop_condition_wait(cond));
+    let_run(1);
+    assert_code(aloop_condition_locked(cond), 0);
+    assert_code(aloop_condition_statistic(cond, ALOOP_CONDITION_STAT_WAITING), 1);
+    return task;
+}
+
+static int64_t condition_wait_cancelled(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_condition *cond = new_condition();
+    aloop_task *task = waits_for_me(cond);
+    cancel(task);
+    assert_code(ended(task), ALOOP_ECANCELED);
+    assert_code(aloop_condition_statistic(cond, ALOOP_CONDITION_STAT_WAITING), 0);
+    assert_code(aloop_condition_locked(cond), 1);
+    assert_code(aloop_condition_release(cond), 0);
+    aloop_unref(cond);
+    return 0;
+}
+
+static int64_t condition_wait_cancelled_contested(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_condition *cond = new_condition();
+    aloop_task *task = waits_for_me(cond);
+    lock_condition(cond); /* before the notified one can */
+    assert_code(aloop_condition_notify(cond, 1), 1);
+    let_run(1);
+    cancel(task);
+    assert_code(aloop_condition_release(cond), 0); /* in the same iteration */
+    assert_code(ended(task), ALOOP_ECANCELED);
+    assert_code(aloop_condition_locked(cond), 1);
+    assert_code(aloop_condition_release(cond), 0);
+    aloop_unref(cond);
+    return 0;
+}
+
+static int64_t condition_wait_cancelled_after_notify(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_condition *cond = new_condition();
+    aloop_task *task = waits_for_me(cond);
+    lock_condition(cond);
+    assert_code(aloop_condition_notify(cond, 1), 1);
+    let_run(1); /* it gets to the lock */
+    cancel(task);
+    let_run(1); /* and is cancelled there */
+    assert_code(aloop_future_done(task), 0);
+    assert_code(aloop_condition_release(cond), 0);
+    let_run(1);
+    assert_code(aloop_future_cancelled(task), 1);
+    assert_code(ended(task), ALOOP_ECANCELED);
+    assert_code(aloop_condition_locked(cond), 1);
+    assert_code(aloop_condition_release(cond), 0);
+    aloop_unref(cond);
+    return 0;
+}
+
 /* Notified and then cancelled: the notification goes to the next waiter. */
 static int64_t condition_cancelled_after_notify(void *arg, void **value) {
     (void)arg, (void)value;
@@ -276,6 +336,9 @@ static void test_condition(void **state) {
     in_task(condition_needs_the_lock);
     in_task(condition_wait_for);
     in_task(condition_cancelled_while_relocking);
+    in_task(condition_wait_cancelled);
+    in_task(condition_wait_cancelled_contested);
+    in_task(condition_wait_cancelled_after_notify);
     in_task(condition_cancelled_after_notify);
     in_task(condition_with_a_lock_of_its_own_choice);
     in_task(condition_keeps_the_message);

@@ -5,6 +5,8 @@
  */
 #include "items.h"
 
+#include <string.h>
+
 /* Ownership ---------------------------------------------------------------------------------- */
 
 static int64_t ownership(void *arg, void **value) {
@@ -27,6 +29,38 @@ static int64_t ownership(void *arg, void **value) {
     aloop_unref(q); /* 3 is inside */
     let_run(1);
     assert_int_equal(freed, 4);
+    return 0;
+}
+
+static int64_t live(const char *kind) {
+    int32_t which = 0;
+    while (strcmp(aloop_debug_stats_name(which), kind) != 0) which++;
+    return aloop_debug_stats(which);
+}
+
+/* asyncio's test_cancelled_getters_not_being_held_in_self_getters and
+ * test_cancelled_puts_...: whoever stands in line holds the queue, so that it would
+ * outlive its last reference. */
+static int64_t cancelled_are_not_held(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(1);
+    assert_code(aloop_await(aloop_wait_for(aloop_queue_get(q), 0.1), NULL), ALOOP_ETIMEDOUT);
+    assert_code(aloop_queue_statistic(q, ALOOP_QUEUE_STAT_GETTERS), 0);
+    aloop_unref(q);
+    assert_code(live("queues"), 0);
+
+    q = fifo(1);
+    put_now(q, 1);
+    struct actor a = {"a", q, 1, 2};
+    aloop_task *task = go(putter, &a);
+    let_run(1);
+    assert_code(aloop_queue_statistic(q, ALOOP_QUEUE_STAT_PUTTERS), 1);
+    cancel(task);
+    assert_code(ended(task), ALOOP_ECANCELED);
+    assert_code(aloop_queue_statistic(q, ALOOP_QUEUE_STAT_PUTTERS), 0);
+    assert_int_equal(get_now(q), 1);
+    aloop_unref(q);
+    assert_code(live("queues"), 0);
     return 0;
 }
 
@@ -224,6 +258,7 @@ static int64_t leaves_waiters(void *arg, void **value) {
 static void test_ownership(void **state) {
     (void)state;
     in_program(ownership);
+    in_program(cancelled_are_not_held);
     int here;
     main_stack = (uintptr_t)&here;
     in_program(destructors_run_on_the_loops_stack);

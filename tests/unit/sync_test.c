@@ -200,8 +200,22 @@ static int64_t lock_cancel_release_race(void *arg, void **value) {
     return 0;
 }
 
+/* asyncio's test_lock: the lock itself cannot be awaited, and is not taken by that. */
+static int64_t lock_is_no_awaitable(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_lock *lock = new_lock();
+    assert_code(aloop_await((aloop_future *)lock, NULL), ALOOP_EINVAL);
+    assert_code(aloop_lock_locked(lock), 0);
+    assert_code(acquire(lock), 0);
+    assert_code(aloop_await((aloop_future *)lock, NULL), ALOOP_EINVAL);
+    assert_code(aloop_lock_release(lock), 0);
+    aloop_unref(lock);
+    return 0;
+}
+
 static void test_lock(void **state) {
     (void)state;
+    in_task(lock_is_no_awaitable);
     in_task(lock_is_fair);
     in_task(lock_has_no_barging);
     in_task(lock_release_by_another_task);
