@@ -14,15 +14,13 @@ TEST(lock_first_come_first_served) {
     struct line l;
     line_up(&l);
     assert_code(aloop_lock_release(l.lock), 0);
-    assert_code(ended(l.first), 0);
-    assert_code(ended(l.second), 0);
+    let_run(2);
+    assert_trace("a:0@1 b:0@2 ");
+    assert_code(acquire(l.lock), 0);
     note("end");
     assert_trace("a:0@1 b:0@2 end@2 ");
-    assert_code(acquire(l.lock), 0);
-    assert_trace("a:0@1 b:0@2 end@2 ");
     assert_code(aloop_lock_release(l.lock), 0);
-    aloop_unref(l.lock);
-    return 0;
+    return line_ends(&l, 0, 0);
 }
 
 /* 1.8 Lock: release() wakes the head of the line alone, and that one only if it is
@@ -35,11 +33,8 @@ TEST(lock_wakes_the_head_alone) {
     cancel(l.second); /* runs no user of the lock */
     assert_code(acquire(l.lock), 0); /* behind a, which took it and gave it back */
     assert_code(aloop_lock_release(l.lock), 0);
-    assert_code(ended(l.first), 0);
-    assert_code(ended(l.second), ALOOP_ECANCELED);
     assert_trace("a:0@1 b:ECANCELED@1 ");
-    aloop_unref(l.lock);
-    return 0;
+    return line_ends(&l, 0, ALOOP_ECANCELED);
 }
 
 /* 1.8 Lock: releasing what is not held: `Lock is not acquired.` */
@@ -84,10 +79,7 @@ TEST(lock_reads_unlocked_and_is_not_to_be_had) {
     note("main");
     assert_trace("a:0@1 b:0@2 main@3 ");
     assert_code(aloop_lock_release(l.lock), 0);
-    assert_code(ended(l.first), 0);
-    assert_code(ended(l.second), 0);
-    aloop_unref(l.lock);
-    return 0;
+    return line_ends(&l, 0, 0);
 }
 
 /* 1.8 Lock: a waiter cancelled after it was woken passes the wake on. */
@@ -96,12 +88,9 @@ TEST(lock_wake_is_passed_on) {
     line_up(&l);
     assert_code(aloop_lock_release(l.lock), 0);
     cancel(l.first);
-    assert_code(ended(l.first), ALOOP_ECANCELED);
-    assert_code(ended(l.second), 0);
+    let_run(2);
     assert_trace("a:ECANCELED@1 b:0@2 ");
-    assert_code(aloop_lock_locked(l.lock), 0);
-    aloop_unref(l.lock);
-    return 0;
+    return line_ends(&l, ALOOP_ECANCELED, 0);
 }
 
 /* 1.8 Lock: `async with`: here a scope that ends with the release. */
@@ -125,17 +114,9 @@ TEST(lock_in_a_scope) {
 
 /* Event --------------------------------------------------------------------------------- */
 
-static int64_t event_waiter(void *arg, void **value UNUSED) {
-    struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_event_wait(a->on), NULL);
-    note_end(a->name, status);
-    return status;
-}
-
 /* 1.8 Event: set() wakes every current waiter, even if clear() follows at once. */
 TEST(event_set_and_cleared) {
-    aloop_event *event = NULL;
-    assert_code(aloop_event_new(&event), 0);
+    aloop_event *event = new_event();
     struct actor a = {"a", event, 0}, b = {"b", event, 0}, late = {"late", event, 0};
     aloop_task *tasks[] = {go(event_waiter, &a), go(event_waiter, &b)};
     let_run(1);
@@ -155,8 +136,7 @@ TEST(event_set_and_cleared) {
 
 /* 1.8 Event: wait() gives True, at once where it is set; is_set, clear. */
 TEST(event_that_is_set) {
-    aloop_event *event = NULL;
-    assert_code(aloop_event_new(&event), 0);
+    aloop_event *event = new_event();
     assert_code(aloop_event_is_set(event), 0);
     assert_code(aloop_event_set(event), 0);
     assert_code(aloop_event_is_set(event), 1);
@@ -194,10 +174,6 @@ TEST(condition_without_its_lock) {
     return 0;
 }
 
-static void hold(aloop_condition *c) {
-    assert_code(aloop_await(aloop_condition_acquire(c), NULL), 0);
-}
-
 /* 1.8 Condition: wait() releases the lock and waits FIFO; notify(n), one unless
  * said otherwise, and notify_all wake those who wait. */
 TEST(condition_notifies_in_turn) {
@@ -206,14 +182,10 @@ TEST(condition_notifies_in_turn) {
     aloop_task *tasks[4];
     for (int i = 0; i < 4; i++) tasks[i] = go(condition_waiter, &actors[i]);
     let_run(4);
-    hold(c); /* it is free although they wait */
     begin_trace();
-    assert_code(aloop_condition_notify(c, 1), 1);
-    assert_code(aloop_condition_release(c), 0);
+    notify(c, 1, 1); /* the lock is free although they wait */
     let_run(3);
-    hold(c);
-    assert_code(aloop_condition_notify(c, 2), 2);
-    assert_code(aloop_condition_release(c), 0);
+    notify(c, 2, 2);
     let_run(4);
     hold(c);
     assert_code(aloop_condition_notify_all(c), 1);
@@ -285,10 +257,8 @@ TEST(condition_wait_for_a_predicate) {
     aloop_task *task = running(wait_for_two, &s);
     begin_trace();
     for (int i = 0; i < 2; i++) {
-        hold(s.condition);
         s.count++;
-        assert_code(aloop_condition_notify_all(s.condition), 1);
-        assert_code(aloop_condition_release(s.condition), 0);
+        notify(s.condition, 1, 1);
         let_run(2);
     }
     assert_code(ended(task), 1);

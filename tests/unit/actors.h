@@ -32,15 +32,20 @@ static inline int64_t acquire(aloop_lock *lock) {
     return aloop_await(aloop_lock_acquire(lock), NULL);
 }
 
-/* Takes the lock, keeps it for n iterations. */
+/* Waits for what it acquires (consumed) and keeps it for n iterations, if n is not
+ * negative. */
+static inline int64_t keep(struct actor *a, aloop_future *acquiring) {
+    const int64_t status = aloop_await(acquiring, NULL);
+    note_end(a->name, status);
+    if (status >= 0) let_run((int)a->n);
+    return status;
+}
+
 static inline int64_t lock_user(void *arg, void **value) {
     (void)value;
     struct actor *a = arg;
-    const int64_t status = acquire(a->on);
-    note_end(a->name, status);
-    if (status < 0) return status;
-    let_run((int)a->n);
-    return aloop_lock_release(a->on);
+    const int64_t status = keep(a, aloop_lock_acquire(a->on));
+    return status < 0 ? status : aloop_lock_release(a->on);
 }
 
 /* A lock that the caller holds, and two who stand in line for it. */
@@ -59,6 +64,40 @@ static inline void line_up(struct line *l) {
     l->second = go(lock_user, &l->b);
     let_run(1);
     begin_trace();
+}
+
+/* Lets both have their turns, which end so, and drops the lock, which nobody holds. */
+static inline int64_t line_ends(struct line *l, int64_t first, int64_t second) {
+    assert_code(ended(l->first), first);
+    assert_code(ended(l->second), second);
+    assert_code(aloop_lock_locked(l->lock), 0);
+    aloop_unref(l->lock);
+    return 0;
+}
+
+static inline aloop_event *new_event(void) {
+    aloop_event *event = NULL;
+    assert_code(aloop_event_new(&event), 0);
+    return event;
+}
+
+static inline int64_t event_waiter(void *arg, void **value) {
+    (void)value;
+    struct actor *a = arg;
+    const int64_t status = aloop_await(aloop_event_wait(a->on), NULL);
+    note_end(a->name, status);
+    return status;
+}
+
+static inline void hold(aloop_condition *c) {
+    assert_code(aloop_await(aloop_condition_acquire(c), NULL), 0);
+}
+
+/* Notifies, under the lock, as many as n; woken: so many there were. */
+static inline void notify(aloop_condition *c, int64_t n, int64_t woken) {
+    hold(c);
+    assert_code(aloop_condition_notify(c, n), woken);
+    assert_code(aloop_condition_release(c), 0);
 }
 
 /* Waits n times for a notification, under the lock. */
@@ -102,10 +141,8 @@ static inline aloop_barrier *new_barrier(int64_t parties) {
 static inline int64_t semaphore_user(void *arg, void **value) {
     (void)value;
     struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_semaphore_acquire(a->on), NULL);
-    note_end(a->name, status);
-    if (status < 0 || a->n < 0) return status; /* n < 0: keeps the permit */
-    let_run((int)a->n);
+    const int64_t status = keep(a, aloop_semaphore_acquire(a->on));
+    if (status < 0 || a->n < 0) return status; /* n < 0: keeps the permit for good */
     return aloop_semaphore_release(a->on);
 }
 

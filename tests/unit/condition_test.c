@@ -10,10 +10,6 @@
 
 /* Condition: 1.8, third statement ---------------------------------------------------------- */
 
-static void lock_condition(aloop_condition *c) {
-    assert_code(aloop_await(aloop_condition_acquire(c), NULL), 0);
-}
-
 static int64_t condition_notifies_in_order(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_condition *cond = new_condition();
@@ -22,7 +18,7 @@ static int64_t condition_notifies_in_order(void *arg, void **value) {
                            go(condition_waiter, &c), go(condition_waiter, &d)};
     let_run(1);
     begin_trace();
-    lock_condition(cond);
+    hold(cond);
     assert_code(aloop_condition_notify(cond, 0), 0);
     assert_code(aloop_condition_notify(cond, 2), 2);
     let_run(3); /* woken, they wait for the lock */
@@ -30,7 +26,7 @@ static int64_t condition_notifies_in_order(void *arg, void **value) {
     assert_code(aloop_condition_release(cond), 0);
     assert_code(ended(tasks[0]), 0);
     assert_code(ended(tasks[1]), 0);
-    lock_condition(cond);
+    hold(cond);
     assert_code(aloop_condition_notify_all(cond), 2);
     assert_code(aloop_condition_notify_all(cond), 0);
     assert_code(aloop_condition_release(cond), 0);
@@ -50,7 +46,7 @@ static int64_t condition_needs_the_lock(void *arg, void **value) {
     assert_code(aloop_await(aloop_condition_wait(cond), NULL), ALOOP_ENOTOWNER);
     assert_string_equal(aloop_error_message(aloop_last_error()),
                         "cannot wait on un-acquired lock");
-    lock_condition(cond);
+    hold(cond);
     assert_code(aloop_condition_notify(cond, -1), ALOOP_EINVAL);
     assert_code(aloop_condition_release(cond), 0);
     aloop_unref(cond);
@@ -84,15 +80,11 @@ static int64_t condition_wait_for(void *arg, void **value) {
     let_run(1);
     begin_trace();
     for (int i = 0; i < 2; i++) {
-        lock_condition(cond);
-        assert_code(aloop_condition_notify_all(cond), 1);
-        assert_code(aloop_condition_release(cond), 0);
+        notify(cond, 1, 1);
         let_run(2); /* woken for nothing, it waits again */
     }
-    lock_condition(cond);
     a.n = 3;
-    assert_code(aloop_condition_notify(cond, 1), 1);
-    assert_code(aloop_condition_release(cond), 0);
+    notify(cond, 1, 1);
     assert_code(ended(task), 0);
     assert_trace("a:3@5 ");
     aloop_unref(cond);
@@ -107,7 +99,7 @@ static int64_t condition_cancelled_while_relocking(void *arg, void **value) {
     struct actor a = {"a", cond, 1};
     aloop_task *task = go(condition_waiter, &a);
     let_run(1);
-    lock_condition(cond);
+    hold(cond);
     begin_trace();
     assert_code(aloop_task_cancel(task, "first"), 1);
     let_run(2);
@@ -129,7 +121,7 @@ static int64_t condition_cancelled_while_relocking(void *arg, void **value) {
 /* asyncio's test_wait_cancel, ..._contested and ..._after_notify, on a wait that is a
  * task of its own. */
 static aloop_task *waits_for_me(aloop_condition *cond) {
-    lock_condition(cond);
+    hold(cond);
     aloop_task *task = aloop_ensure_future(aloop_condition_wait(cond));
     let_run(1);
     assert_code(aloop_condition_locked(cond), 0);
@@ -154,7 +146,7 @@ static int64_t condition_wait_cancelled_contested(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_condition *cond = new_condition();
     aloop_task *task = waits_for_me(cond);
-    lock_condition(cond); /* before the notified one can */
+    hold(cond); /* before the notified one can */
     assert_code(aloop_condition_notify(cond, 1), 1);
     let_run(1);
     cancel(task);
@@ -170,7 +162,7 @@ static int64_t condition_wait_cancelled_after_notify(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_condition *cond = new_condition();
     aloop_task *task = waits_for_me(cond);
-    lock_condition(cond);
+    hold(cond);
     assert_code(aloop_condition_notify(cond, 1), 1);
     let_run(1); /* it gets to the lock */
     cancel(task);
@@ -194,7 +186,7 @@ static int64_t condition_cancelled_after_notify(void *arg, void **value) {
         struct actor a = {"a", cond, 1}, b = {"b", cond, 1};
         aloop_task *first = go(condition_waiter, &a), *second = go(condition_waiter, &b);
         let_run(1);
-        lock_condition(cond);
+        hold(cond);
         begin_trace();
         assert_code(aloop_condition_notify(cond, 1), 1);
         let_run(relocking); /* so that a waits for the lock already */
@@ -216,7 +208,7 @@ static int64_t condition_with_a_lock_of_its_own_choice(void *arg, void **value) 
     assert_code(aloop_lock_new(&lock), 0);
     assert_code(aloop_condition_new(&one, lock), 0);
     assert_code(aloop_condition_new(&two, lock), 0);
-    lock_condition(one);
+    hold(one);
     assert_code(aloop_lock_locked(lock), 1);
     assert_code(aloop_condition_locked(two), 1);
     assert_code(aloop_condition_notify_all(two), 0);
@@ -239,7 +231,7 @@ static int64_t condition_keeps_the_message(void *arg, void **value) {
         aloop_task *task = go(predicate_waiter, &a);
         let_run(1);
         if (relocking) {
-            lock_condition(cond);
+            hold(cond);
             a.n = 1;
             assert_code(aloop_condition_notify(cond, 1), 1);
             let_run(1);

@@ -27,11 +27,8 @@ static int64_t figures(aloop_limiter *l) {
 static int64_t borrower(void *arg, void **value) {
     (void)value;
     struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_limiter_acquire(a->on), NULL);
-    note_end(a->name, status);
-    if (status < 0) return status;
-    let_run((int)a->n);
-    return aloop_limiter_release(a->on);
+    const int64_t status = keep(a, aloop_limiter_acquire(a->on));
+    return status < 0 ? status : aloop_limiter_release(a->on);
 }
 
 static int64_t takes_turns(void *arg, void **value) {

@@ -14,21 +14,15 @@ static aloop_rwlock *new_rwlock(void) {
 static int64_t reader(void *arg, void **value) {
     (void)value;
     struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_rwlock_acquire_read(a->on), NULL);
-    note_end(a->name, status);
-    if (status < 0) return status;
-    let_run((int)a->n);
-    return aloop_rwlock_release_read(a->on);
+    const int64_t status = keep(a, aloop_rwlock_acquire_read(a->on));
+    return status < 0 ? status : aloop_rwlock_release_read(a->on);
 }
 
 static int64_t writer(void *arg, void **value) {
     (void)value;
     struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_rwlock_acquire_write(a->on), NULL);
-    note_end(a->name, status);
-    if (status < 0) return status;
-    let_run((int)a->n);
-    return aloop_rwlock_release_write(a->on);
+    const int64_t status = keep(a, aloop_rwlock_acquire_write(a->on));
+    return status < 0 ? status : aloop_rwlock_release_write(a->on);
 }
 
 static void assert_held(aloop_rwlock *lock, int64_t readers, int64_t writers, int64_t want_read,

@@ -229,18 +229,9 @@ static void test_lock(void **state) {
 
 /* Event: 1.8, second statement ------------------------------------------------------------- */
 
-static int64_t event_waiter(void *arg, void **value) {
-    (void)value;
-    struct actor *a = arg;
-    const int64_t status = aloop_await(aloop_event_wait(a->on), NULL);
-    note_end(a->name, status);
-    return status;
-}
-
 static int64_t event_wakes_everybody(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_event *event = NULL;
-    assert_code(aloop_event_new(&event), 0);
+    aloop_event *event = new_event();
     assert_code(aloop_event_is_set(event), 0);
     struct actor a = {"a", event, 0}, b = {"b", event, 0}, c = {"c", event, 0};
     aloop_task *tasks[] = {go(event_waiter, &a), go(event_waiter, &b)};
@@ -267,8 +258,7 @@ static int64_t event_wakes_everybody(void *arg, void **value) {
 
 static int64_t event_waiter_cancelled(void *arg, void **value) {
     (void)arg, (void)value;
-    aloop_event *event = NULL;
-    assert_code(aloop_event_new(&event), 0);
+    aloop_event *event = new_event();
     struct actor a = {"a", event, 0}, b = {"b", event, 0}, c = {"c", event, 0};
     aloop_task *first = go(event_waiter, &a), *second = go(event_waiter, &b);
     aloop_task *third = go(event_waiter, &c);
