@@ -156,7 +156,10 @@ void let_go(self_held *self) {
 void destroy_stream(object *o) {
     stream *s = static_cast<stream *>(o);
     loop *l = loop_of(s);
-    if (s->is(k_connecting)) tear_down(s);
+    if (s->is(k_connecting)) {  // its attempt, or its handshake, is given up
+        tear_down(s);
+        leave_server(s);
+    }
     if (!s->is(k_over) && !l->closed) {
         if (l->debug) l->report("unclosed stream", 0, nullptr);
         s->refs = 1;
