@@ -43,10 +43,12 @@ future *waker_future(waker *w) {
     if ((w->state.fetch_and(~k_woken) & k_woken) != 0) {
         return finished_future(w->home, 0, nullptr, nullptr);
     }
-    if (w->pending != nullptr) {
+    if (w->pending != nullptr && w->pending->pending()) {
         ref(w->pending);
         return w->pending;
     }
+    if (w->pending != nullptr) unref(w->pending);  // its wait was cancelled
+    w->pending = nullptr;
     future *f = make_future(w->home);
     if (f == nullptr) return failed_future(w->home, ALOOP_ENOMEM);
     w->pending = f;

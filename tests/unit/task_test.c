@@ -505,6 +505,25 @@ static int64_t wait_for_waker(void *unused, void **value) {
     return 0;
 }
 
+static int64_t wait_after_a_cancelled_wait(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_task_waker *waker = aloop_task_waker_new(aloop_current_task(NULL));
+    aloop_future *cancelled = aloop_task_waker_future(waker);
+    assert_code(aloop_await(aloop_wait_for(cancelled, 1), NULL), ALOOP_ETIMEDOUT);
+    aloop_future *again = aloop_task_waker_future(waker);
+    assert_code(aloop_future_done(again), 0);
+    assert_code(aloop_task_waker_wake(waker), 0);
+    assert_code(aloop_await(again, NULL), 0);
+    aloop_task_waker_unref(waker);
+    return 0;
+}
+
+static void test_a_waker_outlives_a_cancelled_wait(void **state) {
+    (void)state;
+    in_task(wait_after_a_cancelled_wait);
+}
+
 static void test_wakers_wake_from_any_thread(void **state) {
     (void)state;
     in_task(wait_for_waker);
@@ -522,4 +541,5 @@ SUITE(CASE(test_awaiting_gives_status_and_value), CASE(test_awaiting_needs_a_tas
       CASE(test_eager_tasks_start_inside_the_call), CASE(test_a_factory_makes_the_tasks),
       CASE(test_operations_become_tasks), CASE(test_tasks_show_themselves),
       CASE(test_wrong_objects_are_refused), CASE(test_a_failure_nobody_awaits_is_reported_soon),
-      CASE(test_the_close_ends_pending_tasks), CASE(test_wakers_wake_from_any_thread))
+      CASE(test_the_close_ends_pending_tasks), CASE(test_wakers_wake_from_any_thread),
+      CASE(test_a_waker_outlives_a_cancelled_wait))
