@@ -1,0 +1,42 @@
+//! What the tests share. Each test file is a program that runs its tests in threads side
+//! by side, so that `nothing_is_left` waits for the others: it counts the whole process.
+#![allow(dead_code)] // not every file uses all of it
+
+use asyncloop::{Builder, Runtime};
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+pub fn virtual_runtime() -> Runtime {
+    Builder::new().virtual_clock().build().unwrap()
+}
+
+pub fn on_virtual<F: Future>(future: F) -> F::Output {
+    virtual_runtime().block_on(future)
+}
+
+/// The library's own statistics are zero, soon.
+pub fn nothing_is_left() {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let left: Vec<_> = asyncloop::debug::stats().filter(|(_, count)| *count != 0).collect();
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "left: {left:?}");
+        std::thread::sleep(ms(1));
+    }
+}
+
+pub fn idle_waker() -> Waker {
+    struct Idle;
+    impl Wake for Idle {
+        fn wake(self: Arc<Self>) {}
+    }
+    Arc::new(Idle).into()
+}
