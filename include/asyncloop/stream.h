@@ -69,6 +69,18 @@ ALOOP_API int64_t aloop_stream_options_set_start_serving(aloop_stream_options *o
 ALOOP_API int64_t aloop_stream_options_add_host(aloop_stream_options *options, const char *host);
 ALOOP_API int64_t aloop_stream_options_set_max_connections(aloop_stream_options *options,
                                                            int64_t n);
+/* A stream socket that the program made: connected, in place of a host or a path
+ * (then NULL, and port 0); bound, in place of those of a server. It is made
+ * nonblocking and belongs to the stream or the server as soon as there is one:
+ * where it is refused it stays the program's (ALOOP_EINVAL for another kind of
+ * socket, or with a host or path beside it; ALOOP_EBUSY where it is watched; -errno).
+ * asyncio's sock arguments. */
+ALOOP_API int64_t aloop_stream_options_set_descriptor(aloop_stream_options *options,
+                                                      int32_t descriptor);
+/* Of servers on Unix sockets: whether the socket's file is removed with the
+ * server, unless it is another's by then; default 1. */
+ALOOP_API int64_t aloop_stream_options_set_cleanup_socket(aloop_stream_options *options,
+                                                          int32_t cleanup);
 /* SO_KEEPALIVE, default 0. */
 ALOOP_API int64_t aloop_stream_options_set_keep_alive(aloop_stream_options *options,
                                                       int32_t keep_alive);

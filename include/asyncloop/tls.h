@@ -98,8 +98,9 @@ ALOOP_API int64_t aloop_tls_context_set_ciphers(aloop_tls_context *context, cons
 ALOOP_API int64_t aloop_tls_context_set_ciphersuites(aloop_tls_context *context,
                                                      const char *suites);
 /* Of servers: clients that ask for this name (SNI) get the certificate and the
- * settings of other, which is shared. "*.example.org" is every name one level
- * below. ALOOP_EINVAL if other has names of its own, or is a client's. */
+ * settings of other, which is shared; a session is resumed only under the name
+ * it began with. "*.example.org" is every name one level below. ALOOP_EINVAL if
+ * other has names of its own, or is a client's. */
 ALOOP_API int64_t aloop_tls_context_add_name(aloop_tls_context *context, const char *name,
                                              aloop_tls_context *other);
 /* Of clients: remembers the sessions of so many servers and resumes them, which

@@ -93,7 +93,7 @@ aloop_future *aloop_create_connection(aloop_protocol *handle, void *data, const 
     if (l == nullptr) return nullptr;
     protocol *p = from_c(handle);
     if (p == nullptr) return refused(ALOOP_EINVAL, k_no_protocol);
-    if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = bad_place(host, port, options)) return refused(ALOOP_EINVAL, why);
     if (const char *why = client_complaint(options, host)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     return made(l, o != nullptr ? make_connect(l, host, port, o, {p, data}) : nullptr);
@@ -128,7 +128,7 @@ aloop_future *aloop_create_server(aloop_protocol *handle, void *data, const char
     if (l == nullptr) return nullptr;
     protocol *p = from_c(handle);
     if (p == nullptr) return refused(ALOOP_EINVAL, k_no_protocol);
-    if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = bad_place(host, port, options)) return refused(ALOOP_EINVAL, why);
     if (const char *why = server_complaint(options)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     if (o == nullptr) return made(l, nullptr);

@@ -44,6 +44,7 @@ struct connect_op final : operation {
     future *progress = nullptr;
     aloop::alarm delay;
     wanted_protocol wanted;    // a reference
+    bool of_unix = false;
 
     connect_op(domain *d, stream_options *o, char *name, int32_t number, wanted_protocol w);
     ~connect_op();
@@ -183,15 +184,35 @@ int64_t meet(connect_op *op, stream *s) {
     return op->await(make_wait_made(s));
 }
 
+int64_t secure(connect_op *op, stream *s) {
+    if (!wants_tls(op->options)) return meet(op, s);
+    op->made = s;
+    op->phase = k_securing;
+    return op->await(make_start_tls(s, op->options->tls.context.get(), op->options, op->host));
+}
+
 int64_t won(connect_op *op, int64_t i) {
     stream *s = std::exchange(op->attempts[i], nullptr);
     s->off(k_connecting);
     s->reading = nullptr;
     end_race(op);
-    if (!wants_tls(op->options)) return meet(op, s);
-    op->made = s;
-    op->phase = k_securing;
-    return op->await(make_start_tls(s, op->options->tls.context.get(), op->options, op->host));
+    return secure(op, s);
+}
+
+// The program's own socket in place of an attempt.
+int64_t use_given(connect_op *op) {
+    loop *l = loop_of(op);
+    const int fd = op->options->descriptor;
+    int64_t code = check_given(op, fd, op->of_unix);
+    if (code < 0) return code;
+    stream *s = nullptr;
+    code = adopt_socket(l, fd, op->options->limit, &s);
+    if (code < 0) return code;
+    address peer;
+    peer.size = sizeof peer.path;
+    if (l->sys()->getpeername(fd, &peer.any, &peer.size) >= 0) s->peer.set(peer);
+    prepare_tcp(l, fd, op->options->keep_alive != 0);
+    return secure(op, s);
 }
 
 // What all the failures come to, as asyncio tells it.
@@ -290,6 +311,7 @@ int64_t advance(connect_op *op) {
     loop *l = loop_of(op);
     switch (op->phase) {
     case k_begin:
+        if (op->options->descriptor >= 0) return use_given(op);
         if (op->remote != nullptr) break;  // a path
         op->phase = k_resolved;
         return op->await(resolve(l, op->host, op->port, op->options->family, false));
@@ -369,6 +391,8 @@ future *make_unix_connect(loop *l, const address &to, stream_options *options,
     future *f = make_connect(l, nullptr, 0, options, wanted);
     if (f == nullptr) return nullptr;
     connect_op *op = static_cast<connect_op *>(f);
+    op->of_unix = true;
+    if (to.size == 0) return op;
     op->remote = make_addresses(1);
     if (op->remote == nullptr) {
         unref(f);

@@ -21,9 +21,13 @@ struct wanted_protocol {
 future *make_connect(loop *l, const char *host, int32_t port, stream_options *options,
                      wanted_protocol wanted = {});
 
-// The same to a path.
+// The same to a path; of size 0: over the options' descriptor, a Unix socket's.
 future *make_unix_connect(loop *l, const address &to, stream_options *options,
                           wanted_protocol wanted = {});
+
+// Whether the program's own socket is a stream's (of a Unix socket), which is made
+// nonblocking then: 0, or why not, raised on op.
+int64_t check_given(operation *op, int fd, bool of_unix);
 
 // As every TCP connection of asyncio: no delay for small writes.
 void prepare_tcp(loop *l, int fd, bool keep_alive);

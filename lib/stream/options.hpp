@@ -55,6 +55,8 @@ struct stream_options final : options_of<stream_options> {
     int32_t reuse_port = 0;
     int32_t keep_alive = 0;
     int32_t start_serving = 1;
+    int32_t cleanup_socket = 1;
+    int32_t descriptor = -1;      // of a socket that the program made; -1: none
     int64_t max_connections = 0;  // 0: no limit
     extra_host *more_hosts = nullptr;
     aloop_free_fn data_free = nullptr;
@@ -94,6 +96,8 @@ inline stream_options *copy_options(const stream_options *from) {
     o->reuse_port = from->reuse_port;
     o->keep_alive = from->keep_alive;
     o->start_serving = from->start_serving;
+    o->cleanup_socket = from->cleanup_socket;
+    o->descriptor = from->descriptor;
     o->data_free = from->data_free;
     o->max_connections = from->max_connections;
     bool whole = true;

@@ -77,7 +77,7 @@ inline aloop_server *to_c(server *s) { return reinterpret_cast<aloop_server *>(s
 future *make_start_server(loop *l, const served &how, const char *host, int32_t port,
                           stream_options *options);
 
-// The same on a path.
+// The same on a path; of size 0: on the options' descriptor, a Unix socket's.
 future *make_start_unix_server(loop *l, const served &how, const address &at,
                                stream_options *options);
 

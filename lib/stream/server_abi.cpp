@@ -24,7 +24,7 @@ aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char
                                  int32_t port, const aloop_stream_options *options) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
-    if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = bad_place(host, port, options)) return refused(ALOOP_EINVAL, why);
     if (const char *why = server_complaint(options)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     if (o == nullptr) return made(l, nullptr);

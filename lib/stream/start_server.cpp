@@ -14,6 +14,7 @@
 #include "../loop/watchers.hpp"
 #include "../protocol/protocol.hpp"
 #include "../resolver/resolver.hpp"
+#include "connect.hpp"
 #include "server.hpp"
 
 namespace aloop {
@@ -28,6 +29,7 @@ struct start_op final : operation {
     address_list *places = nullptr;  // owned
     const extra_host *next_host;      // of the options', to be resolved yet
     server *made = nullptr;          // owned
+    bool of_unix = false;
 
     start_op(domain *d, const served &h, char *name, int32_t number, stream_options *o);
     ~start_op() {
@@ -78,13 +80,9 @@ int64_t bind_socket(start_op *op, const address &to, int *out) {
 }
 
 int64_t add_listener(server *s, int fd) {
-    loop *l = loop_of(s);
-    watcher_set *watchers = watcher_set::of(l);
+    watcher_set *watchers = watcher_set::of(loop_of(s));
     const int64_t code = watchers != nullptr ? watchers->claim(fd) : int64_t{ALOOP_ENOMEM};
-    if (code < 0) {
-        l->sys()->close(fd);
-        return code;
-    }
+    if (code < 0) return code;
     listener *at = new (&s->listeners[s->count++]) listener;
     at->io::fd = fd;
     at->bits = k_readable;
@@ -95,13 +93,16 @@ int64_t add_listener(server *s, int fd) {
     return 0;
 }
 
-int64_t bind_all(start_op *op, address_list *list) {
+int64_t bind_all(start_op *op, const address_list *list) {
     server *s = op->made;
     const address *all = list->entries;
     for (int64_t i = 0; i < list->count; i++) {
         int fd = -1;
         int64_t code = bind_socket(op, all[i], &fd);
-        if (code > 0) code = add_listener(s, fd);
+        if (code > 0) {
+            code = add_listener(s, fd);
+            if (code < 0) loop_of(op)->sys()->close(fd);
+        }
         if (code < 0) return code;
     }
     if (s->count > 0) return 0;
@@ -110,7 +111,32 @@ int64_t bind_all(start_op *op, address_list *list) {
                     describe_address(all[0], text, sizeof text), list->count > 1 ? ", ..." : "");
 }
 
-int64_t make_server(start_op *op, address_list *list) {
+int64_t add_given(start_op *op) {
+    const int fd = op->options->descriptor;
+    const int64_t code = check_given(op, fd, op->of_unix);
+    return code < 0 ? code : add_listener(op->made, fd);
+}
+
+// The program's socket stays the program's where the server cannot listen on it.
+void give_back(server *s) {
+    if (s->options->descriptor < 0 || s->count == 0) return;
+    loop_of(s)->watchers->disclaim(s->listeners->fd);
+    s->listeners->fd = -1;
+}
+
+socket_file *file_of(const start_op *op) {
+    if (op->options->cleanup_socket == 0) return nullptr;
+    if (op->options->descriptor < 0) return remember_file(op->places->entries[0]);
+    address own = {};
+    own.size = sizeof own.path - 1;  // a NUL stays behind it
+    const sys_table *sys = loop_of(op)->sys();
+    const bool known = op->of_unix &&
+                       sys->getsockname(op->options->descriptor, &own.any, &own.size) >= 0;
+    return known ? remember_file(own) : nullptr;
+}
+
+int64_t make_server(start_op *op) {
+    const address_list *list = op->places;  // nullptr: the program's socket instead
     loop *l = loop_of(op);
     ref(op->options);
     server *s = l->make_object<server>(op->options);
@@ -121,15 +147,18 @@ int64_t make_server(start_op *op, address_list *list) {
     op->made = s;
     s->context = capture_context();
     s->let_go = let_server_go;
-    s->listeners = static_cast<listener *>(
-        allocate(static_cast<size_t>(list->count) * sizeof(listener)));
+    const size_t most = list != nullptr ? static_cast<size_t>(list->count) : 1;
+    s->listeners = static_cast<listener *>(allocate(most * sizeof(listener)));
     if (s->listeners == nullptr) return ALOOP_ENOMEM;
-    int64_t code = bind_all(op, list);
+    int64_t code = list != nullptr ? bind_all(op, list) : add_given(op);
     if (code < 0) return code;
-    s->file = remember_file(list->entries[0]);
+    s->file = file_of(op);
     s->spare = static_cast<int>(l->sys()->open("/dev/null", O_RDONLY | O_CLOEXEC, 0));
     if (op->options->start_serving != 0) code = start_serving(s);
-    if (code < 0) return code;
+    if (code < 0) {
+        give_back(s);
+        return code;
+    }
     s->how = op->how;
     if (s->how.by != nullptr) ref(s->how.by);
     s->owns_data = true;
@@ -178,7 +207,7 @@ int64_t resolve_host(start_op *op, const char *name) {
 enum : uint32_t { k_begin = 0, k_resolved, k_started };
 
 int64_t listen_all(start_op *op) {
-    const int64_t code = make_server(op, op->places);
+    const int64_t code = make_server(op);
     if (code < 0) return code;
     op->phase = k_started;
     if (op->options->start_serving != 0) return op->yield();
@@ -197,7 +226,7 @@ int64_t step_start(operation *base, task *, int64_t status) {
     }
     switch (op->phase) {
     case k_begin:
-        if (op->places != nullptr) return listen_all(op);
+        if (op->places != nullptr || op->options->descriptor >= 0) return listen_all(op);
         op->phase = k_resolved;
         return resolve_host(op, op->host);
     case k_resolved: {
@@ -243,6 +272,8 @@ future *make_start_unix_server(loop *l, const served &how, const address &at,
     future *f = make_start_server(l, how, nullptr, 0, options);
     if (f == nullptr) return nullptr;
     start_op *op = static_cast<start_op *>(f);
+    op->of_unix = true;
+    if (at.size == 0) return op;
     op->places = make_addresses(1);
     if (op->places == nullptr) {
         unref(f);

@@ -91,6 +91,17 @@ int64_t aloop_stream_options_set_start_serving(aloop_stream_options *o, int32_t 
     return set_flag(o, &stream_options::start_serving, start);
 }
 
+int64_t aloop_stream_options_set_cleanup_socket(aloop_stream_options *o, int32_t cleanup) {
+    return set_flag(o, &stream_options::cleanup_socket, cleanup);
+}
+
+int64_t aloop_stream_options_set_descriptor(aloop_stream_options *handle, int32_t descriptor) {
+    stream_options *o = good(handle);
+    if (o == nullptr || descriptor < 0) return ALOOP_EINVAL;
+    o->descriptor = descriptor;
+    return 0;
+}
+
 int64_t aloop_stream_options_set_keep_alive(aloop_stream_options *o, int32_t keep_alive) {
     return set_flag(o, &stream_options::keep_alive, keep_alive);
 }
@@ -121,7 +132,7 @@ aloop_future *aloop_open_connection(const char *host, int32_t port,
                                     const aloop_stream_options *options) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
-    if (const char *why = bad_place(port, options)) return refused(ALOOP_EINVAL, why);
+    if (const char *why = bad_place(host, port, options)) return refused(ALOOP_EINVAL, why);
     if (const char *why = client_complaint(options, host)) return refused(ALOOP_EINVAL, why);
     stream_options *o = taken(options);
     return made(l, o != nullptr ? make_connect(l, host, port, o) : nullptr);

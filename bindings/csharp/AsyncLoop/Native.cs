@@ -1113,6 +1113,12 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_max_connections")]
   public static extern long aloop_stream_options_set_max_connections(global::System.IntPtr jarg1, long jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_descriptor")]
+  public static extern long aloop_stream_options_set_descriptor(global::System.IntPtr jarg1, int jarg2);
+
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_cleanup_socket")]
+  public static extern long aloop_stream_options_set_cleanup_socket(global::System.IntPtr jarg1, int jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_stream_options_set_keep_alive")]
   public static extern long aloop_stream_options_set_keep_alive(global::System.IntPtr jarg1, int jarg2);
 
@@ -3331,6 +3337,16 @@ internal static unsafe class Native {
 
   public static long aloop_stream_options_set_max_connections(global::System.IntPtr options, long n) {
     long ret = NativePINVOKE.aloop_stream_options_set_max_connections(options, n);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_descriptor(global::System.IntPtr options, int descriptor) {
+    long ret = NativePINVOKE.aloop_stream_options_set_descriptor(options, descriptor);
+    return ret;
+  }
+
+  public static long aloop_stream_options_set_cleanup_socket(global::System.IntPtr options, int cleanup) {
+    long ret = NativePINVOKE.aloop_stream_options_set_cleanup_socket(options, cleanup);
     return ret;
   }
 

@@ -5084,6 +5084,34 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_max_c
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_descriptor(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_stream_options_set_descriptor(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_cleanup_socket(void * jarg1, int jarg2) {
+  long long jresult ;
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_stream_options *)jarg1;
+  arg2 = (int32_t)jarg2;
+  result = (int64_t)aloop_stream_options_set_cleanup_socket(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_stream_options_set_keep_alive(void * jarg1, int jarg2) {
   long long jresult ;
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;

@@ -362,24 +362,24 @@ typedef long long swig_type_334;
 typedef long long swig_type_335;
 typedef long long swig_type_336;
 typedef long long swig_type_337;
-typedef _gostring_ swig_type_338;
-typedef _gostring_ swig_type_339;
-typedef long long swig_type_340;
-typedef long long swig_type_341;
+typedef long long swig_type_338;
+typedef long long swig_type_339;
+typedef _gostring_ swig_type_340;
+typedef _gostring_ swig_type_341;
 typedef long long swig_type_342;
 typedef long long swig_type_343;
-typedef _goslice_ swig_type_344;
+typedef long long swig_type_344;
 typedef long long swig_type_345;
-typedef long long swig_type_346;
+typedef _goslice_ swig_type_346;
 typedef long long swig_type_347;
 typedef long long swig_type_348;
 typedef long long swig_type_349;
 typedef long long swig_type_350;
 typedef long long swig_type_351;
 typedef long long swig_type_352;
-typedef _goslice_ swig_type_353;
+typedef long long swig_type_353;
 typedef long long swig_type_354;
-typedef long long swig_type_355;
+typedef _goslice_ swig_type_355;
 typedef long long swig_type_356;
 typedef long long swig_type_357;
 typedef long long swig_type_358;
@@ -395,12 +395,12 @@ typedef long long swig_type_367;
 typedef long long swig_type_368;
 typedef long long swig_type_369;
 typedef long long swig_type_370;
-typedef _gostring_ swig_type_371;
-typedef _goslice_ swig_type_372;
+typedef long long swig_type_371;
+typedef long long swig_type_372;
 typedef _gostring_ swig_type_373;
-typedef _gostring_ swig_type_374;
-typedef long long swig_type_375;
-typedef long long swig_type_376;
+typedef _goslice_ swig_type_374;
+typedef _gostring_ swig_type_375;
+typedef _gostring_ swig_type_376;
 typedef long long swig_type_377;
 typedef long long swig_type_378;
 typedef long long swig_type_379;
@@ -419,17 +419,17 @@ typedef long long swig_type_391;
 typedef long long swig_type_392;
 typedef long long swig_type_393;
 typedef long long swig_type_394;
-typedef _gostring_ swig_type_395;
-typedef _gostring_ swig_type_396;
+typedef long long swig_type_395;
+typedef long long swig_type_396;
 typedef _gostring_ swig_type_397;
 typedef _gostring_ swig_type_398;
-typedef long long swig_type_399;
-typedef long long swig_type_400;
+typedef _gostring_ swig_type_399;
+typedef _gostring_ swig_type_400;
 typedef long long swig_type_401;
 typedef long long swig_type_402;
 typedef long long swig_type_403;
 typedef long long swig_type_404;
-typedef _gostring_ swig_type_405;
+typedef long long swig_type_405;
 typedef long long swig_type_406;
 typedef _gostring_ swig_type_407;
 typedef long long swig_type_408;
@@ -437,7 +437,7 @@ typedef _gostring_ swig_type_409;
 typedef long long swig_type_410;
 typedef _gostring_ swig_type_411;
 typedef long long swig_type_412;
-typedef long long swig_type_413;
+typedef _gostring_ swig_type_413;
 typedef long long swig_type_414;
 typedef long long swig_type_415;
 typedef long long swig_type_416;
@@ -457,17 +457,17 @@ typedef long long swig_type_429;
 typedef long long swig_type_430;
 typedef long long swig_type_431;
 typedef long long swig_type_432;
-typedef _goslice_ swig_type_433;
+typedef long long swig_type_433;
 typedef long long swig_type_434;
-typedef long long swig_type_435;
+typedef _goslice_ swig_type_435;
 typedef long long swig_type_436;
 typedef long long swig_type_437;
 typedef long long swig_type_438;
 typedef long long swig_type_439;
-typedef _gostring_ swig_type_440;
-typedef _goslice_ swig_type_441;
-typedef long long swig_type_442;
-typedef long long swig_type_443;
+typedef long long swig_type_440;
+typedef long long swig_type_441;
+typedef _gostring_ swig_type_442;
+typedef _goslice_ swig_type_443;
 typedef long long swig_type_444;
 typedef long long swig_type_445;
 typedef long long swig_type_446;
@@ -477,9 +477,9 @@ typedef long long swig_type_449;
 typedef long long swig_type_450;
 typedef long long swig_type_451;
 typedef long long swig_type_452;
-typedef _gostring_ swig_type_453;
+typedef long long swig_type_453;
 typedef long long swig_type_454;
-typedef long long swig_type_455;
+typedef _gostring_ swig_type_455;
 typedef long long swig_type_456;
 typedef long long swig_type_457;
 typedef long long swig_type_458;
@@ -487,91 +487,91 @@ typedef long long swig_type_459;
 typedef long long swig_type_460;
 typedef long long swig_type_461;
 typedef long long swig_type_462;
-typedef _gostring_ swig_type_463;
-typedef _gostring_ swig_type_464;
-typedef long long swig_type_465;
+typedef long long swig_type_463;
+typedef long long swig_type_464;
+typedef _gostring_ swig_type_465;
 typedef _gostring_ swig_type_466;
 typedef long long swig_type_467;
 typedef _gostring_ swig_type_468;
-typedef _gostring_ swig_type_469;
+typedef long long swig_type_469;
 typedef _gostring_ swig_type_470;
-typedef long long swig_type_471;
+typedef _gostring_ swig_type_471;
 typedef _gostring_ swig_type_472;
-typedef _gostring_ swig_type_473;
+typedef long long swig_type_473;
 typedef _gostring_ swig_type_474;
-typedef long long swig_type_475;
-typedef long long swig_type_476;
+typedef _gostring_ swig_type_475;
+typedef _gostring_ swig_type_476;
 typedef long long swig_type_477;
-typedef _gostring_ swig_type_478;
+typedef long long swig_type_478;
 typedef long long swig_type_479;
-typedef long long swig_type_480;
+typedef _gostring_ swig_type_480;
 typedef long long swig_type_481;
-typedef _gostring_ swig_type_482;
+typedef long long swig_type_482;
 typedef long long swig_type_483;
 typedef _gostring_ swig_type_484;
 typedef long long swig_type_485;
 typedef _gostring_ swig_type_486;
 typedef long long swig_type_487;
-typedef long long swig_type_488;
-typedef _gostring_ swig_type_489;
+typedef _gostring_ swig_type_488;
+typedef long long swig_type_489;
 typedef long long swig_type_490;
-typedef long long swig_type_491;
-typedef _gostring_ swig_type_492;
+typedef _gostring_ swig_type_491;
+typedef long long swig_type_492;
 typedef long long swig_type_493;
-typedef long long swig_type_494;
+typedef _gostring_ swig_type_494;
 typedef long long swig_type_495;
 typedef long long swig_type_496;
 typedef long long swig_type_497;
-typedef _gostring_ swig_type_498;
+typedef long long swig_type_498;
 typedef long long swig_type_499;
-typedef long long swig_type_500;
+typedef _gostring_ swig_type_500;
 typedef long long swig_type_501;
-typedef _goslice_ swig_type_502;
-typedef _goslice_ swig_type_503;
-typedef long long swig_type_504;
-typedef long long swig_type_505;
+typedef long long swig_type_502;
+typedef long long swig_type_503;
+typedef _goslice_ swig_type_504;
+typedef _goslice_ swig_type_505;
 typedef long long swig_type_506;
 typedef long long swig_type_507;
-typedef _gostring_ swig_type_508;
+typedef long long swig_type_508;
 typedef long long swig_type_509;
 typedef _gostring_ swig_type_510;
-typedef _goslice_ swig_type_511;
+typedef long long swig_type_511;
 typedef _gostring_ swig_type_512;
-typedef _gostring_ swig_type_513;
-typedef long long swig_type_514;
-typedef long long swig_type_515;
+typedef _goslice_ swig_type_513;
+typedef _gostring_ swig_type_514;
+typedef _gostring_ swig_type_515;
 typedef long long swig_type_516;
 typedef long long swig_type_517;
 typedef long long swig_type_518;
 typedef long long swig_type_519;
 typedef long long swig_type_520;
-typedef _gostring_ swig_type_521;
+typedef long long swig_type_521;
 typedef long long swig_type_522;
-typedef long long swig_type_523;
-typedef _gostring_ swig_type_524;
+typedef _gostring_ swig_type_523;
+typedef long long swig_type_524;
 typedef long long swig_type_525;
-typedef long long swig_type_526;
+typedef _gostring_ swig_type_526;
 typedef long long swig_type_527;
-typedef _gostring_ swig_type_528;
-typedef _gostring_ swig_type_529;
-typedef long long swig_type_530;
-typedef long long swig_type_531;
+typedef long long swig_type_528;
+typedef long long swig_type_529;
+typedef _gostring_ swig_type_530;
+typedef _gostring_ swig_type_531;
 typedef long long swig_type_532;
 typedef long long swig_type_533;
-typedef _gostring_ swig_type_534;
+typedef long long swig_type_534;
 typedef long long swig_type_535;
-typedef long long swig_type_536;
-typedef _gostring_ swig_type_537;
+typedef _gostring_ swig_type_536;
+typedef long long swig_type_537;
 typedef long long swig_type_538;
-typedef long long swig_type_539;
+typedef _gostring_ swig_type_539;
 typedef long long swig_type_540;
-typedef _goslice_ swig_type_541;
+typedef long long swig_type_541;
 typedef long long swig_type_542;
-typedef long long swig_type_543;
+typedef _goslice_ swig_type_543;
 typedef long long swig_type_544;
-typedef _goslice_ swig_type_545;
+typedef long long swig_type_545;
 typedef long long swig_type_546;
-typedef long long swig_type_547;
+typedef _goslice_ swig_type_547;
 typedef long long swig_type_548;
 typedef long long swig_type_549;
 typedef long long swig_type_550;
@@ -580,9 +580,9 @@ typedef long long swig_type_552;
 typedef long long swig_type_553;
 typedef long long swig_type_554;
 typedef long long swig_type_555;
-typedef _gostring_ swig_type_556;
+typedef long long swig_type_556;
 typedef long long swig_type_557;
-typedef long long swig_type_558;
+typedef _gostring_ swig_type_558;
 typedef long long swig_type_559;
 typedef long long swig_type_560;
 typedef long long swig_type_561;
@@ -595,14 +595,16 @@ typedef long long swig_type_567;
 typedef long long swig_type_568;
 typedef long long swig_type_569;
 typedef long long swig_type_570;
-typedef _gostring_ swig_type_571;
+typedef long long swig_type_571;
 typedef long long swig_type_572;
-typedef long long swig_type_573;
-typedef _goslice_ swig_type_574;
+typedef _gostring_ swig_type_573;
+typedef long long swig_type_574;
 typedef long long swig_type_575;
-typedef long long swig_type_576;
+typedef _goslice_ swig_type_576;
 typedef long long swig_type_577;
 typedef long long swig_type_578;
+typedef long long swig_type_579;
+typedef long long swig_type_580;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -972,241 +974,243 @@ extern swig_type_330 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(ui
 extern swig_type_331 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern swig_type_332 _wrap_stream_options_add_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_333 arg2);
 extern swig_type_334 _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_type_335 arg2);
-extern swig_type_336 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_337 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_338 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_339 arg1, uintptr_t arg2);
-extern swig_type_340 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_336 _wrap_stream_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_337 _wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_338 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_339 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_340 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_341 arg1, uintptr_t arg2);
+extern swig_type_342 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
 extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_341 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_342 arg3);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_343 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_344 arg3);
 extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_343 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_344 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_345 arg3);
-extern swig_type_346 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_347 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_348 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_349 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_345 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_346 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_347 arg3);
+extern swig_type_348 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_349 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_350 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_351 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_350 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_351 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_352 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_353 arg2);
-extern swig_type_354 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_355 arg3);
+extern swig_type_352 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_353 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_354 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_355 arg2);
+extern swig_type_356 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_357 arg3);
 extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_356 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_357 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_358 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_359 arg2, swig_type_360 arg3);
-extern swig_type_361 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_362 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_363 arg3, swig_type_364 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_365 arg3, swig_type_366 arg4);
-extern swig_type_367 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_368 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_369 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_358 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_359 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_360 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_361 arg2, swig_type_362 arg3);
+extern swig_type_363 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_364 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_365 arg3, swig_type_366 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_367 arg3, swig_type_368 arg4);
+extern swig_type_369 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_370 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_371 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_370 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_371 arg2, swig_type_372 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_373 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_374 arg3, uintptr_t arg4);
+extern swig_type_372 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_373 arg2, swig_type_374 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_375 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_376 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_375 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_376 arg3);
-extern swig_type_377 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_378 arg2);
-extern swig_type_379 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_377 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_378 arg3);
+extern swig_type_379 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_380 arg2);
+extern swig_type_381 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_380 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_382 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_381 _wrap_server_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_382 arg3);
-extern swig_type_383 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_384 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_383 _wrap_server_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_384 arg3);
+extern swig_type_385 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_386 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_385 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_386 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_387 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_388 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_389 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_390 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_391 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_392 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_393 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_394 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_395 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_396 arg3, uintptr_t arg4);
+extern swig_type_387 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_388 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_389 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_390 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_391 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_392 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_393 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_394 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_395 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_396 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_397 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_398 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_read_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_write_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_397 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_398 arg3, uintptr_t arg4);
-extern swig_type_399 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_399 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_400 arg3, uintptr_t arg4);
+extern swig_type_401 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_stream_get_protocol_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_packet_data_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_400 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_402 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_packet_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_401 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_402 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_403 arg2);
+extern swig_type_403 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_404 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_405 arg2);
 extern uintptr_t _wrap_datagram_options_new_sys_6c96b6e831386849(void);
-extern swig_type_404 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_405 arg2, int arg3);
-extern swig_type_406 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_407 arg2, int arg3);
-extern swig_type_408 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_409 arg2);
-extern swig_type_410 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_411 arg2);
-extern swig_type_412 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_413 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_414 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_415 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_416 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_417 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_418 arg2);
-extern swig_type_419 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_406 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_407 arg2, int arg3);
+extern swig_type_408 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_409 arg2, int arg3);
+extern swig_type_410 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_411 arg2);
+extern swig_type_412 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_413 arg2);
+extern swig_type_414 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_415 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_416 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_417 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_418 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_419 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_420 arg2);
+extern swig_type_421 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_datagram_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_420 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_421 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_422 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_423 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_424 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_425 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_426 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_422 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_423 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_424 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_425 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_426 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_427 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_428 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_datagram_endpoint_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_427 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_428 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_429 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_429 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_430 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_431 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_recvfrom_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_430 arg2);
-extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_431 arg3, uintptr_t arg4);
-extern swig_type_432 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_433 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_434 arg4);
+extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_432 arg2);
+extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_433 arg3, uintptr_t arg4);
+extern swig_type_434 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_435 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_436 arg4);
 extern uintptr_t _wrap_datagram_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_435 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_436 arg2, swig_type_437 arg3);
-extern swig_type_438 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_439 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_440 arg2, swig_type_441 arg3);
+extern swig_type_437 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_438 arg2, swig_type_439 arg3);
+extern swig_type_440 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_441 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_442 arg2, swig_type_443 arg3);
 extern uintptr_t _wrap_datagram_local_address_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_remote_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_442 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_443 arg2);
-extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_444 arg3);
-extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_445 arg2);
-extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_446 arg3);
-extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_447 arg3);
-extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_448 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_449 arg3, swig_type_450 arg4);
-extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_451 arg3, swig_type_452 arg4);
-extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_453 arg2, int arg3);
+extern swig_type_444 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_445 arg2);
+extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_446 arg3);
+extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_447 arg2);
+extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_448 arg3);
+extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_449 arg3);
+extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_450 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_451 arg3, swig_type_452 arg4);
+extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_453 arg3, swig_type_454 arg4);
+extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_455 arg2, int arg3);
 extern uintptr_t _wrap_sock_accept_sys_6c96b6e831386849(int arg1);
-extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_454 arg3, swig_voidp arg4, swig_type_455 arg5);
-extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_456 arg2);
-extern swig_type_457 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_458 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_459 arg2);
-extern swig_type_460 _wrap_tls_context_new_client_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_461 _wrap_tls_context_new_server_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_456 arg3, swig_voidp arg4, swig_type_457 arg5);
+extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_458 arg2);
+extern swig_type_459 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_460 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_461 arg2);
+extern swig_type_462 _wrap_tls_context_new_client_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_463 _wrap_tls_context_new_server_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_tls_context_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_462 _wrap_tls_context_load_verify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_463 arg2, swig_type_464 arg3);
-extern swig_type_465 _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_466 arg2);
-extern swig_type_467 _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(uintptr_t arg1, swig_type_468 arg2, swig_type_469 arg3, swig_type_470 arg4);
-extern swig_type_471 _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_472 arg2, swig_type_473 arg3, swig_type_474 arg4);
-extern swig_type_475 _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_476 _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_477 _wrap_tls_context_set_alpn_sys_6c96b6e831386849(uintptr_t arg1, swig_type_478 arg2);
-extern swig_type_479 _wrap_tls_context_set_min_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_480 _wrap_tls_context_set_max_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_481 _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(uintptr_t arg1, swig_type_482 arg2);
-extern swig_type_483 _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(uintptr_t arg1, swig_type_484 arg2);
-extern swig_type_485 _wrap_tls_context_add_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_486 arg2, uintptr_t arg3);
-extern swig_type_487 _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_488 _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(uintptr_t arg1, swig_type_489 arg2);
-extern swig_type_490 _wrap_stream_options_set_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_491 _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(uintptr_t arg1, swig_type_492 arg2);
-extern swig_type_493 _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_494 _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_495 _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_464 _wrap_tls_context_load_verify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_465 arg2, swig_type_466 arg3);
+extern swig_type_467 _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_468 arg2);
+extern swig_type_469 _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(uintptr_t arg1, swig_type_470 arg2, swig_type_471 arg3, swig_type_472 arg4);
+extern swig_type_473 _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_474 arg2, swig_type_475 arg3, swig_type_476 arg4);
+extern swig_type_477 _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_478 _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_479 _wrap_tls_context_set_alpn_sys_6c96b6e831386849(uintptr_t arg1, swig_type_480 arg2);
+extern swig_type_481 _wrap_tls_context_set_min_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_482 _wrap_tls_context_set_max_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_483 _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(uintptr_t arg1, swig_type_484 arg2);
+extern swig_type_485 _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(uintptr_t arg1, swig_type_486 arg2);
+extern swig_type_487 _wrap_tls_context_add_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_488 arg2, uintptr_t arg3);
+extern swig_type_489 _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_490 _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(uintptr_t arg1, swig_type_491 arg2);
+extern swig_type_492 _wrap_stream_options_set_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_493 _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(uintptr_t arg1, swig_type_494 arg2);
+extern swig_type_495 _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_496 _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_497 _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_stream_start_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_496 _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_497 _wrap_stream_get_tls_session_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_file_open_sys_6c96b6e831386849(swig_type_498 arg1, int arg2, int arg3);
-extern uintptr_t _wrap_file_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_499 arg2);
-extern uintptr_t _wrap_file_pread_sys_6c96b6e831386849(uintptr_t arg1, swig_type_500 arg2, swig_type_501 arg3);
-extern uintptr_t _wrap_file_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_502 arg2);
-extern uintptr_t _wrap_file_pwrite_sys_6c96b6e831386849(uintptr_t arg1, swig_type_503 arg2, swig_type_504 arg3);
-extern uintptr_t _wrap_file_seek_sys_6c96b6e831386849(uintptr_t arg1, swig_type_505 arg2, int arg3);
+extern swig_type_498 _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_499 _wrap_stream_get_tls_session_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_file_open_sys_6c96b6e831386849(swig_type_500 arg1, int arg2, int arg3);
+extern uintptr_t _wrap_file_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_501 arg2);
+extern uintptr_t _wrap_file_pread_sys_6c96b6e831386849(uintptr_t arg1, swig_type_502 arg2, swig_type_503 arg3);
+extern uintptr_t _wrap_file_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_504 arg2);
+extern uintptr_t _wrap_file_pwrite_sys_6c96b6e831386849(uintptr_t arg1, swig_type_505 arg2, swig_type_506 arg3);
+extern uintptr_t _wrap_file_seek_sys_6c96b6e831386849(uintptr_t arg1, swig_type_507 arg2, int arg3);
 extern uintptr_t _wrap_file_fstat_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_file_fsync_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_file_fdatasync_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_file_truncate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_506 arg2);
+extern uintptr_t _wrap_file_truncate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_508 arg2);
 extern uintptr_t _wrap_file_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_507 _wrap_file_descriptor_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_read_file_sys_6c96b6e831386849(swig_type_508 arg1, swig_type_509 arg2);
-extern uintptr_t _wrap_write_file_sys_6c96b6e831386849(swig_type_510 arg1, swig_type_511 arg2);
-extern uintptr_t _wrap_stat_file_sys_6c96b6e831386849(swig_type_512 arg1, int arg2);
-extern uintptr_t _wrap_list_directory_sys_6c96b6e831386849(swig_type_513 arg1);
-extern swig_type_514 _wrap_file_stat_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_515 _wrap_file_stat_mode_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_516 _wrap_file_stat_inode_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_517 _wrap_file_stat_links_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_518 _wrap_file_stat_uid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_519 _wrap_file_stat_gid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_509 _wrap_file_descriptor_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_read_file_sys_6c96b6e831386849(swig_type_510 arg1, swig_type_511 arg2);
+extern uintptr_t _wrap_write_file_sys_6c96b6e831386849(swig_type_512 arg1, swig_type_513 arg2);
+extern uintptr_t _wrap_stat_file_sys_6c96b6e831386849(swig_type_514 arg1, int arg2);
+extern uintptr_t _wrap_list_directory_sys_6c96b6e831386849(swig_type_515 arg1);
+extern swig_type_516 _wrap_file_stat_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_517 _wrap_file_stat_mode_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_518 _wrap_file_stat_inode_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_519 _wrap_file_stat_links_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_520 _wrap_file_stat_uid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_521 _wrap_file_stat_gid_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_file_stat_mtime_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_file_stat_atime_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_file_stat_ctime_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_520 _wrap_file_names_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_521 _wrap_file_names_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_522 arg2);
-extern swig_type_523 _wrap_file_watch_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_524 arg2);
+extern swig_type_522 _wrap_file_names_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_523 _wrap_file_names_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_524 arg2);
+extern swig_type_525 _wrap_file_watch_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_526 arg2);
 extern uintptr_t _wrap_file_watch_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_525 _wrap_file_watch_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_526 _wrap_file_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_527 _wrap_file_event_is_directory_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_528 _wrap_file_event_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_529 _wrap_file_event_old_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_530 _wrap_job_return_sys_6c96b6e831386849(swig_type_531 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_532 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_533 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_534 arg1);
+extern swig_type_527 _wrap_file_watch_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_528 _wrap_file_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_529 _wrap_file_event_is_directory_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_530 _wrap_file_event_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_531 _wrap_file_event_old_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_532 _wrap_job_return_sys_6c96b6e831386849(swig_type_533 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_534 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_535 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_536 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_535 arg1);
-extern swig_type_536 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_537 arg2);
-extern swig_type_538 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_539 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_540 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_541 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_537 arg1);
+extern swig_type_538 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_539 arg2);
+extern swig_type_540 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_541 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_542 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_543 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_542 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_543 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_544 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_545 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_544 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_545 arg2);
-extern swig_type_546 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_547 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_548 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_549 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_550 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_551 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_546 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_547 arg2);
+extern swig_type_548 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_549 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_550 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_551 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_552 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_553 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_552 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_553 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_554 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_555 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_556 arg2);
-extern swig_type_557 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_558 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_559 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_560 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_561 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_562 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_563 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_564 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_565 arg3, swig_type_566 arg4);
-extern swig_type_567 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_568 arg2);
-extern swig_type_569 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_570 arg2);
+extern swig_type_554 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_555 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_556 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_557 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_558 arg2);
+extern swig_type_559 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_560 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_561 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_562 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_563 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_564 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_565 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_566 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_567 arg3, swig_type_568 arg4);
+extern swig_type_569 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_570 arg2);
+extern swig_type_571 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_572 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_571 arg1, uintptr_t arg2);
-extern swig_type_572 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_573 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_573 arg1, uintptr_t arg2);
+extern swig_type_574 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_575 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_574 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_576 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_575 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_576 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_577 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_578 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_577 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_578 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_579 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_580 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -4894,6 +4898,24 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Stream_options_set_descriptor(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_stream_options_set_descriptor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
+func Stream_options_set_cleanup_socket(arg1 uintptr, arg2 int32) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	return swig_r
+}
+
 func Stream_options_set_keep_alive(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
@@ -4920,7 +4942,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_338)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_340)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4935,7 +4957,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_339)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_341)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4983,7 +5005,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_341(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_343(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4996,7 +5018,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_342(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_344(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5017,7 +5039,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_343(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_345(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5029,7 +5051,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_344)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_346)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5045,7 +5067,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_345(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_347(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5115,7 +5137,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_353)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_355)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5129,7 +5151,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_355(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_357(_swig_i_2)))
 	return swig_r
 }
 
@@ -5165,7 +5187,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_359(_swig_i_1), C.swig_type_360(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_361(_swig_i_1), C.swig_type_362(_swig_i_2)))
 	return swig_r
 }
 
@@ -5196,7 +5218,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_363(_swig_i_2), C.swig_type_364(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_365(_swig_i_2), C.swig_type_366(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5209,7 +5231,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_365(_swig_i_2), C.swig_type_366(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_367(_swig_i_2), C.swig_type_368(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5257,7 +5279,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_371)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_372)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_373)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_374)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5278,7 +5300,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_373)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5297,7 +5319,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_374)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_376)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5323,7 +5345,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_376(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_378(_swig_i_2)))
 	return swig_r
 }
 
@@ -5332,7 +5354,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_378(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_380(_swig_i_1)))
 	return swig_r
 }
 
@@ -5400,7 +5422,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_382(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_384(_swig_i_2)))
 	return swig_r
 }
 
@@ -5539,7 +5561,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_395)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_397)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5558,7 +5580,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_396)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5608,7 +5630,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_397)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_399)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5627,7 +5649,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5709,7 +5731,7 @@ func Packets_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_403(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_405(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5730,7 +5752,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_405)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_407)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5744,7 +5766,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_407)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5757,7 +5779,7 @@ func Datagram_options_set_local_path(arg1 uintptr, arg2 string) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_411)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5770,7 +5792,7 @@ func Datagram_options_set_remote_path(arg1 uintptr, arg2 string) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_411)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_413)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5827,7 +5849,7 @@ func Datagram_options_set_max_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_418(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_420(_swig_i_1)))
 	return swig_r
 }
 
@@ -5981,7 +6003,7 @@ func Datagram_recvmany(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_430(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_432(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5996,7 +6018,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_431(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_433(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6010,7 +6032,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_433)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_435)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6026,7 +6048,7 @@ _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_434(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_436(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6048,7 +6070,7 @@ func Datagram_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_sw
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_436(_swig_i_1), C.swig_type_437(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_438(_swig_i_1), C.swig_type_439(_swig_i_2)))
 	return swig_r
 }
 
@@ -6068,7 +6090,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_440)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_441)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_442)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_443)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6111,7 +6133,7 @@ func Sock_recv(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_443(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_445(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6123,7 +6145,7 @@ func Sock_recv_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_444(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_446(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6133,7 +6155,7 @@ func Sock_recvfrom(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_445(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_447(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6145,7 +6167,7 @@ func Sock_recvfrom_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_446(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_448(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6157,7 +6179,7 @@ func Sock_sendall(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_447(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_449(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6171,7 +6193,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_448(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_450(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6183,7 +6205,7 @@ func Sock_sendfile(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig_ret ui
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_449(_swig_i_2), C.swig_type_450(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_451(_swig_i_2), C.swig_type_452(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6195,7 +6217,7 @@ func Sock_sendfile_native(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_451(_swig_i_2), C.swig_type_452(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_453(_swig_i_2), C.swig_type_454(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6207,7 +6229,7 @@ func Sock_connect(arg1 int32, arg2 string, arg3 int32) (_swig_ret uintptr) {
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_453)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_455)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6234,7 +6256,7 @@ _swig_i_1 = arg2
 	var _swig_i_3 *int32
 _swig_i_3 = arg4
 	_swig_i_4 := arg5
-	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_454(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_455(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_456(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_457(_swig_i_4)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6244,7 +6266,7 @@ func Sock_recv_fds(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_456(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_458(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6263,7 +6285,7 @@ func Packet_take_fd(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_459(_swig_i_1)))
+	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_461(_swig_i_1)))
 	return swig_r
 }
 
@@ -6301,7 +6323,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 string
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_tls_context_load_verify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_463)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_464)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_tls_context_load_verify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_465)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_466)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6317,7 +6339,7 @@ func Tls_context_load_verify_memory(arg1 uintptr, arg2 string) (_swig_ret int64)
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_466)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_468)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6334,7 +6356,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 string
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_468)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_469)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_471)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_472)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6357,7 +6379,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 string
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_472)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_473)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_474)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_474)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_475)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_476)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6394,7 +6416,7 @@ func Tls_context_set_alpn(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_alpn_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_478)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_alpn_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_480)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6425,7 +6447,7 @@ func Tls_context_set_ciphers(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_ciphers_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_482)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_ciphers_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_484)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6438,7 +6460,7 @@ func Tls_context_set_ciphersuites(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_484)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6453,7 +6475,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_tls_context_add_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_tls_context_add_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_488)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6475,7 +6497,7 @@ func Tls_context_set_keylog_file(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_489)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_491)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6498,7 +6520,7 @@ func Stream_options_set_server_hostname(arg1 uintptr, arg2 string) (_swig_ret in
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_492)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_494)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6573,7 +6595,7 @@ func File_open(arg1 string, arg2 int32, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_open_sys_6c96b6e831386849(*(*C.swig_type_498)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_open_sys_6c96b6e831386849(*(*C.swig_type_500)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6587,7 +6609,7 @@ func File_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_file_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_499(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_file_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_501(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6599,7 +6621,7 @@ func File_pread(arg1 uintptr, arg2 int64, arg3 int64) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_pread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_500(_swig_i_1), C.swig_type_501(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_pread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_502(_swig_i_1), C.swig_type_503(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6611,7 +6633,7 @@ func File_write(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_file_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_502)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_file_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_504)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6627,7 +6649,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_pwrite_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_503)(unsafe.Pointer(&_swig_i_1)), C.swig_type_504(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_pwrite_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_505)(unsafe.Pointer(&_swig_i_1)), C.swig_type_506(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6642,7 +6664,7 @@ func File_seek(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_seek_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_505(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_seek_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_507(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6683,7 +6705,7 @@ func File_truncate(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_file_truncate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_506(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_file_truncate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_508(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6712,7 +6734,7 @@ func Read_file(arg1 string, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 string
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_read_file_sys_6c96b6e831386849(*(*C.swig_type_508)(unsafe.Pointer(&_swig_i_0)), C.swig_type_509(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_read_file_sys_6c96b6e831386849(*(*C.swig_type_510)(unsafe.Pointer(&_swig_i_0)), C.swig_type_511(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6727,7 +6749,7 @@ func Write_file(arg1 string, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_write_file_sys_6c96b6e831386849(*(*C.swig_type_510)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_511)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_write_file_sys_6c96b6e831386849(*(*C.swig_type_512)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_513)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6744,7 +6766,7 @@ func Stat_file(arg1 string, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 string
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stat_file_sys_6c96b6e831386849(*(*C.swig_type_512)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stat_file_sys_6c96b6e831386849(*(*C.swig_type_514)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6757,7 +6779,7 @@ func List_directory(arg1 string) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_list_directory_sys_6c96b6e831386849(*(*C.swig_type_513)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (uintptr)(C._wrap_list_directory_sys_6c96b6e831386849(*(*C.swig_type_515)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6851,7 +6873,7 @@ func File_names_at(arg1 uintptr, arg2 int64) (_swig_ret string) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r_p := C._wrap_file_names_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_522(_swig_i_1))
+	swig_r_p := C._wrap_file_names_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_524(_swig_i_1))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -6864,7 +6886,7 @@ func File_watch_new(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_file_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_524)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_file_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_526)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6934,7 +6956,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_531(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_533(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -6948,7 +6970,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_534)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_536)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6990,7 +7012,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_535(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_537(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7002,7 +7024,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_537)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_539)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7014,14 +7036,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_539(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_541(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_540(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_542(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7037,7 +7059,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_541)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_543)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -7093,7 +7115,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_545)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_547)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7204,7 +7226,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_556)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_558)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7283,7 +7305,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_565(_swig_i_2), C.swig_type_566(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_567(_swig_i_2), C.swig_type_568(_swig_i_3)))
 	return swig_r
 }
 
@@ -7292,7 +7314,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_568(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_570(_swig_i_1)))
 	return swig_r
 }
 
@@ -7301,7 +7323,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_570(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_572(_swig_i_1)))
 	return swig_r
 }
 
@@ -7323,7 +7345,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_571)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_573)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -7396,7 +7418,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_574)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_576)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

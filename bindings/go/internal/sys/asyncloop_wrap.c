@@ -5698,6 +5698,36 @@ long long _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(aloop_st
 }
 
 
+long long _wrap_stream_options_set_descriptor_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_stream_options_set_descriptor(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
+long long _wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+  aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
+  int32_t arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_stream_options **)&_swig_go_0;
+  arg2 = (int32_t)_swig_go_1;
+
+  result = (int64_t)aloop_stream_options_set_cleanup_socket(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;

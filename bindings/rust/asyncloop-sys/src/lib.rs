@@ -2153,6 +2153,20 @@ extern "C" {
     pub fn aloop_stream_options_add_host(options: *mut aloop_stream_options, host: *const c_char) -> i64;
     /// See [`aloop_stream_options_add_host`].
     pub fn aloop_stream_options_set_max_connections(options: *mut aloop_stream_options, n: i64) -> i64;
+    /// ```text
+    /// A stream socket that the program made: connected, in place of a host or a path
+    /// (then NULL, and port 0); bound, in place of those of a server. It is made
+    /// nonblocking and belongs to the stream or the server as soon as there is one:
+    /// where it is refused it stays the program's (ALOOP_EINVAL for another kind of
+    /// socket, or with a host or path beside it; ALOOP_EBUSY where it is watched; -errno).
+    /// asyncio's sock arguments.
+    /// ```
+    pub fn aloop_stream_options_set_descriptor(options: *mut aloop_stream_options, descriptor: i32) -> i64;
+    /// ```text
+    /// Of servers on Unix sockets: whether the socket's file is removed with the
+    /// server, unless it is another's by then; default 1.
+    /// ```
+    pub fn aloop_stream_options_set_cleanup_socket(options: *mut aloop_stream_options, cleanup: i32) -> i64;
     /// SO_KEEPALIVE, default 0.
     pub fn aloop_stream_options_set_keep_alive(options: *mut aloop_stream_options, keep_alive: i32) -> i64;
     /// Frees the data of a server's handler, once, when the server is gone.
@@ -2645,8 +2659,9 @@ extern "C" {
     pub fn aloop_tls_context_set_ciphersuites(context: *mut aloop_tls_context, suites: *const c_char) -> i64;
     /// ```text
     /// Of servers: clients that ask for this name (SNI) get the certificate and the
-    /// settings of other, which is shared. "*.example.org" is every name one level
-    /// below. ALOOP_EINVAL if other has names of its own, or is a client's.
+    /// settings of other, which is shared; a session is resumed only under the name
+    /// it began with. "*.example.org" is every name one level below. ALOOP_EINVAL if
+    /// other has names of its own, or is a client's.
     /// ```
     pub fn aloop_tls_context_add_name(context: *mut aloop_tls_context, name: *const c_char, other: *mut aloop_tls_context) -> i64;
     /// ```text
