@@ -46,7 +46,7 @@ ALOOP_API aloop_process_options *aloop_process_options_new(void);
 ALOOP_API int64_t aloop_process_options_set_stdin(aloop_process_options *options, int32_t what);
 ALOOP_API int64_t aloop_process_options_set_stdout(aloop_process_options *options, int32_t what);
 ALOOP_API int64_t aloop_process_options_set_stderr(aloop_process_options *options, int32_t what);
-/* The directory that it starts in. */
+/* The directory that it starts in; entered before the ids are set. */
 ALOOP_API int64_t aloop_process_options_set_cwd(aloop_process_options *options, const char *path);
 /* "NAME=value" strings up to a NULL, in place of the parent's. The program is
  * looked for in its PATH. */
@@ -58,7 +58,8 @@ ALOOP_API int64_t aloop_process_options_add_fd(aloop_process_options *options, i
 /* Not 0: it leads a session of its own (setsid). */
 ALOOP_API int64_t aloop_process_options_set_new_session(aloop_process_options *options,
                                                         int32_t new_session);
-/* 0: a group of its own; else the group to join. */
+/* 0: a group of its own; else the group to join, which with a new session (that
+ * has a group of its own) fails with -EPERM. */
 ALOOP_API int64_t aloop_process_options_set_process_group(aloop_process_options *options,
                                                           int32_t group);
 /* Ids; setting the group also drops the supplementary groups. */
@@ -94,10 +95,11 @@ ALOOP_API aloop_future *aloop_create_subprocess_shell(const char *command,
 /* Its process id, also after its end. */
 ALOOP_API int64_t aloop_process_pid(aloop_process *process);
 /* 0 while it runs; then 1, and in *code (may be NULL) its exit code, or the
- * negative number of the signal that killed it. 255 where somebody else has
- * reaped it (reported to the exception handler). */
+ * negative number of the signal that killed it. 255 where somebody else, or the
+ * kernel (SIGCHLD is ignored), has reaped it (reported to the exception handler). */
 ALOOP_API int64_t aloop_process_returncode(aloop_process *process, int32_t *code);
-/* Borrowed; NULL unless it is an ALOOP_PIPE. */
+/* Borrowed; NULL unless it is an ALOOP_PIPE. Writing to a child that is gone fails
+ * with ALOOP_EPIPE or ALOOP_ECONNRESET; nobody is sent SIGPIPE. */
 ALOOP_API aloop_stream *aloop_process_stdin(aloop_process *process);
 ALOOP_API aloop_stream *aloop_process_stdout(aloop_process *process);
 ALOOP_API aloop_stream *aloop_process_stderr(aloop_process *process);
@@ -114,20 +116,24 @@ ALOOP_API aloop_future *aloop_process_wait(aloop_process *process);
  * wait, the value an aloop_results with two entries, stdout and stderr: an
  * aloop_bytes each, NULL where it is no pipe. A child that does not read its
  * input is no error. Cancelled, or with more output than output_limit
- * (ALOOP_ELIMITOVERRUN), it keeps what it has read: aloop_process_output tells,
- * and another communicate goes on from there. An operation. */
+ * (ALOOP_ELIMITOVERRUN; what is beyond stays in the stream), it keeps what it has
+ * sent and read: aloop_process_output tells, and another communicate goes on from
+ * there, with the first one's input, which it may be given again
+ * (ALOOP_EINVALIDSTATE for another) or not. ALOOP_EBUSY while another is under
+ * way. An operation. */
 ALOOP_API aloop_future *aloop_process_communicate(aloop_process *process, const void *input,
                                                   size_t len);
 /* What communicate has read so far of descriptor 1 or 2: a reference; NULL for
  * another number or when out of memory. */
 ALOOP_API aloop_bytes *aloop_process_output(aloop_process *process, int32_t fd);
 
-/* 0, or -ESRCH once it has ended. */
+/* 0, or -ESRCH once it has ended; ALOOP_EINVAL for a number that is no signal. */
 ALOOP_API int64_t aloop_process_send_signal(aloop_process *process, int32_t signum);
 ALOOP_API int64_t aloop_process_terminate(aloop_process *process); /* SIGTERM */
 ALOOP_API int64_t aloop_process_kill(aloop_process *process);      /* SIGKILL */
-/* To its whole process group; ALOOP_EINVAL unless it was started with a new
- * session or a group of its own. */
+/* To its whole process group, also to what is left of that after its own end
+ * (from Linux 6.9 on; before: -ESRCH). -ESRCH when nobody is left; ALOOP_EINVAL
+ * unless it was started with a new session or a group of its own. */
 ALOOP_API int64_t aloop_process_signal_group(aloop_process *process, int32_t signum);
 
 #ifdef __cplusplus

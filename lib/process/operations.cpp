@@ -92,38 +92,34 @@ bool is_gone(int64_t code) { return code == ALOOP_EPIPE || code == ALOOP_ECONNRE
 
 // Sends the input and closes the pipe; a child that does not want it is no error.
 struct feed_op final : operation {
-    stream *to;    // a reference
-    bytes *input;  // a reference, or nullptr
-    size_t sent = 0;
+    process *of;  // a reference
 
-    feed_op(domain *d, stream *s, bytes *b);
-    ~feed_op() {
-        if (input != nullptr) unref(input);
-        unref(static_cast<loop_object *>(to));
-    }
+    feed_op(domain *d, process *p);
+    ~feed_op() { unref(static_cast<loop_object *>(of)); }
 };
 
 int64_t step_feed(operation *op, task *, int64_t status) {
-    feed_op *self = static_cast<feed_op *>(op);
-    const size_t size = self->input != nullptr ? self->input->size : 0;
+    process *p = static_cast<feed_op *>(op)->of;
+    stream *to = p->streams[0];
     if (status < 0 && !is_gone(status)) return status;
-    if (status >= 0 && self->sent < size) {
-        const size_t left = size - self->sent;
+    if (status >= 0 && p->input != nullptr && p->sent < p->input_size) {
+        const size_t left = p->input_size - p->sent;
         const size_t some = left < k_feed_size ? left : k_feed_size;
-        const iovec part = {self->input->data + self->sent, some};
-        self->sent += part.iov_len;
-        const int64_t queued = write_parts(self->to, &part, 1);
-        if (queued >= 0 && !self->to->is(k_closing)) return op->await(make_drain(self->to));
+        const iovec part = {p->input->data + p->sent, some};
+        const int64_t queued = write_parts(to, &part, 1);
+        if (queued == ALOOP_ENOMEM) return queued;
+        p->sent += some;
+        if (queued >= 0 && !to->is(k_closing)) return op->await(make_drain(to));
     }
-    close_stream(self->to);
+    close_stream(to);
+    if (p->input != nullptr) unref(std::exchange(p->input, nullptr));
     return 0;
 }
 
 const op_info k_feed = {"communicate_stdin", step_feed, free_operation<feed_op>};
 
-feed_op::feed_op(domain *d, stream *s, bytes *b) : operation(d, &k_feed), to(s), input(b) {
-    ref(static_cast<loop_object *>(s));
-    if (b != nullptr) ref(b);
+feed_op::feed_op(domain *d, process *p) : operation(d, &k_feed), of(p) {
+    ref(static_cast<loop_object *>(p));
 }
 
 // Reads one output to its end, into the process's buffer.
@@ -135,32 +131,49 @@ struct collect_op final : operation {
     ~collect_op() { unref(static_cast<loop_object *>(of)); }
 };
 
-int64_t keep_output(collect_op *self, const bytes *b) {
-    process *p = self->of;
-    output &out = p->outputs[self->which];
-    if (!out.append(b->data, b->size)) return ALOOP_ENOMEM;
-    if (out.size <= p->output_limit) return 0;
+// What is over the limit goes back to the stream, from which it was just taken.
+int64_t refuse_output(collect_op *self, stream *s, const bytes *b) {
+    const process *p = self->of;
+    if (s->unread != nullptr) {
+        s->unread->begin -= b->size;
+        std::memcpy(s->unread->data() + s->unread->begin, b->data, b->size);
+    } else if (!put_back(s, b->data, b->size)) {
+        return ALOOP_ENOMEM;
+    }
     return self->fail(ALOOP_ELIMITOVERRUN, "the child wrote more than %zu bytes to its %s",
                       p->output_limit, self->which == 0 ? "stdout" : "stderr");
 }
 
+// At the limit one byte more is asked for: is that the end?
+int64_t read_more(collect_op *self, stream *s) {
+    const process *p = self->of;
+    const size_t room = p->output_limit - p->outputs[self->which].size;
+    const size_t most = room == 0 ? 1 : room < k_read_size ? room : k_read_size;
+    return self->await(make_read(s, read_mode::some, most, nullptr));
+}
+
 int64_t step_collect(operation *op, task *, int64_t status) {
     collect_op *self = static_cast<collect_op *>(op);
-    stream *s = self->of->streams[self->which + 1];
+    process *p = self->of;
+    stream *s = p->streams[self->which + 1];
     if (status < 0) return status;
-    if (op->phase++ > 0) {
-        void *value = nullptr;
-        status = take_value(op->inner, &value);
-        if (status < 0) return status;
-        const int64_t code = keep_output(self, static_cast<bytes *>(value));
-        free_bytes(value);
-        if (code < 0) return code;
-        if (status == 0) {
-            close_stream(s);
-            return 0;
-        }
+    if (op->phase++ == 0) return read_more(self, s);
+    void *value = nullptr;
+    status = take_value(op->inner, &value);
+    if (status < 0) return status;
+    output &out = p->outputs[self->which];
+    const bytes *b = static_cast<bytes *>(value);
+    int64_t code = 0;
+    if (status > 0 && out.size == p->output_limit) {
+        code = refuse_output(self, s, b);
+    } else if (!out.append(b->data, b->size)) {
+        code = ALOOP_ENOMEM;
     }
-    return op->await(make_read(s, read_mode::some, k_read_size, nullptr));
+    free_bytes(value);
+    if (code < 0) return code;
+    if (status > 0) return read_more(self, s);
+    close_stream(s);
+    return 0;
 }
 
 const op_info k_collect = {"communicate_output", step_collect, free_operation<collect_op>};
@@ -174,25 +187,52 @@ struct communicate_op final : operation {
     bytes *input;  // a reference, or nullptr
     future *parts[3] = {};  // references
     int count = 0;
+    int64_t status = 0;        // of what has failed
+    error *failure = nullptr;  // a reference
+    bool talks = false;
 
     communicate_op(domain *d, process *p, bytes *b);
     ~communicate_op() {
+        stop_talking();
         for (int i = 0; i < count; i++) unref(parts[i]);
+        if (failure != nullptr) unref(failure);
         if (input != nullptr) unref(input);
         unref(static_cast<loop_object *>(of));
     }
+    void stop_talking() {
+        if (std::exchange(talks, false)) of->talking = false;
+    }
 };
 
-enum : uint32_t { k_begin, k_piping, k_ending };
+enum : uint32_t { k_begin, k_piping, k_unwinding, k_ending };
+
+// The first call's input is the child's; a later one goes on with it. False: it
+// was given another.
+bool take_input(process *p, bytes *input) {
+    const size_t size = input != nullptr ? input->size : 0;
+    if (!p->fed) {
+        p->fed = true;
+        p->input = input;
+        p->input_size = size;
+        if (input != nullptr) ref(input);
+        return true;
+    }
+    return size == 0 || (size == p->input_size &&
+                         (p->input == nullptr || std::memcmp(p->input->data, input->data, size) == 0));
+}
 
 int64_t begin_piping(communicate_op *self) {
     loop *l = loop_of(self);
     process *p = self->of;
+    if (p->talking) return self->fail(ALOOP_EBUSY, "another communicate is under way");
+    p->talking = self->talks = true;
+    if (p->streams[0] != nullptr && !take_input(p, self->input)) {
+        return self->fail(ALOOP_EINVALIDSTATE, "communicate has begun with another input");
+    }
     future *all[3];
     for (int i = 0; i < 3; i++) {
         if (p->streams[i] == nullptr) continue;
-        future *part = i == 0 ? static_cast<future *>(
-                                    l->make_object<feed_op>(p->streams[0], self->input))
+        future *part = i == 0 ? static_cast<future *>(l->make_object<feed_op>(p))
                               : l->make_object<collect_op>(p, i - 1);
         self->parts[self->count] =
             part != nullptr ? ensure_future(part) : failed_future(l, ALOOP_ENOMEM);
@@ -202,6 +242,19 @@ int64_t begin_piping(communicate_op *self) {
     }
     self->phase = k_piping;
     return self->await(make_gather(l, all, self->count, false));
+}
+
+// One part has failed: ends the others before it says so.
+int64_t unwind(communicate_op *self, int64_t status) {
+    self->status = status;
+    self->failure = error_of(self->inner);
+    if (self->failure != nullptr) ref(self->failure);
+    for (int i = 0; i < self->count; i++) {
+        cancel(self->parts[i], nullptr);
+        ref(self->parts[i]);
+    }
+    self->phase = k_unwinding;
+    return self->await(make_gather(loop_of(self), self->parts, self->count, true));
 }
 
 int64_t give_outputs(communicate_op *self) {
@@ -228,15 +281,19 @@ int64_t step_communicate(operation *op, task *, int64_t status) {
     communicate_op *self = static_cast<communicate_op *>(op);
     switch (self->phase) {
     case k_begin:
-        return begin_piping(self);
+        status = begin_piping(self);
+        if (op->inner == nullptr) self->stop_talking();
+        return status;
     case k_piping:
-        for (int i = 0; status < 0 && i < self->count; i++) {
-            cancel(self->parts[i], nullptr);
-            self->parts[i]->clear(k_unretrieved);
-        }
+        // Cancelled, the gather has waited for its parts; failed, it has not.
+        if (status < 0 && status != ALOOP_ECANCELED) return unwind(self, status);
+        self->stop_talking();
         if (status < 0) return status;
         self->phase = k_ending;
         return op->await(make_process_wait(self->of));
+    case k_unwinding:
+        self->stop_talking();
+        return op->raise(self->status, std::exchange(self->failure, nullptr));
     default:
         return status < 0 ? status : give_outputs(self);
     }

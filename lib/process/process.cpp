@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "../loop/signals.hpp"
 #include "../stream/pipe.hpp"
 
 namespace aloop {
@@ -24,9 +25,15 @@ namespace {
 void stop_watching(process *p) {
     loop *l = loop_of(p);
     p->running = false;
-    l->io_poller()->remove(p);
-    l->sys()->close(p->fd);
-    p->fd = -1;
+    if (p->fd >= 0) {
+        l->io_poller()->remove(p);
+        if (p->leads_group) {
+            p->group = p->fd;  // it may have left some behind
+        } else {
+            l->sys()->close(p->fd);
+        }
+        p->fd = -1;
+    }
     l->unpin();
     l->self_held.remove(static_cast<self_held *>(p));
 }
@@ -35,15 +42,30 @@ void note_end(process *p, const siginfo_t &info) {
     p->returncode = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
 
-// The pidfd is readable: reap this child and no other.
+enum class end { not_yet, known, lost };
+
+// By the pidfd, for the number of a child that was reaped elsewhere may be
+// another's by now.
+end reap(process *p, int flags) {
+    if (p->fd < 0) return end::lost;
+    siginfo_t info = {};
+    int code;
+    do {
+        code = waitid(P_PIDFD, static_cast<id_t>(p->fd), &info, WEXITED | flags);
+    } while (code < 0 && errno == EINTR);
+    if (code < 0) return end::lost;
+    if (info.si_pid == 0) return end::not_yet;  // a tracer has it first
+    note_end(p, info);
+    return end::known;
+}
+
+// The pidfd is readable, or there never was one: reap this child and no other.
 void run_process(node *item, action what) {
     process *p = static_cast<process *>(item);
-    if (what == action::run && p->running) {
-        siginfo_t info = {};
-        const int code = waitid(P_PID, static_cast<id_t>(p->pid), &info, WEXITED | WNOHANG);
-        if (code == 0 && info.si_pid == p->pid) {
-            note_end(p, info);
-        } else if (code < 0 && errno == ECHILD) {
+    p->state = 0;
+    const end found = what == action::run && p->running ? reap(p, WNOHANG) : end::not_yet;
+    if (found != end::not_yet) {
+        if (found == end::lost) {
             p->returncode = 255;  // asyncio's answer, too
             loop_of(p)->report("a child process was reaped elsewhere: its exit status is lost",
                                ALOOP_ECHILD, nullptr);
@@ -68,13 +90,8 @@ void let_go(self_held *self) {
     process *p = static_cast<process *>(self);
     loop_of(p)->self_held.push(self);  // stop_watching takes it out
     if (p->forks == fork_generation()) {
-        siginfo_t info = {};
-        ::kill(p->pid, SIGKILL);
-        int code;
-        do {
-            code = waitid(P_PID, static_cast<id_t>(p->pid), &info, WEXITED);
-        } while (code < 0 && errno == EINTR);
-        if (code == 0) note_end(p, info);
+        signal_process(p, SIGKILL);
+        reap(p, 0);
     }
     stop_watching(p);
     unref(static_cast<loop_object *>(p));
@@ -86,6 +103,8 @@ void destroy_process(object *o) {
         if (s != nullptr) unref(static_cast<loop_object *>(s));
     }
     for (output &out : p->outputs) release(out.data);
+    if (p->input != nullptr) unref(p->input);
+    if (p->group >= 0) loop_of(p)->sys()->close(p->group);
     loop_of(p)->free_object(p);
 }
 
@@ -128,16 +147,16 @@ public:
         }
     }
 
+    // First what is there, and only then what is opened: that may get the number
+    // of a descriptor that the program meant and that is closed.
     int64_t prepare() {
-        for (int i = 0; i < 3; i++) {
-            const int64_t code = prepare_stdio(i);
-            if (code < 0) return code;
+        int64_t code = 0;
+        for (int i = 0; i < 3 && code == 0; i++) code = map_given(i);
+        for (int i = 0; i < options_->mapping_count && code == 0; i++) {
+            code = map(options_->mappings[i].from, options_->mappings[i].to);
         }
-        for (int i = 0; i < options_->mapping_count; i++) {
-            const int64_t code = map(options_->mappings[i].from, options_->mappings[i].to);
-            if (code < 0) return code;
-        }
-        return 0;
+        for (int i = 0; i < 3 && code == 0; i++) code = open_new(i);
+        return code;
     }
 
     spawn_request &request() { return request_; }
@@ -150,43 +169,44 @@ private:
         return 0;
     }
 
-    int64_t prepare_stdio(int i) {
+    bool inherits_stdout() const { return options_->stdio[1] == ALOOP_INHERIT; }
+
+    int64_t map_given(int i) {
         const int what = options_->stdio[i];
-        if (what == ALOOP_INHERIT) return 0;
         if (what >= 0) return map(what, i);
-        if (what == ALOOP_STDOUT) return map_like_stdout();
+        return what == ALOOP_STDOUT && inherits_stdout() ? map(1, i) : 0;
+    }
+
+    int64_t open_new(int i) {
+        const int what = options_->stdio[i];
+        if (what == ALOOP_STDOUT) return inherits_stdout() ? 0 : map_like_stdout();
         if (what == ALOOP_PIPE) return open_pipe(i);
+        if (what != ALOOP_DEVNULL) return 0;
         const int64_t null = home_->sys()->open("/dev/null", O_RDWR | O_CLOEXEC, 0);
         return null < 0 ? null : map(open_.keep(static_cast<int>(null)), i);
     }
 
     int64_t map_like_stdout() {
-        for (int i = 0; i < request_.mapping_count; i++) {
-            if (request_.mappings[i].to == 1) return map(request_.mappings[i].from, 2);
-        }
-        return map(1, 2);
+        int i = 0;
+        while (request_.mappings[i].to != 1) i++;
+        return map(request_.mappings[i].from, 2);
     }
 
-    // stdin is a socket, as asyncio's, so that a write to a child that is gone is
-    // an error and no SIGPIPE; the outputs are pipes, which can be opened anew
-    // as /dev/stdout.
     int64_t open_pipe(int i) {
         int pair[2];
-        const int64_t code = i == 0 ? home_->sys()->socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC,
-                                                               0, pair)
-                                    : home_->sys()->pipe2(pair, O_CLOEXEC);
+        int64_t code = home_->sys()->pipe2(pair, O_CLOEXEC);
         if (code < 0) return code;
         const int ours = i == 0 ? pair[1] : pair[0];
-        open_.keep(i == 0 ? pair[0] : pair[1]);
-        home_->sys()->fcntl(ours, F_SETFL, O_RDWR | O_NONBLOCK);
-        const int64_t adopted =
-            i == 0 ? adopt_socket(home_, ours, options_->limit, &process_->streams[0])
-                   : adopt_read_pipe(home_, ours, options_->limit, &process_->streams[i]);
-        if (adopted < 0) {
+        const int theirs = open_.keep(i == 0 ? pair[0] : pair[1]);
+        home_->sys()->fcntl(ours, F_SETFL, O_NONBLOCK);
+        stream **out = &process_->streams[i];
+        code = i == 0 ? adopt_write_pipe(home_, ours, options_->limit, out)
+                      : adopt_read_pipe(home_, ours, options_->limit, out);
+        if (code < 0) {
             home_->sys()->close(ours);
-            return adopted;
+            return code;
         }
-        return map(i == 0 ? pair[0] : pair[1], i);
+        return map(theirs, i);
     }
 
     loop *home_;
@@ -231,25 +251,40 @@ int64_t find_program(const char *name, char *const *env, char *buffer, size_t si
     return code;
 }
 
+// Of a child that the kernel or a stranger has reaped already there is no pidfd:
+// its end is told in the next iteration.
 int64_t watch(loop *l, process *p) {
     const int64_t fd = l->sys()->pidfd_open(p->pid, 0);
-    if (fd < 0) return fd;
-    p->fd = static_cast<int>(fd);
+    if (fd < 0 && fd != -ESRCH) return fd;
     p->bits = k_readable;
     p->edge = true;
     p->ready = on_ready;
     p->node::fn = run_process;
     p->let_go = aloop::let_go;
-    const int64_t code = l->io_poller()->add(p);
-    if (code < 0) {
-        l->sys()->close(p->fd);
-        return code;
+    if (fd >= 0) {
+        p->fd = static_cast<int>(fd);
+        const int64_t code = l->io_poller()->add(p);
+        if (code < 0) {
+            l->sys()->close(p->fd);
+            return code;
+        }
     }
     p->running = true;
     l->pin();
     l->self_held.push(static_cast<self_held *>(p));
     ref(static_cast<loop_object *>(p));
+    if (fd < 0) {
+        p->fd = -1;
+        p->state = 1;
+        ref(static_cast<loop_object *>(p));
+        l->schedule(p);
+    }
     return 0;
+}
+
+bool is_folder(const char *path) {
+    struct stat info;
+    return ::access(path, X_OK) == 0 && ::stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 int64_t launch(loop *l, process *p, char *const *argv, const process_options *options,
@@ -268,7 +303,7 @@ int64_t launch(loop *l, process *p, char *const *argv, const process_options *op
     r.cwd = options->cwd;
     code = spawn(r);
     if (code < 0) {
-        if (r.cwd != nullptr && ::access(r.cwd, X_OK) != 0) *name = r.cwd;
+        if (r.cwd != nullptr && !is_folder(r.cwd)) *name = r.cwd;
         return code;
     }
     *name = nullptr;
@@ -308,12 +343,21 @@ int64_t wait_status(const process *p) {
 
 int64_t signal_process(process *p, int signum) {
     if (!p->running) return -ESRCH;
+    if (signum < 0 || signum > k_signals) return ALOOP_EINVAL;
+    if (p->fd < 0) return 0;  // as of one that has ended just now
     if (syscall(SYS_pidfd_send_signal, p->fd, signum, nullptr, 0) == 0) return 0;
-    return errno == ESRCH ? 0 : -errno;  // it has ended just now
+    return errno == ESRCH ? 0 : -errno;
 }
 
+// By the pidfd, which is never a stranger's; before Linux 6.9 that cannot be, and
+// the number is safe while the leader is not reaped.
 int64_t signal_group(process *p, int signum) {
-    if (!p->leads_group) return ALOOP_EINVAL;
+    constexpr unsigned k_process_group = 4;  // PIDFD_SIGNAL_PROCESS_GROUP
+    const int fd = p->running ? p->fd : p->group;
+    if (!p->leads_group || signum < 0 || signum > k_signals) return ALOOP_EINVAL;
+    if (fd < 0) return -ESRCH;
+    if (syscall(SYS_pidfd_send_signal, fd, signum, nullptr, k_process_group) == 0) return 0;
+    if (errno != EINVAL) return -errno;
     if (!p->running) return -ESRCH;
     return ::kill(-p->pid, signum) == 0 ? 0 : -errno;
 }

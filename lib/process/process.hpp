@@ -1,6 +1,9 @@
 // process.hpp: a child process: its pidfd in the poller, who waits for it, and
 // the streams over its pipes.
 //
+// What communicate has sent and read is the process's, not the operation's, so
+// that another one can go on after a cancellation.
+//
 // Only the pidfd tells of the end, and only this child is waited for: no
 // signal handler, and nobody else's children. While the child runs the process
 // holds a reference to itself and pins the clock.
@@ -86,8 +89,14 @@ struct process final : loop_object, io, node, self_held {
     int returncode = 0;
     bool running = false;
     bool leads_group = false;
+    bool talking = false;  // a communicate is under way
+    bool fed = false;  // communicate has begun, with an input of that size
+    size_t input_size = 0;
+    int group = -1;  // a pidfd to signal the group by, also after the leader's end
     uint32_t forks = fork_generation();
     stream *streams[3] = {};  // references
+    bytes *input = nullptr;   // a reference, until all of it is sent
+    size_t sent = 0;
     output outputs[2];
     size_t output_limit = SIZE_MAX;
     ring waiters;

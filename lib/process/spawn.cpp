@@ -30,6 +30,11 @@ bool is_target(const spawn_request &r, int fd) {
     return false;
 }
 
+// The leader of a session leads a group, too, and must not ask for one.
+bool wants_group(const process_options &o) {
+    return o.process_group > 0 || (o.process_group == 0 && !o.new_session);
+}
+
 // posix_spawn -----------------------------------------------------------------------------
 
 class spawn_setup {
@@ -84,7 +89,7 @@ private:
         sigaddset(&defaults, SIGXFSZ);
         note(posix_spawnattr_setsigdefault(&attributes_, &defaults));
         if (r.options->new_session) flags |= POSIX_SPAWN_SETSID;
-        if (r.options->process_group >= 0) {
+        if (wants_group(*r.options)) {
             flags |= POSIX_SPAWN_SETPGROUP;
             note(posix_spawnattr_setpgroup(&attributes_, r.options->process_group));
         }
@@ -141,7 +146,7 @@ void reset_signals(const sigset_t &mask) {
 bool become(const spawn_request &r, const sigset_t &mask) {
     const process_options &o = *r.options;
     if (o.new_session && setsid() < 0) return false;
-    if (o.process_group >= 0 && setpgid(0, o.process_group) != 0) return false;
+    if (wants_group(o) && setpgid(0, o.process_group) != 0) return false;
     if (o.mask >= 0) umask(static_cast<mode_t>(o.mask));
     for (int i = 0; i < o.limit_count; i++) {
         if (syscall(SYS_prlimit64, 0, o.limits[i].resource, &o.limits[i].value, nullptr) != 0) {
@@ -149,8 +154,8 @@ bool become(const spawn_request &r, const sigset_t &mask) {
         }
     }
     if (!set_descriptors(r)) return false;
-    if (!set_identity(o)) return false;
     if (r.cwd != nullptr && chdir(r.cwd) != 0) return false;
+    if (!set_identity(o)) return false;
     reset_signals(mask);
     return true;
 }

@@ -85,6 +85,13 @@ int64_t adopt_read_pipe(loop *l, int fd, size_t limit, stream **out) {
     return code;
 }
 
+// A pipe's writing end is never readable, but when its reader is gone.
+int64_t adopt_write_pipe(loop *l, int fd, size_t limit, stream **out) {
+    const int64_t code = adopt(l, fd, limit, &k_write_pipe, k_readable | k_writable, out);
+    if (code == 0) (*out)->on(k_one_way_out | k_at_end);
+    return code;
+}
+
 int64_t connect_read_pipe(loop *l, int fd, size_t limit, stream **out) {
     struct stat info = {};
     if (kind_of(fd, &info) == 0) return ALOOP_EINVAL;
@@ -100,11 +107,10 @@ int64_t connect_write_pipe(loop *l, int fd, size_t limit, stream **out) {
     int64_t code = unblock(l, fd);
     if (code < 0) return code;
     const bool socket = what == S_IFSOCK;
-    // A pipe's writing end is never readable, but when its reader is gone; one
-    // that is open both ways has always a reader, itself.
+    // One that is open both ways has always a reader, itself.
     const int64_t mode = l->sys()->fcntl(fd, F_GETFL, 0) & O_ACCMODE;
-    const bool one_way = what == S_IFIFO && mode == O_WRONLY;
-    uint8_t bits = socket || one_way ? k_readable | k_writable : k_writable;
+    if (what == S_IFIFO && mode == O_WRONLY) return adopt_write_pipe(l, fd, limit, out);
+    uint8_t bits = socket ? k_readable | k_writable : k_writable;
     if (is_memory_device(info)) bits = 0;
     code = adopt(l, fd, limit, socket ? &k_write_socket : &k_write_pipe, bits, out);
     if (code == 0) (*out)->on(k_one_way_out | k_at_end);

@@ -30,6 +30,12 @@ static int64_t not_started(void *unused, void **value) {
     aloop_process_options *o = aloop_process_options_new();
     assert_code(aloop_process_options_set_cwd(o, "/no/such/folder"), 0);
     assert_not_started("true", o, ALOOP_ENOENT, "No such file or directory: '/no/such/folder'");
+    for (int i = 0; i < 2; i++) { /* a file, which may be executed, is no folder */
+        o = aloop_process_options_new();
+        if (i > 0) assert_code(aloop_process_options_set_umask(o, 022), 0);
+        assert_code(aloop_process_options_set_cwd(o, "/bin/sh"), 0);
+        assert_not_started("true", o, -ENOTDIR, "Not a directory: '/bin/sh'");
+    }
     o = aloop_process_options_new();
     assert_code(aloop_process_options_set_umask(o, 022), 0);
     assert_not_started("/no/such/program", o, ALOOP_ENOENT,
@@ -210,6 +216,43 @@ static void extra_descriptors_and_no_others(void **state) {
     on_real_clock(descriptors_both_ways);
 }
 
+/* With the parent's 0 and 1 closed the pipes get these numbers. */
+static int64_t low_numbers(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const int saved[] = {dup(0), dup(1)};
+    close(0);
+    close(1);
+    const char *argv[] = {"true", NULL};
+    aloop_process_options *o = pipes(ALOOP_PIPE, ALOOP_INHERIT, ALOOP_STDOUT);
+    const int64_t merged = aloop_await(aloop_create_subprocess_exec(argv, o), NULL);
+    aloop_unref(o);
+    o = pipes(ALOOP_PIPE, 1, ALOOP_PIPE);
+    const int64_t given = aloop_await(aloop_create_subprocess_exec(argv, o), NULL);
+    aloop_unref(o);
+    o = pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_STDOUT);
+    aloop_process *p = shell("read line; echo $line >&2; readlink /proc/$$/fd/2", o);
+    aloop_results *results = NULL;
+    const int64_t status = aloop_await(aloop_process_communicate(p, "line\n", 5), (void **)&results);
+    dup2(saved[0], 0); /* now assertions can be printed */
+    dup2(saved[1], 1);
+    close(saved[0]);
+    close(saved[1]);
+    assert_code(merged, ALOOP_EBADF);
+    assert_code(given, ALOOP_EBADF);
+    assert_code(status, 0);
+    const char *out = (const char *)aloop_bytes_data(aloop_results_value(results, 0));
+    assert_true(strncmp(out, "line\npipe:", 10) == 0);
+    aloop_unref(results);
+    aloop_unref(p);
+    return 0;
+}
+
+static void closed_standard_streams(void **state) {
+    (void)state;
+    on_real_clock(low_numbers);
+}
+
 static int64_t default_signals(void *unused, void **value) {
     (void)unused;
     (void)value;
@@ -304,4 +347,5 @@ static void children_of_a_job_can_be_terminated(void **state) {
 
 SUITE(CASE(failures_are_raised_with_the_name), CASE(bad_arguments), CASE(standard_streams),
       CASE(folder_environment_limits_and_ids), CASE(extra_descriptors_and_no_others),
-      CASE(a_child_dies_of_sigpipe), CASE(children_of_a_job_can_be_terminated))
+      CASE(closed_standard_streams), CASE(a_child_dies_of_sigpipe),
+      CASE(children_of_a_job_can_be_terminated))

@@ -2927,7 +2927,7 @@ extern "C" {
     pub fn aloop_process_options_set_stdout(options: *mut aloop_process_options, what: i32) -> i64;
     /// See [`aloop_process_options_set_stdin`].
     pub fn aloop_process_options_set_stderr(options: *mut aloop_process_options, what: i32) -> i64;
-    /// The directory that it starts in.
+    /// The directory that it starts in; entered before the ids are set.
     pub fn aloop_process_options_set_cwd(options: *mut aloop_process_options, path: *const c_char) -> i64;
     /// ```text
     /// "NAME=value" strings up to a NULL, in place of the parent's. The program is
@@ -2938,7 +2938,10 @@ extern "C" {
     pub fn aloop_process_options_add_fd(options: *mut aloop_process_options, fd: i32, child_fd: i32) -> i64;
     /// Not 0: it leads a session of its own (setsid).
     pub fn aloop_process_options_set_new_session(options: *mut aloop_process_options, new_session: i32) -> i64;
-    /// 0: a group of its own; else the group to join.
+    /// ```text
+    /// 0: a group of its own; else the group to join, which with a new session (that
+    /// has a group of its own) fails with -EPERM.
+    /// ```
     pub fn aloop_process_options_set_process_group(options: *mut aloop_process_options, group: i32) -> i64;
     /// Ids; setting the group also drops the supplementary groups.
     pub fn aloop_process_options_set_user(options: *mut aloop_process_options, uid: u32) -> i64;
@@ -2965,11 +2968,14 @@ extern "C" {
     pub fn aloop_process_pid(process: *mut aloop_process) -> i64;
     /// ```text
     /// 0 while it runs; then 1, and in *code (may be NULL) its exit code, or the
-    /// negative number of the signal that killed it. 255 where somebody else has
-    /// reaped it (reported to the exception handler).
+    /// negative number of the signal that killed it. 255 where somebody else, or the
+    /// kernel (SIGCHLD is ignored), has reaped it (reported to the exception handler).
     /// ```
     pub fn aloop_process_returncode(process: *mut aloop_process, code: *mut i32) -> i64;
-    /// Borrowed; NULL unless it is an ALOOP_PIPE.
+    /// ```text
+    /// Borrowed; NULL unless it is an ALOOP_PIPE. Writing to a child that is gone fails
+    /// with ALOOP_EPIPE or ALOOP_ECONNRESET; nobody is sent SIGPIPE.
+    /// ```
     pub fn aloop_process_stdin(process: *mut aloop_process) -> *mut aloop_stream;
     /// See [`aloop_process_stdin`].
     pub fn aloop_process_stdout(process: *mut aloop_process) -> *mut aloop_stream;
@@ -2988,8 +2994,11 @@ extern "C" {
     /// wait, the value an aloop_results with two entries, stdout and stderr: an
     /// aloop_bytes each, NULL where it is no pipe. A child that does not read its
     /// input is no error. Cancelled, or with more output than output_limit
-    /// (ALOOP_ELIMITOVERRUN), it keeps what it has read: aloop_process_output tells,
-    /// and another communicate goes on from there. An operation.
+    /// (ALOOP_ELIMITOVERRUN; what is beyond stays in the stream), it keeps what it has
+    /// sent and read: aloop_process_output tells, and another communicate goes on from
+    /// there, with the first one's input, which it may be given again
+    /// (ALOOP_EINVALIDSTATE for another) or not. ALOOP_EBUSY while another is under
+    /// way. An operation.
     /// ```
     pub fn aloop_process_communicate(process: *mut aloop_process, input: *const c_void, len: usize) -> *mut aloop_future;
     /// ```text
@@ -2997,15 +3006,16 @@ extern "C" {
     /// another number or when out of memory.
     /// ```
     pub fn aloop_process_output(process: *mut aloop_process, fd: i32) -> *mut aloop_bytes;
-    /// 0, or -ESRCH once it has ended.
+    /// 0, or -ESRCH once it has ended; ALOOP_EINVAL for a number that is no signal.
     pub fn aloop_process_send_signal(process: *mut aloop_process, signum: i32) -> i64;
     /// SIGTERM
     pub fn aloop_process_terminate(process: *mut aloop_process) -> i64;
     /// SIGKILL
     pub fn aloop_process_kill(process: *mut aloop_process) -> i64;
     /// ```text
-    /// To its whole process group; ALOOP_EINVAL unless it was started with a new
-    /// session or a group of its own.
+    /// To its whole process group, also to what is left of that after its own end
+    /// (from Linux 6.9 on; before: -ESRCH). -ESRCH when nobody is left; ALOOP_EINVAL
+    /// unless it was started with a new session or a group of its own.
     /// ```
     pub fn aloop_process_signal_group(process: *mut aloop_process, signum: i32) -> i64;
     /// ```text
