@@ -7,7 +7,7 @@ import blocks
 from language import LIMIT, MAX_ACTIVATIONS
 from naming import bare_error_name, error_name, outcome_name
 from operations import OPERATIONS
-from virtual_loop import VirtualLoop, keep_message
+from virtual_loop import VirtualLoop
 
 KILL_PHASES = 2   # so often is an idle program cancelled that has not ended; then it is abandoned
 
@@ -28,15 +28,6 @@ class Activation:
         self.task = None    # set by the first step; None again when the body has ended
 
 
-class Slots(dict):
-    """The futures by slot; reading a cancelled task first makes its message permanent."""
-
-    def __getitem__(self, number):
-        future = super().__getitem__(number)
-        keep_message(future)
-        return future
-
-
 class Machine:
     """The state of a running program. Attributes named as the number spaces hold the objects."""
 
@@ -47,8 +38,8 @@ class Machine:
         self.trace = []
         self.activations = []
         self.contextvars = _contextvars
-        self.slot = Slots() if keep_messages else {}
-        self.handle, self.timeout, self.group, self.ctx, self.token = ({} for _ in range(5))
+        self.slot, self.handle, self.timeout, self.group, self.ctx, self.token = (
+            {} for _ in range(6))
         self.lock, self.event, self.cond = {}, {}, {}
         self.sem, self.barrier, self.queue = {}, {}, {}
         self.var = [0] * LIMIT

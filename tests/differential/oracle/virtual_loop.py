@@ -53,21 +53,33 @@ class VirtualLoop(base_events.BaseEventLoop):
         pass
 
     def call_soon(self, callback, *args, context=None):
-        # The done-callbacks of a task are scheduled here before anybody can look at its outcome.
-        if args and self._keep_messages:
-            keep_message(args[0])
+        # A task ends in one of its steps, which are scheduled here: nobody looks at it before that.
+        task = getattr(callback, "__self__", None)
+        if self._keep_messages and isinstance(task, asyncio.Task):
+            return super().call_soon(step_and_keep, task, callback, *args, context=context)
         return super().call_soon(callback, *args, context=context)
 
+    def create_task(self, coro, **options):
+        task = super().create_task(coro, **options)
+        if self._keep_messages:
+            keep_message(task)    # one that started eagerly may have ended
+        return task
 
-def keep_message(future):
+
+def step_and_keep(task, step, *args):
+    step(*args)
+    keep_message(task)
+
+
+def keep_message(task):
     """Makes every retrieval of a cancelled task carry the message of the first one.
 
     CPython hands out the CancelledError that ended the task once and forgets its message after
     that, so which of two awaiters sees the message depends on their order; plain futures keep it.
     """
-    if isinstance(future, asyncio.Task) and future.cancelled():
-        args = future._make_cancelled_error().args
-        future._cancel_message = args[0] if args else None
+    if task.cancelled():
+        args = task._make_cancelled_error().args
+        task._cancel_message = args[0] if args else None
 
 
 class OrderedSet(dict):
