@@ -2,6 +2,7 @@
 #include "context.hpp"
 
 #include <functional>
+#include <utility>
 
 namespace aloop {
 
@@ -24,8 +25,10 @@ std::atomic<uint64_t> g_cell_numbers{0};
 
 struct thread_map_cleanup {
     ~thread_map_cleanup() {
-        drop(t_thread_cell.map);
-        t_thread_cell.map = nullptr;
+        // The destructor of a value may set one again; as with pthread keys, not for ever.
+        for (int round = 0; round < 4 && t_thread_cell.map != nullptr; round++) {
+            drop(std::exchange(t_thread_cell.map, nullptr));
+        }
     }
 };
 

@@ -16,6 +16,7 @@ int64_t aloop_context_run(aloop_context *handle, aloop_callback_fn fn, void *dat
     context *c = from_c(handle);
     if (!is(c, kind::context) || fn == nullptr) return ALOOP_EINVAL;
     if (c->entered) return ALOOP_EBUSY;
+    const ptr<context> kept = ptr<context>::share(c);  // fn may drop the caller's reference
     c->entered = true;
     int64_t result;
     {

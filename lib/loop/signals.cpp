@@ -9,7 +9,7 @@ namespace {
 
 void free_callback(signal_callback *c) {
     if (c->free_fn != nullptr) c->free_fn(c->data);
-    drop(c->context);
+    drop(c->context.map);
     destroy(c);
 }
 
@@ -17,14 +17,11 @@ void run_callback(node *item, action what) {
     signal_callback *c = static_cast<signal_callback *>(item);
     loop *l = c->home;
     if (!c->removed && what == action::run) {
-        int64_t result;
-        var_map *map = share(c->context);
         {
-            callback_scope scope(&map);
-            result = c->callback(c->data);  // scheduled still: it is not freed meanwhile
+            context_scope scope(&c->context);
+            const int64_t result = c->callback(c->data);  // scheduled still: it is not freed
+            if (result < 0) l->report("Exception in callback", result, l->raised.get());
         }
-        drop(map);
-        if (result < 0) l->report("Exception in callback", result, l->raised.get());
         if (l->raised) l->raised.reset();
     }
     c->scheduled = false;
@@ -65,7 +62,7 @@ int64_t signal_set::add(int signum, aloop_callback_fn fn, void *data, aloop_free
     c->callback = fn;
     c->data = data;
     c->free_fn = free_fn;
-    c->context = capture_context();
+    c->context.map = capture_context();
     signal_callback *old = callbacks_[signum - 1];
     callbacks_[signum - 1] = c;
     renew_wishes(signum);

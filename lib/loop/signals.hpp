@@ -49,7 +49,7 @@ struct signal_callback final : node {
     aloop_callback_fn callback;
     void *data;
     aloop_free_fn free_fn;
-    var_map *context;
+    var_cell context;  // what a call sets, the next one finds
     bool scheduled = false;
     bool removed = false;
 };

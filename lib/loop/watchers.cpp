@@ -11,7 +11,7 @@ namespace {
 
 void free_watcher(watcher *w) {
     if (w->free_fn != nullptr) w->free_fn(w->data);
-    drop(w->context);
+    drop(w->context.map);
     destroy(w);
 }
 
@@ -25,15 +25,12 @@ void run_watcher(node *item, action what) {
     if (what == action::drop) return;
     loop *l = w->home;
     w->scheduled = true;  // keeps it alive while it runs
-    int64_t result;
-    var_map *map = share(w->context);
     {
-        callback_scope scope(&map);
-        result = w->callback(w->data);
+        context_scope scope(&w->context);
+        const int64_t result = w->callback(w->data);
+        if (result < 0) l->report("Exception in callback", result, l->raised.get());
     }
-    drop(map);
     w->scheduled = false;
-    if (result < 0) l->report("Exception in callback", result, l->raised.get());
     if (l->raised) l->raised.reset();
     if (w->removed) free_watcher(w);
 }
@@ -113,7 +110,7 @@ int64_t watcher_set::add(int fd, uint8_t bit, aloop_callback_fn fn, void *data,
         return code;
     }
     w->free_fn = free_fn;
-    w->context = capture_context();
+    w->context.map = capture_context();
     w->other = old != nullptr ? old->other : nullptr;
     *at = w;
     if (old != nullptr) retire(home_, old);

@@ -16,7 +16,7 @@ struct watcher : io, node {
     aloop_callback_fn callback;
     void *data;
     aloop_free_fn free_fn;
-    var_map *context;
+    var_cell context;  // what a call sets, the next one finds
     watcher *other = nullptr;  // of the same descriptor, for the other direction
     bool scheduled = false;
     bool removed = false;
