@@ -75,7 +75,8 @@ ALOOP_API int64_t aloop_loop_run_forever(aloop_loop *loop);
 ALOOP_API int64_t aloop_loop_run_until_complete(aloop_loop *loop, aloop_future *future,
                                                 void **value);
 /* One iteration: waits at most timeout seconds for something to become ready
- * (negative: without limit). Returns the number of callbacks run. */
+ * (negative: without limit; on the virtual clock a wait is a jump, and 0 never moves it).
+ * Returns the number of callbacks run. */
 ALOOP_API int64_t aloop_loop_run_once(aloop_loop *loop, double timeout);
 /* The loop returns after the iteration that runs now (before run_forever:
  * after one iteration). Any thread. */
@@ -141,8 +142,8 @@ ALOOP_API aloop_task_factory_fn aloop_loop_get_task_factory(aloop_loop *loop);
 
 /* File descriptors and signals ----------------------------------------------------
  *
- * Level triggered: fn runs each iteration in which fd is ready. A second add
- * replaces the first. Errors: ALOOP_EINVAL, ALOOP_EBADF, ALOOP_EBUSY where a
+ * Level triggered: fn runs each iteration in which fd is ready, each time in the same
+ * context. A second add replaces the first. Errors: ALOOP_EINVAL, ALOOP_EBADF, ALOOP_EBUSY where a
  * stream owns fd, -EPERM where it cannot be polled. remove: 1 if there was
  * one, else 0. */
 
@@ -164,8 +165,9 @@ ALOOP_API int64_t aloop_loop_remove_signal_handler(aloop_loop *loop, int32_t sig
 
 /* Errors that nobody handles --------------------------------------------------------
  *
- * The handler gets a context, valid for the call: what happened, and the
- * objects concerned (borrowed; NULL where there is none). */
+ * The handler gets a context, valid for the call: what happened, and the objects
+ * concerned (borrowed; NULL where there is none). It runs on the loop's own stack, in
+ * the context (context.h) of the task or callback that failed. */
 
 typedef struct aloop_exception_context aloop_exception_context;
 typedef void (*aloop_exception_handler_fn)(aloop_loop *loop, aloop_exception_context *context,
@@ -218,7 +220,8 @@ ALOOP_API int64_t aloop_loop_set_default_executor(aloop_loop *loop, aloop_execut
 
 /* A descriptor that turns readable when the loop has something to do, and how
  * long to wait for it at most (seconds; 0: do not, negative: no limit). Then
- * call aloop_loop_run_once(loop, 0). */
+ * call aloop_loop_run_once(loop, 0); on the virtual clock instead, for which no time
+ * passes meanwhile, call run_once with that timeout at once. */
 ALOOP_API int64_t aloop_loop_backend_fd(aloop_loop *loop);
 ALOOP_API double aloop_loop_backend_timeout(aloop_loop *loop);
 

@@ -14,14 +14,13 @@ namespace {
 template <typename Call>
 void call_program(datagram *d, Call call) {
     loop *l = loop_of(d);
-    int64_t result;
     var_map *map = share(d->context);
     {
         callback_scope scope(&map);
-        result = call();
+        const int64_t result = call();
+        if (result < 0) l->report("Exception in callback", result, l->raised.get());
     }
     drop(map);
-    if (result < 0) l->report("Exception in callback", result, l->raised.get());
     if (l->raised) l->raised.reset();
 }
 

@@ -20,11 +20,8 @@ void run_done_callback(node *item, action what) {
     future *f = c->of;
     if (what == action::run && c->callback != nullptr) {
         loop *l = loop_of(f);
-        int64_t result;
-        {
-            callback_scope scope(&c->context);
-            result = c->callback(to_c(f), c->data);
-        }
+        callback_scope scope(&c->context);
+        const int64_t result = c->callback(to_c(f), c->data);
         if (result < 0) {
             l->report("Exception in callback", result, l->raised.get(), f);
         }

@@ -203,6 +203,7 @@ public:
     void report(aloop_exception_context *context);
     void report(const char *message, int64_t code, error *failure, object *future = nullptr,
                 object *task = nullptr);
+    void tell_handler(aloop_exception_context *context);  // on the loop's own stack
     void default_report(aloop_exception_context *context);
     // Another thread called where it may not: the loop's own thread reports it.
     void post_misuse();

@@ -1,5 +1,10 @@
 // report.cpp: what becomes of errors that nobody handles.
 //
+// The exception handler runs in the context of the task that the report is about, as
+// asyncio's does; that of a callback is current still when it is reported. On a fiber
+// there is neither room for the text nor place for the program's handler: the report
+// waits until the loop is back on its own stack.
+//
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
 
@@ -9,6 +14,7 @@
 namespace aloop {
 
 void (*g_describe)(object *o, char *buffer, size_t size) = nullptr;
+var_cell *(*g_context_of)(object *o) = nullptr;
 
 namespace {
 
@@ -29,6 +35,61 @@ void add_object(writer &out, const char *key, object *o) {
     char line[512];
     g_describe(o, line, sizeof line);
     out.add("%s: %s\n", key, line);
+}
+
+// With all that it shows.
+struct late_report final : deferred {
+    loop *home;
+    aloop_exception_context context;
+    char message[k_source_size];
+    char source[k_source_size];
+    char handle_source[k_source_size];
+};
+
+const char *keep(char (&to)[k_source_size], const char *text) {
+    writer out(to, sizeof to);
+    out.add("%s", text);
+    return to;
+}
+
+void ref_if(object *o) {
+    if (o != nullptr) ref(o);
+}
+
+void unref_if(object *o) {
+    if (o != nullptr) unref(o);
+}
+
+void finish_late(deferred *d) {
+    late_report *late = static_cast<late_report *>(d);
+    loop *l = late->home;
+    l->tell_handler(&late->context);
+    unref_if(late->context.failure);
+    unref_if(late->context.future);
+    unref_if(late->context.task);
+    destroy(late);
+    unref(static_cast<object *>(l));
+}
+
+late_report *make_late(loop *l, const aloop_exception_context *context) {
+    late_report *late = create<late_report>();
+    if (late == nullptr) return nullptr;
+    late->finish = finish_late;
+    late->home = l;
+    late->context = *context;
+    late->context.message = keep(late->message, context->message);
+    late->context.source = keep(late->source, context->source);
+    late->context.handle_source = keep(late->handle_source, context->handle_source);
+    ref(static_cast<object *>(l));
+    ref_if(context->failure);
+    ref_if(context->future);
+    ref_if(context->task);
+    return late;
+}
+
+bool on_some_fiber() {
+    const loop *l = running_loop();
+    return l != nullptr && l->on_fiber;
 }
 
 }  // namespace
@@ -55,11 +116,31 @@ void loop::report(aloop_exception_context *context) {
     char source[k_source_size];
     char handle_source[k_source_size];
     if (debug) add_sources(context, source, handle_source);
+    late_report *late = on_some_fiber() ? make_late(this, context) : nullptr;
+    if (late != nullptr) {
+        finish_off_fiber(late);
+    } else {
+        tell_handler(context);
+    }
+}
+
+void loop::tell_handler(aloop_exception_context *context) {
     if (exception_handler == nullptr) {
         default_report(context);
         return;
     }
-    exception_handler(to_c(this), context, exception_data);
+    object *about = context->task != nullptr ? context->task : context->future;
+    var_cell *cell = t_context.cell;
+    var_cell empty;
+    if (about != nullptr && about->type == kind::task) {
+        cell = g_context_of(about);
+        if (cell == nullptr) cell = &empty;
+    }
+    {
+        const context_scope scope(cell);
+        exception_handler(to_c(this), context, exception_data);
+    }
+    drop(empty.map);
 }
 
 void loop::report(const char *message, int64_t code, error *failure, object *future,
@@ -101,7 +182,7 @@ int64_t loop::set_exception_handler(aloop_exception_handler_fn fn, void *data,
     exception_handler = fn;
     exception_data = fn != nullptr ? data : nullptr;
     exception_free = fn != nullptr ? free_fn : nullptr;
-    if (old_free != nullptr) old_free(old_data);
+    free_off_fiber(old_free, old_data);
     return 0;
 }
 

@@ -6,7 +6,8 @@
 
 namespace aloop {
 
-// After a callback that failed, or raised an error and then did not fail.
+// After a callback that failed, or raised an error and then did not fail; in its
+// context still, in which the exception handler runs.
 [[gnu::cold, gnu::noinline]] void loop::end_callback(int64_t result, int64_t id) {
     if (result < 0) {
         aloop_exception_context context;
@@ -31,11 +32,8 @@ void loop::run_handle(node *item, action what) {
     if (l->origins_ != nullptr) [[unlikely]] l->origins_->forget(h);
     l->handles_.give(h);
     if (wanted) [[likely]] {
-        int64_t result;
-        {
-            callback_scope scope(&map);
-            result = fn(data);
-        }
+        callback_scope scope(&map);
+        const int64_t result = fn(data);
         if (result < 0 || l->raised) [[unlikely]] l->end_callback(result, id);
     }
     if (free_fn != nullptr) free_fn(data);
@@ -68,11 +66,8 @@ struct posted_call : posted {
 void run_posted(node *item, action what) {
     posted_call *c = static_cast<posted_call *>(item);
     if (what == action::run && !c->cancelled) {
-        int64_t result;
-        {
-            callback_scope scope(&c->context);
-            result = c->callback(c->data);
-        }
+        callback_scope scope(&c->context);
+        const int64_t result = c->callback(c->data);
         if (result < 0 || c->home->raised) c->home->end_callback(result, c->id);
     }
     if (c->free_fn != nullptr) c->free_fn(c->data);

@@ -57,6 +57,7 @@ error *take_raised(connection *c, int64_t code) {
 
 void report_failure(connection *c, const char *message, int64_t code) {
     if (code >= 0) return;
+    const context_scope scope(&c->context);
     error *e = take_raised(c, code);
     c->home->report(message, code, e);
     if (e != nullptr) unref(e);
@@ -65,7 +66,10 @@ void report_failure(connection *c, const char *message, int64_t code) {
 // asyncio's _fatal_error: the exception handler is told, and the connection ends.
 void fatal(connection *c, stream *s, const char *message, int64_t code) {
     error *e = take_raised(c, code);
-    c->home->report(message, code, e);
+    {
+        const context_scope scope(&c->context);
+        c->home->report(message, code, e);
+    }
     lose(s, code, e);
 }
 

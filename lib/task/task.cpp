@@ -159,8 +159,14 @@ void describe(object *o, char *buffer, size_t size) {
                   f->failed() ? " " : "", f->failed() ? name_of(f->status()) : "");
 }
 
+var_cell *context_of(object *o) {
+    const task *t = static_cast<task *>(o);
+    return t->more != nullptr && t->more->context != nullptr ? &t->more->context->cell : nullptr;
+}
+
 struct task_hooks {
     task_hooks() {
+        g_context_of = context_of;
         g_make_task_cell = make_task_cell;
         g_describe = describe;
     }

@@ -5,6 +5,8 @@
  */
 #include "support.h"
 
+#include <unistd.h>
+
 static aloop_contextvar *var;
 static int fallback, one, two;
 static int freed;
@@ -278,7 +280,186 @@ static void test_a_token_is_of_one_callback(void **state) {
     aloop_unref(var);
 }
 
-SUITE(CASE(test_a_thread_has_a_context), CASE(test_a_token_is_of_one_callback), CASE(test_threads_do_not_share),
-      CASE(test_a_context_keeps_what_is_set_in_it), CASE(test_bad_input),
-      CASE(test_tasks_and_callbacks_run_in_copies), CASE(test_tasks_have_contexts),
-      CASE(test_asking_for_a_context_does_not_leave_the_entered_one))
+static int64_t drop_it(void *context) {
+    aloop_context_unref(context); /* the only reference there was */
+    return aloop_contextvar_set(var, &one, count_free, NULL);
+}
+
+static void test_a_context_that_is_dropped_inside(void **state) {
+    (void)state;
+    begin();
+    one = 0;
+    aloop_context *context = aloop_context_copy();
+    assert_code(aloop_context_run(context, drop_it, context), 0);
+    assert_int_equal(one, 1);
+    aloop_unref(var);
+}
+
+static int left;
+
+static void set_again(void *value) {
+    freed++;
+    if (left-- > 0) aloop_contextvar_set(var, value, set_again, NULL);
+}
+
+static int64_t leave_set(void *unused) {
+    (void)unused;
+    return aloop_contextvar_set(var, &one, set_again, NULL);
+}
+
+static int64_t displace(void *unused) {
+    left = 1;
+    freed = 0;
+    assert_code(leave_set(unused), 0);
+    assert_code(aloop_contextvar_set(var, &two, NULL, NULL), 0);
+    assert_int_equal(freed, 1);
+    assert_ptr_equal(aloop_contextvar_get(var), &one); /* the destructor came last */
+    assert_code(aloop_contextvar_set(var, &two, NULL, NULL), 0);
+    assert_int_equal(freed, 2);
+    return 0;
+}
+
+/* What ends with a thread, or with a set, may set again. */
+static void test_destructors_that_set(void **state) {
+    (void)state;
+    begin();
+    left = 2;
+    assert_code(on_foreign_thread(leave_set, NULL), 0);
+    assert_int_equal(freed, 3);
+    aloop_context *context = aloop_context_copy();
+    assert_code(aloop_context_run(context, displace, NULL), 0);
+    aloop_context_unref(context);
+    aloop_unref(var);
+}
+
+struct reads {
+    aloop_loop *loop;
+    int fd;
+    int calls;
+    aloop_context_token *token;
+};
+
+static int64_t read_byte(void *data) {
+    struct reads *r = data;
+    char byte;
+    assert_int_equal(read(r->fd, &byte, 1), 1);
+    if (++r->calls == 1) {
+        assert_ptr_equal(aloop_contextvar_get(var), &one);
+        return aloop_contextvar_set(var, &two, NULL, &r->token);
+    }
+    assert_ptr_equal(aloop_contextvar_get(var), &two);
+    assert_code(aloop_contextvar_reset(var, r->token), 0);
+    assert_ptr_equal(aloop_contextvar_get(var), &one);
+    return 0;
+}
+
+/* asyncio's reader is one handle: each of its calls is in the same context. */
+static void test_a_reader_has_one_context(void **state) {
+    (void)state;
+    begin();
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "ab", 2), 2);
+    aloop_loop *loop = real_loop();
+    struct reads r = {loop, ends[0], 0, NULL};
+    aloop_context_token *token = NULL;
+    assert_code(aloop_contextvar_set(var, &one, NULL, &token), 0);
+    assert_code(aloop_loop_add_reader(loop, ends[0], read_byte, &r, NULL), 0);
+    assert_code(aloop_contextvar_reset(var, token), 0);
+    aloop_unref(token);
+    while (r.calls < 2) assert_true(aloop_loop_run_once(loop, 1) >= 0);
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    aloop_unref(r.token);
+    close_loop(loop);
+    close(ends[0]);
+    close(ends[1]);
+    aloop_unref(var);
+}
+
+static void *seen;
+static int reports;
+
+static void look(aloop_loop *loop, aloop_exception_context *context, void *data) {
+    (void)loop;
+    (void)context;
+    (void)data;
+    reports++;
+    seen = aloop_contextvar_get(var);
+    assert_code(aloop_contextvar_set(var, &freed, NULL, NULL), 0); /* nobody else's business */
+}
+
+static int64_t set_and_fail(void *value) {
+    assert_code(aloop_contextvar_set(var, value, NULL, NULL), 0);
+    return -5;
+}
+
+static int64_t set_and_fail_when_done(aloop_future *f, void *value) {
+    (void)f;
+    return set_and_fail(value);
+}
+
+static int64_t fail_as_a_task(void *value, void **unused) {
+    (void)unused;
+    return value != NULL ? set_and_fail(value) : -5;
+}
+
+#define assert_seen(value)          \
+    do {                            \
+        assert_int_equal(reports, 1); \
+        assert_ptr_equal(seen, (value)); \
+        reports = 0;                \
+        seen = NULL;                \
+    } while (0)
+
+static int64_t fail_in_every_way(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_contextvar_set(var, &fallback, NULL, NULL), 0);
+    assert_code(aloop_loop_set_exception_handler(loop, look, NULL, NULL), 0);
+    assert_true(aloop_loop_call_soon(loop, set_and_fail, &one, NULL) > 0);
+    let_run(1);
+    assert_seen(&one);
+    assert_true(aloop_loop_call_soon_threadsafe(loop, set_and_fail, &two, NULL) > 0);
+    let_run(2);
+    assert_seen(&two);
+    aloop_future *f = aloop_loop_create_future(loop);
+    assert_code(aloop_future_add_done_callback(f, set_and_fail_when_done, &one, NULL), 0);
+    assert_code(aloop_future_set_result(f, 0, NULL, NULL), 0);
+    aloop_unref(f);
+    let_run(1);
+    assert_seen(&one);
+    assert_code(aloop_spawn(fail_as_a_task, &two), 0);
+    let_run(3);
+    assert_seen(&two);
+    assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+    return 0;
+}
+
+static int64_t fail_without_a_context(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_loop_set_exception_handler(loop, look, NULL, NULL), 0);
+    assert_code(aloop_spawn(fail_as_a_task, NULL), 0);
+    let_run(3);
+    assert_seen(&fallback);
+    return 0;
+}
+
+/* The exception handler sees the variables as what failed had left them. */
+static void test_the_handler_is_in_the_context_of_what_failed(void **state) {
+    (void)state;
+    begin();
+    in_task(fail_in_every_way);
+    in_task(fail_without_a_context);
+    aloop_unref(var);
+}
+
+SUITE(CASE(test_a_thread_has_a_context), CASE(test_a_token_is_of_one_callback),
+      CASE(test_threads_do_not_share), CASE(test_a_context_keeps_what_is_set_in_it),
+      CASE(test_bad_input), CASE(test_tasks_and_callbacks_run_in_copies),
+      CASE(test_tasks_have_contexts),
+      CASE(test_asking_for_a_context_does_not_leave_the_entered_one),
+      CASE(test_a_context_that_is_dropped_inside), CASE(test_destructors_that_set),
+      CASE(test_a_reader_has_one_context), CASE(test_the_handler_is_in_the_context_of_what_failed))

@@ -6,6 +6,7 @@
  */
 #include "support.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static uintptr_t own_stack; /* an address on it */
@@ -143,4 +144,48 @@ static void test_values(void **state) {
     assert_string_equal(order, "v1n2");
 }
 
-SUITE(CASE(test_payloads_of_errors), CASE(test_arguments_of_eager_tasks), CASE(test_values))
+static char told[200];
+
+static void note_report(aloop_loop *loop, aloop_exception_context *context, void *data) {
+    (void)loop;
+    note_stack(data);
+    snprintf(told, sizeof told, "%s", aloop_exception_context_message(context));
+}
+
+static int64_t report_from_here(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_loop_set_exception_handler(loop, note_report, "1", note_stack), 0);
+    char message[32] = "mine";
+    aloop_error *e = aloop_error_new(-7, "detail", NULL);
+    assert_code(aloop_loop_call_exception_handler(loop, message, e), 0);
+    strcpy(message, "changed");
+    aloop_error_unref(e);
+    assert_string_equal(told, "");
+    let_run(1);
+    assert_string_equal(told, "mine");
+    /* In debug mode: what was never awaited is told where it is dropped. */
+    assert_code(aloop_loop_set_debug(loop, 1), 0);
+    aloop_unref(aloop_wait_for(aloop_sleep(1), 1));
+    assert_string_equal(told, "mine");
+    let_run(1);
+    assert_string_equal(told, "operation 'wait_for' was never awaited");
+    assert_code(aloop_loop_set_debug(loop, 0), 0);
+    /* The old handler's data is let go on the loop's stack too. */
+    order[0] = '\0';
+    assert_code(aloop_loop_set_exception_handler(loop, NULL, NULL, NULL), 0);
+    assert_string_equal(order, "");
+    let_run(1);
+    assert_string_equal(order, "1");
+    return 0;
+}
+
+static void test_the_exception_handler(void **state) {
+    (void)state;
+    told[0] = '\0';
+    in_a_task(report_from_here);
+}
+
+SUITE(CASE(test_payloads_of_errors), CASE(test_arguments_of_eager_tasks), CASE(test_values),
+      CASE(test_the_exception_handler))
