@@ -29,7 +29,6 @@ struct group final : loop_object {
     bool aborting = false;
     bool parent_cancelled = false;
     bool finished = false;
-    uint32_t requests_before = 0;  // for cancelling the parent, at the entry
 
     explicit group(domain *d) : loop_object(kind::group, d) {}
 };
@@ -153,9 +152,9 @@ int64_t group_result(join *self) {
     g->finished = true;
     if (g->parent_cancelled) {
         const int64_t left = uncancel(g->parent);
-        // Somebody else's request, which the group's own has swallowed, goes on.
-        if (left == 0) self->propagate = false;
-        else if (self->interrupted && left > g->requests_before) self->propagate = true;
+        // Requests that are left are somebody else's: what interrupted the wait goes on,
+        // also where it was swallowed long before the group and never taken back.
+        self->propagate = left > 0 && (self->propagate || self->interrupted);
     }
     if (self->propagate && g->error_count == 0) {
         return self->raise(ALOOP_ECANCELED, std::exchange(self->cancel_error, nullptr));
@@ -214,7 +213,6 @@ group *enter_group(task *parent) {
     group *g = loop_of(parent)->make_object<group>();
     if (g == nullptr) return nullptr;
     g->parent = parent;
-    g->requests_before = parent->cancel_requests();
     ref(static_cast<future *>(parent));
     if (!reserve_errors(g, 2)) {
         unref(static_cast<loop_object *>(g));

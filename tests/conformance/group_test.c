@@ -387,6 +387,80 @@ TEST(group_cancelled_by_an_eager_child) {
     return 0;
 }
 
+/* 1.7: a request that was swallowed before the group and never taken back counts for
+ * the group as one from outside: where its own cancel interrupted the wait, that goes on. */
+TEST(group_cancel_beside_an_older_request) {
+    for (int older = 0; older < 2; older++) {
+        if (older) aloop_task_cancel(self(), "older");
+        if (older) assert_code(nap(0), ALOOP_ECANCELED);
+        struct job quick = {"quick", 0, 0, 0, 0};
+        aloop_task_group *g = group();
+        spawn(g, &quick);
+        assert_code(aloop_task_group_cancel(g), 0);
+        assert_code(aloop_task_group_exit(g, 0), older ? ALOOP_ECANCELED : 0);
+        assert_code(aloop_task_cancelling(self()), older);
+    }
+    assert_code(aloop_task_uncancel(self()), 0);
+    return 0;
+}
+
+struct parentage {
+    aloop_task_group *group;
+    int32_t eager;
+};
+
+static int64_t fail_as_a_third(void *unused UNUSED, void **value UNUSED) {
+    note("third");
+    return -5;
+}
+
+static int64_t make_a_third(void *arg, void **value UNUSED) {
+    const struct parentage *f = arg;
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, fail_as_a_third, NULL, NULL), 0);
+    assert_code(aloop_task_options_set_eager_start(o, f->eager), 0);
+    aloop_unref(aloop_task_group_create_task_ex(f->group, o));
+    aloop_unref(o);
+    for (int i = 0; i < 3; i++) {
+        if (nap(0) == ALOOP_ECANCELED) {
+            note("second");
+            return 0;
+        }
+    }
+    note("never");
+    return 0;
+}
+
+/* 1.7: a child that is made by another and fails at once, lazily or eagerly, ends the
+ * group when its callback runs, not before it is one of its tasks. */
+TEST(group_child_makes_one_that_fails) {
+    for (int32_t eager = 0; eager < 2; eager++) {
+        begin_trace();
+        struct parentage f = {group(), eager};
+        aloop_task_options *o = aloop_task_options_new();
+        assert_code(aloop_task_options_set_coro(o, make_a_third, &f, NULL), 0);
+        assert_code(aloop_task_options_set_eager_start(o, eager), 0);
+        aloop_unref(aloop_task_group_create_task_ex(f.group, o));
+        aloop_unref(o);
+        assert_code(aloop_task_group_exit(f.group, 0), ALOOP_EGROUP);
+        assert_errors(-5);
+        assert_trace(eager ? "third@0 second@1 " : "third@2 second@3 ");
+    }
+    return 0;
+}
+
+/* 1.7: the request with which it ended its block is taken back: nothing is left of it. */
+TEST(group_keeps_its_request_to_itself) {
+    struct job a = {"a", 0, -5, 0, 0};
+    aloop_task_group *g = group();
+    spawn(g, &a);
+    assert_code(aloop_task_group_exit(g, 0), ALOOP_EGROUP);
+    assert_code(aloop_task_cancelling(self()), 0);
+    assert_code(nap(0), 0);
+    assert_code(nap(1), 0);
+    return 0;
+}
+
 /* 1.7: names and contexts go to the tasks. */
 TEST(group_passes_options_on) {
     struct job a = {"a", 0, 1, 0, 0};
@@ -435,5 +509,6 @@ SUITE(CASE(group_waits_for_all), CASE(group_without_tasks), CASE(group_child_can
       CASE(group_in_an_awaited_task), CASE(group_nested_and_cancelled),
       CASE(group_nested_inner_fails), CASE(group_nested_outer_fails),
       CASE(group_nested_both_fail), CASE(group_grows_while_exiting), CASE(group_cancel),
-      CASE(group_cancelled_by_an_eager_child),
+      CASE(group_cancelled_by_an_eager_child), CASE(group_cancel_beside_an_older_request),
+      CASE(group_child_makes_one_that_fails), CASE(group_keeps_its_request_to_itself),
       CASE(group_passes_options_on), CASE(timeout_around_a_group))
