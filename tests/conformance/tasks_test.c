@@ -337,6 +337,24 @@ TEST(eager_current_and_all_tasks) {
     return 0;
 }
 
+static int64_t look_at_the_name(void *name, void **value UNUSED) {
+    return aloop_task_get_name(self(), name, 16);
+}
+
+/* 1.2 eager: it has its name in its first step. */
+TEST(eager_name) {
+    char name[16] = "";
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, look_at_the_name, name, NULL), 0);
+    assert_code(aloop_task_options_set_name(o, "test name"), 0);
+    assert_code(aloop_task_options_set_eager_start(o, 1), 0);
+    aloop_task *task = aloop_create_task_ex(o);
+    assert_string_equal(name, "test name");
+    assert_code(outcome(task), 9);
+    aloop_unref(o);
+    return 0;
+}
+
 /* 1.2 eager: its context is a copy from the first step on. */
 TEST(eager_context) {
     var = aloop_contextvar_new("v", &values[0]);
@@ -499,7 +517,7 @@ SUITE(CASE(future_changes_once), CASE(future_callbacks_removed),
       CASE(task_shows_its_coroutine_and_context), CASE(current_task_of_interleaving_tasks),
       CASE(sleep_and_its_timer), CASE(ensure_future), CASE(context_of_each_task),
       CASE(context_of_nested_tasks), CASE(eager_completion), CASE(eager_step_that_blocks),
-      CASE(eager_current_and_all_tasks), CASE(eager_context), CASE(eager_gather_is_done),
+      CASE(eager_current_and_all_tasks), CASE(eager_name), CASE(eager_context), CASE(eager_gather_is_done),
       CASE(factory_counts_nested_tasks),
       CASE(names_pass_through_a_factory), CASE(run_cancels_what_is_left), CASE(run_gives_errors),
       CASE(runner_keeps_its_context), CASE(runner_refuses))

@@ -59,6 +59,18 @@ static int64_t wait_for_one(void *unused, void **value) {
     return aloop_await(aloop_wait(&f, 1, -1, ALOOP_ALL_COMPLETED), NULL);
 }
 
+static int64_t await_and_end(void *unused) {
+    (void)unused;
+    return aloop_await(aloop_ref(target), NULL);
+}
+static int64_t await_generated(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_generator *g = aloop_generator_new(await_and_end, NULL, NULL);
+    const int64_t status = aloop_await(aloop_generator_next(g), NULL);
+    aloop_unref(g);
+    return status;
+}
+
 static int64_t ignore(aloop_future *future, void *data) {
     (void)future, (void)data;
     return 0;
@@ -73,6 +85,7 @@ static int64_t try_edges(void *unused, void **value) {
                  {"limited", await_limited},
                  {"gathered", await_gathered},
                  {"shielded", await_shielded},
+                 {"generated", await_generated},
                  {"waiting", wait_for_one}};
     enum { n = sizeof kinds / sizeof kinds[0] };
     target = aloop_loop_create_future(aloop_get_running_loop());
@@ -84,7 +97,7 @@ static int64_t try_edges(void *unused, void **value) {
         tasks[i] = named(kinds[i].name, kinds[i].fn, NULL);
         let_run(2);
     }
-    assert_string_equal(awaited_by(target), "direct limited gathered shielded waiting ");
+    assert_string_equal(awaited_by(target), "direct limited gathered shielded generated waiting ");
     /* With the one that awaits it directly the future is cancelled, for all. */
     assert_code(aloop_task_cancel(tasks[0], NULL), 1);
     for (int i = 0; i < n; i++) {

@@ -248,6 +248,57 @@ static void test_drops_race_with_the_close(void **state) {
     }
 }
 
+/* Tasks of several loops
+ * ----------------------------------------------------------------------------------------- */
+
+enum { tasks_each = 100 };
+
+static int64_t list_from_outside(void *loop) {
+    return aloop_all_tasks(loop) == NULL && aloop_current_task(loop) == NULL ? 1 : 0;
+}
+
+static int64_t count_own_tasks(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_task_group *group = NULL;
+    if (aloop_task_group_enter(&group) < 0) abort();
+    for (int i = 0; i < tasks_each; i++) {
+        if (aloop_task_group_spawn(group, sleep_for_ever, NULL) < 0) abort();
+    }
+    aloop_results *all = aloop_all_tasks(loop);
+    if (aloop_results_count(all) != tasks_each + 1) abort();
+    for (int i = 0; i <= tasks_each; i++) {
+        aloop_future *task = aloop_results_future(all, i);
+        if (aloop_future_loop(task) != loop || aloop_future_done(task) != 0) abort();
+    }
+    aloop_unref(all);
+    if (on_foreign_thread(list_from_outside, loop) != 1) abort();
+    if (aloop_task_group_cancel(group) < 0) abort();
+    return aloop_task_group_exit(group, 0);
+}
+
+static void *run_own_loop(void *status) {
+    *(int64_t *)status = aloop_run(count_own_tasks, NULL, NULL);
+    return NULL;
+}
+
+/* Each thread sees the tasks of its loop, and no other thread may list them. */
+static void test_each_thread_has_its_tasks(void **state) {
+    (void)state;
+    enum { n = 6 };
+    pthread_t threads[n];
+    int64_t status[n];
+    for (int i = 0; i < n; i++) {
+        status[i] = -1;
+        assert_int_equal(pthread_create(&threads[i], NULL, run_own_loop, &status[i]), 0);
+    }
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_code(status[i], 0);
+    }
+}
+
 /* Fork
  * --------------------------------------------------------------------------------------------- */
 
@@ -294,4 +345,5 @@ SUITE(CASE(test_posts_arrive_once_and_in_order), CASE(test_stop_from_another_thr
       CASE(test_posting_races_with_the_close), CASE(test_a_drop_reaches_a_sleeping_loop),
       CASE(test_a_drop_after_the_close_frees_on_its_thread), CASE(test_objects_outlive_the_loop),
       CASE(test_a_drop_during_the_close), CASE(test_drops_race_with_the_close),
+      CASE(test_each_thread_has_its_tasks),
       CASE(test_a_forked_child_renews_the_loop))
