@@ -423,6 +423,7 @@ static int64_t closing(void *arg, void **value) {
     struct reports reports = {0};
     capture_reports(aloop_get_running_loop(), &reports);
     assert_code(aloop_stream_write(s, "x", 1), 0);
+    let_run(1); /* handlers run on the loop's own stack */
     assert_int_equal(reports.count, 1);
     assert_string_equal(reports.list[0].message, "socket.send() raised exception.");
     assert_code(aloop_stream_pause_reading(s), 0);
