@@ -1106,7 +1106,8 @@ extern "C" {
     pub fn aloop_loop_run_until_complete(loop_: *mut aloop_loop, future: *mut aloop_future, value: *mut *mut c_void) -> i64;
     /// ```text
     /// One iteration: waits at most timeout seconds for something to become ready
-    /// (negative: without limit). Returns the number of callbacks run.
+    /// (negative: without limit; on the virtual clock a wait is a jump, and 0 never moves it).
+    /// Returns the number of callbacks run.
     /// ```
     pub fn aloop_loop_run_once(loop_: *mut aloop_loop, timeout: f64) -> i64;
     /// ```text
@@ -1214,7 +1215,8 @@ extern "C" {
     /// ```text
     /// A descriptor that turns readable when the loop has something to do, and how
     /// long to wait for it at most (seconds; 0: do not, negative: no limit). Then
-    /// call aloop_loop_run_once(loop, 0).
+    /// call aloop_loop_run_once(loop, 0); on the virtual clock instead, for which no time
+    /// passes meanwhile, call run_once with that timeout at once.
     /// ```
     pub fn aloop_loop_backend_fd(loop_: *mut aloop_loop) -> i64;
     /// See [`aloop_loop_backend_fd`].
