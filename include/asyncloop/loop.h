@@ -155,8 +155,8 @@ ALOOP_API int64_t aloop_loop_add_writer(aloop_loop *loop, int32_t fd, aloop_call
 ALOOP_API int64_t aloop_loop_remove_writer(aloop_loop *loop, int32_t fd);
 
 /* fn runs as a callback when the process gets signum. Several loops may listen
- * to one signal; the handler that was there before runs too, and is restored
- * with the last removal. ALOOP_EINVAL for a signal that cannot be caught. */
+ * to one signal; the handler that was there before runs too, and is restored with
+ * the last removal and in a forked child. ALOOP_EINVAL for one that cannot be caught. */
 ALOOP_API int64_t aloop_loop_add_signal_handler(aloop_loop *loop, int32_t signum,
                                                 aloop_callback_fn fn, void *data,
                                                 aloop_free_fn free_fn);

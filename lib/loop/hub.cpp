@@ -2,8 +2,8 @@
 //
 // g_first is the list of loops that listen, changed under g_mutex and read by
 // the handler. The handler's presence is a counter: a subscriber that was
-// unlinked, and a slot that is about to change, are left alone until it is
-// zero. All accesses are sequentially consistent, so that a handler that comes
+// unlinked, and a link of a chain that is about to change, are left alone until
+// it is zero. All accesses are sequentially consistent, so that a handler that comes
 // after the unlinking cannot find what was unlinked.
 //
 // SPDX-License-Identifier: MIT
@@ -21,9 +21,14 @@ namespace aloop {
 
 namespace {
 
+// What the handlers below ours were: the last is the one to pass a signal on to,
+// and when that calls ours again, because it was installed on top once, the one
+// before it. A handler may read the first `depth` of them at any time.
+constexpr int k_chain = 8;
 struct slot {
     int64_t users = 0;
-    struct sigaction before = {};  // what the handler passes the signal on to
+    std::atomic<int> depth{0};
+    struct sigaction before[k_chain] = {};
 };
 
 slot g_slots[k_signals];
@@ -31,9 +36,9 @@ std::atomic<signal_subscriber *> g_first{nullptr};
 std::atomic<int> g_inside{0};
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-// The signals that this thread is passing on: handlers that were installed on
-// top of ours and call it must not make us call them again without end.
-thread_local uint64_t t_passing __attribute__((tls_model("initial-exec"))) = 0;
+// How deep in the chain of each signal this thread is. Loops are told at any
+// depth, for a handler that is left by longjmp never comes back to count down.
+thread_local uint8_t t_level[k_signals] __attribute__((tls_model("initial-exec"))) = {};
 
 uint64_t bit_of(int signum) { return uint64_t{1} << (signum - 1); }
 
@@ -51,26 +56,29 @@ void note(signal_subscriber *s, int signum) {
 }
 
 void pass_on(const struct sigaction &to, int signum, siginfo_t *info, void *context) {
-    const bool function = to.sa_handler != SIG_DFL && to.sa_handler != SIG_IGN;
-    if (!function || (t_passing & bit_of(signum)) != 0) return;
-    t_passing |= bit_of(signum);
+    if (to.sa_handler == SIG_DFL || to.sa_handler == SIG_IGN) return;
+    t_level[signum - 1]++;
     if ((to.sa_flags & SA_SIGINFO) != 0) {
         to.sa_sigaction(signum, info, context);
     } else {
         to.sa_handler(signum);
     }
-    t_passing &= ~bit_of(signum);
+    t_level[signum - 1]--;
 }
 
 void on_signal(int signum, siginfo_t *info, void *context) {
     const int saved = errno;
+    const int level = t_level[signum - 1];
+    const slot &at = g_slots[signum - 1];
+    struct sigaction next;
     g_inside.fetch_add(1);
     for (signal_subscriber *s = g_first.load(); s != nullptr; s = s->following.load()) {
         note(s, signum);
     }
-    const struct sigaction before = g_slots[signum - 1].before;
+    const int below = at.depth.load() - 1 - level;
+    if (below >= 0) next = at.before[below];
     g_inside.fetch_sub(1);
-    pass_on(before, signum, info, context);
+    if (below >= 0) pass_on(next, signum, info, context);
     errno = saved;
 }
 
@@ -87,14 +95,68 @@ bool is_fault(int signum) {
     return signum == SIGSEGV || signum == SIGBUS || signum == SIGFPE || signum == SIGILL;
 }
 
-void before_fork() { pthread_mutex_lock(&g_mutex); }
-void after_fork_in_parent() { pthread_mutex_unlock(&g_mutex); }
-void after_fork_in_child() {
-    g_inside.store(0);  // handlers of threads that the child does not have
+bool equal(const struct sigaction &a, const struct sigaction &b) {
+    return a.sa_handler == b.sa_handler && (a.sa_flags & SA_SIGINFO) == (b.sa_flags & SA_SIGINFO);
+}
+
+// Under the mutex. What lies above an equal handler is out of use by now; and of
+// a chain that is too long one link in the middle is lost.
+void push_before(slot &at, const struct sigaction &now) {
+    int depth = at.depth.load();
+    if (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN) depth = 0;
+    for (int i = 0; i < depth; i++) {
+        if (equal(at.before[i], now)) depth = i;
+    }
+    if (depth == k_chain) depth--;
+    at.depth.store(depth);
+    wait_for_handlers();  // that may read what is written now
+    at.before[depth] = now;
+    at.depth.store(depth + 1);
+}
+
+// Under the mutex: puts back what was there, unless somebody came on top.
+void restore(int signum) {
+    slot &at = g_slots[signum - 1];
+    struct sigaction now = {};
+    if (sigaction(signum, nullptr, &now) < 0 || !is_ours(now)) return;
+    struct sigaction before = {};
+    const int depth = at.depth.load();
+    if (depth > 0) before = at.before[depth - 1];
+    sigaction(signum, &before, nullptr);
+    if (depth > 0) at.depth.store(depth - 1);
+}
+
+// A child has none of the parent's loops: its signals go where they went before
+// those subscribed. None may come in between, to be told to the parent.
+bool g_masked = false;  // under the mutex, as the next
+sigset_t g_mask;
+
+void before_fork() {
+    pthread_mutex_lock(&g_mutex);
+    g_masked = g_first.load() != nullptr;
+    sigset_t all;
+    sigfillset(&all);
+    if (g_masked) pthread_sigmask(SIG_SETMASK, &all, &g_mask);
+}
+
+void after_fork() {
+    if (g_masked) pthread_sigmask(SIG_SETMASK, &g_mask, nullptr);
     pthread_mutex_unlock(&g_mutex);
 }
 
-const int g_registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+void after_fork_in_child() {
+    g_inside.store(0);  // handlers of threads that the child does not have
+    g_first.store(nullptr);
+    for (int signum = 1; signum <= k_signals; signum++) {
+        slot &at = g_slots[signum - 1];
+        if (at.users == 0) continue;
+        at.users = 0;
+        restore(signum);
+    }
+    after_fork();
+}
+
+const int g_registered = pthread_atfork(before_fork, after_fork, after_fork_in_child);
 
 }  // namespace
 
@@ -128,12 +190,10 @@ int64_t install_signal(int signum) {
         ours.sa_sigaction = on_signal;
         ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
         sigemptyset(&ours.sa_mask);
-        wait_for_handlers();
-        const struct sigaction older = at.before;
-        at.before = now;  // first: a signal may come as soon as ours is in place
+        push_before(at, now);  // first: a signal may come as soon as ours is in place
         if (sigaction(signum, &ours, nullptr) < 0) {
             code = -errno;
-            at.before = older;
+            at.depth.fetch_sub(1);
         }
     }
     if (code == 0) at.users++;
@@ -142,12 +202,8 @@ int64_t install_signal(int signum) {
 }
 
 void uninstall_signal(int signum) {
-    slot &at = g_slots[signum - 1];
     pthread_mutex_lock(&g_mutex);
-    struct sigaction now = {};
-    if (--at.users == 0 && sigaction(signum, nullptr, &now) == 0 && is_ours(now)) {
-        sigaction(signum, &at.before, nullptr);
-    }
+    if (--g_slots[signum - 1].users == 0) restore(signum);
     pthread_mutex_unlock(&g_mutex);
 }
 

@@ -67,7 +67,7 @@ int64_t signal_set::add(int signum, aloop_callback_fn fn, void *data, aloop_free
     callbacks_[signum - 1] = c;
     renew_wishes(signum);
     if (old != nullptr) {
-        uninstall_signal(signum);
+        uninstall(signum);
         retire(old);
     }
     return 0;
@@ -79,9 +79,14 @@ int64_t signal_set::remove(int signum) {
     if (c == nullptr) return 0;
     callbacks_[signum - 1] = nullptr;
     renew_wishes(signum);
-    uninstall_signal(signum);
+    uninstall(signum);
     retire(c);
     return 1;
+}
+
+// The hub of a forked child knows nothing of a parent's set.
+void signal_set::uninstall(int signum) {
+    if (!of_parent()) uninstall_signal(signum);
 }
 
 // Its destructor is the program's: never on a fiber.
@@ -118,7 +123,7 @@ int64_t signal_set::set_interrupt(void (*fn)(void *data), void *data) {
 void signal_set::clear_interrupt() {
     interrupt_ = nullptr;
     renew_wishes(SIGINT);
-    uninstall_signal(SIGINT);
+    uninstall(SIGINT);
 }
 
 // `queued` goes first: a signal that comes after it queues the node anew.
@@ -151,7 +156,7 @@ void signal_set::close_all(resource *self) {
     signal_set *set = static_cast<signal_set *>(self);
     for (int signum = 1; signum <= k_signals; signum++) set->remove(signum);
     if (set->interrupt_ != nullptr) set->clear_interrupt();
-    unsubscribe(&set->subscriber_);
+    if (!set->of_parent()) unsubscribe(&set->subscriber_);
     set->home_->signals = nullptr;
     if (set->subscriber_.queued.load()) {
         set->dead_ = true;

@@ -4,7 +4,8 @@
 // else. The handler only notes the signal at each loop that subscribed and puts
 // that loop's node into its inbox; the callbacks run from the ready queue. The
 // handler that was there before is called, too, and is put back with the last
-// removal, unless somebody installed another one meanwhile.
+// removal, unless somebody installed another one meanwhile. In a forked child all
+// is as if the parent's loops had never subscribed.
 //
 // What the handler reads of a loop must not go away under it: it counts itself
 // in and out, and who takes something out of its reach waits until it is out
@@ -75,9 +76,12 @@ private:
     void deliver(uint64_t signals, uint32_t interrupts);
     void renew_wishes(int signum);
     void retire(signal_callback *c);
+    void uninstall(int signum);
+    bool of_parent() const { return forks_ != fork_generation(); }
 
     signal_subscriber subscriber_;
     loop *home_;
+    const uint32_t forks_ = fork_generation();
     void (*interrupt_)(void *) = nullptr;
     void *interrupt_data_ = nullptr;
     bool dead_ = false;  // closed, but its node still stands in the inbox

@@ -1164,8 +1164,8 @@ extern "C" {
     pub fn aloop_loop_remove_writer(loop_: *mut aloop_loop, fd: i32) -> i64;
     /// ```text
     /// fn runs as a callback when the process gets signum. Several loops may listen
-    /// to one signal; the handler that was there before runs too, and is restored
-    /// with the last removal. ALOOP_EINVAL for a signal that cannot be caught.
+    /// to one signal; the handler that was there before runs too, and is restored with
+    /// the last removal and in a forked child. ALOOP_EINVAL for one that cannot be caught.
     /// ```
     pub fn aloop_loop_add_signal_handler(loop_: *mut aloop_loop, signum: i32, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// 1 if there was one, else 0.
