@@ -80,6 +80,32 @@ static void output_is_there_after_the_end(void **state) {
     on_real_clock(late_reading);
 }
 
+/* The pipe and the stream's buffer are full: the child waits. */
+static int64_t unread_output(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_process_options *o = pipes(inherit, ALOOP_PIPE, inherit);
+    assert_code(aloop_process_options_set_limit(o, 10), 0);
+    aloop_process *p = shell("head -c 1000000 /dev/zero; exit 1", o);
+    assert_code(aloop_await(aloop_wait_for(aloop_process_wait(p), 0.2), NULL), ALOOP_ETIMEDOUT);
+    size_t total = 0;
+    for (int64_t n = 1; n > 0; total += (size_t)n) {
+        aloop_bytes *part = NULL;
+        n = aloop_await(aloop_stream_read(aloop_process_stdout(p), 50000), (void **)&part);
+        assert_true(n >= 0);
+        aloop_unref(part);
+    }
+    assert_int_equal(total, 1000000);
+    assert_code(aloop_await(aloop_process_wait(p), NULL), 1);
+    aloop_unref(p);
+    return 0;
+}
+
+static void a_child_waits_while_nobody_reads(void **state) {
+    (void)state;
+    on_real_clock(unread_output);
+}
+
 static int64_t start_sleeper(void *unused, void **value) {
     (void)unused;
     (void)value;
@@ -234,31 +260,50 @@ static int64_t exit_five(void *unused, void **value) {
     return run_shell("exit 5", NULL);
 }
 
-static int64_t stop_waiting(void *ended) { return aloop_future_cancel(ended, NULL); }
+static int64_t set_event(void *event) { return aloop_event_set(event); }
 
-/* The child has a run of its own, with a child, and dies of its own signal. */
+/* The child's program: says that it listens, and ends when it got its SIGTERM. */
+static int64_t listen_in_child(void *ready, void **value) {
+    (void)value;
+    aloop_event *got = NULL;
+    aloop_loop *loop = aloop_get_running_loop();
+    if (aloop_event_new(&got) < 0) return 1;
+    if (aloop_loop_add_signal_handler(loop, SIGTERM, set_event, got, NULL) < 0) return 2;
+    if (write(*(int *)ready, "x", 1) != 1) return 3;
+    const int64_t status = aloop_await(aloop_wait_for(aloop_event_wait(got), 20), NULL);
+    aloop_unref(got);
+    return status < 0 ? 4 : 17;
+}
+
+/* A loop of the parent listens to the same signal, and is not told of the child's. */
 static int64_t with_forked_child(void *unused, void **value) {
     (void)unused;
     (void)value;
     aloop_loop *loop = aloop_get_running_loop();
-    aloop_task *self = aloop_current_task(NULL);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGTERM, stop_waiting, self, NULL), 0);
+    int calls = 0;
+    int ready[2];
+    assert_code(aloop_loop_add_signal_handler(loop, SIGTERM, count_call, &calls, NULL), 0);
+    assert_int_equal(pipe(ready), 0);
     const pid_t pid = fork();
     if (pid == 0) {
         alarm(20);
-        signal(SIGTERM, SIG_DFL);
-        raise(SIGTERM);
-        _exit(1);
+        _exit((int)aloop_run(listen_in_child, &ready[1], NULL));
     }
+    char byte;
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(kill(pid, SIGTERM), 0);
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
-    assert_code(aloop_await(aloop_sleep(0.01), NULL), 0); /* not cancelled: not ours */
+    assert_int_equal(status, 17 << 8);
+    assert_code(aloop_await(aloop_sleep(0.01), NULL), 0);
+    assert_int_equal(calls, 0);
     assert_code(aloop_loop_remove_signal_handler(loop, SIGTERM), 1);
+    close(ready[0]);
+    close(ready[1]);
     return 0;
 }
 
-static void a_forked_child_keeps_its_signals(void **state) {
+static void a_forked_child_has_signals_of_its_own(void **state) {
     (void)state;
     on_real_clock(with_forked_child);
 }
@@ -364,9 +409,10 @@ static void a_runner_keeps_its_context(void **state) {
 }
 
 SUITE(CASE(no_input_and_little), CASE(writing_to_one_that_is_gone),
-      CASE(output_is_there_after_the_end), CASE(a_cancelled_start_leaves_nothing),
+      CASE(output_is_there_after_the_end),
+      CASE(a_child_waits_while_nobody_reads), CASE(a_cancelled_start_leaves_nothing),
       CASE(exec_has_the_environment), CASE(ten_talk_and_ten_wait),
       CASE(a_signal_to_one_that_just_ends), CASE(children_of_a_loop_in_a_thread),
-      CASE(each_call_runs_once), CASE(a_forked_child_keeps_its_signals),
+      CASE(each_call_runs_once), CASE(a_forked_child_has_signals_of_its_own),
       CASE(a_forked_child_runs_its_own), CASE(runs_give_what_main_gives),
       CASE(what_is_left_behind_is_reported), CASE(a_runner_keeps_its_context))
