@@ -32,7 +32,7 @@ struct fleet {
 struct host {
     const char *name;
     const struct fleet *fleet;
-    const char *argv[MOST_ARGUMENTS + 1];
+    char *argv[MOST_ARGUMENTS + 1];
     aloop_bytes *output; /* NULL: it was never started */
     char outcome[200];
 };
@@ -73,7 +73,8 @@ static int64_t visit(struct host *h) {
     aloop_process_options_set_stderr(options, ALOOP_STDOUT);
     aloop_process_options_set_process_group(options, 0);
     aloop_process *child = NULL;
-    int64_t status = aloop_await(aloop_create_subprocess_exec(h->argv, options), (void **)&child);
+    const char *const *argv = (const char *const *)h->argv;
+    int64_t status = aloop_await(aloop_create_subprocess_exec(argv, options), (void **)&child);
     aloop_unref(options);
     if (status < 0) {
         conclude(h, status, timeout);
@@ -114,10 +115,15 @@ static void print_results(const struct host *hosts, int n) {
         printf("%s: %s\n", h->name, h->outcome);
         if (h->output == NULL) continue;
         const char *line = (const char *)aloop_bytes_data(h->output);
-        while (*line != '\0') {
-            const int length = (int)strcspn(line, "\n");
-            printf("    %.*s\n", length, line);
-            line += length + (line[length] == '\n');
+        size_t left = (size_t)aloop_bytes_size(h->output);
+        while (left > 0) { /* anything may be in it, zeros too */
+            const char *end = memchr(line, '\n', left);
+            const size_t length = end != NULL ? (size_t)(end - line) : left;
+            fputs("    ", stdout);
+            fwrite(line, 1, length, stdout);
+            putchar('\n');
+            left -= length + (end != NULL);
+            line += length + (end != NULL);
         }
     }
 }
@@ -144,13 +150,34 @@ static int64_t run_all(void *arg, void **value) {
     return status < 0 ? status : 0;
 }
 
-static void fill_host(struct host *h, const char *name, const struct fleet *fleet) {
+/* A copy of text with name for each {} in it; NULL: out of memory. */
+static char *with_name(const char *text, const char *name) {
+    size_t size = strlen(text) + 1;
+    for (const char *at = text; (at = strstr(at, "{}")) != NULL; at += 2) size += strlen(name);
+    char *copy = malloc(size);
+    if (copy == NULL) return NULL;
+    char *to = copy;
+    for (const char *at; (at = strstr(text, "{}")) != NULL; text = at + 2) {
+        to += sprintf(to, "%.*s%s", (int)(at - text), text, name);
+    }
+    strcpy(to, text);
+    return copy;
+}
+
+static bool fill_host(struct host *h, const char *name, const struct fleet *fleet) {
     h->name = name;
     h->fleet = fleet;
     for (int i = 0; i < fleet->arguments; i++) {
-        h->argv[i] = strcmp(fleet->command[i], "{}") == 0 ? name : fleet->command[i];
+        h->argv[i] = with_name(fleet->command[i], name);
+        if (h->argv[i] == NULL) return false;
     }
     snprintf(h->outcome, sizeof h->outcome, "not started");
+    return true;
+}
+
+static void empty_host(struct host *h) {
+    for (int i = 0; h->argv[i] != NULL; i++) free(h->argv[i]);
+    aloop_bytes_unref(h->output);
 }
 
 static int usage(void) {
@@ -178,11 +205,15 @@ int main(int argc, char **argv) {
                       run.fleet.arguments <= MOST_ARGUMENTS;
     if (!fits || run.at_once < 1 || !(run.fleet.timeout > 0)) return usage();
     run.count = count;
-    for (int k = 0; k < count; k++) fill_host(&hosts[k], names[k], &run.fleet);
-
-    const int64_t status = aloop_run(run_all, &run, NULL);
-    print_results(hosts, count);
-    for (int k = 0; k < count; k++) aloop_bytes_unref(hosts[k].output);
+    int64_t status = 0;
+    for (int k = 0; k < count; k++) {
+        if (!fill_host(&hosts[k], names[k], &run.fleet)) status = ALOOP_ENOMEM;
+    }
+    if (status == 0) {
+        status = aloop_run(run_all, &run, NULL);
+        print_results(hosts, count);
+    }
+    for (int k = 0; k < count; k++) empty_host(&hosts[k]);
     if (status == -EINTR) return 130;
     if (status < 0) fprintf(stderr, "fleet: %s\n", aloop_strerror(status));
     return status < 0;
