@@ -35,12 +35,14 @@ ALOOP_API int64_t aloop_loop_options_set_debug(aloop_loop_options *options, int3
  * waited for, and otherwise jumps, so that a program that only sleeps runs at
  * once. */
 ALOOP_API int64_t aloop_loop_options_set_clock(aloop_loop_options *options, int32_t clock);
-/* For tests of network programs: the loop's TCP sockets and pairs live in a
- * simulated world on the virtual clock. What is sent arrives after up to
+/* For tests of network programs: the loop's TCP and UDP sockets and pairs live in
+ * a simulated world on the virtual clock. What is sent arrives after up to
  * most_delay seconds, reads and writes come back short or interrupted, all
  * drawn from the seed: the same seed is the same run. One such loop a thread. */
 ALOOP_API int64_t aloop_loop_options_set_simulator(aloop_loop_options *options, uint64_t seed,
                                                    double most_delay);
+/* The share of its datagrams, 0 to 1, that is lost; default 0. */
+ALOOP_API int64_t aloop_loop_options_set_simulated_loss(aloop_loop_options *options, double share);
 /* Not 0: a test mode that runs the callbacks of an iteration in an order
  * shuffled from this seed, to find code that relies on it. */
 ALOOP_API int64_t aloop_loop_options_set_seed(aloop_loop_options *options, uint64_t seed);

@@ -49,7 +49,14 @@ int64_t aloop_loop_options_set_simulator(aloop_loop_options *o, uint64_t seed,
     conditions.most_delay = to_ns(most_delay);
     conditions.short_per_mille = 200;
     conditions.interrupt_per_mille = 20;
+    conditions.lost_per_mille = from_options(o)->simulated.lost_per_mille;
     use_simulator(from_options(o), conditions);
+    return 0;
+}
+
+int64_t aloop_loop_options_set_simulated_loss(aloop_loop_options *o, double share) {
+    if (!good(o) || !(share >= 0 && share <= 1)) return ALOOP_EINVAL;
+    from_options(o)->simulated.lost_per_mille = static_cast<uint32_t>(share * 1000 + 0.5);
     return 0;
 }
 

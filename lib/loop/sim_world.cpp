@@ -28,9 +28,10 @@ void grow(T *&list, int &room, int needed) {
 
 sim_world::sim_world(const sim_conditions &conditions)
     : random_(conditions.seed * 2654435761u + 1), conditions_(conditions) {
-    ports_ = static_cast<sim_socket **>(allocate(65536 * sizeof(sim_socket *)));
+    constexpr size_t k_size = size_t{2} * 65536 * sizeof(sim_socket *);
+    ports_ = static_cast<sim_socket **>(allocate(k_size));
     if (ports_ == nullptr) __builtin_trap();
-    std::memset(static_cast<void *>(ports_), 0, 65536 * sizeof(sim_socket *));
+    std::memset(static_cast<void *>(ports_), 0, k_size);
     t_world = this;
 }
 
@@ -113,6 +114,10 @@ int sim_world::take_touched() {
 uint8_t sim_world::readiness(const sim_socket *s) const {
     if (s->role == sim_socket::listening) return s->pending_count > 0 ? k_readable : 0;
     if (s->role == sim_socket::connecting) return s->connect_due <= now ? k_writable : 0;
+    if (s->role == sim_socket::datagrams) {
+        const bool any = s->first != nullptr && s->first->arrives <= now;
+        return any || s->refused ? k_readable | k_writable : k_writable;
+    }
     if (s->role != sim_socket::connected) return 0;
     uint8_t bits = 0;
     const bool data = s->first != nullptr && s->first->arrives <= now;
@@ -125,17 +130,25 @@ uint8_t sim_world::readiness(const sim_socket *s) const {
 
 int64_t sim_world::next_change(const sim_socket *s) const {
     if (s->role == sim_socket::connecting) return s->connect_due > now ? s->connect_due : k_never;
-    if (s->role != sim_socket::connected) return k_never;
+    if (s->role != sim_socket::connected && s->role != sim_socket::datagrams) return k_never;
     if (s->first != nullptr) return s->first->arrives > now ? s->first->arrives : k_never;
     return s->peer_finished && s->finish_arrives > now ? s->finish_arrives : k_never;
 }
 
 // The calls --------------------------------------------------------------------------------
 
-int64_t sim_world::socket() {
+int64_t sim_world::socket(bool of_datagrams, bool of_six) {
     int64_t code = 0;
     sim_socket *s = make(&code);
-    return s != nullptr ? s->fd : code;
+    if (s == nullptr) return code;
+    if (of_datagrams) s->role = sim_socket::datagrams;
+    s->of_six = of_six;
+    return s->fd;
+}
+
+// Who has a port among those of its kind.
+sim_socket **sim_world::place(const sim_socket *s, uint16_t port) const {
+    return ports_ + (s->role == sim_socket::datagrams ? 65536 : 0) + port;
 }
 
 int64_t sim_world::pair(int *out) {
@@ -158,11 +171,11 @@ sim_socket *sim_world::listener(uint16_t port) const {
 
 int64_t sim_world::bind(sim_socket *s, uint16_t port) {
     if (port == 0) {
-        while (ports_[next_port_] != nullptr) next_port_++;
+        while (*place(s, next_port_) != nullptr) next_port_++;
         port = next_port_++;
     }
-    if (ports_[port] != nullptr) return -EADDRINUSE;
-    ports_[port] = s;
+    if (*place(s, port) != nullptr) return -EADDRINUSE;
+    *place(s, port) = s;
     s->port = port;
     return 0;
 }
@@ -175,6 +188,11 @@ int64_t sim_world::listen(sim_socket *s, int backlog) {
 }
 
 int64_t sim_world::connect(sim_socket *s, uint16_t port) {
+    if (s->role == sim_socket::datagrams) {
+        if (s->port == 0) bind(s, 0);
+        s->peer_port = port;
+        return 0;
+    }
     if (s->role != sim_socket::fresh) return s->role == sim_socket::connected ? -EISCONN : -EALREADY;
     sim_socket *to = listener(port);
     s->role = sim_socket::connecting;
@@ -269,7 +287,7 @@ int64_t sim_world::write(sim_socket *s, const void *data, size_t n) {
     if (g == nullptr) return -ENOMEM;
     int64_t arrives = now + delay();
     if (peer->last != nullptr && peer->last->arrives > arrives) arrives = peer->last->arrives;
-    *g = {nullptr, arrives, n, 0, {}};
+    *g = {nullptr, arrives, 0, n, 0, {}};
     uint8_t *to = g->data;
     std::memcpy(to, data, n);
     if (peer->last != nullptr) peer->last->next = g;
@@ -301,7 +319,7 @@ void sim_world::drop_segments(sim_socket *s) {
 }
 
 int64_t sim_world::close(sim_socket *s) {
-    if (ports_[s->port] == s) ports_[s->port] = nullptr;
+    if (*place(s, s->port) == s) *place(s, s->port) = nullptr;
     const bool unread = s->first != nullptr;
     if (sim_socket *peer = find(s->peer)) {
         if (unread) {

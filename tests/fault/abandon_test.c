@@ -390,7 +390,8 @@ static const struct program programs[] = {
     {"pairs", pairs, true},
     {"files over streams", files_over_streams, false},
     {"protocols", protocols, true},
-    {"datagrams", datagrams, false},
+    {"datagrams", datagrams, true},
+    {"datagrams of the kernel", datagrams, false},
     {"sockets", sockets, false},
     {"files and names", files_and_names, false},
 #ifdef WITH_TLS

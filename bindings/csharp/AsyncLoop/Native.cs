@@ -135,6 +135,9 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_options_set_simulator")]
   public static extern long aloop_loop_options_set_simulator(global::System.IntPtr jarg1, ulong jarg2, double jarg3);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_options_set_simulated_loss")]
+  public static extern long aloop_loop_options_set_simulated_loss(global::System.IntPtr jarg1, double jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_options_set_seed")]
   public static extern long aloop_loop_options_set_seed(global::System.IntPtr jarg1, ulong jarg2);
 
@@ -1970,6 +1973,11 @@ internal static unsafe class Native {
 
   public static long aloop_loop_options_set_simulator(global::System.IntPtr options, ulong seed, double most_delay) {
     long ret = NativePINVOKE.aloop_loop_options_set_simulator(options, seed, most_delay);
+    return ret;
+  }
+
+  public static long aloop_loop_options_set_simulated_loss(global::System.IntPtr options, double share) {
+    long ret = NativePINVOKE.aloop_loop_options_set_simulated_loss(options, share);
     return ret;
   }
 

@@ -674,6 +674,20 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_options_set_simulat
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_options_set_simulated_loss(void * jarg1, double jarg2) {
+  long long jresult ;
+  aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_loop_options *)jarg1;
+  arg2 = (double)jarg2;
+  result = (int64_t)aloop_loop_options_set_simulated_loss(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_options_set_seed(void * jarg1, unsigned long long jarg2) {
   long long jresult ;
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;

@@ -819,6 +819,21 @@ long long _wrap_loop_options_set_simulator_sys_6c96b6e831386849(aloop_loop_optio
 }
 
 
+long long _wrap_loop_options_set_simulated_loss_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, double _swig_go_1) {
+  aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_loop_options **)&_swig_go_0;
+  arg2 = (double)_swig_go_1;
+
+  result = (int64_t)aloop_loop_options_set_simulated_loss(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_loop_options_set_seed_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   uint64_t arg2 ;

@@ -1056,12 +1056,14 @@ extern "C" {
     /// ```
     pub fn aloop_loop_options_set_clock(options: *mut aloop_loop_options, clock: i32) -> i64;
     /// ```text
-    /// For tests of network programs: the loop's TCP sockets and pairs live in a
-    /// simulated world on the virtual clock. What is sent arrives after up to
+    /// For tests of network programs: the loop's TCP and UDP sockets and pairs live in
+    /// a simulated world on the virtual clock. What is sent arrives after up to
     /// most_delay seconds, reads and writes come back short or interrupted, all
     /// drawn from the seed: the same seed is the same run. One such loop a thread.
     /// ```
     pub fn aloop_loop_options_set_simulator(options: *mut aloop_loop_options, seed: u64, most_delay: f64) -> i64;
+    /// The share of its datagrams, 0 to 1, that is lost; default 0.
+    pub fn aloop_loop_options_set_simulated_loss(options: *mut aloop_loop_options, share: f64) -> i64;
     /// ```text
     /// Not 0: a test mode that runs the callbacks of an iteration in an order
     /// shuffled from this seed, to find code that relies on it.
