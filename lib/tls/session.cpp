@@ -31,6 +31,9 @@ int64_t read_failed(tls_session *t, int result) {
     switch (SSL_get_error(t->ssl, result)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
+        // Reading may answer, with a refusal to renegotiate or new keys, also where
+        // no data came. A failure shows with the next write.
+        if (t->out_end > t->out_begin) push(t);
         return -EAGAIN;
     case SSL_ERROR_ZERO_RETURN:
         return 0;
@@ -51,7 +54,6 @@ int64_t tls_read(stream *s, void *to, size_t n) {
     ERR_clear_error();
     const int got = SSL_read(t->ssl, to, n < INT_MAX ? static_cast<int>(n) : INT_MAX);
     if (got <= 0) return read_failed(t, got);
-    // Reading may answer: with new keys. A failure shows with the next write.
     if (t->out_end > t->out_begin) push(t);
     return got;
 }
