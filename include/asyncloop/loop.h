@@ -31,9 +31,8 @@ ALOOP_API aloop_loop_options *aloop_loop_options_new(void);
 /* Debug mode from the start; default: environment ASYNCLOOP_DEBUG=1. */
 ALOOP_API int64_t aloop_loop_options_set_debug(aloop_loop_options *options, int32_t debug);
 /* The clock; default: monotonic, or virtual with ASYNCLOOP_CLOCK=virtual. The
- * virtual clock stands still while descriptors, threads or children are
- * waited for, and otherwise jumps, so that a program that only sleeps runs at
- * once. */
+ * virtual clock stands still while descriptors, threads or children are waited
+ * for, and else jumps, so that a program that only sleeps runs at once. */
 ALOOP_API int64_t aloop_loop_options_set_clock(aloop_loop_options *options, int32_t clock);
 /* For tests of network programs: the loop's TCP and UDP sockets and pairs live in
  * a simulated world on the virtual clock. What is sent arrives after up to
@@ -46,8 +45,7 @@ ALOOP_API int64_t aloop_loop_options_set_simulated_loss(aloop_loop_options *opti
 /* Not 0: a test mode that runs the callbacks of an iteration in an order
  * shuffled from this seed, to find code that relies on it. */
 ALOOP_API int64_t aloop_loop_options_set_seed(aloop_loop_options *options, uint64_t seed);
-/* Bytes of each fiber's stack, 16 KiB to 1 GiB, rounded up to whole pages;
- * default 64 KiB. */
+/* Of each fiber's stack, 16 KiB to 1 GiB, in whole pages; default 64 KiB. */
 ALOOP_API int64_t aloop_loop_options_set_stack_size(aloop_loop_options *options, size_t bytes);
 /* Not 0: tasks start eagerly (asyncio.eager_task_factory). */
 ALOOP_API int64_t aloop_loop_options_set_eager_tasks(aloop_loop_options *options, int32_t eager);

@@ -1050,9 +1050,8 @@ extern "C" {
     pub fn aloop_loop_options_set_debug(options: *mut aloop_loop_options, debug: i32) -> i64;
     /// ```text
     /// The clock; default: monotonic, or virtual with ASYNCLOOP_CLOCK=virtual. The
-    /// virtual clock stands still while descriptors, threads or children are
-    /// waited for, and otherwise jumps, so that a program that only sleeps runs at
-    /// once.
+    /// virtual clock stands still while descriptors, threads or children are waited
+    /// for, and else jumps, so that a program that only sleeps runs at once.
     /// ```
     pub fn aloop_loop_options_set_clock(options: *mut aloop_loop_options, clock: i32) -> i64;
     /// ```text
@@ -1069,10 +1068,7 @@ extern "C" {
     /// shuffled from this seed, to find code that relies on it.
     /// ```
     pub fn aloop_loop_options_set_seed(options: *mut aloop_loop_options, seed: u64) -> i64;
-    /// ```text
-    /// Bytes of each fiber's stack, 16 KiB to 1 GiB, rounded up to whole pages;
-    /// default 64 KiB.
-    /// ```
+    /// Of each fiber's stack, 16 KiB to 1 GiB, in whole pages; default 64 KiB.
     pub fn aloop_loop_options_set_stack_size(options: *mut aloop_loop_options, bytes: usize) -> i64;
     /// Not 0: tasks start eagerly (asyncio.eager_task_factory).
     pub fn aloop_loop_options_set_eager_tasks(options: *mut aloop_loop_options, eager: i32) -> i64;
