@@ -73,6 +73,7 @@ int64_t step_wait_for(operation *op, task *by, int64_t status) {
     status = self->phase++ == 0 ? 0 : self->part.resume(self->of, op, by, status);
     while (status == 0) {
         const int64_t answer = self->predicate(self->data);
+        if (answer == ALOOP_PENDING) return op->fail(ALOOP_EINVAL, "a predicate cannot wait");
         if (answer != 0) return answer;
         status = self->part.begin(self->of, op);
     }

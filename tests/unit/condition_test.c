@@ -69,12 +69,15 @@ static int64_t predicate_waiter(void *arg, void **value) {
 static int64_t condition_wait_for(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_condition *cond = new_condition();
-    int64_t yes = 7, no = 0, wrong = ALOOP_EUSER - 5;
+    int64_t yes = 7, no = 0, wrong = ALOOP_EUSER - 5, waits = ALOOP_PENDING;
     /* True at once: needs no lock, answers with what the predicate said. */
     assert_code(aloop_await(aloop_condition_wait_for(cond, answer_of, &yes), NULL), 7);
     assert_code(aloop_await(aloop_condition_wait_for(cond, answer_of, &wrong), NULL), wrong);
     assert_code(aloop_await(aloop_condition_wait_for(cond, answer_of, &no), NULL),
                 ALOOP_ENOTOWNER);
+    assert_code(aloop_await(aloop_condition_wait_for(cond, answer_of, &waits), NULL),
+                ALOOP_EINVAL);
+    assert_string_equal(aloop_error_message(aloop_last_error()), "a predicate cannot wait");
     struct actor a = {"a", cond, 0};
     aloop_task *task = go(predicate_waiter, &a);
     let_run(1);
