@@ -30,7 +30,8 @@ ALOOP_API int64_t aloop_once_new(aloop_once **once);
  * is borrowed from it. If the cell is empty, init(data) is awaited to fill it;
  * while that is under way, others wait. If it fails, its caller gets the error,
  * and the next who waits tries with its own init; the same if its caller is
- * cancelled, which cancels what is awaited. */
+ * cancelled, which cancels what is awaited (a value that was made all the same is
+ * kept). */
 ALOOP_API aloop_future *aloop_once_get_or_init(aloop_once *once, aloop_once_fn init, void *data);
 /* What is in it, borrowed: ALOOP_EINVALIDSTATE while it is empty. */
 ALOOP_API int64_t aloop_once_get(aloop_once *once, void **value);

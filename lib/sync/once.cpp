@@ -35,28 +35,27 @@ struct get_or_init final : op_on<once> {
     }
 };
 
-// Its initializer has ended.
-int64_t end_init(get_or_init *self, int64_t status) {
+// Its initializer has ended, or its caller was cancelled, or both.
+int64_t end_init(get_or_init *self, task *by, int64_t status) {
     once *o = self->of;
     self->runs = o->busy = false;
-    if (status >= 0) {
+    int64_t made = status;
+    if (self->inner->state == k_finished) {
         const aloop_free_fn value_free = self->inner->done.value_free;
         void *value = nullptr;
-        status = take_value(self->inner, &value);
-        if (status >= 0) fill(o, status, value, value_free);
+        made = take_value(self->inner, &value);
+        if (made >= 0) fill(o, made, value, value_free);
     }
-    if (status < 0) {
-        wake_next(o->waiters);
-        return status;
-    }
-    self->give(o->value, nullptr);
-    return status;
+    if (!o->full) wake_next(o->waiters);
+    if (status == ALOOP_ECANCELED) return pass_cancellation(self, by);
+    if (made >= 0) self->give(o->value, nullptr);
+    return made;
 }
 
 int64_t step(operation *op, task *by, int64_t status) {
     get_or_init *self = static_cast<get_or_init *>(op);
     once *o = self->of;
-    if (self->runs) return end_init(self, status);
+    if (self->runs) return end_init(self, by, status);
     self->node.leave(o->waiters);
     if (self->phase++ != 0 && status < 0) {
         if (self->node.woken() && !o->full && !o->busy) wake_next(o->waiters);
@@ -70,7 +69,8 @@ int64_t step(operation *op, task *by, int64_t status) {
     status = o->bind(op);
     if (status < 0) return status;
     self->runs = o->busy = true;
-    return op->await(from_c(self->init(self->data)));
+    future *f = from_c(self->init(self->data));
+    return op->await(f != nullptr ? check_awaited(by, f) : nullptr);
 }
 
 const op_info k_get = {"once.get_or_init", step, free_operation<get_or_init>};

@@ -166,12 +166,64 @@ static int64_t filled_by_hand(void *arg, void **value) {
     return 0;
 }
 
+static aloop_future *given(void *future) { return aloop_ref(future); }
+
+static aloop_future *no_future(void *thing) { return thing; }
+
+/* What no await accepts fails likewise, and the cell stays empty. */
+static int64_t wrong_initializers(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_once *o = cell();
+    aloop_loop *other = virtual_loop();
+    aloop_future *elsewhere = aloop_loop_create_future(other);
+    assert_code(aloop_await(aloop_once_get_or_init(o, no_future, o), NULL), ALOOP_EINVAL);
+    assert_code(aloop_await(aloop_once_get_or_init(o, given, elsewhere), NULL), ALOOP_EWRONGLOOP);
+    assert_code(aloop_await(aloop_once_get_or_init(o, given, aloop_current_task(NULL)), NULL),
+                ALOOP_EINVAL); /* for itself */
+    assert_code(stat(o, ALOOP_ONCE_STAT_BUSY), 0);
+    assert_code(aloop_once_get(o, NULL), ALOOP_EINVALIDSTATE);
+    aloop_unref(elsewhere);
+    close_loop(other);
+    aloop_unref(o);
+    return 0;
+}
+
+static int64_t wants_given(void *arg, void **value) {
+    (void)value;
+    void **both = arg;
+    return aloop_await(aloop_once_get_or_init(both[0], given, both[1]), NULL);
+}
+
+/* Cancelled when the value was made, and before it was in the cell: it gets there. */
+static int64_t cancelled_when_made(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_once *o = cell();
+    aloop_future *making = aloop_loop_create_future(aloop_get_running_loop());
+    void *both[] = {o, making};
+    aloop_task *first = aloop_create_task(wants_given, both);
+    struct caller b = {.name = "b", .cell = o};
+    aloop_task *second = start(&b);
+    let_run(1);
+    assert_code(aloop_future_set_result(making, 7, item(7), free_item), 0);
+    assert_code(aloop_task_cancel(first, "too late"), 1);
+    assert_code(ended(first), ALOOP_ECANCELED);
+    assert_string_equal(aloop_error_message(aloop_last_error()), "too late");
+    assert_code(ended(second), 7);
+    assert_int_equal(b.begun, 0);
+    assert_int_equal(b.number, 7);
+    aloop_unref(making);
+    aloop_unref(o);
+    return 0;
+}
+
 static void test_once(void **state) {
     (void)state;
     in_program(one_makes_it);
     in_program(failure_lets_the_next_try);
     in_program(caller_cancelled);
     in_program(filled_by_hand);
+    in_program(wrong_initializers);
+    in_program(cancelled_when_made);
 }
 
 /* The loop closes under an initializer and one who waits: the cell is empty again. */

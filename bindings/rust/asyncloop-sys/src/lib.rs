@@ -1749,7 +1749,8 @@ extern "C" {
     /// is borrowed from it. If the cell is empty, init(data) is awaited to fill it;
     /// while that is under way, others wait. If it fails, its caller gets the error,
     /// and the next who waits tries with its own init; the same if its caller is
-    /// cancelled, which cancels what is awaited.
+    /// cancelled, which cancels what is awaited (a value that was made all the same is
+    /// kept).
     /// ```
     pub fn aloop_once_get_or_init(once: *mut aloop_once, init: aloop_once_fn, data: *mut c_void) -> *mut aloop_future;
     /// What is in it, borrowed: ALOOP_EINVALIDSTATE while it is empty.
