@@ -23,17 +23,13 @@ int64_t end_of_wait(double timeout) {
 
 int64_t aloop_inlet_new(aloop_inlet **out, aloop_queue *handle, int64_t capacity) {
     queue *q = from_c(handle);
-    const int64_t code = check_object(q, kind::queue);
+    int64_t code = check_object(q, kind::queue);
     if (code < 0) return code;
     if (out == nullptr || capacity < 1) return ALOOP_EINVAL;
-    loop *l = current_loop();
-    if (l == nullptr) return ALOOP_ENORUNNINGLOOP;
-    if (!q->home) q->home = ptr<loop>::share(l);
-    if (q->home.get() != l) return ALOOP_EWRONGLOOP;
-    if (l->check() < 0) return l->check();
     inlet *made = nullptr;
-    const int64_t status = make_inlet(l, q, capacity, &made);
-    return status < 0 ? status : hand_out(out, made);
+    code = bind_here(q);
+    if (code == 0) code = make_inlet(q->home.get(), q, capacity, &made);
+    return code < 0 ? code : hand_out(out, made);
 }
 
 int64_t aloop_inlet_put(aloop_inlet *handle, void *item, double timeout) {

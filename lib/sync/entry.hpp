@@ -13,6 +13,16 @@ int64_t check_object(const T *o, kind k) {
     return is(o, k) ? o->check() : ALOOP_EINVAL;
 }
 
+// o is used by a plain call that needs its loop, the running one (or the thread's):
+// binds it there. 0 or why not.
+inline int64_t bind_here(loop_bound *o) {
+    loop *l = current_loop();
+    const int64_t code = l != nullptr ? l->check() : ALOOP_ENORUNNINGLOOP;
+    if (code < 0) return code;
+    if (!o->home) o->home = ptr<loop>::share(l);
+    return o->home.get() == l ? 0 : ALOOP_EWRONGLOOP;
+}
+
 // Gives a new object to the caller; nullptr: there was no memory (or no out).
 template <typename C>
 int64_t hand_out(C **out, object *made) {

@@ -130,13 +130,11 @@ aloop_future *aloop_rate_limiter_acquire(aloop_rate_limiter *handle, int64_t n) 
 
 int64_t aloop_rate_limiter_acquire_nowait(aloop_rate_limiter *handle, int64_t n) {
     rate_limiter *r = from_c(handle);
-    const int64_t code = check_object(r, kind::rate_limiter);
+    int64_t code = check_object(r, kind::rate_limiter);
     if (code < 0) return code;
     if (n < 1 || n > r->burst) return ALOOP_EINVAL;
-    loop *l = current_loop();
-    if (l == nullptr) return ALOOP_ENORUNNINGLOOP;
-    if (!r->home) r->home = ptr<loop>::share(l);
-    if (r->home.get() != l) return ALOOP_EWRONGLOOP;
+    code = bind_here(r);
+    if (code < 0) return code;
     return take_now(r, n) ? 0 : ALOOP_EAGAIN;
 }
 

@@ -394,6 +394,12 @@ static int64_t bad_input(void *arg, void **value) {
     return 0;
 }
 
+static int64_t makes_and_drops_one(void *q, void **value) {
+    (void)value;
+    aloop_unref(inlet(q, 1));
+    return 0;
+}
+
 static int64_t another_loop(void *q, void **value) {
     (void)value;
     return make_one(q);
@@ -405,6 +411,12 @@ static void test_bad_input(void **state) {
     made = freed = 0;
     aloop_queue *q = fifo(1);
     assert_code(make_one(q), ALOOP_ENORUNNINGLOOP);
+    aloop_loop *closed = virtual_loop();
+    assert_code(aloop_set_event_loop(closed), 0);
+    close_loop(closed);
+    assert_code(make_one(q), ALOOP_ESTALE); /* and the queue is not bound by it */
+    assert_code(aloop_set_event_loop(NULL), 0);
+    assert_code(run_virtual(makes_and_drops_one, q, NULL), 0);
     struct setup s = {.how = 0};
     aloop_loop *one = virtual_loop(), *two = virtual_loop();
     assert_code(run_on(one, leave_it, &s), 0);

@@ -497,6 +497,11 @@ static int64_t calls_back(void *arg, void **value) {
     return 0;
 }
 
+static int64_t takes_one(void *r, void **value) {
+    (void)value;
+    return take(r, 1);
+}
+
 static void test_bad_input(void **state) {
     (void)state;
     in_task(bad_input);
@@ -509,6 +514,12 @@ static void test_bad_input(void **state) {
     assert_code(aloop_rate_limiter_acquire_nowait(r, 1), ALOOP_ENORUNNINGLOOP);
     assert_code(available(r), 1);
     assert_null(aloop_rate_limiter_acquire(r, 1));
+    aloop_loop *loop = virtual_loop();
+    assert_code(aloop_set_event_loop(loop), 0);
+    close_loop(loop);
+    assert_code(aloop_rate_limiter_acquire_nowait(r, 1), ALOOP_ESTALE); /* and not bound by it */
+    assert_code(aloop_set_event_loop(NULL), 0);
+    assert_code(run_virtual(takes_one, r, NULL), 0);
     aloop_unref(r);
 }
 
