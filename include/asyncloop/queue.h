@@ -123,7 +123,7 @@ ALOOP_API int64_t aloop_inlet_put_nowait(aloop_inlet *inlet, void *item);
 ALOOP_API int64_t aloop_inlet_close(aloop_inlet *inlet);
 
 /* The items it holds, how many it may, the threads that wait, and whether it is
- * open (1 or 0). */
+ * open (1 or 0). ALOOP_ECHILD in a forked child, until its loop is made new. */
 #define ALOOP_INLET_STAT_ITEMS 0
 #define ALOOP_INLET_STAT_CAPACITY 1
 #define ALOOP_INLET_STAT_WAITING 2

@@ -77,7 +77,10 @@ void detach(inlet_core *c, int64_t reason) {
 
 void on_loop_closed(resource *self) {
     inlet_core *c = static_cast<inlet_core *>(self);
-    if (c->forks != fork_generation()) init_locks(c);  // a thread may have held them
+    if (c->forked()) {  // its loop is made new in the child
+        init_locks(c);
+        c->forks = fork_generation();
+    }
     detach(c, ALOOP_ESTALE);
 }
 
@@ -177,6 +180,7 @@ inlet_core::inlet_core(loop *l, queue *q, int64_t n, future *f)
 }
 
 inlet_core::~inlet_core() {
+    if (forked()) init_locks(this);  // or their end waits for the parent's threads
     unref(to);
     unref(static_cast<object *>(home));
     pthread_cond_destroy(&changed);
@@ -228,7 +232,7 @@ int64_t wait_for_room(inlet_core *c, int64_t until) {
 }  // namespace
 
 int64_t put_from_thread(inlet_core *c, void *item, int64_t wait_until) {
-    if (c->forks != fork_generation()) return ALOOP_ECHILD;
+    if (c->forked()) return ALOOP_ECHILD;
     bool first = false;
     {
         locked held(c);
@@ -243,7 +247,7 @@ int64_t put_from_thread(inlet_core *c, void *item, int64_t wait_until) {
 }
 
 void close_inlet(inlet_core *c) {
-    if (c->forks != fork_generation()) return;
+    if (c->forked()) return;
     bool first = false;
     {
         locked held(c);

@@ -52,6 +52,8 @@ struct inlet_core final : resource, posted {
 
     inlet_core(loop *l, queue *q, int64_t n, future *f);
     ~inlet_core();
+    // In a forked child, where the mutex may be held by a thread that is not there.
+    bool forked() const { return forks != fork_generation(); }
 };
 
 struct inlet final : object {

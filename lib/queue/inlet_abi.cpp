@@ -57,6 +57,7 @@ int64_t aloop_inlet_close(aloop_inlet *handle) {
 int64_t aloop_inlet_statistic(aloop_inlet *handle, int32_t which) {
     inlet *i = checked(handle);
     if (i == nullptr) return ALOOP_EINVAL;
+    if (i->core->forked()) return ALOOP_ECHILD;
     const inlet_figures now = figures_of(i->core);
     switch (which) {
     case ALOOP_INLET_STAT_ITEMS: return now.items;

@@ -319,6 +319,7 @@ static int64_t forked(void *arg, void **value) {
     if (child == 0) {
         const bool refused = aloop_inlet_put_nowait(i, NULL) == ALOOP_ECHILD &&
                              aloop_inlet_put(i, NULL, -1) == ALOOP_ECHILD &&
+                             aloop_inlet_statistic(i, 0) == ALOOP_ECHILD &&
                              aloop_inlet_close(i) == 0;
         aloop_unref(i);
         _exit(refused ? 0 : 1);
@@ -327,6 +328,39 @@ static int64_t forked(void *arg, void **value) {
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_code(get_item(q), 1);
+    aloop_unref(i);
+    aloop_unref(q);
+    return 0;
+}
+
+/* Its end in a child does not wait for threads that only the parent has. */
+static int64_t forked_under_threads(void *arg, void **value) {
+    (void)arg, (void)value;
+    enum { THREADS = 6 };
+    aloop_queue *q = fifo(1);
+    aloop_inlet *i = inlet(q, 1);
+    put_now(q, 0);
+    assert_code(put_in(i, 1, 0), 0);
+    let_run(2);
+    struct feeder blocked[THREADS];
+    for (int t = 0; t < THREADS; t++) {
+        blocked[t] = (struct feeder){.inlet = i};
+        assert_int_equal(pthread_create(&blocked[t].thread, NULL, put_blocked, &blocked[t]), 0);
+    }
+    while (aloop_inlet_statistic(i, ALOOP_INLET_STAT_WAITING) < THREADS) nap();
+    assert_code(aloop_queue_shutdown(q, 0), 0);
+    let_run(1); /* the loop lets go of the inlet, and they are told */
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(5);
+        aloop_unref(i);
+        _exit(0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    for (int t = 0; t < THREADS; t++) assert_code(join(&blocked[t]), ALOOP_EQUEUESHUTDOWN);
+    assert_int_equal(get_now(q), 0);
     aloop_unref(i);
     aloop_unref(q);
     return 0;
@@ -342,13 +376,15 @@ static int64_t empty_loop(void *arg, void **value) {
 static void test_fork(void **state) {
     (void)state;
     in_program(forked);
+    for (int n = 0; n < 20; n++) in_program(forked_under_threads);
     made = freed = 0;
     struct setup s;
     aloop_loop *loop = virtual_loop();
     assert_code(run_on(loop, empty_loop, &s), 0);
     const pid_t child = fork();
     if (child == 0) { /* in a loop made new, the inlet is as after a close */
-        const bool renewed = aloop_loop_after_fork(loop) == 0 && figures(s.inlet) == 100;
+        const bool renewed = aloop_loop_after_fork(loop) == 0 && figures(s.inlet) == 100 &&
+                             aloop_inlet_put(s.inlet, NULL, -1) == ALOOP_ESTALE;
         _exit(renewed ? 0 : 1);
     }
     int status = -1;

@@ -796,7 +796,7 @@ pub const ALOOP_QUEUE_STAT_UNFINISHED: i32 = 3;
 pub const ALOOP_QUEUE_STAT_SHUTDOWN: i32 = 4;
 /// ```text
 /// The items it holds, how many it may, the threads that wait, and whether it is
-/// open (1 or 0).
+/// open (1 or 0). ALOOP_ECHILD in a forked child, until its loop is made new.
 /// ```
 pub const ALOOP_INLET_STAT_ITEMS: i32 = 0;
 /// See [`ALOOP_INLET_STAT_ITEMS`].
