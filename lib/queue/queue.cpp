@@ -17,22 +17,16 @@ void free_all(queue *q, item_store *store) {
 }
 
 void free_doomed(node *self, action) {
-    queue *q = static_cast<queue *>(self);
+    queue *q = static_cast<queue *>(static_cast<posted *>(self));
     free_all(q, &q->doomed);
     unref(q);
 }
 
 // Frees the items of a queue that takes no more, and drops a reference to it.
 void discard_items(queue *q) {
-    loop *l = running_loop();
-    if (q->item_free == nullptr || l == nullptr || !l->on_fiber) {
-        free_all(q, &q->items);
-        unref(q);
-        return;
-    }
     q->doomed.take_from(&q->items);
     q->fn = free_doomed;
-    l->schedule(q);
+    if (q->item_free == nullptr || !has_to_wait(q, q)) free_doomed(q, action::run);
 }
 
 void destroy_queue(object *o) {
@@ -56,6 +50,11 @@ void free_posted(node *self, action) {
     refused *r = static_cast<refused *>(static_cast<posted *>(self));
     r->item_free(r->item);
     destroy(r);
+}
+
+// The compare function may drop the last reference.
+ptr<queue> while_comparing(queue *q) {
+    return ptr<queue>::share(q->compares() ? q : nullptr);
 }
 
 // Putting -----------------------------------------------------------------------------------
@@ -177,7 +176,7 @@ queue *make_queue(queue_options *options) {
 
 void free_refused(loop *home, aloop_free_fn item_free, void *item) {
     if (item_free == nullptr || item == nullptr) return;
-    if (home != nullptr && home->check() == ALOOP_EWRONGTHREAD) {
+    if (home != nullptr && !home->owned()) {
         refused *r = create<refused>();
         if (r != nullptr) {
             r->fn = free_posted;
@@ -194,6 +193,7 @@ int64_t put_now(queue *q, void *item) {
     if (q->busy) return ALOOP_EBUSY;
     if (q->is_shutdown) return ALOOP_EQUEUESHUTDOWN;
     if (q->full()) return ALOOP_EQUEUEFULL;
+    const ptr<queue> kept = while_comparing(q);
     q->busy = true;
     const bool pushed = q->items.push(item);
     q->busy = false;
@@ -206,6 +206,7 @@ int64_t put_now(queue *q, void *item) {
 int64_t get_now(queue *q, void **item) {
     if (q->busy) return ALOOP_EBUSY;
     if (q->empty()) return q->is_shutdown ? ALOOP_EQUEUESHUTDOWN : ALOOP_EQUEUEEMPTY;
+    const ptr<queue> kept = while_comparing(q);
     q->busy = true;
     *item = q->items.pop();
     q->busy = false;

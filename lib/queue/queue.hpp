@@ -33,12 +33,12 @@ struct queue_options final : options_of<queue_options> {
     ~queue_options() { free_off_fiber(compare_free, compare_data); }
 };
 
-struct queue final : loop_bound, node {
+struct queue final : loop_bound, posted {
     ptr<queue_options> options;
     int64_t maxsize = 0;
     aloop_free_fn item_free = nullptr;
     item_store items;
-    item_store doomed;  // to be freed on the loop's stack; `node` is scheduled then
+    item_store doomed;  // to be freed on the loop's stack; `posted` is scheduled then
     int64_t unfinished = 0;
     bool is_shutdown = false;
     bool busy = false;  // inside the program's compare function or destructor
@@ -49,6 +49,7 @@ struct queue final : loop_bound, node {
     queue() : loop_bound(kind::queue) {}
     bool full() const { return maxsize > 0 && items.count() >= maxsize; }
     bool empty() const { return items.count() == 0; }
+    bool compares() const { return options && options->kind == ALOOP_QUEUE_PRIORITY; }
 };
 
 // options: nullptr for an unbounded FIFO. nullptr: out of memory.

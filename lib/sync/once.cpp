@@ -5,19 +5,15 @@ namespace aloop {
 
 namespace {
 
-void drop_scheduled(node *self, action) { unref(static_cast<once *>(self)); }
+void destroy_posted(node *self, action) {
+    destroy(static_cast<once *>(static_cast<posted *>(self)));
+}
 
 // The value's destructor is program code: never on a fiber.
 void destroy_once(object *o) {
     once *self = static_cast<once *>(o);
-    loop *l = running_loop();
-    if (self->value_free == nullptr || l == nullptr || !l->on_fiber) {
-        destroy(self);
-        return;
-    }
-    self->remote.store(1, std::memory_order_relaxed);
-    self->fn = drop_scheduled;
-    l->schedule(self);
+    self->fn = destroy_posted;
+    if (self->value_free == nullptr || !has_to_wait(self, self)) destroy(self);
 }
 
 const register_kind g_once(kind::once, {"once", destroy_once});

@@ -13,7 +13,7 @@
 
 namespace aloop {
 
-struct once final : loop_bound, node {
+struct once final : loop_bound, posted {
     bool full = false;
     bool busy = false;  // an initializer is under way
     int64_t status = 0;

@@ -70,6 +70,14 @@ int64_t pass_cancellation(operation *op, task *by) {
     return op->raise(ALOOP_ECANCELED, cancellation_of(op, by));
 }
 
+bool has_to_wait(loop_bound *o, posted *later) {
+    if (o->home && !o->home->owned() && o->home->post(later) == 0) return true;
+    loop *l = running_loop();
+    if (l == nullptr || !l->on_fiber) return false;
+    l->schedule(later);
+    return true;
+}
+
 int64_t refuse(int64_t code, const char *text) { return aloop_raise_message(code, text); }
 
 }  // namespace aloop

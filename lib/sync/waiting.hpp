@@ -92,6 +92,11 @@ int64_t pass_cancellation(operation *op, task *by);
 // The error of that cancellation, as a reference; nullptr: it has no message.
 error *cancellation_of(operation *op, task *by);
 
+// Something of o that is code of the program is to run on the stack of o's loop, or,
+// where nobody owns that, of the running one: whether it cannot be run at once. Then
+// later, a part of o, runs there; or is dropped, when the loop closes.
+bool has_to_wait(loop_bound *o, posted *later);
+
 // A plain call's error, with a text if it is what the running task ends with.
 int64_t refuse(int64_t code, const char *text);
 

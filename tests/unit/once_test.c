@@ -235,6 +235,11 @@ static int64_t leave_busy(void *arg, void **value) {
     return 0;
 }
 
+static int64_t drops(void *arg) {
+    aloop_unref(arg);
+    return 0;
+}
+
 static int64_t tries(void *arg) { return aloop_once_get(arg, NULL); }
 
 static void test_loops(void **state) {
@@ -255,6 +260,14 @@ static void test_loops(void **state) {
     assert_code(stat(o, ALOOP_ONCE_STAT_WAITING), 0);
     assert_code(aloop_once_set(o, 0, item(1), free_item), 0);
     aloop_unref(o); /* outside every loop */
+    assert_int_equal(made, freed);
+    o = cell();
+    one = virtual_loop();
+    a = (struct caller){.name = "a", .cell = o, .status = 1};
+    assert_code(run_on(one, call, &a), 1);
+    assert_code(on_foreign_thread(drops, o), 0);
+    assert_int_equal(freed, made - 1); /* the loop's thread does it */
+    close_loop(one);
     assert_int_equal(made, freed);
 }
 

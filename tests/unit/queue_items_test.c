@@ -84,6 +84,15 @@ static void *stack_item(void) {
     return n;
 }
 
+static aloop_queue *queue_of_stack_items(void) {
+    aloop_queue_options *options = aloop_queue_options_new();
+    assert_code(aloop_queue_options_set_item_free(options, free_looking_at_the_stack), 0);
+    aloop_queue *q = NULL;
+    assert_code(aloop_queue_new(&q, options), 0);
+    aloop_unref(options);
+    return q;
+}
+
 static int64_t destructors_run_on_the_loops_stack(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_queue_options *options = aloop_queue_options_new();
@@ -121,10 +130,7 @@ struct refusing {
 static int64_t makes_them(void *arg, void **value) {
     (void)value;
     struct refusing *r = arg;
-    aloop_queue_options *options = aloop_queue_options_new();
-    assert_code(aloop_queue_options_set_item_free(options, free_looking_at_the_stack), 0);
-    assert_code(aloop_queue_new(&r->queue, options), 0);
-    aloop_unref(options);
+    r->queue = queue_of_stack_items();
     assert_code(aloop_channel_new(&r->in, &r->out, 1, free_looking_at_the_stack), 0);
     /* A get that waits binds the queue. */
     return aloop_await(aloop_wait_for(aloop_queue_get(r->queue), 1), NULL);
@@ -194,6 +200,46 @@ static void test_refused_at_the_call(void **state) {
     assert_int_equal(made, freed);
 }
 
+/* The last reference goes on another thread ------------------------------------------------- */
+
+static int64_t binds_and_fills(void *queue, void **value) {
+    (void)value;
+    assert_code(aloop_await(aloop_wait_for(aloop_queue_get(queue), 1), NULL), ALOOP_ETIMEDOUT);
+    for (int i = 0; i < 2; i++) assert_code(aloop_queue_put_nowait(queue, stack_item()), 0);
+    return 0;
+}
+
+static int64_t drops(void *object) {
+    aloop_unref(object);
+    return freed;
+}
+
+static void test_dropped_elsewhere(void **state) {
+    (void)state;
+    int here;
+    main_stack = (uintptr_t)&here;
+    made = freed = 0;
+    aloop_loop *loop = virtual_loop();
+    aloop_queue *late[2];
+    for (int i = 0; i < 4; i++) {
+        aloop_queue *q = queue_of_stack_items();
+        assert_code(run_on(loop, binds_and_fills, q), 0);
+        if (i < 2) assert_code(on_foreign_thread(drops, q), 2 * i); /* those before it */
+        if (i >= 2) late[i - 2] = q;
+    }
+    assert_code(run_on(loop, nothing, NULL), 0);
+    assert_int_equal(freed, 4); /* where the loop runs */
+    assert_true(on_main_stack);
+    assert_code(on_foreign_thread(drops, late[0]), 4);
+    close_loop(loop);
+    assert_int_equal(freed, 6); /* at the latest here */
+    assert_code(on_foreign_thread(drops, late[1]), 8);
+    aloop_queue *q = queue_of_stack_items(); /* nobody's */
+    assert_code(aloop_queue_put_nowait(q, stack_item()), 0);
+    assert_code(on_foreign_thread(drops, q), 9);
+    assert_int_equal(made, freed);
+}
+
 static aloop_queue *reentered;
 static int64_t from_destructor, from_compare;
 
@@ -255,6 +301,45 @@ static int64_t leaves_waiters(void *arg, void **value) {
     return 0;
 }
 
+/* The compare function drops the last reference to its own queue. */
+static aloop_queue *dropped;
+
+static int64_t compare_dropping(const void *a, const void *b, void *data) {
+    aloop_unref(dropped);
+    dropped = NULL;
+    return by_number(a, b, data);
+}
+
+static int64_t drop_in_compare(void *arg, void **value) {
+    (void)value;
+    const bool by_putting = *(bool *)arg;
+    aloop_queue_options *options = aloop_queue_options_new();
+    assert_code(aloop_queue_options_set_kind(options, ALOOP_QUEUE_PRIORITY), 0);
+    assert_code(aloop_queue_options_set_compare(options, compare_dropping, NULL, NULL), 0);
+    assert_code(aloop_queue_options_set_item_free(options, free_item), 0);
+    aloop_queue *q = NULL;
+    assert_code(aloop_queue_new(&q, options), 0);
+    aloop_unref(options);
+    for (int64_t n = 1; n <= 3; n++) put_now(q, n);
+    dropped = q;
+    if (by_putting) put_now(q, 4);
+    if (!by_putting) assert_int_equal(get_now(q), 1);
+    assert_null(dropped);
+    let_run(1);
+    assert_int_equal(made, freed);
+    assert_code(live("queues"), 0);
+    return 0;
+}
+
+static void test_dropped_by_compare(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        bool by_putting = i == 1;
+        made = freed = 0;
+        assert_code(run_virtual(drop_in_compare, &by_putting, NULL), 0);
+    }
+}
+
 static void test_ownership(void **state) {
     (void)state;
     in_program(ownership);
@@ -280,4 +365,5 @@ static void test_ownership(void **state) {
     aloop_unref(queues[1]);
 }
 
-SUITE(CASE(test_ownership), CASE(test_refused_at_the_call))
+SUITE(CASE(test_ownership), CASE(test_refused_at_the_call), CASE(test_dropped_elsewhere),
+      CASE(test_dropped_by_compare))
