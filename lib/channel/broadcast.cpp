@@ -9,6 +9,28 @@ namespace aloop {
 
 namespace {
 
+constexpr int64_t k_first_room = 8;
+
+// nullptr: out of memory.
+broadcast::slot *make_slots(int64_t n) {
+    void *room = allocate(static_cast<size_t>(n) * sizeof(broadcast::slot));
+    auto *slots = static_cast<broadcast::slot *>(room);
+    if (slots != nullptr) std::uninitialized_fill_n(slots, n, broadcast::slot{});
+    return slots;
+}
+
+// The ring is full of what somebody has yet to see: makes it twice as large, or as
+// large as it may be. false: out of memory.
+bool grow(broadcast *b) {
+    const int64_t room = std::min(b->room * 2, b->capacity);
+    broadcast::slot *slots = make_slots(room);
+    if (slots == nullptr) return false;
+    for (int64_t n = b->next - b->room; n < b->next; n++) slots[n % room] = *b->at(n);
+    release(std::exchange(b->slots, slots));
+    b->room = room;
+    return true;
+}
+
 void destroy_broadcast(fan *f) { destroy(static_cast<broadcast *>(f)); }
 
 // One end less has to see it. Program code may run.
@@ -48,29 +70,25 @@ const op_info k_receive = {"broadcast.receive", step, free_operation<fan_op>};
 
 }  // namespace
 
-broadcast::broadcast(slot *room, int64_t n, aloop_free_fn free_fn)
-    : fan(fan_way::every_value, free_fn, destroy_broadcast), slots(room), capacity(n) {
-    std::uninitialized_fill_n(slots, n, slot{});
+broadcast::broadcast(slot *first, int64_t n, int64_t most, aloop_free_fn free_fn)
+    : fan(fan_way::every_value, free_fn, destroy_broadcast), slots(first), room(n), capacity(most) {
     give_up = aloop::give_up;
 }
 
 broadcast::~broadcast() {
-    for (int64_t i = 0; i < capacity; i++) {
+    for (int64_t i = 0; i < room; i++) {
         if (slots[i].held != nullptr) unref(slots[i].held);
     }
     release(slots);
 }
 
 int64_t make_broadcast(loop *l, int64_t capacity, aloop_free_fn item_free, fan_end **sender) {
-    size_t size = 0;
-    if (__builtin_mul_overflow(static_cast<size_t>(capacity), sizeof(broadcast::slot), &size)) {
-        return ALOOP_ENOMEM;
-    }
-    auto *room = static_cast<broadcast::slot *>(allocate(size));
-    if (room == nullptr) return ALOOP_ENOMEM;
-    broadcast *b = create<broadcast>(room, capacity, item_free);
+    const int64_t room = std::min(capacity, k_first_room);
+    broadcast::slot *slots = make_slots(room);
+    if (slots == nullptr) return ALOOP_ENOMEM;
+    broadcast *b = create<broadcast>(slots, room, capacity, item_free);
     if (b == nullptr) {
-        release(room);
+        release(slots);
         return ALOOP_ENOMEM;
     }
     fan_end *end = make_fan_sender(l, b);
@@ -83,6 +101,8 @@ int64_t send_to_all(fan_end *sender, void *item) {
     broadcast *b = broadcast_of(sender);
     if (sender->is_closed) return ALOOP_ESTALE;
     if (b->receivers == 0) return ALOOP_EPIPE;
+    const bool is_full = b->at(b->next)->held != nullptr && b->room < b->capacity;
+    if (is_full && !grow(b)) return ALOOP_ENOMEM;
     message *m = loop_of(sender)->make_object<message>(item, b->item_free);
     if (m == nullptr) return ALOOP_ENOMEM;
     broadcast::slot *s = b->at(b->next++);
@@ -117,7 +137,7 @@ future *make_broadcast_receive(fan_end *receiver) {
 
 int64_t count_kept(const broadcast *b) {
     int64_t n = 0;
-    for (int64_t i = 0; i < b->capacity; i++) n += b->slots[i].held != nullptr;
+    for (int64_t i = 0; i < b->room; i++) n += b->slots[i].held != nullptr;
     return n;
 }
 

@@ -4,7 +4,8 @@
 // ends that have yet to see it, and let go when that is zero. Sending never
 // waits: a full ring gives up its oldest, and an end that had not seen it
 // learns how many it missed. Messages are numbered from 0; number n stands in
-// slot n % capacity.
+// slot n % room. The ring grows up to the capacity where it would overwrite what
+// somebody has yet to see, so that all that is below next - room was seen.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -19,13 +20,14 @@ struct broadcast final : fan {
         int64_t unseen = 0;
     };
     slot *slots;
+    int64_t room;  // of slots
     int64_t capacity;
     int64_t next = 0;  // the number of the next message
 
-    broadcast(slot *room, int64_t n, aloop_free_fn free_fn);
+    broadcast(slot *first, int64_t n, int64_t most, aloop_free_fn free_fn);
     ~broadcast();
     int64_t oldest() const { return next > capacity ? next - capacity : 0; }
-    slot *at(int64_t number) { return &slots[number % capacity]; }
+    slot *at(int64_t number) { return &slots[number % room]; }
 };
 
 inline broadcast *broadcast_of(const fan_end *e) { return static_cast<broadcast *>(e->of); }

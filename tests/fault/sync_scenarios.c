@@ -230,11 +230,13 @@ struct fan {
     aloop_watch_receiver *watcher;
 };
 
+enum { CASTS = 18, KEPT = 17 }; /* the channel grows, and then the listener lags */
+
 static int64_t cast(void *arg, void **value) {
     (void)value;
     struct fan *f = arg;
     int64_t status = aloop_await(aloop_sleep(0.1), NULL);
-    for (int i = 0; i < 3 && status >= 0; i++) {
+    for (int i = 0; i < CASTS && status >= 0; i++) {
         void *item = malloc(1);
         status = aloop_broadcast_sender_send(f->caster, item);
         if (status < 0) free(item);
@@ -272,7 +274,7 @@ static int64_t fans(void *arg, void **value) {
     int64_t status = aloop_watch_new(&f.changer, first, free);
     if (status < 0) free(first);
     if (status == 0) status = aloop_watch_sender_subscribe(f.changer, &f.watcher);
-    if (status == 0) status = aloop_broadcast_new(&f.caster, 2, free);
+    if (status == 0) status = aloop_broadcast_new(&f.caster, KEPT, free);
     if (status == 0) status = aloop_broadcast_sender_subscribe(f.caster, &f.listener);
     if (status == 0) status = both(look, cast, &f);
     void *all[] = {f.caster, f.listener, f.changer, f.watcher};
