@@ -63,7 +63,7 @@ struct faulty<Kind, Member> {
 
 struct call_kind {
     const char *name;
-    int errors[6];  // ended by 0
+    int errors[8];  // ended by 0
 };
 
 inline int open_descriptors() {
@@ -100,6 +100,30 @@ inline int64_t run_program(aloop_coro_fn program) {
     aloop_runner_close(runner);
     aloop_unref(runner);
     return status;
+}
+
+// How many of the program's calls of one kind failed, each in a run of its own, with
+// each error that it may give. Every run ends, with success (EINTR is no failure) or
+// an error, and leaves nothing.
+inline int fail_each(aloop_coro_fn program, const char *name, const call_kind *kinds, int kind,
+                     int descriptors) {
+    int reached = 0;
+    for (const int *error = kinds[kind].errors; *error != 0; error++) {
+        for (int at = 1; at <= 40; at++) {
+            g_fault.set(kind, at, *error);
+            const int64_t status = run_program(program);
+            char what[160];
+            std::snprintf(what, sizeof what, "%s, %s number %d fails with %s: %s", name,
+                          kinds[kind].name, at, strerrorname_np(*error), aloop_errname(status));
+            assert_clean(what, descriptors);
+            const bool must_work = g_fault.hits == 0 || *error == EINTR;
+            if (status > 0 || (must_work && status != 0)) fail_msg("%s", what);
+            if (g_fault.hits == 0) break;
+            reached++;
+        }
+    }
+    g_fault.set(-1, 0, 0);
+    return reached;
 }
 
 }  // namespace faults

@@ -208,28 +208,6 @@ int64_t files(void *, void **) {
 
 // Every call of a program fails in turn ---------------------------------------------------
 
-int try_program(aloop_coro_fn program, const char *name, int kind, int descriptors) {
-    int reached = 0;
-    for (const int *error = k_calls[kind].errors; *error != 0; error++) {
-        for (int at = 1; at <= 40; at++) {
-            g_fault.set(kind, at, *error);
-            const int64_t status = run_program(program);
-            char what[160];
-            std::snprintf(what, sizeof what, "%s, %s number %d fails with %s: %s", name,
-                          k_calls[kind].name, at, strerrorname_np(*error), aloop_errname(status));
-            assert_clean(what, descriptors);
-            if (g_fault.hits == 0) {
-                if (status != 0) fail_msg("%s", what);
-                break;
-            }
-            if (*error == EINTR && status != 0) fail_msg("%s", what);
-            if (status > 0) fail_msg("%s", what);
-            reached++;
-        }
-    }
-    return reached;
-}
-
 void each_call_fails(void **) {
     struct {
         const char *name;
@@ -244,13 +222,14 @@ void each_call_fails(void **) {
     int total = 0;
     for (int kind = 0; kind < k_call_count; kind++) {
         int reached = 0;
-        for (const auto &p : programs) reached += try_program(p.main, p.name, kind, descriptors);
+        for (const auto &p : programs) {
+            reached += fail_each(p.main, p.name, k_calls, kind, descriptors);
+        }
         if (reached == 0) fail_msg("no program makes a %s call", k_calls[kind].name);
         total += reached;
         print_message("%s: %d faults\n", k_calls[kind].name, reached);
     }
     assert_true(total > 60);
-    g_fault.set(-1, 0, 0);
     for (const auto &p : programs) assert_int_equal(run_program(p.main), 0);
     aloop::set_default_sys(nullptr);
     assert_int_equal(rmdir(g_directory), 0);  // nothing is left in it

@@ -24,7 +24,7 @@ const call_kind k_calls[] = {
     {"bind", {EADDRINUSE, EACCES, EADDRNOTAVAIL, 0}},
     {"listen", {EADDRINUSE, 0}},
     {"connect", {ECONNREFUSED, ENETUNREACH, EADDRNOTAVAIL, 0}},
-    {"accept4", {EINTR, ECONNABORTED, ENETDOWN, EHOSTUNREACH, EMFILE, 0}},
+    {"accept4", {EINTR, ECONNABORTED, ENETDOWN, EHOSTUNREACH, EMFILE, ENFILE, 0}},
     {"getsockopt", {ENOBUFS, 0}},
     {"setsockopt", {EINVAL, ENOBUFS, 0}},
     {"getsockname", {ENOBUFS, 0}},
@@ -65,7 +65,7 @@ sys_table faulty_table() {
 }
 
 // The program: a server that echoes lines, a client that sends three, and a child
-// that sends back what it is sent, each step under a time limit ----------------------------------------
+// that sends back what it is sent, each step under a time limit -----------------------------
 
 constexpr double k_limit = 0.5;
 
@@ -149,7 +149,8 @@ int64_t child() {
 
 int64_t sockets() {
     void *value = nullptr;
-    int64_t status = await_value(aloop_start_server(echo, nullptr, "127.0.0.1", 0, nullptr), &value);
+    int64_t status =
+        await_value(aloop_start_server(echo, nullptr, "127.0.0.1", 0, nullptr), &value);
     if (status < 0) return status;
     auto *server = static_cast<aloop_server *>(value);
     status = client(static_cast<int>(aloop_server_port(server, 0)));

@@ -32,34 +32,16 @@ sys_table faulty_table() {
     return t;
 }
 
-int try_fault(int kind, int error, int at, int descriptors) {
-    g_fault.set(kind, at, error);
-    const int64_t status = run_program(talk_over_tls);
-    char what[160];
-    std::snprintf(what, sizeof what, "%s number %d fails with %s: %s", k_calls[kind].name, at,
-                  strerrorname_np(error), aloop_errname(status));
-    assert_clean(what, descriptors);
-    const bool must_work = g_fault.hits == 0 || error == EINTR;
-    if (status > 0 || (must_work && status != 0)) fail_msg("%s", what);
-    return g_fault.hits;
-}
-
 void each_call_fails(void **) {
     const sys_table table = faulty_table();
     aloop::set_default_sys(&table);
     assert_int_equal(run_program(talk_over_tls), 0);
     const int descriptors = open_descriptors();
     for (int kind = 0; kind < k_call_count; kind++) {
-        int reached = 0;
-        for (const int *error = k_calls[kind].errors; *error != 0; error++) {
-            for (int at = 1; at <= 30 && try_fault(kind, *error, at, descriptors) > 0; at++) {
-                reached++;
-            }
-        }
+        const int reached = fail_each(talk_over_tls, "TLS", k_calls, kind, descriptors);
         if (reached == 0) fail_msg("the program makes no %s call", k_calls[kind].name);
         print_message("%s: %d faults\n", k_calls[kind].name, reached);
     }
-    g_fault.set(-1, 0, 0);
     assert_int_equal(run_program(talk_over_tls), 0);
     aloop::set_default_sys(nullptr);
 }
