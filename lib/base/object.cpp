@@ -57,7 +57,37 @@ bool is_closed(domain *d) {
 
 }  // namespace
 
-void finalize(object *o) { info_of(o).destroy(o); }
+namespace {
+
+// How deep destructors may run inside each other: a fiber's stack is small, and a
+// chain of objects that hold each other may be as long as the program likes.
+constexpr int32_t k_deepest = 32;
+
+struct finalizing {
+    int32_t depth = 0;
+    loop_object *waiting = nullptr;  // until the outermost is through
+};
+thread_local constinit finalizing t_finalizing __attribute__((tls_model("initial-exec")));
+
+}  // namespace
+
+void finalize(object *o) {
+    finalizing &now = t_finalizing;
+    if (now.depth == k_deepest && o->loop_bound()) [[unlikely]] {
+        loop_object *later = static_cast<loop_object *>(o);
+        later->inbox_next = now.waiting;
+        now.waiting = later;
+        return;
+    }
+    now.depth++;
+    info_of(o).destroy(o);
+    while (now.depth == 1 && now.waiting != nullptr) [[unlikely]] {
+        loop_object *next = now.waiting;
+        now.waiting = next->inbox_next;
+        info_of(next).destroy(next);
+    }
+    now.depth--;
+}
 
 // A sum of zero means that nobody anywhere holds a reference, so that nobody can
 // change `remote` under us.

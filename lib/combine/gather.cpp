@@ -7,6 +7,8 @@
 // SPDX-License-Identifier: MIT
 #include "gather.hpp"
 
+#include <utility>
+
 #include "../base/results.hpp"
 #include "../task/operation.hpp"
 
@@ -31,6 +33,8 @@ struct gather final : future, self_held {
     int64_t outstanding = 0;  // observers
     bool return_errors = false;
     bool cancel_requested = false;
+    gather *next_late = nullptr;  // to be cancelled, see cancel_gather
+    const char *late_message = nullptr;
 
     explicit gather(domain *d) : future(d, kind::gather) {}
 };
@@ -113,15 +117,52 @@ void let_go(self_held *self) {
     unref(static_cast<future *>(g));
 }
 
-bool cancel_gather(future *f, const char *message) {
-    gather *g = static_cast<gather *>(f);
+bool cancel_children(gather *g, const char *message) {
     bool any = false;
-    ref(f);
     for (int64_t i = 0; i < g->count; i++) {
         if (cancel(g->children[i].of, message)) any = true;
     }
     if (any) g->cancel_requested = true;
+    return any;
+}
+
+// A gather of tasks that await gathers, and so on: as deep as this a request goes down
+// by itself, and what lies deeper gets it when the outermost is through.
+constexpr int32_t k_deepest = 32;
+
+struct cancelling {
+    int32_t depth = 0;
+    gather *late = nullptr;  // each a reference
+};
+thread_local constinit cancelling t_cancelling;
+
+bool cancel_late(gather *g, const char *message) {
+    bool any = false;
+    for (int64_t i = 0; i < g->count; i++) any = any || g->children[i].of->pending();
+    if (!any || g->late_message != nullptr) return any;
+    g->late_message = message != nullptr ? message : "";
+    g->next_late = t_cancelling.late;
+    t_cancelling.late = g;
+    ref(static_cast<future *>(g));
+    return true;
+}
+
+bool cancel_gather(future *f, const char *message) {
+    cancelling &now = t_cancelling;
+    gather *g = static_cast<gather *>(f);
+    if (now.depth == k_deepest) return cancel_late(g, message);
+    now.depth++;
+    ref(f);
+    const bool any = cancel_children(g, message);
     unref(f);
+    while (now.depth == 1 && now.late != nullptr) {
+        gather *next = now.late;
+        now.late = next->next_late;
+        const char *its = std::exchange(next->late_message, nullptr);
+        cancel_children(next, its[0] != '\0' ? its : nullptr);
+        unref(static_cast<future *>(next));
+    }
+    now.depth--;
     return any;
 }
 

@@ -68,6 +68,7 @@ int64_t drive(operation *op, task *t, int64_t status) {
             schedule(t);
             return ALOOP_PENDING;
         }
+        if (operation *nested = as_operation(op->inner)) nested->extra = op->extra + 1;
         if (!wait_on(t, op->inner)) return ALOOP_PENDING;
         status = op->inner->status();
         op->inner->clear(k_unretrieved);
@@ -76,12 +77,29 @@ int64_t drive(operation *op, task *t, int64_t status) {
 
 namespace {
 
+// Operations run inside each other on the stack of who drives them, which a fiber has
+// little of. `extra` is how deep an operation lies.
+bool too_deep(const operation *op, const task *t) {
+    constexpr uint32_t k_deepest = 1000;  // CPython's limit of recursion
+    constexpr uint32_t k_surely_room = 32;
+    constexpr ptrdiff_t k_room = 8192;
+    if (op->extra < k_surely_room) return false;
+    if (op->extra >= k_deepest) return true;
+    if (!on_own_fiber(t)) return false;
+    const char *here = static_cast<const char *>(__builtin_frame_address(0));
+    return here - static_cast<const fiber *>(t->run.frame)->memory.base < k_room;
+}
+
 // True: f is done. False: t is suspended, on f or on something inside it.
 bool wait_on(task *t, future *f) {
     if (!f->pending()) [[unlikely]] return true;
     if (operation *op = as_operation(f); op != nullptr && !op->has(k_started)) {
         op->set(k_started);
         op->driver = t;
+        if (too_deep(op, t)) [[unlikely]] {
+            finish_operation(op, op->fail(ALOOP_ESTACK, "too many operations in each other"));
+            return true;
+        }
         return drive(op, t, 0) != ALOOP_PENDING;
     }
     if (const auto begin = info_of(f).start; begin != nullptr && !f->has(k_started)) {
