@@ -123,9 +123,10 @@ int64_t loop::check_slowly() const {
 
 int64_t loop::close() {
     if (closed) return 0;
-    if (running()) return t_thread.running == this ? ALOOP_ELOOPRUNNING : ALOOP_EWRONGTHREAD;
+    if (running()) return owned() ? ALOOP_ELOOPRUNNING : ALOOP_EWRONGTHREAD;
     if (forks_ != fork_generation()) return ALOOP_ECHILD;
     thread.store(thread_token(), std::memory_order_relaxed);
+    running_.store(true, std::memory_order_relaxed);  // destructors may not run or close it
     while (link *last = resources_.tail()) {
         resources_.remove(last);
         resource *r = static_cast<resource *>(last);
@@ -139,6 +140,7 @@ int64_t loop::close() {
     pthread_mutex_unlock(&closed_mutex);
     drop_scheduled();
     drop_configuration();
+    running_.store(false, std::memory_order_relaxed);
     pthread_mutex_lock(&closed_mutex);
     poller_->~poller();
     release(poller_);
@@ -207,7 +209,7 @@ int64_t loop::after_fork() {
     forks_ = fork_generation();
     thread.store(thread_token(), std::memory_order_relaxed);
     pthread_mutex_init(&closed_mutex, nullptr);
-    running_.store(false, std::memory_order_relaxed);
+    running_.store(true, std::memory_order_relaxed);  // as in close()
     stopping_.store(false, std::memory_order_relaxed);
     sleeping_.store(false, std::memory_order_relaxed);
     current_task = nullptr;
@@ -217,6 +219,7 @@ int64_t loop::after_fork() {
         r->close(r);
     }
     drop_scheduled();
+    running_.store(false, std::memory_order_relaxed);
     return 1;
 }
 

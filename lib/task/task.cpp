@@ -247,7 +247,7 @@ void begin(task *t, bool eager) {
     l->tasks.push(static_cast<all_tasks_link *>(t));
     if (l->watched) [[unlikely]] l->tell_task(t, true);
     ref(static_cast<future *>(t));  // the loop's own, until it is done
-    if (eager && l->running() && (!l->on_fiber || may_begin_on_fiber(t))) {
+    if (eager && running_loop() == l && (!l->on_fiber || may_begin_on_fiber(t))) {
         step_task(t);
         return;
     }

@@ -513,6 +513,57 @@ static void test_a_stop_in_the_iteration_of_the_result(void **state) {
     close_loop(loop);
 }
 
+struct closing {
+    aloop_loop *loop;
+    int64_t close, once, forever, made;
+};
+
+static void meddle(void *data) {
+    struct closing *c = data;
+    c->close = aloop_loop_close(c->loop);
+    c->once = aloop_loop_run_once(c->loop, 0);
+    c->forever = aloop_loop_run_forever(c->loop);
+    c->made = aloop_loop_call_soon(c->loop, count_call, NULL, NULL);
+    aloop_task *task = aloop_loop_create_task(c->loop, sleep_for_ever, NULL);
+    aloop_unref(task);
+}
+
+static void ignore_reports(aloop_loop *loop, aloop_exception_context *context, void *data) {
+    (void)context;
+    ++*(int *)data;
+    assert_code(aloop_loop_close(loop), ALOOP_ELOOPRUNNING);
+}
+
+/* While it closes, a destructor or the exception handler neither closes nor runs it. */
+static void test_destructors_during_the_close(void **state) {
+    (void)state;
+    for (int eager = 0; eager < 2; eager++) {
+        int reports = 0;
+        struct closing of_a_task = {.loop = virtual_loop()};
+        struct closing of_a_callback = {.loop = of_a_task.loop};
+        aloop_loop *loop = of_a_task.loop;
+        assert_code(aloop_set_eager_task_factory(loop, eager), 0);
+        assert_code(aloop_loop_set_exception_handler(loop, ignore_reports, &reports, NULL), 0);
+        aloop_task_options *o = aloop_task_options_new();
+        assert_code(aloop_task_options_set_coro(o, sleep_for_ever, &of_a_task, meddle), 0);
+        aloop_unref(aloop_task_new(loop, o));
+        aloop_unref(o);
+        assert_true(aloop_loop_call_soon(loop, count_call, &of_a_callback, meddle) > 0);
+        assert_code(aloop_loop_close(loop), 0);
+        assert_code(of_a_task.close, ALOOP_ELOOPRUNNING);
+        assert_code(of_a_task.once, ALOOP_ELOOPRUNNING);
+        assert_code(of_a_task.forever, ALOOP_ELOOPRUNNING);
+        assert_true(of_a_task.made > 0);
+        assert_code(of_a_callback.close, 0);
+        assert_code(of_a_callback.once, ALOOP_ESTALE);
+        assert_code(of_a_callback.forever, ALOOP_ESTALE);
+        assert_code(of_a_callback.made, ALOOP_ESTALE);
+        assert_int_equal(reports, 2); /* of the two tasks */
+        assert_code(aloop_loop_is_running(loop), 0);
+        aloop_loop_unref(loop);
+    }
+}
+
 SUITE(CASE(test_options_refuse_what_is_out_of_range), CASE(test_a_new_loop_is_open_and_idle),
       CASE(test_dropping_the_last_reference_closes), CASE(test_a_closed_loop_refuses_everything),
       CASE(test_null_and_other_objects_are_refused), CASE(test_another_thread_is_refused),
@@ -523,5 +574,6 @@ SUITE(CASE(test_options_refuse_what_is_out_of_range), CASE(test_a_new_loop_is_op
       CASE(test_stop_ends_after_the_iteration), CASE(test_a_cancelled_callback_does_not_run),
       CASE(test_a_running_callback_cannot_be_cancelled),
       CASE(test_stale_handles_never_hit_another_callback), CASE(test_close_drops_what_is_scheduled),
+      CASE(test_destructors_during_the_close),
       CASE(test_a_seed_shuffles_an_iteration), CASE(test_run_until_complete_gives_the_outcome),
       CASE(test_a_stop_in_the_iteration_of_the_result))
