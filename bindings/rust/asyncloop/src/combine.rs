@@ -6,7 +6,7 @@
 use crate::__private::MaybeDone;
 use crate::error::{self, Error, Result};
 use crate::ffi::{self, Object};
-use crate::op::{Convert, Op};
+use crate::op::{Convert, Op, Parts};
 use crate::task::JoinHandle;
 use asyncloop_sys as sys;
 use std::collections::HashMap;
@@ -22,11 +22,10 @@ mod sealed {
     impl<T> Sealed for super::Op<T> {}
     impl<T> Sealed for super::JoinHandle<T> {}
     impl<T> Sealed for &super::JoinHandle<T> {}
-    impl<T> Sealed for &mut super::JoinHandle<T> {}
 }
 
-/// What C can combine: an [`Op`], a [`JoinHandle`], and a reference to one, with which the
-/// handle stays the caller's.
+/// What C can combine: an [`Op`], a [`JoinHandle`], and a reference to one whose value can be
+/// cloned, with which the handle stays the caller's.
 pub trait Awaitable: sealed::Sealed {
     /// What it gives.
     type Value: 'static;
@@ -35,35 +34,20 @@ pub trait Awaitable: sealed::Sealed {
     fn parts(self) -> Result<Parts<Self::Value>>;
 }
 
-/// A future, and what makes its outcome.
-#[doc(hidden)]
-pub struct Parts<T> {
-    future: *mut sys::aloop_future, // a reference
-    convert: Convert<T>,
-}
-
 impl<T: 'static> Awaitable for Op<T> {
     type Value = T;
 
     fn parts(self) -> Result<Parts<T>> {
-        self.into_parts().map(|(future, convert)| Parts { future, convert })
+        self.into_parts()
     }
 }
 
-impl<T: 'static> Awaitable for &JoinHandle<T> {
+impl<T: Clone + 'static> Awaitable for &JoinHandle<T> {
     type Value = T;
 
     fn parts(self) -> Result<Parts<T>> {
         let (future, claim) = self.claim()?;
-        Ok(Parts { future, convert: Box::new(move |_, _| claim.take()) })
-    }
-}
-
-impl<T: 'static> Awaitable for &mut JoinHandle<T> {
-    type Value = T;
-
-    fn parts(self) -> Result<Parts<T>> {
-        (&*self).parts()
+        Ok(Parts { future, convert: Box::new(move |_, _| claim.look()), undo: None })
     }
 }
 
@@ -71,7 +55,8 @@ impl<T: 'static> Awaitable for JoinHandle<T> {
     type Value = T;
 
     fn parts(self) -> Result<Parts<T>> {
-        (&self).parts()
+        let (future, claim) = self.claim()?;
+        Ok(Parts { future, convert: Box::new(move |_, _| claim.take()), undo: None })
     }
 }
 
@@ -185,7 +170,13 @@ fn around<A: Awaitable>(
     make: impl FnOnce(*mut sys::aloop_future) -> *mut sys::aloop_future,
 ) -> Op<A::Value> {
     match item.parts() {
-        Ok(parts) => Op::fallible(make(parts.future), parts.convert),
+        Ok(parts) => {
+            let op = Op::fallible(make(parts.future), parts.convert);
+            match parts.undo {
+                Some(undo) => op.or_undo(undo),
+                None => op,
+            }
+        }
         Err(why) => Op::failed(why),
     }
 }
@@ -217,10 +208,13 @@ pub fn wait<'a, T: 'static>(
     limit: Option<Duration>,
     when: ReturnWhen,
 ) -> Op<Waited> {
-    let all = match All::of(tasks) {
-        Err(why) => return Op::failed(why),
-        Ok(all) => all,
-    };
+    let mut all = All::<T> { futures: Vec::new(), converts: Vec::new() };
+    for task in tasks {
+        match task.claim() {
+            Ok((future, _)) => all.futures.push(future),
+            Err(why) => return Op::failed(why),
+        }
+    }
     let places: HashMap<_, _> =
         all.futures.iter().enumerate().map(|(i, future)| (*future as usize, i)).collect();
     let when = match when {
@@ -228,9 +222,8 @@ pub fn wait<'a, T: 'static>(
         ReturnWhen::FirstCompleted => sys::ALOOP_FIRST_COMPLETED,
         ReturnWhen::FirstException => sys::ALOOP_FIRST_EXCEPTION,
     };
-    let (future, claims) = all
-        .give(|futures, n| unsafe { sys::aloop_wait(futures, n, ffi::limit(limit), when) });
-    drop(claims);
+    let (future, _) =
+        all.give(|futures, n| unsafe { sys::aloop_wait(futures, n, ffi::limit(limit), when) });
     Op::new(future, move |_, value| unsafe {
         let result = Object::new(value as *mut sys::aloop_wait_result);
         let among = |list: *mut sys::aloop_results| {

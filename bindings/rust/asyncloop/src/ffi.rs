@@ -77,10 +77,6 @@ pub(crate) fn take_bytes(_status: i64, value: *mut c_void) -> Vec<u8> {
     }
 }
 
-pub(crate) fn number(status: i64, _value: *mut c_void) -> i64 {
-    status
-}
-
 pub(crate) fn nothing(_status: i64, _value: *mut c_void) {}
 
 /// Seconds, as C has them: below 0 for no limit.
@@ -110,6 +106,11 @@ impl<T> Object<T> {
 
     pub(crate) fn raw(&self) -> *mut T {
         self.0
+    }
+
+    /// The reference, for C to take over.
+    pub(crate) fn into_raw(self) -> *mut T {
+        std::mem::ManuallyDrop::new(self).0
     }
 }
 

@@ -6,18 +6,51 @@
 
 use crate::error::{self, Error, Result};
 use crate::ffi;
+use crate::runtime::Shared;
 use crate::step::{self, Leaf};
 use asyncloop_sys as sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::future::Future;
 use std::pin::Pin;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+/// What becomes of an outcome that nobody took.
+pub(crate) type Undo<T> = Box<dyn FnOnce(T)>;
 type Make = Box<dyn FnOnce() -> *mut sys::aloop_future>;
-type Later<T> = (Make, Convert<T>);
+
+struct Later<T> {
+    make: Make,
+    convert: Convert<T>,
+    undo: Option<Undo<T>>,
+    turn: Option<Rc<Turn>>,
+}
+
+impl<T> Later<T> {
+    fn waits(&self) -> bool {
+        self.turn.as_ref().map_or(false, |turn| turn.leaving.get() > 0)
+    }
+}
+
+/// Something that only one operation may use at a time, such as the reading side of a stream.
+/// One that is dropped needs an iteration to leave; the next one waits for that.
+#[derive(Default)]
+pub(crate) struct Turn {
+    leaving: Cell<usize>,
+    wakers: RefCell<Vec<Waker>>,
+}
+
+impl Turn {
+    fn left(&self) {
+        self.leaving.set(self.leaving.get() - 1);
+        if self.leaving.get() == 0 {
+            self.wakers.take().into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
 pub(crate) type Convert<T> = Box<dyn FnOnce(i64, *mut c_void) -> Result<T>>;
 
 /// An operation of the loop: a future that begins when it is awaited (or combined, and that
@@ -29,7 +62,7 @@ pub struct Op<T>(State<T>);
 
 enum State<T> {
     Failed(Option<Error>),
-    Later(Option<Later<T>>), // made where no loop runs
+    Later(Option<Later<T>>), // its future is made when it is polled
     Open(Rc<Node<T>>),
 }
 
@@ -39,6 +72,9 @@ struct Node<T> {
     dropped: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     convert: Cell<Option<Convert<T>>>,
+    undo: Cell<Option<Undo<T>>>,
+    turn: RefCell<Option<Rc<Turn>>>,
+    leaving: Cell<bool>, // dropped while it was under way
     outcome: RefCell<Option<Result<T>>>,
 }
 
@@ -71,8 +107,21 @@ impl<T: 'static> Op<T> {
             dropped: Cell::new(false),
             waker: RefCell::new(None),
             convert: Cell::new(Some(Box::new(convert))),
+            undo: Cell::new(None),
+            turn: RefCell::new(None),
+            leaving: Cell::new(false),
             outcome: RefCell::new(None),
         })))
+    }
+
+    /// `undo` gets an outcome that has come but is not taken: the operation is dropped.
+    pub(crate) fn or_undo(mut self, undo: impl FnOnce(T) + 'static) -> Op<T> {
+        match &mut self.0 {
+            State::Open(node) => node.undo.set(Some(Box::new(undo))),
+            State::Later(Some(later)) => later.undo = Some(Box::new(undo)),
+            _ => {}
+        }
+        self
     }
 
     /// One whose future is made when it is polled, if no loop runs yet.
@@ -81,19 +130,69 @@ impl<T: 'static> Op<T> {
         convert: impl FnOnce(i64, *mut c_void) -> T + 'static,
     ) -> Op<T> {
         if unsafe { sys::aloop_get_running_loop() }.is_null() {
-            let convert = move |status, value| Ok(convert(status, value));
-            return Op(State::Later(Some((Box::new(make), Box::new(convert)))));
+            return Op(State::Later(Some(Later {
+                make: Box::new(make),
+                convert: Box::new(move |status, value| Ok(convert(status, value))),
+                undo: None,
+                turn: None,
+            })));
         }
         Op::new(make(), convert)
     }
 
-    fn begin(&mut self) {
-        if let State::Later(later) = &mut self.0 {
-            *self = match later.take() {
-                Some((make, convert)) => Op::fallible(make(), convert),
-                None => Op::failed(polled_again()),
-            };
+    /// One that waits for its turn before it begins.
+    pub(crate) fn in_turn(
+        turn: &Rc<Turn>,
+        make: impl FnOnce() -> *mut sys::aloop_future + 'static,
+        convert: impl FnOnce(i64, *mut c_void) -> Result<T> + 'static,
+    ) -> Op<T> {
+        Op(State::Later(Some(Later {
+            make: Box::new(make),
+            convert: Box::new(convert),
+            undo: None,
+            turn: Some(turn.clone()),
+        })))
+    }
+
+    /// False: it is not its turn yet; the waker is woken then.
+    fn begin(&mut self, waker: Option<&Waker>) -> bool {
+        let later = match &mut self.0 {
+            State::Later(later) => later,
+            _ => return true,
+        };
+        if let (Some(Some(turn)), Some(waker)) = (later.as_ref().map(|l| &l.turn), waker) {
+            if turn.leaving.get() > 0 {
+                turn.wakers.borrow_mut().push(waker.clone());
+                return false;
+            }
         }
+        *self = match later.take() {
+            None => Op::failed(polled_again()),
+            Some(Later { make, convert, undo, turn }) => {
+                let op = Op::fallible(make(), convert);
+                if let State::Open(node) = &op.0 {
+                    node.turn.replace(turn);
+                    node.undo.set(undo);
+                }
+                op
+            }
+        };
+        true
+    }
+
+    /// One that is done already.
+    pub(crate) fn ready(value: T) -> Op<T> {
+        Op(State::Open(Rc::new(Node {
+            future: Cell::new(null_mut()),
+            watching: Cell::new(false),
+            dropped: Cell::new(false),
+            waker: RefCell::new(None),
+            convert: Cell::new(None),
+            undo: Cell::new(None),
+            turn: RefCell::new(None),
+            leaving: Cell::new(false),
+            outcome: RefCell::new(Some(Ok(value))),
+        })))
     }
 
     /// One that fails when it is awaited.
@@ -102,20 +201,35 @@ impl<T: 'static> Op<T> {
     }
 
     /// The future alone, a reference, and what makes its outcome: for combining in C.
-    pub(crate) fn into_parts(mut self) -> Result<(*mut sys::aloop_future, Convert<T>)> {
-        self.begin();
+    pub(crate) fn into_parts(mut self) -> Result<Parts<T>> {
+        if matches!(&self.0, State::Later(Some(later)) if later.waits()) {
+            let task = crate::try_spawn(self);
+            let (future, claim) = task.claim()?;
+            return Ok(Parts { future, convert: Box::new(move |_, _| claim.take()), undo: None });
+        }
+        self.begin(None);
         match &self.0 {
             State::Later(_) => Err(polled_again()),
             State::Failed(error) => Err(error.clone().unwrap_or_else(polled_again)),
+            State::Open(node) if node.outcome.borrow().is_some() => node.finished(),
             State::Open(node) => match node.convert.take() {
                 Some(convert) if !node.future.get().is_null() => {
                     node.dropped.set(true);
-                    Ok((node.future.replace(null_mut()), convert))
+                    let future = node.future.replace(null_mut());
+                    Ok(Parts { future, convert, undo: node.undo.take() })
                 }
                 _ => Err(polled_again()),
             },
         }
     }
+}
+
+/// A future, a reference, and what makes its outcome.
+#[doc(hidden)]
+pub struct Parts<T> {
+    pub(crate) future: *mut sys::aloop_future,
+    pub(crate) convert: Convert<T>,
+    pub(crate) undo: Option<Undo<T>>,
 }
 
 fn polled_again() -> Error {
@@ -126,7 +240,22 @@ impl<T: 'static> Future for Op<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        self.begin();
+        let waker = context.waker();
+        if let State::Open(node) = &self.0 {
+            if let Some(outcome) = node.outcome.take() {
+                self.0.leave();
+                self.0 = State::Failed(None);
+                return Poll::Ready(outcome);
+            }
+        }
+        if step::cancel_due(waker) {
+            self.0.leave();
+            self.0 = State::Failed(None);
+            return Poll::Ready(Err(Error::from_status(sys::ALOOP_ECANCELED)));
+        }
+        if !self.begin(Some(waker)) {
+            return Poll::Pending;
+        }
         let node = match &mut self.0 {
             State::Failed(error) => {
                 return Poll::Ready(Err(error.take().unwrap_or_else(polled_again)))
@@ -134,25 +263,16 @@ impl<T: 'static> Future for Op<T> {
             State::Later(_) => return Poll::Ready(Err(polled_again())),
             State::Open(node) => node,
         };
-        if let Some(outcome) = node.outcome.take() {
-            self.0.leave();
-            self.0 = State::Failed(None);
-            return Poll::Ready(outcome);
-        }
-        if step::cancel_due(context.waker()) {
-            self.0.leave();
-            self.0 = State::Failed(None);
-            return Poll::Ready(Err(Error::from_status(sys::ALOOP_ECANCELED)));
-        }
         if node.watching.get() {
-            node.renew(context.waker());
+            node.renew(waker);
         }
-        step::wait_for(node.clone(), context.waker());
+        step::wait_for(node.clone(), waker);
         Poll::Pending
     }
 }
 
 impl<T> State<T> {
+    /// Cancels what is under way.
     fn leave(&mut self) {
         let node = match self {
             State::Open(node) => node,
@@ -163,12 +283,16 @@ impl<T> State<T> {
         let future = node.future.replace(null_mut());
         if !future.is_null() {
             unsafe {
-                if node.watching.get() {
-                    sys::aloop_future_cancel(future, std::ptr::null());
+                if node.watching.get() && sys::aloop_future_cancel(future, null()) > 0 {
+                    if let Some(turn) = &*node.turn.borrow() {
+                        turn.leaving.set(turn.leaving.get() + 1);
+                        node.leaving.set(true);
+                    }
                 }
                 sys::aloop_unref(future as *mut c_void);
             }
         }
+        node.discard();
     }
 }
 
@@ -178,7 +302,41 @@ impl<T> Drop for Op<T> {
     }
 }
 
+impl<T: 'static> Node<T> {
+    /// An outcome that is there, as a future of C.
+    fn finished(&self) -> Result<Parts<T>> {
+        let shared = Shared::current();
+        let shared = shared.ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
+        let outcome = self.outcome.take();
+        let future = unsafe { sys::aloop_loop_create_future(shared.raw()) };
+        unsafe { sys::aloop_future_set_result(future, 0, null_mut(), None) };
+        Ok(Parts {
+            future,
+            convert: Box::new(move |_, _| outcome.unwrap_or_else(|| Err(polled_again()))),
+            undo: self.undo.take(),
+        })
+    }
+}
+
 impl<T> Node<T> {
+    fn leave_turn(&self) {
+        if self.leaving.take() {
+            if let Some(turn) = self.turn.take() {
+                turn.left();
+            }
+        }
+    }
+
+    /// Does away with an outcome that nobody takes any more.
+    fn discard(&self) {
+        let left = self.outcome.take();
+        let undo = self.undo.take();
+        match (left, undo) {
+            (Some(Ok(value)), Some(undo)) => undo(value),
+            (left, _) => drop(left),
+        }
+    }
+
     fn renew(&self, waker: &Waker) {
         let mut at = self.waker.borrow_mut();
         match &*at {
@@ -196,8 +354,9 @@ impl<T> Node<T> {
                 Some(convert) => convert(status, value),
             }
         };
-        if !self.dropped.get() {
-            self.outcome.replace(Some(outcome));
+        self.outcome.replace(Some(outcome));
+        if self.dropped.get() {
+            self.discard();
         }
     }
 }
@@ -246,7 +405,7 @@ impl<T: 'static> Leaf for Node<T> {
 
     fn cancel(&self) -> bool {
         let future = self.future.get();
-        !future.is_null() && unsafe { sys::aloop_future_cancel(future, std::ptr::null()) > 0 }
+        !future.is_null() && unsafe { sys::aloop_future_cancel(future, null()) > 0 }
     }
 }
 
@@ -254,12 +413,10 @@ unsafe extern "C" fn on_done<T: 'static>(future: *mut sys::aloop_future, node: *
     let node = &*(node as *const Node<T>);
     ffi::guard(|| {
         let detail = sys::aloop_future_error(future); // looked at, so that nobody reports it
-        if node.dropped.get() {
-            return;
-        }
         let mut value = null_mut();
         let status = sys::aloop_future_take(future, &mut value);
         node.settle(status, value, detail);
+        node.leave_turn();
         if let Some(waker) = node.waker.take() {
             waker.wake();
         }
@@ -268,5 +425,8 @@ unsafe extern "C" fn on_done<T: 'static>(future: *mut sys::aloop_future, node: *
 }
 
 unsafe extern "C" fn free_node<T>(node: *mut c_void) {
-    ffi::guard(|| drop(Rc::from_raw(node as *const Node<T>)));
+    ffi::guard(|| {
+        let node = Rc::from_raw(node as *const Node<T>);
+        node.leave_turn(); // the loop was closed before it was done
+    });
 }

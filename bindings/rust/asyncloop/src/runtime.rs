@@ -100,6 +100,18 @@ impl Shared {
         }
     }
 
+    /// The same for one that gives something, on whichever loop runs here.
+    pub(crate) fn run_here<R>(default: R, run: impl FnOnce() -> R) -> R {
+        match (ffi::caught(run), Shared::current()) {
+            (Ok(result), _) => result,
+            (Err(panic), Some(shared)) => {
+                shared.panicked(panic);
+                default
+            }
+            (Err(_), None) => default,
+        }
+    }
+
     fn panicked(&self, panic: Box<dyn Any + Send>) {
         ffi::lock(&self.panic).get_or_insert(panic);
         unsafe { sys::aloop_loop_stop(self.raw) };
@@ -479,12 +491,7 @@ impl Handle {
     /// Whether the loop is closed.
     pub fn is_closed(&self) -> bool {
         unsafe { sys::aloop_loop_is_closed(self.shared.raw) != 0 }
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-}
+    }}
 
 /// The loop's clock, in seconds; 0 where no loop runs.
 pub(crate) fn now() -> f64 {

@@ -157,63 +157,59 @@ impl Frame {
 
     /// One step; the status is what the step function returns.
     fn step(&self, task: *mut sys::aloop_task) -> i64 {
-        let mut seen = self.outcome(task);
+        let (mut left, mut orphan) = self.outcome(task);
         loop {
             if self.aborted.load(Ordering::SeqCst) {
                 return self.end(Error::from_status(sys::ALOOP_ECANCELED));
             }
-            let left = match seen {
-                Ok(left) => left,
-                Err(why) => return self.end(why),
-            };
             self.shared.woken.store(false, Ordering::SeqCst);
-            let step = Step { frame: self, leaves: RefCell::new(left) };
+            let step = Step { frame: self, leaves: RefCell::new(std::mem::take(&mut left)) };
             match self.poll(&step) {
                 Ok(Poll::Ready(status)) => return status,
                 Err(panic) => return self.end(Error::from_panic(panic)),
                 Ok(Poll::Pending) => {}
+            }
+            if std::mem::take(&mut orphan) && self.cancel_waits.take() {
+                return self.end(Error::from_status(sys::ALOOP_ECANCELED));
             }
             let status = self.suspend(task, step.leaves.into_inner());
             if status == sys::ALOOP_PENDING {
                 return status;
             }
             // What it was to wait for cannot be waited for.
-            seen = match self.waiting.replace(Waiting::Start) {
-                Waiting::One(leaf) => {
-                    leaf.deliver(status, null_mut(), null_mut());
-                    Ok(Vec::new())
-                }
-                _ => Err(Error::from_status(status)),
+            match self.waiting.replace(Waiting::Start) {
+                Waiting::One(leaf) => leaf.deliver(status, null_mut(), null_mut()),
+                _ => return self.end(Error::from_status(status)),
             };
         }
     }
 
-    /// Hands over what the task waited for. The leaves that are still watched; or why the
-    /// task ends.
-    fn outcome(&self, task: *mut sys::aloop_task) -> Result<Vec<Rc<dyn Leaf>>, Error> {
+    /// Hands over what the task waited for. The leaves that are still watched; and whether
+    /// there is a cancellation but nothing of C to cancel: then a scope takes it that is
+    /// around the await, or it ends the task.
+    fn outcome(&self, task: *mut sys::aloop_task) -> (Vec<Rc<dyn Leaf>>, bool) {
         match self.waiting.replace(Waiting::Start) {
-            Waiting::Start => Ok(Vec::new()),
+            Waiting::Start => (Vec::new(), false),
             Waiting::One(leaf) => unsafe {
                 let mut value = null_mut();
                 let status = sys::aloop_awaited(task, &mut value);
                 let detail = if status < 0 { sys::aloop_last_error() } else { null_mut() };
                 self.cancel_waits.set(!leaf.deliver(status, value, detail));
-                Ok(Vec::new())
+                (Vec::new(), false)
             },
             Waiting::Woken(mut leaves) => {
                 let status = unsafe { sys::aloop_awaited(task, null_mut()) };
                 leaves.retain(|leaf| leaf.alive());
-                if status == sys::ALOOP_ECANCELED {
-                    if leaves.is_empty() {
-                        return Err(Error::from_status(status));
-                    }
+                let cancelled = status == sys::ALOOP_ECANCELED;
+                if cancelled {
                     let mut reached = false;
                     for leaf in &leaves {
                         reached |= leaf.cancel();
                     }
                     self.cancel_waits.set(!reached);
                 }
-                Ok(leaves)
+                let orphan = cancelled && leaves.is_empty();
+                (leaves, orphan)
             }
         }
     }

@@ -7,6 +7,7 @@
 
 use crate::error::{self, Error, Result};
 use crate::ffi;
+use crate::op::Op;
 use crate::runtime::Shared;
 use crate::step::{self, Body, Frame, Leaf};
 use asyncloop_sys as sys;
@@ -118,7 +119,12 @@ impl Builder {
         T: 'static,
     {
         let core = Core::new(shared);
-        self.start(&core, future, |output| output, group);
+        ffi::lock(&core.state).claimed = true; // by the group
+        if group.is_null() {
+            core.finish(Err(Error::from_status(sys::ALOOP_ESHUTDOWN)));
+        } else {
+            self.start(&core, future, |output| output, group);
+        }
         JoinHandle { core }
     }
 
@@ -358,7 +364,7 @@ pub struct JoinHandle<T> {
 
 impl<T> Unpin for JoinHandle<T> {}
 
-impl<T> JoinHandle<T> {
+impl<T: 'static> JoinHandle<T> {
     /// Ends the task as soon as the loop gets to it: its future is dropped. Any thread.
     pub fn abort(&self) {
         self.core.aborted.store(true, Ordering::SeqCst);
@@ -429,6 +435,17 @@ impl<T> JoinHandle<T> {
         }
     }
 
+    /// The same as awaiting the handle, for any number who wait. On the loop's thread.
+    pub fn join(&self) -> Op<T>
+    where
+        T: Clone,
+    {
+        match self.claim() {
+            Ok((future, claim)) => Op::fallible(future, move |_, _| claim.look()),
+            Err(why) => Op::failed(why),
+        }
+    }
+
     /// Blocks this thread until the task has ended, `limit` at most ([`Code::TimedOut`]; the
     /// task goes on). For threads that have no loop: [`Code::WrongThread`] on the loop's own.
     ///
@@ -488,6 +505,13 @@ impl<T> Claim<T> {
     /// The outcome of a task that is done.
     pub(crate) fn take(&self) -> Result<T> {
         ffi::lock(&self.0.state).outcome.take().unwrap_or_else(taken)
+    }
+}
+
+impl<T: Clone> Claim<T> {
+    /// The same, and others may look at it too.
+    pub(crate) fn look(&self) -> Result<T> {
+        ffi::lock(&self.0.state).outcome.clone().unwrap_or_else(taken)
     }
 }
 

@@ -34,6 +34,11 @@ impl Instant {
         self - earlier
     }
 
+    /// What has passed since the loop's clock began.
+    pub fn since_start(self) -> Duration {
+        self.0
+    }
+
     pub(crate) fn seconds(self) -> f64 {
         self.0.as_secs_f64()
     }

@@ -1,0 +1,272 @@
+//! Queues between the tasks of one loop, and inlets for other threads. `asyncio.Queue`.
+
+use crate::error::{check, Error, Result};
+use crate::ffi::{self, Object};
+use crate::op::Op;
+use crate::runtime::Shared;
+use asyncloop_sys as sys;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// An item that was not taken, and why.
+pub struct Rejected<T> {
+    /// The item.
+    pub item: T,
+    /// Why it came back.
+    pub error: Error,
+}
+
+impl<T> fmt::Debug for Rejected<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected").field("error", &self.error).finish()
+    }
+}
+
+impl<T> From<Rejected<T>> for Error {
+    fn from(rejected: Rejected<T>) -> Error {
+        rejected.error
+    }
+}
+
+/// Gives an item to C, which gives it back where it fails.
+pub(crate) fn offer<T>(
+    item: T,
+    to: impl FnOnce(*mut c_void) -> i64,
+) -> std::result::Result<i64, Rejected<T>> {
+    let raw = ffi::into_item(item);
+    let status = to(raw);
+    if status < 0 {
+        return Err(Rejected {
+            item: unsafe { ffi::from_item(raw) },
+            error: Error::from_status(status),
+        });
+    }
+    Ok(status)
+}
+
+/// What came for operations that were dropped before they took it; it is first in line.
+pub(crate) type Stash<T> = Rc<RefCell<VecDeque<T>>>;
+
+/// A queue. Clones are the same queue. Who waits is served in order; a `get` that is dropped
+/// or cancelled loses nothing.
+pub struct Queue<T> {
+    raw: Object<sys::aloop_queue>,
+    stash: Stash<T>,
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Queue<T> {
+        Queue { raw: self.raw.clone(), stash: self.stash.clone() }
+    }
+}
+
+impl<T: Ord + 'static> Queue<T> {
+    /// One whose smallest item leaves first. `asyncio.PriorityQueue`.
+    pub fn priority(maxsize: usize) -> Result<Queue<T>> {
+        Queue::make(maxsize, sys::ALOOP_QUEUE_PRIORITY, Some(compare::<T>))
+    }
+}
+
+unsafe extern "C" fn compare<T: Ord>(a: *const c_void, b: *const c_void, _: *mut c_void) -> i64 {
+    let (a, b) = (&*(a as *const T), &*(b as *const T));
+    Shared::run_here(0, || a.cmp(b) as i64)
+}
+
+impl<T: 'static> Queue<T> {
+    /// First in, first out, for `maxsize` items; 0: any number.
+    pub fn new(maxsize: usize) -> Result<Queue<T>> {
+        Queue::make(maxsize, sys::ALOOP_QUEUE_FIFO, None)
+    }
+
+    /// Last in, first out. `asyncio.LifoQueue`.
+    pub fn lifo(maxsize: usize) -> Result<Queue<T>> {
+        Queue::make(maxsize, sys::ALOOP_QUEUE_LIFO, None)
+    }
+
+    fn make(maxsize: usize, kind: i32, compare: sys::aloop_compare_fn) -> Result<Queue<T>> {
+        let maxsize = i64::try_from(maxsize).unwrap_or(i64::MAX);
+        let options = unsafe { Object::new(sys::aloop_queue_options_new()) };
+        let set = options.raw();
+        unsafe {
+            check(sys::aloop_queue_options_set_maxsize(set, maxsize))?;
+            check(sys::aloop_queue_options_set_kind(set, kind))?;
+            check(sys::aloop_queue_options_set_item_free(set, Some(ffi::free_box::<T>)))?;
+            if compare.is_some() {
+                check(sys::aloop_queue_options_set_compare(set, compare, null_mut(), None))?;
+            }
+            let raw = Object::made(|raw| sys::aloop_queue_new(raw, set))?;
+            Ok(Queue { raw, stash: Rc::default() })
+        }
+    }
+
+    /// Waits until there is room. An item whose `put` fails or is dropped is dropped.
+    pub fn put(&self, item: T) -> Op<()> {
+        let item = ffi::into_item(item);
+        let op = unsafe { sys::aloop_queue_put(self.raw.raw(), item) };
+        if op.is_null() {
+            drop(unsafe { ffi::from_item::<T>(item) });
+        }
+        Op::new(op, ffi::nothing)
+    }
+
+    /// The same at once, or [`Code::QueueFull`](crate::Code).
+    pub fn try_put(&self, item: T) -> std::result::Result<(), Rejected<T>> {
+        offer(item, |item| unsafe { sys::aloop_queue_put_nowait(self.raw.raw(), item) }).map(drop)
+    }
+
+    /// Waits for an item. [`Code::QueueShutDown`](crate::Code) at the end.
+    pub fn get(&self) -> Op<T> {
+        let queue = self.clone();
+        let op = match self.stash.borrow_mut().pop_front() {
+            Some(item) => Op::ready(item),
+            None => Op::new(unsafe { sys::aloop_queue_get(self.raw.raw()) }, ffi::take_item),
+        };
+        op.or_undo(move |item| queue.take_back(item))
+    }
+
+    // An item that came for a get that was dropped in this very moment.
+    fn take_back(&self, item: T) {
+        if !self.is_empty() {
+            return self.stash.borrow_mut().push_front(item);
+        }
+        match self.try_put(item) {
+            Ok(()) => unsafe {
+                sys::aloop_queue_task_done(self.raw.raw()); // it was put once, not twice
+            },
+            Err(rejected) => self.stash.borrow_mut().push_front(rejected.item),
+        }
+    }
+
+    /// The same at once, or [`Code::QueueEmpty`](crate::Code).
+    pub fn try_get(&self) -> Result<T> {
+        if let Some(item) = self.stash.borrow_mut().pop_front() {
+            return Ok(item);
+        }
+        let mut item = null_mut();
+        check(unsafe { sys::aloop_queue_get_nowait(self.raw.raw(), &mut item) })?;
+        Ok(unsafe { ffi::from_item(item) })
+    }
+
+    /// Waits until every item that was put is [done with](Queue::task_done).
+    pub fn join(&self) -> Op<()> {
+        Op::new(unsafe { sys::aloop_queue_join(self.raw.raw()) }, ffi::nothing)
+    }
+
+    /// One item is done with.
+    pub fn task_done(&self) -> Result<()> {
+        check(unsafe { sys::aloop_queue_task_done(self.raw.raw()) }).map(drop)
+    }
+
+    /// How many items are in it.
+    pub fn len(&self) -> usize {
+        self.number(unsafe { sys::aloop_queue_qsize(self.raw.raw()) }) + self.stash.borrow().len()
+    }
+
+    fn number(&self, status: i64) -> usize {
+        usize::try_from(status).unwrap_or(0)
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a put would have to wait.
+    pub fn is_full(&self) -> bool {
+        unsafe { sys::aloop_queue_full(self.raw.raw()) > 0 }
+    }
+
+    /// How many it holds at most; 0: any number.
+    pub fn maxsize(&self) -> usize {
+        self.number(unsafe { sys::aloop_queue_maxsize(self.raw.raw()) })
+    }
+
+    /// Items put and not done with.
+    pub fn unfinished(&self) -> usize {
+        self.statistic(sys::ALOOP_QUEUE_STAT_UNFINISHED)
+    }
+
+    /// How many wait to get.
+    pub fn getters(&self) -> usize {
+        self.statistic(sys::ALOOP_QUEUE_STAT_GETTERS)
+    }
+
+    /// How many wait to put.
+    pub fn putters(&self) -> usize {
+        self.statistic(sys::ALOOP_QUEUE_STAT_PUTTERS)
+    }
+
+    fn statistic(&self, which: i32) -> usize {
+        self.number(unsafe { sys::aloop_queue_statistic(self.raw.raw(), which) })
+    }
+
+    /// From now on puts fail with [`Code::QueueShutDown`](crate::Code), and gets when it is
+    /// empty. `immediate`: it is emptied, and what was in it counts as done with.
+    pub fn shut_down(&self, immediate: bool) -> Result<()> {
+        if immediate {
+            for _ in 0..self.stash.take().len() {
+                self.task_done()?;
+            }
+        }
+        check(unsafe { sys::aloop_queue_shutdown(self.raw.raw(), immediate.into()) }).map(drop)
+    }
+
+    /// An end for other threads to put into: it holds `capacity` items until the queue, which
+    /// is of the loop that runs here, has room.
+    pub fn inlet(&self, capacity: usize) -> Result<Inlet<T>>
+    where
+        T: Send,
+    {
+        let capacity = i64::try_from(capacity).unwrap_or(i64::MAX);
+        let raw = Object::made(|raw| unsafe {
+            sys::aloop_inlet_new(raw, self.raw.raw(), capacity)
+        })?;
+        Ok(Inlet { raw, items: PhantomData })
+    }
+}
+
+/// An end of a [`Queue`] for other threads. Clones are the same inlet; the last one that
+/// goes closes it.
+pub struct Inlet<T> {
+    raw: Object<sys::aloop_inlet>,
+    items: PhantomData<fn(T)>,
+}
+
+// Every function of an inlet may be called from any thread.
+unsafe impl<T: Send> Send for Inlet<T> {}
+unsafe impl<T: Send> Sync for Inlet<T> {}
+
+impl<T> Clone for Inlet<T> {
+    fn clone(&self) -> Inlet<T> {
+        Inlet { raw: self.raw.clone(), items: PhantomData }
+    }
+}
+
+impl<T: Send> Inlet<T> {
+    /// Blocks until there is room, `limit` at most: [`Code::TimedOut`]. [`Code::Closed`] once
+    /// it or the loop is closed; [`Code::WrongThread`] on the loop's own thread.
+    ///
+    /// [`Code::TimedOut`]: crate::Code::TimedOut
+    /// [`Code::Closed`]: crate::Code::Closed
+    /// [`Code::WrongThread`]: crate::Code::WrongThread
+    pub fn put(&self, item: T, limit: Option<Duration>) -> std::result::Result<(), Rejected<T>> {
+        let limit = ffi::limit(limit);
+        offer(item, |item| unsafe { sys::aloop_inlet_put(self.raw.raw(), item, limit) }).map(drop)
+    }
+
+    /// The same at once, or [`Code::QueueFull`](crate::Code).
+    pub fn try_put(&self, item: T) -> std::result::Result<(), Rejected<T>> {
+        offer(item, |item| unsafe { sys::aloop_inlet_put_nowait(self.raw.raw(), item) }).map(drop)
+    }
+
+    /// Takes no more; what it holds is still put.
+    pub fn close(&self) {
+        unsafe { sys::aloop_inlet_close(self.raw.raw()) };
+    }
+}

@@ -1,0 +1,536 @@
+//! Connections: reading and writing bytes. asyncio's StreamReader and StreamWriter in one.
+//!
+//! Bytes that came for a read which was dropped at that very moment lie in `returned`, and
+//! those that `AsyncBufRead` has shown but not consumed in `ahead`; both come before what C
+//! still has.
+
+use crate::error::{check, Result};
+use crate::ffi::{self, Object};
+use crate::op::{Op, Turn};
+use crate::tls::TlsContext;
+use asyncloop_sys as sys;
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::os::unix::io::{AsRawFd, IntoRawFd};
+use std::ptr::{null, null_mut};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How connections and servers are made.
+#[derive(Clone, Default)]
+pub struct Options {
+    pub(crate) limit: Option<usize>,
+    pub(crate) family: Option<i32>,
+    pub(crate) local: Option<(String, u16)>,
+    pub(crate) happy_eyeballs: Option<Duration>,
+    pub(crate) backlog: Option<u16>,
+    pub(crate) reuse_address: Option<bool>,
+    pub(crate) reuse_port: bool,
+    pub(crate) keep_alive: bool,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) max_connections: usize,
+    pub(crate) tls: Option<TlsContext>,
+    pub(crate) server_hostname: Option<String>,
+    pub(crate) handshake_timeout: Option<Duration>,
+    pub(crate) shutdown_timeout: Option<Duration>,
+    pub(crate) session: Option<Vec<u8>>,
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) $field:ident = $value:expr;)*) => {
+        impl Options {
+            /// The defaults.
+            pub fn new() -> Options {
+                Options::default()
+            }
+
+            $($(#[$doc])*
+            pub fn $name(mut self, $($arg: $type),*) -> Options {
+                self.$field = $value;
+                self
+            })*
+
+            /// Of servers: one more host to listen on.
+            pub fn add_host(mut self, host: &str) -> Options {
+                self.hosts.push(host.into());
+                self
+            }
+        }
+    };
+}
+
+setters! {
+    /// The most bytes that `read_line` and `read_until` look through; default 65536.
+    limit(bytes: usize) limit = Some(bytes);
+    /// IPv4 alone.
+    ipv4() family = Some(2);
+    /// IPv6 alone.
+    ipv6() family = Some(10);
+    /// Where a connection comes from; port 0: any.
+    local_address(host: &str, port: u16) local = Some((host.into(), port));
+    /// After how long the next address of a name is tried beside the one before (RFC 8305).
+    happy_eyeballs(delay: Duration) happy_eyeballs = Some(delay);
+    /// Of servers: the length of the kernel's queue; default 100.
+    backlog(connections: u16) backlog = Some(connections);
+    /// Of servers: SO_REUSEADDR; default true.
+    reuse_address(reuse: bool) reuse_address = Some(reuse);
+    /// Of servers: SO_REUSEPORT; default false.
+    reuse_port(reuse: bool) reuse_port = reuse;
+    /// SO_KEEPALIVE; default false.
+    keep_alive(keep_alive: bool) keep_alive = keep_alive;
+    /// Of servers: how many connections there may be at a time; 0: any number.
+    max_connections(n: usize) max_connections = n;
+    /// Speaks TLS.
+    tls(context: &TlsContext) tls = Some(context.clone());
+    /// Of TLS clients: the name that the certificate must be for; default: the host.
+    server_hostname(name: &str) server_hostname = Some(name.into());
+    /// How long a TLS handshake may take; default 60 seconds.
+    tls_handshake_timeout(limit: Duration) handshake_timeout = Some(limit);
+    /// How long a TLS connection waits for the peer's close; default 30 seconds.
+    tls_shutdown_timeout(limit: Duration) shutdown_timeout = Some(limit);
+    /// A session of an earlier connection, to be resumed.
+    tls_session(session: &[u8]) session = Some(session.to_vec());
+}
+
+impl Options {
+    pub(crate) fn make(&self) -> Result<Object<sys::aloop_stream_options>> {
+        let made = Object::new(unsafe { sys::aloop_stream_options_new() });
+        let to = made.raw();
+        unsafe {
+            if let Some(bytes) = self.limit {
+                check(sys::aloop_stream_options_set_limit(to, bytes))?;
+            }
+            if let Some(family) = self.family {
+                check(sys::aloop_stream_options_set_family(to, family))?;
+            }
+            if let Some((host, port)) = &self.local {
+                let host = ffi::text(host);
+                let port = i32::from(*port);
+                check(sys::aloop_stream_options_set_local_address(to, host.as_ptr(), port))?;
+            }
+            if let Some(delay) = self.happy_eyeballs {
+                let delay = delay.as_secs_f64();
+                check(sys::aloop_stream_options_set_happy_eyeballs_delay(to, delay))?;
+            }
+            if let Some(backlog) = self.backlog {
+                check(sys::aloop_stream_options_set_backlog(to, backlog.into()))?;
+            }
+            if let Some(reuse) = self.reuse_address {
+                check(sys::aloop_stream_options_set_reuse_address(to, reuse.into()))?;
+            }
+            check(sys::aloop_stream_options_set_reuse_port(to, self.reuse_port.into()))?;
+            check(sys::aloop_stream_options_set_keep_alive(to, self.keep_alive.into()))?;
+            for host in &self.hosts {
+                check(sys::aloop_stream_options_add_host(to, ffi::text(host).as_ptr()))?;
+            }
+            if self.max_connections > 0 {
+                let n = i64::try_from(self.max_connections).unwrap_or(i64::MAX);
+                check(sys::aloop_stream_options_set_max_connections(to, n))?;
+            }
+            self.make_tls(to)?;
+        }
+        Ok(made)
+    }
+
+    unsafe fn make_tls(&self, to: *mut sys::aloop_stream_options) -> Result<()> {
+        if let Some(context) = &self.tls {
+            check(sys::aloop_stream_options_set_tls(to, context.raw()))?;
+        }
+        if let Some(name) = &self.server_hostname {
+            let name = ffi::text(name);
+            check(sys::aloop_stream_options_set_server_hostname(to, name.as_ptr()))?;
+        }
+        if let Some(limit) = self.handshake_timeout {
+            let seconds = limit.as_secs_f64();
+            check(sys::aloop_stream_options_set_tls_handshake_timeout(to, seconds))?;
+        }
+        if let Some(limit) = self.shutdown_timeout {
+            let seconds = limit.as_secs_f64();
+            check(sys::aloop_stream_options_set_tls_shutdown_timeout(to, seconds))?;
+        }
+        if let Some(session) = &self.session {
+            let bytes = sys::aloop_bytes_new(session.as_ptr() as *const c_void, session.len());
+            let status = sys::aloop_stream_options_set_tls_session(to, bytes);
+            sys::aloop_bytes_unref(bytes);
+            check(status)?;
+        }
+        Ok(())
+    }
+}
+
+/// A connection. Dropping it closes it; what was written is still sent. One task may read at
+/// a time and one write.
+pub struct Stream {
+    raw: Object<sys::aloop_stream>,
+    turn: Rc<Turn>,
+    returned: Rc<RefCell<Vec<u8>>>,
+    pub(crate) ahead: RefCell<Vec<u8>>,
+    pub(crate) reading: RefCell<Option<Op<Vec<u8>>>>,
+    pub(crate) draining: Option<Op<()>>,
+    pub(crate) closing: Option<Op<()>>,
+}
+
+impl Stream {
+    pub(crate) fn from_raw(raw: *mut sys::aloop_stream) -> Stream {
+        Stream {
+            raw: Object::new(raw),
+            turn: Rc::default(),
+            returned: Rc::default(),
+            ahead: RefCell::default(),
+            reading: RefCell::new(None),
+            draining: None,
+            closing: None,
+        }
+    }
+
+    pub(crate) fn op(future: *mut sys::aloop_future) -> Op<Stream> {
+        Op::new(future, |_, value| Stream::from_raw(value as *mut sys::aloop_stream))
+    }
+
+    /// Connects to a host, a name or an address. `asyncio.open_connection`.
+    pub fn connect(host: &str, port: u16) -> Op<Stream> {
+        Stream::connect_with(host, port, &Options::new())
+    }
+
+    /// The same, as the options say.
+    pub fn connect_with(host: &str, port: u16, options: &Options) -> Op<Stream> {
+        let host = ffi::text(host);
+        match options.make() {
+            Err(why) => Op::failed(why),
+            Ok(options) => Stream::op(unsafe {
+                sys::aloop_open_connection(host.as_ptr(), port.into(), options.raw())
+            }),
+        }
+    }
+
+    /// Connects to a Unix socket; `"@name"` is an abstract one.
+    pub fn connect_unix(path: &str, options: &Options) -> Op<Stream> {
+        let path = ffi::text(path);
+        match options.make() {
+            Err(why) => Op::failed(why),
+            Ok(options) => Stream::op(unsafe {
+                sys::aloop_open_unix_connection(path.as_ptr(), options.raw())
+            }),
+        }
+    }
+
+    /// Two connected streams in memory.
+    pub fn pair() -> Result<(Stream, Stream)> {
+        let mut b = null_mut();
+        let a = Object::made(|a| unsafe { sys::aloop_stream_pair(a, &mut b, null()) })?;
+        Ok((Stream::from_raw(a.into_raw()), Stream::from_raw(b)))
+    }
+
+    /// Over the reading end of a pipe, a socket or a device, which becomes the stream's.
+    pub fn from_reader(file: impl IntoRawFd) -> Op<Stream> {
+        Stream::over(file, |fd| unsafe { sys::aloop_connect_read_pipe(fd, null()) })
+    }
+
+    /// Over the writing end.
+    pub fn from_writer(file: impl IntoRawFd) -> Op<Stream> {
+        Stream::over(file, |fd| unsafe { sys::aloop_connect_write_pipe(fd, null()) })
+    }
+
+    fn over(
+        file: impl IntoRawFd,
+        connect: impl FnOnce(i32) -> *mut sys::aloop_future,
+    ) -> Op<Stream> {
+        let fd = file.into_raw_fd();
+        let future = connect(fd);
+        if future.is_null() || unsafe { sys::aloop_future_result(future, null_mut()) } < 0 {
+            // On failure it stays ours.
+            drop(unsafe { <std::fs::File as std::os::unix::io::FromRawFd>::from_raw_fd(fd) });
+        }
+        Stream::op(future)
+    }
+
+    // Reading ------------------------------------------------------------------------------
+
+    /// What was read before it was asked for.
+    pub(crate) fn take_ahead(&self) -> Vec<u8> {
+        self.reading.take();
+        let mut bytes = self.ahead.take();
+        bytes.append(&mut self.returned.borrow_mut());
+        bytes
+    }
+
+    // `ahead` goes first; what is not used of it comes back.
+    fn read_op(
+        &self,
+        ahead: Vec<u8>,
+        make: impl FnOnce(*mut sys::aloop_stream) -> *mut sys::aloop_future + 'static,
+    ) -> Op<Vec<u8>> {
+        let raw = self.raw.clone();
+        let returned = self.returned.clone();
+        let back = returned.clone();
+        let mut ahead = Returning { bytes: ahead, to: returned };
+        let op = Op::in_turn(&self.turn, move || make(raw.raw()), move |status, value| {
+            let mut bytes = std::mem::take(&mut ahead.bytes);
+            if bytes.is_empty() {
+                return Ok(ffi::take_bytes(status, value));
+            }
+            bytes.append(&mut ffi::take_bytes(status, value));
+            Ok(bytes)
+        });
+        op.or_undo(move |mut bytes| {
+            let mut back = back.borrow_mut();
+            bytes.append(&mut back);
+            *back = bytes;
+        })
+    }
+
+    fn split_ahead(&self, mut bytes: Vec<u8>, at: usize) -> Op<Vec<u8>> {
+        let rest = bytes.split_off(at);
+        self.returned.replace(rest);
+        let back = self.returned.clone();
+        Op::ready(bytes).or_undo(move |mut bytes| {
+            let mut back = back.borrow_mut();
+            bytes.append(&mut back);
+            *back = bytes;
+        })
+    }
+
+    /// Up to `n` bytes, at least one; none at the end.
+    pub fn read(&self, n: usize) -> Op<Vec<u8>> {
+        let ahead = self.take_ahead();
+        if !ahead.is_empty() {
+            let at = n.min(ahead.len());
+            return self.split_ahead(ahead, at);
+        }
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        self.read_op(ahead, move |raw| unsafe { sys::aloop_stream_read(raw, n) })
+    }
+
+    /// All until the end.
+    pub fn read_to_end(&self) -> Op<Vec<u8>> {
+        let ahead = self.take_ahead();
+        self.read_op(ahead, |raw| unsafe { sys::aloop_stream_read(raw, -1) })
+    }
+
+    /// A line with its `\n`; at the end what is left, perhaps nothing.
+    pub fn read_line(&self) -> Op<Vec<u8>> {
+        let ahead = self.take_ahead();
+        if let Some(at) = ahead.iter().position(|byte| *byte == b'\n') {
+            return self.split_ahead(ahead, at + 1);
+        }
+        self.read_op(ahead, |raw| unsafe { sys::aloop_stream_readline(raw) })
+    }
+
+    /// `n` bytes. [`Code::IncompleteRead`](crate::Code) if the stream ends before:
+    /// [`Error::partial`](crate::Error::partial) has what came.
+    pub fn read_exactly(&self, n: usize) -> Op<Vec<u8>> {
+        let ahead = self.take_ahead();
+        if ahead.len() >= n && n > 0 {
+            return self.split_ahead(ahead, n);
+        }
+        let n = i64::try_from(n - ahead.len()).unwrap_or(i64::MAX);
+        self.read_op(ahead, move |raw| unsafe { sys::aloop_stream_readexactly(raw, n) })
+    }
+
+    /// Up to and including the separator.
+    pub fn read_until(&self, separator: &[u8]) -> Op<Vec<u8>> {
+        self.read_until_any(&[separator])
+    }
+
+    /// The same with several; the one that ends first counts.
+    pub fn read_until_any(&self, separators: &[&[u8]]) -> Op<Vec<u8>> {
+        let ahead = self.take_ahead();
+        let end = separators
+            .iter()
+            .filter(|one| !one.is_empty())
+            .filter_map(|one| find(&ahead, one))
+            .min();
+        if let Some(end) = end {
+            return self.split_ahead(ahead, end);
+        }
+        let separators: Vec<Vec<u8>> = separators.iter().map(|one| one.to_vec()).collect();
+        self.read_op(ahead, move |raw| unsafe {
+            let parts: Vec<_> = separators.iter().map(|one| buf(one)).collect();
+            sys::aloop_stream_readuntil_any(raw, parts.as_ptr(), parts.len())
+        })
+    }
+
+    /// Whether the end was read, and nothing is left.
+    pub fn at_eof(&self) -> bool {
+        self.ahead.borrow().is_empty()
+            && self.returned.borrow().is_empty()
+            && unsafe { sys::aloop_stream_at_eof(self.raw.raw()) > 0 }
+    }
+
+    /// Reads wait until [`resume_reading`](Stream::resume_reading).
+    pub fn pause_reading(&self) -> Result<()> {
+        check(unsafe { sys::aloop_stream_pause_reading(self.raw.raw()) }).map(drop)
+    }
+
+    /// Reads go on.
+    pub fn resume_reading(&self) -> Result<()> {
+        check(unsafe { sys::aloop_stream_resume_reading(self.raw.raw()) }).map(drop)
+    }
+
+    // Writing ------------------------------------------------------------------------------
+
+    /// Sends, or queues, and never waits: how many bytes now wait. [`drain`](Stream::drain)
+    /// now and then.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize> {
+        let data = bytes.as_ptr() as *const c_void;
+        check(unsafe { sys::aloop_stream_write(self.raw.raw(), data, bytes.len()) })
+            .map(|waiting| waiting as usize)
+    }
+
+    /// The same for several pieces.
+    pub fn write_lines(&self, parts: &[&[u8]]) -> Result<usize> {
+        let parts: Vec<_> = parts.iter().map(|part| buf(part)).collect();
+        check(unsafe { sys::aloop_stream_writelines(self.raw.raw(), parts.as_ptr(), parts.len()) })
+            .map(|waiting| waiting as usize)
+    }
+
+    /// Waits until what was written is mostly sent.
+    pub fn drain(&self) -> Op<()> {
+        Op::new(unsafe { sys::aloop_stream_drain(self.raw.raw()) }, ffi::nothing)
+    }
+
+    /// Writes and drains.
+    pub async fn send(&self, bytes: &[u8]) -> Result<()> {
+        self.write(bytes)?;
+        self.drain().await
+    }
+
+    /// Ends the sending side once everything is sent.
+    pub fn write_eof(&self) -> Result<()> {
+        check(unsafe { sys::aloop_stream_write_eof(self.raw.raw()) }).map(drop)
+    }
+
+    /// Whether the sending side can end by itself.
+    pub fn can_write_eof(&self) -> bool {
+        unsafe { sys::aloop_stream_can_write_eof(self.raw.raw()) > 0 }
+    }
+
+    /// Above `high` waiting bytes [`drain`](Stream::drain) waits, until they are `low`.
+    pub fn set_write_buffer_limits(&self, high: usize, low: usize) -> Result<()> {
+        let high = i64::try_from(high).unwrap_or(i64::MAX);
+        let low = i64::try_from(low).unwrap_or(i64::MAX);
+        check(unsafe { sys::aloop_stream_set_write_buffer_limits(self.raw.raw(), high, low) })
+            .map(drop)
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn buffered(&self) -> usize {
+        let waiting = unsafe { sys::aloop_stream_get_write_buffer_size(self.raw.raw()) };
+        usize::try_from(waiting).unwrap_or(0)
+    }
+
+    /// Sends a file from `offset` on, `count` bytes or to its end: how many.
+    pub fn send_file<'a>(
+        &self,
+        file: &'a impl AsRawFd,
+        offset: u64,
+        count: Option<u64>,
+    ) -> impl std::future::Future<Output = Result<u64>> + 'a {
+        let fd = file.as_raw_fd();
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let count = count.map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
+        let op = Op::new(
+            unsafe { sys::aloop_stream_sendfile(self.raw.raw(), fd, offset, count) },
+            |sent, _| sent as u64,
+        );
+        async move {
+            let _open = file;
+            op.await
+        }
+    }
+
+    // Closing and the rest -----------------------------------------------------------------
+
+    /// Sends what waits, then closes.
+    pub fn close(&self) {
+        unsafe { sys::aloop_stream_close(self.raw.raw()) };
+    }
+
+    /// Closes at once; what waits is dropped.
+    pub fn abort(&self) {
+        unsafe { sys::aloop_stream_abort(self.raw.raw()) };
+    }
+
+    /// Whether it was closed, aborted or lost.
+    pub fn is_closing(&self) -> bool {
+        unsafe { sys::aloop_stream_is_closing(self.raw.raw()) > 0 }
+    }
+
+    /// Waits until it is closed.
+    pub fn wait_closed(&self) -> Op<()> {
+        Op::new(unsafe { sys::aloop_stream_wait_closed(self.raw.raw()) }, ffi::nothing)
+    }
+
+    /// Encrypts the connection from here on, as the context's side.
+    /// `asyncio.StreamWriter.start_tls`.
+    pub fn start_tls(&self, context: &TlsContext, options: &Options) -> Op<()> {
+        match options.make() {
+            Err(why) => Op::failed(why),
+            Ok(options) => Op::new(
+                unsafe { sys::aloop_stream_start_tls(self.raw.raw(), context.raw(), options.raw()) },
+                ffi::nothing,
+            ),
+        }
+    }
+
+    /// What is known about the connection by that name: `"peername"`, `"sockname"`, and of
+    /// TLS `"tls_version"`, `"cipher"`, `"alpn_protocol"`, `"peercert_subject"` and so on.
+    pub fn info(&self, name: &str) -> Option<String> {
+        let name = ffi::text(name);
+        ffi::written(|buffer, size| unsafe {
+            sys::aloop_stream_get_extra_info(self.raw.raw(), name.as_ptr(), buffer, size)
+        })
+        .ok()
+    }
+
+    /// The other end's address, as `"127.0.0.1:80"`; `""` if it is not known.
+    pub fn peer_addr(&self) -> String {
+        self.info("peername").unwrap_or_default()
+    }
+
+    /// This end's.
+    pub fn local_addr(&self) -> String {
+        self.info("sockname").unwrap_or_default()
+    }
+
+    /// The peer's certificate in DER.
+    pub fn peer_certificate(&self) -> Result<Vec<u8>> {
+        self.secret(|bytes| unsafe { sys::aloop_stream_get_peer_certificate(self.raw.raw(), bytes) })
+    }
+
+    /// The TLS session, for [`Options::tls_session`]: a secret.
+    pub fn tls_session(&self) -> Result<Vec<u8>> {
+        self.secret(|bytes| unsafe { sys::aloop_stream_get_tls_session(self.raw.raw(), bytes) })
+    }
+
+    fn secret(&self, get: impl FnOnce(&mut *mut sys::aloop_bytes) -> i64) -> Result<Vec<u8>> {
+        let mut bytes = null_mut();
+        check(get(&mut bytes))?;
+        Ok(ffi::take_bytes(0, bytes as *mut c_void))
+    }
+}
+
+fn buf(part: &[u8]) -> sys::aloop_buf {
+    sys::aloop_buf { base: part.as_ptr() as *const c_void, len: part.len() }
+}
+
+fn find(bytes: &[u8], separator: &[u8]) -> Option<usize> {
+    bytes.windows(separator.len()).position(|window| window == separator).map(|at| at + separator.len())
+}
+
+/// Bytes that go back if nobody takes them.
+struct Returning {
+    bytes: Vec<u8>,
+    to: Rc<RefCell<Vec<u8>>>,
+}
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() {
+            let mut to = self.to.borrow_mut();
+            self.bytes.append(&mut to);
+            *to = std::mem::take(&mut self.bytes);
+        }
+    }
+}
+
