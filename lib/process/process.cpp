@@ -224,17 +224,36 @@ const char *path_of(char *const *env) {
     return nullptr;
 }
 
-bool is_program(const char *path) {
-    struct stat info;
-    return ::access(path, X_OK) == 0 && ::stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
-}
+// The folder that a child starts in: relative paths of its program begin there.
+class folder {
+public:
+    explicit folder(const char *path) {
+        if (path != nullptr) fd_ = ::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    ~folder() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    folder(const folder &) = delete;
+    folder &operator=(const folder &) = delete;
+
+    bool has(const char *path) const { return ::faccessat(fd_, path, F_OK, 0) == 0; }
+    bool has_program(const char *path) const {
+        struct stat info;
+        return ::faccessat(fd_, path, X_OK, 0) == 0 && ::fstatat(fd_, path, &info, 0) == 0 &&
+               !S_ISDIR(info.st_mode);
+    }
+
+private:
+    int fd_ = AT_FDCWD;
+};
 
 // Where name is found along PATH; it is copied to buffer.
-int64_t find_program(const char *name, char *const *env, char *buffer, size_t size) {
+int64_t find_program(const char *name, const process_options *options, char *buffer, size_t size) {
     if (std::strchr(name, '/') != nullptr) {
         return std::snprintf(buffer, size, "%s", name) < static_cast<int>(size) ? 0 : -ENAMETOOLONG;
     }
-    const char *path = path_of(env);
+    const folder start(options->cwd);
+    const char *path = path_of(options->env);
     if (path == nullptr) path = "/bin:/usr/bin";
     int64_t code = -ENOENT;
     for (const char *at = path; name[0] != '\0';) {
@@ -242,8 +261,8 @@ int64_t find_program(const char *name, char *const *env, char *buffer, size_t si
         const int n = static_cast<int>(end - at);
         if (std::snprintf(buffer, size, "%.*s%s%s", n, at, n > 0 ? "/" : "./", name) <
             static_cast<int>(size)) {
-            if (is_program(buffer)) return 0;
-            if (::access(buffer, F_OK) == 0) code = -EACCES;
+            if (start.has_program(buffer)) return 0;
+            if (start.has(buffer)) code = -EACCES;
         }
         if (*end == '\0') break;
         at = end + 1;
@@ -294,14 +313,13 @@ int64_t launch(loop *l, process *p, char *const *argv, const process_options *op
     if (code < 0) return code;
     char path[4096];
     *name = argv[0];
-    code = find_program(argv[0], options->env, path, sizeof path);
-    if (code < 0) return code;
+    code = find_program(argv[0], options, path, sizeof path);
     spawn_request &r = start.request();
     r.path = path;
     r.argv = argv;
     r.env = options->env != nullptr ? options->env : environ;
     r.cwd = options->cwd;
-    code = spawn(r);
+    if (code == 0) code = spawn(r);
     if (code < 0) {
         if (r.cwd != nullptr && !is_folder(r.cwd)) *name = r.cwd;
         return code;

@@ -176,9 +176,31 @@ static int64_t surroundings(void *unused, void **value) {
     return 0;
 }
 
+/* What PATH names relatively is relative to where the child starts. */
+static int64_t relative_path(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const char *env[] = {"PATH=nowhere:bin", NULL};
+    const char *argv[] = {"sh", "-c", "exit 6", NULL};
+    const char *folders[] = {"/usr", "/proc"};
+    const int64_t expected[] = {0, ALOOP_ENOENT};
+    for (int i = 0; i < 2; i++) {
+        aloop_process_options *o = aloop_process_options_new();
+        assert_code(aloop_process_options_set_env(o, env), 0);
+        assert_code(aloop_process_options_set_cwd(o, folders[i]), 0);
+        aloop_process *p = NULL;
+        assert_code(aloop_await(aloop_create_subprocess_exec(argv, o), (void **)&p), expected[i]);
+        aloop_unref(o);
+        if (p != NULL) assert_code(aloop_await(aloop_process_wait(p), NULL), 6);
+        aloop_unref(p);
+    }
+    return 0;
+}
+
 static void folder_environment_limits_and_ids(void **state) {
     (void)state;
     on_real_clock(surroundings);
+    on_real_clock(relative_path);
 }
 
 static int64_t descriptors(void *by_vfork, void **value) {
