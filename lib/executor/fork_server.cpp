@@ -16,7 +16,8 @@ namespace aloop {
 
 namespace {
 
-constexpr int k_server_fd = 3;  // in the server and in its workers
+// In the server and in its workers.
+constexpr peer k_program = {3, 4};
 
 // What a request says; a new worker's socket comes with it.
 struct request {
@@ -34,17 +35,21 @@ union control {
 // The server --------------------------------------------------------------------------------
 
 // Not for what a worker executes: its end must be seen, whatever runs on.
-void take_socket(int fd) {
-    if (fd == k_server_fd) return;
-    dup3(fd, k_server_fd, O_CLOEXEC);
-    close(fd);
+void move_to(int fd, int number) {
+    if (fd == number) return;
+    dup3(fd, number, O_CLOEXEC);
+    if (fd < k_program.fd) close(fd);
 }
 
 // Nothing of the parent's: neither its descriptors nor its handlers. Ctrl-C is
 // for the program to answer, which then ends its pool.
-void leave_parent(int fd) {
-    take_socket(fd);
-    syscall(SYS_close_range, k_server_fd + 1, ~0u, 0);
+void leave_parent(peer program) {
+    if (program.pidfd == k_program.fd) {
+        program.pidfd = fcntl(program.pidfd, F_DUPFD_CLOEXEC, k_program.pidfd + 1);
+    }
+    move_to(program.fd, k_program.fd);
+    move_to(program.pidfd, k_program.pidfd);
+    syscall(SYS_close_range, k_program.pidfd + 1, ~0u, 0);
     struct sigaction action = {};
     for (int signum = 1; signum < NSIG; signum++) {
         action.sa_handler = signum == SIGINT ? SIG_IGN : SIG_DFL;
@@ -58,8 +63,9 @@ void leave_parent(int fd) {
 int32_t fork_worker(int fd) {
     const pid_t pid = fork();
     if (pid != 0) return pid < 0 ? -errno : pid;
-    take_socket(fd);
-    serve_calls(k_server_fd);
+    dup3(fd, k_program.fd, O_CLOEXEC);
+    close(fd);
+    serve_calls(k_program);
     _exit(0);
 }
 
@@ -81,9 +87,9 @@ int received_fd(msghdr *message) {
     return fd;
 }
 
-[[noreturn]] void serve(int fd) {
-    leave_parent(fd);
-    for (;;) {
+[[noreturn]] void serve(const peer &program) {
+    leave_parent(program);
+    while (await_peer(k_program, POLLIN)) {
         request r;
         iovec part = {&r, sizeof r};
         control space = {};
@@ -92,9 +98,9 @@ int received_fd(msghdr *message) {
         message.msg_iovlen = 1;
         message.msg_control = &space;
         message.msg_controllen = sizeof space;
-        const ssize_t got = recvmsg(k_server_fd, &message, MSG_CMSG_CLOEXEC);
+        const ssize_t got = recvmsg(k_program.fd, &message, MSG_CMSG_CLOEXEC);
         if (got < 0 && errno == EINTR) continue;
-        if (got != sizeof r) _exit(0);
+        if (got != sizeof r) break;
         reply answer;
         if (r.reap != 0) {
             answer.result = reap(r.reap);
@@ -103,8 +109,9 @@ int received_fd(msghdr *message) {
             answer.result = fork_worker(worker);
             close(worker);
         }
-        if (send(k_server_fd, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) _exit(0);
+        if (send(k_program.fd, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) break;
     }
+    _exit(0);
 }
 
 // The parent's side -----------------------------------------------------------------------------
@@ -116,8 +123,6 @@ struct locked {
     locked &operator=(const locked &) = delete;
     pthread_mutex_t *mutex;
 };
-
-int open_pidfd(int pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0)); }
 
 void send_signal(int pidfd, int signum) {
     syscall(SYS_pidfd_send_signal, pidfd, signum, nullptr, 0);
@@ -179,6 +184,7 @@ fork_server *start_server(int64_t *code) {
         destroy(s);
         return nullptr;
     }
+    const int self = open_pidfd(getpid());
     // No handler of the parent may run in the child before it has left it.
     sigset_t all;
     sigset_t before;
@@ -188,20 +194,19 @@ fork_server *start_server(int64_t *code) {
     int failure = errno;
     if (pid == 0) {
         close(pair[0]);
-        serve(pair[1]);
+        serve({pair[1], self});
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     close(pair[1]);
+    if (self >= 0) close(self);
     s->fd = pair[0];
     if (pid > 0) {
         s->pidfd = open_pidfd(pid);
         if (s->pidfd >= 0) return s;
         failure = errno;
-        close(s->fd);  // which ends it
-        while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-        }
-    } else {
-        close(s->fd);
+    }
+    end_socket(s->fd);
+    while (pid > 0 && waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
     *code = -failure;
     destroy(s);
@@ -304,72 +309,6 @@ void kill_workers(fork_server *s) {
 bool workers_killed(fork_server *s) {
     locked hold(&s->mutex);
     return s->killed;
-}
-
-// Talking ------------------------------------------------------------------------------------
-
-namespace {
-
-// Waits until the socket is ready. False: the worker has ended, and nothing that
-// it wrote is left to be read.
-bool await_socket(const worker_process *w, short events) {
-    pollfd both[2] = {{w->fd, events, 0}, {w->pidfd, POLLIN, 0}};
-    while (poll(both, 2, -1) < 0) {
-        if (errno != EINTR) return false;
-    }
-    return both[0].revents != 0 && (events == POLLIN || both[1].revents == 0);
-}
-
-}  // namespace
-
-bool send_to_worker(const worker_process *w, const void *data, size_t n) {
-    const char *at = static_cast<const char *>(data);
-    while (n > 0) {
-        if (!await_socket(w, POLLOUT)) return false;
-        const ssize_t sent = send(w->fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (sent <= 0) return false;
-        at += sent;
-        n -= static_cast<size_t>(sent);
-    }
-    return true;
-}
-
-bool receive_from_worker(const worker_process *w, void *data, size_t n) {
-    char *at = static_cast<char *>(data);
-    while (n > 0) {
-        if (!await_socket(w, POLLIN)) return false;
-        const ssize_t got = recv(w->fd, at, n, MSG_DONTWAIT);
-        if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (got <= 0) return false;
-        at += got;
-        n -= static_cast<size_t>(got);
-    }
-    return true;
-}
-
-bool send_all(int fd, const void *data, size_t n) {
-    const char *at = static_cast<const char *>(data);
-    while (n > 0) {
-        const ssize_t sent = send(fd, at, n, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent <= 0) return false;
-        at += sent;
-        n -= static_cast<size_t>(sent);
-    }
-    return true;
-}
-
-bool receive_all(int fd, void *data, size_t n) {
-    char *at = static_cast<char *>(data);
-    while (n > 0) {
-        const ssize_t got = recv(fd, at, n, 0);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return false;
-        at += got;
-        n -= static_cast<size_t>(got);
-    }
-    return true;
 }
 
 }  // namespace aloop

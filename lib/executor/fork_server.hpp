@@ -11,7 +11,8 @@
 // pid, and only when it is asked to. Nobody waits for what may never come: a
 // worker has a pidfd that tells of its end even if children of its own hold its
 // socket; who ends one kills it, and its sockets are shut down, not only closed,
-// for a child of the program may hold copies.
+// for a child of the program may hold copies; and the server and the workers see
+// the program's end by a pidfd of it.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -20,6 +21,7 @@
 
 #include "../base/bytes.hpp"
 #include "executor.hpp"
+#include "peer.hpp"
 
 namespace aloop {
 
@@ -27,21 +29,17 @@ struct fork_server;
 
 // A worker process, as the thread that drives it sees it. On the heap, so that a
 // forked child finds it when the thread's own memory is gone.
-struct worker_process : link {
+struct worker_process : link, peer {
     fork_server *server = nullptr;
-    int fd = -1;
-    int pidfd = -1;
     int pid = 0;
 };
 
-struct fork_server final {
+struct fork_server final : peer {
     std::atomic<int32_t> refs{1};
     pthread_mutex_t talk = PTHREAD_MUTEX_INITIALIZER;   // one request at a time
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;  // of what follows; held briefly
     ring workers;
     bool killed = false;  // no more workers
-    int fd = -1;
-    int pidfd = -1;
 };
 
 // nullptr: *code says why.
@@ -56,12 +54,9 @@ int end_worker_process(worker_process *w);
 // At once, whatever they do.
 void kill_workers(fork_server *s);
 bool workers_killed(fork_server *s);
-// As send_all and receive_all; false also once the worker has ended.
-bool send_to_worker(const worker_process *w, const void *data, size_t n);
-bool receive_from_worker(const worker_process *w, void *data, size_t n);
 
-// The worker's side (worker.cpp): serves requests until fd closes.
-void serve_calls(int fd);
+// The worker's side (worker.cpp): serves requests until the program ends them.
+void serve_calls(const peer &program);
 
 // A call as it goes over the worker's socket, and its answer; data follow.
 struct call_header {
@@ -74,9 +69,6 @@ struct answer_header {
     uint64_t size;          // of the result, or
     uint64_t message_size;  // of the error's text
 };
-
-bool send_all(int fd, const void *data, size_t n);
-bool receive_all(int fd, void *data, size_t n);
 
 // Runs function(data) in the worker of the calling pool thread.
 int64_t call_worker(fork_server *s, aloop_process_fn function, const bytes *data);

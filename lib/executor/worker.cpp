@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include <dlfcn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -23,32 +24,34 @@ uint64_t module_of(uint64_t function) {
 
 // The worker's side --------------------------------------------------------------------------
 
-bool answer(int fd, int64_t status, const bytes *result, const char *message) {
+bool answer(const peer &to, int64_t status, const bytes *result, const char *message) {
     const size_t size = result != nullptr ? result->size : 0;
     const size_t message_size = message != nullptr ? std::strlen(message) : 0;
     const answer_header header = {status, size, message_size};
-    return send_all(fd, &header, sizeof header) &&
-           (size == 0 || send_all(fd, result->data, size)) && send_all(fd, message, message_size);
+    return send_all(to, &header, sizeof header) &&
+           (size == 0 || send_all(to, result->data, size)) && send_all(to, message, message_size);
 }
 
 // False: the parent is gone.
-bool serve_call(int fd) {
+bool serve_call(const peer &program) {
     call_header header;
-    if (!receive_all(fd, &header, sizeof header)) return false;
+    if (!receive_all(program, &header, sizeof header)) return false;
     bytes *data = make_bytes(nullptr, header.size);
     if (data == nullptr) return false;
-    bool there = receive_all(fd, data->data, header.size);
+    bool there = receive_all(program, data->data, header.size);
     if (there && module_of(header.function) != header.module) {
-        there = answer(fd, ALOOP_EINVAL, nullptr,
+        there = answer(program, ALOOP_EINVAL, nullptr,
                        "the function's module was not loaded when the pool was made");
     } else if (there) {
         error *raised = nullptr;
         t_thread.raised = &raised;
         aloop_bytes *result = nullptr;
         const aloop_process_fn function = reinterpret_cast<aloop_process_fn>(header.function);
+        const uint32_t forks = fork_generation();
         const int64_t status = function(data->data, data->size, &result);
+        if (forks != fork_generation()) _exit(0);  // a copy: the worker itself answers
         const bool detail = status < 0 && raised != nullptr && raised->code == status;
-        there = answer(fd, status, status >= 0 ? from_c(result) : nullptr,
+        there = answer(program, status, status >= 0 ? from_c(result) : nullptr,
                        detail ? message_of(raised) : nullptr);
         if (raised != nullptr) unref(raised);
         aloop_unref(result);
@@ -102,13 +105,13 @@ int64_t report_death(thread_worker &w) {
 
 int64_t receive_answer(thread_worker &w) {
     answer_header header;
-    if (!receive_from_worker(w.get(), &header, sizeof header)) return report_death(w);
+    if (!receive_all(*w.get(), &header, sizeof header)) return report_death(w);
     bytes *result = make_bytes(nullptr, header.size + header.message_size);
     if (result == nullptr) {
         w.end();  // its socket is in the middle of an answer: no use any more
         return ALOOP_ENOMEM;
     }
-    if (!receive_from_worker(w.get(), result->data, result->size)) {
+    if (!receive_all(*w.get(), result->data, result->size)) {
         unref(result);
         return report_death(w);
     }
@@ -123,8 +126,8 @@ int64_t receive_answer(thread_worker &w) {
 
 }  // namespace
 
-void serve_calls(int fd) {
-    while (serve_call(fd)) {
+void serve_calls(const peer &program) {
+    while (serve_call(program)) {
     }
 }
 
@@ -134,9 +137,12 @@ int64_t call_worker(fork_server *s, aloop_process_fn function, const bytes *data
     if (header.module == 0) return ALOOP_EINVAL;
     thread_worker &w = this_worker();
     const int64_t code = w.get() == nullptr ? w.start(s) : 0;
+    if (code == ALOOP_EBROKENPOOL && !workers_killed(s)) {
+        return (aloop_raise)(code, "the pool's server process has ended");
+    }
     if (code < 0) return code;
-    if (!send_to_worker(w.get(), &header, sizeof header) ||
-        !send_to_worker(w.get(), data->data, data->size)) {
+    if (!send_all(*w.get(), &header, sizeof header) ||
+        !send_all(*w.get(), data->data, data->size)) {
         return report_death(w);
     }
     return receive_answer(w);

@@ -2,11 +2,13 @@
  * SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -322,7 +324,99 @@ static void the_report_names_the_function(void **state) {
     run_briefly(stopped_at_work);
 }
 
+/* Returns in two processes: the second's answer would be taken for the next job's. */
+static int64_t return_twice(const void *data, size_t n, aloop_bytes **result) {
+    (void)data;
+    (void)n;
+    (void)result;
+    const pid_t child = fork();
+    if (child > 0) waitpid(child, NULL, 0);
+    return 11;
+}
+
+static int64_t one_answer_each(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_executor *pool = pool_with_worker();
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_await(aloop_run_in_process(loop, pool, return_twice, "", 0), NULL), 11);
+    assert_reversed(pool, true);
+    assert_reversed(pool, true);
+    aloop_unref(pool);
+    return 0;
+}
+
+static void a_function_that_forks_answers_once(void **state) {
+    (void)state;
+    run_briefly(one_answer_each);
+}
+
+/* A program that has gone, all but a child that holds copies of its sockets. */
+static int64_t leave_child_behind(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    pool_with_worker();
+    const pid_t child = fork();
+    if (child > 0) {
+        page->child = child;
+        _exit(0);
+    }
+    alarm(20);
+    pause();
+    _exit(0);
+}
+
+static void workers_end_with_the_program(void **state) {
+    (void)state;
+    page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(page != MAP_FAILED);
+    const pid_t program = fork();
+    if (program == 0) {
+        aloop_run(leave_child_behind, NULL, NULL);
+        _exit(1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(program, &status, 0), program);
+    assert_int_equal(status, 0);
+    const pid_t both[] = {page->worker, page->server};
+    for (int i = 0; i < 2; i++) {
+        const int pidfd = (int)syscall(SYS_pidfd_open, both[i], 0);
+        struct pollfd end = {pidfd, POLLIN, 0};
+        if (pidfd < 0) continue; /* it has been reaped already */
+        assert_int_equal(poll(&end, 1, 10000), 1);
+        close(pidfd);
+    }
+    assert_true(page->child > 0);
+    kill(page->child, SIGKILL);
+    munmap(page, sizeof *page);
+}
+
+static int64_t without_server(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    aloop_executor *pool = pool_with_worker();
+    kill(page->server, SIGKILL);
+    assert_reversed(pool, true); /* the worker is still there */
+    kill(page->worker, SIGKILL);
+    assert_code(aloop_await(aloop_run_in_process(loop, pool, reverse, "", 0), NULL),
+                ALOOP_EBROKENPOOL);
+    assert_code(aloop_await(aloop_run_in_process(loop, pool, reverse, "", 0), NULL),
+                ALOOP_EBROKENPOOL);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "the pool's server process has ended");
+    aloop_unref(pool);
+    return 0;
+}
+
+static void a_pool_without_its_server_says_so(void **state) {
+    (void)state;
+    run_briefly(without_server);
+}
+
 SUITE(CASE(a_pool_of_processes), CASE(a_blocked_worker_is_killed_at_the_deadline),
       CASE(a_forked_child_does_not_hold_the_shutdown),
       CASE(a_crash_is_told_before_its_children_end), CASE(stopped_processes_do_not_hold_the_end),
-      CASE(the_report_names_the_function))
+      CASE(the_report_names_the_function), CASE(a_function_that_forks_answers_once),
+      CASE(workers_end_with_the_program), CASE(a_pool_without_its_server_says_so))
