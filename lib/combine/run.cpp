@@ -117,6 +117,7 @@ public:
 
     // How the run ends that ended with status.
     int64_t outcome(int64_t status) {
+        if (status >= 0) return late_ || came_with_the_end() ? -EINTR : status;
         if (count_ == 0) return status;
         if (status == ALOOP_ELOOPSTOPPED && count_ > 1) return -EINTR;
         task *t = as_task(main_);
@@ -125,11 +126,18 @@ public:
     }
 
 private:
+    // In its last step the main task can no longer be cancelled: as in asyncio its
+    // value is lost then.
+    bool came_with_the_end() {
+        return active_ && home_->signals != nullptr && home_->signals->take_interrupts() > 0;
+    }
+
     static void on_interrupt(void *data) {
         interrupt_watch *self = static_cast<interrupt_watch *>(data);
         if (++self->count_ == 1 && self->main_->pending()) {
             cancel(self->main_, nullptr);
         } else {
+            self->late_ = !self->main_->pending();
             self->home_->stop();
         }
     }
@@ -138,6 +146,7 @@ private:
     future *main_;
     bool active_ = false;
     int64_t count_ = 0;
+    bool late_ = false;  // one came when the main task had ended
 };
 
 }  // namespace
@@ -150,9 +159,11 @@ int64_t run_main(runner *r, task_options *main, void **value) {
         main->context = r->context;
         ref(r->context);
     }
-    future *f = create_task(r->loop, main);
-    interrupt_watch watch(r->loop, f);
-    return watch.outcome(run_until_complete(r->loop, f, value));
+    const ptr<future> f(create_task(r->loop, main));
+    ref(f.get());
+    interrupt_watch watch(r->loop, f.get());
+    const int64_t status = watch.outcome(run_until_complete(r->loop, f.get(), nullptr));
+    return status >= 0 && value != nullptr ? take_value(f.get(), value) : status;
 }
 
 namespace {

@@ -69,6 +69,8 @@ public:
     // not get round to the first gets the default action.
     int64_t set_interrupt(void (*fn)(void *data), void *data);
     void clear_interrupt();
+    // Those that came too late for fn; they count as answered.
+    uint32_t take_interrupts() { return subscriber_.unanswered.exchange(0); }
 
 private:
     static void arrive(node *item, action what);

@@ -544,6 +544,25 @@ static void only_in_the_main_thread(void **state) {
     assert_code(run_virtual(look_at_handler, NULL, NULL), 1);
 }
 
+static int64_t raise_in_the_last_step(void *freed, void **value) {
+    (void)value;
+    raise(SIGINT);
+    return aloop_return(5, freed, count_free);
+}
+
+/* It can no longer be cancelled, but as in asyncio its value is lost. */
+static void one_that_comes_with_the_end(void **state) {
+    (void)state;
+    int freed = 0;
+    void *value = &freed;
+    assert_code(run_virtual(raise_in_the_last_step, &freed, &value), -EINTR);
+    assert_int_equal(freed, 1);
+    assert_ptr_equal(value, &freed);
+    assert_code(run_virtual(raise_in_the_last_step, &freed, NULL), -EINTR);
+    assert_int_equal(freed, 2);
+    assert_code(run_virtual(look_at_handler, NULL, NULL), 1); /* the next run is undisturbed */
+}
+
 static int64_t stuck(void *unused, void **value) {
     (void)unused;
     (void)value;
@@ -572,5 +591,6 @@ SUITE(CASE(runs_as_a_callback), CASE(a_second_add_replaces), CASE(nothing_runs_a
       CASE(wakes_a_sleeping_loop), CASE(ctrl_c_cancels_the_main_task),
       CASE(a_swallowed_one_gives_the_value), CASE(another_cancellation_wins),
       CASE(the_second_ends_the_run_at_once), CASE(an_error_of_its_own_stays),
+      CASE(one_that_comes_with_the_end),
       CASE(a_handler_of_the_program_is_respected), CASE(a_callback_of_the_program_comes_first),
       CASE(only_in_the_main_thread), CASE(the_third_ends_a_stuck_program))
