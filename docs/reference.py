@@ -7,7 +7,9 @@ usage: reference.py doxygen HEADER             the header, with comments as Doxy
 
 A comment describes the declarations below it, up to the next comment or empty
 line. One that an empty line follows begins a section: its first line, up to
-dashes, is the title, and it describes what in the section nothing else does.
+dashes, is the title, and it describes what in the section nothing else does. A
+comment like "Bytes: what reads give." above aloop_bytes_new is about it and all of
+that name that follow.
 """
 import os
 import re
@@ -74,6 +76,7 @@ class header:
 
     def parse(self):
         i, comment, current, group = 0, None, None, 0
+        topics = {}  # a section of one name, and the one that it stands in
         while i < len(self.lines):
             line = self.lines[i]
             if line.startswith("/*"):
@@ -92,6 +95,15 @@ class header:
                 else:
                     comment = text
                     group += 1
+                    below = self.lines[end + 1] if end + 1 < len(self.lines) else ""
+                    if current in topics and current.title not in below:
+                        current = topics[current]
+                    topic = re.match(r"([A-Z]\w+): (.)", text)
+                    if topic and f"aloop_{topic.group(1).lower()}_" in below:
+                        comment = topic.group(2).upper() + text[topic.end():]
+                        outer, current = current, section(
+                            f"aloop_{topic.group(1).lower()}_\n{comment}")
+                        topics[current] = topics.get(outer, outer)
                 i = end + 1
             elif line == "":
                 comment = None
@@ -193,7 +205,8 @@ def roff(text):
 
 
 def first_sentence(text):
-    sentence = re.split(r"(?<=[a-z)\]])[.:](?:\s|$)", text.strip().replace("\n", " "))[0]
+    text = text.strip().replace("\n", " ").removeprefix("An operation: ")
+    sentence = re.split(r"(?<=[a-z)\]])[.:](?:\s|$)", text)[0]
     return roff(sentence[:1].lower() + sentence[1:])
 
 
@@ -230,7 +243,7 @@ def man(folder, version, paths):
                 f'.B "{line.replace("-", chr(92) + "-")}"' for line in lines) + "\n.fi"
             parts = [("NAME", f"{e.name()} \\- {about}"), ("SYNOPSIS", synopsis),
                      ("DESCRIPTION", roff(e.description()))]
-            if e.comment and e.section and e.section.text:
+            if e.comment and e.section and e.section.text not in ("", e.comment):
                 parts.append(("NOTES", roff(e.section.text)))
             parts.append(("SEE ALSO", references([f"asyncloop_{stem}"] + around[:12])))
             page(folder, e.name(), version, parts)

@@ -19,11 +19,8 @@ installed() {
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        echo "$0: neither root nor sudo to run: $*" >&2
-        return 1
+        sudo "$@"
     fi
 }
 
@@ -42,6 +39,11 @@ need() {
     done
     [ -n "$missing" ] || return 0
     echo "installing:$missing"
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        echo "$0: there is neither root nor sudo. Have somebody who may run:" >&2
+        echo "    apt-get install$missing" >&2
+        return 1
+    fi
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends $missing

@@ -157,7 +157,7 @@ ALOOP_API aloop_error *aloop_error_ref(aloop_error *error);
 ALOOP_API void aloop_error_unref(aloop_error *error);
 /* Its code; ALOOP_EINVAL for NULL. */
 ALOOP_API int64_t aloop_error_code(const aloop_error *error);
-/* The text, or that of aloop_strerror where none was given. Borrowed. */
+/* The text, else aloop_strerror's; "No error" for NULL. Borrowed. */
 ALOOP_API const char *aloop_error_message(const aloop_error *error);
 /* Borrowed, or NULL. The children are those of an ALOOP_EGROUP. */
 ALOOP_API aloop_error *aloop_error_cause(const aloop_error *error);

@@ -65,6 +65,7 @@ int64_t aloop_error_code(const aloop_error *e) {
 }
 
 const char *aloop_error_message(const aloop_error *e) {
+    if (e == nullptr) return "No error";
     return is(from_c(e), kind::error) ? message_of(from_c(e)) : describe(ALOOP_EINVAL);
 }
 

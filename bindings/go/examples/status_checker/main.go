@@ -83,7 +83,9 @@ func run(ctx context.Context, sites []string) error {
 
 // serveSamples starts servers and gives their URLs; the last one's is closed.
 func serveSamples(ctx context.Context) ([]string, error) {
-	answers := []string{"HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.0 404 Not Found\r\n\r\n", "what?\r\n", "", "-"}
+	answers := []string{
+		"HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.0 404 Not Found\r\n\r\n", "what?\r\n", "", "-",
+	}
 	var sites []string
 	for _, answer := range answers {
 		answer := answer

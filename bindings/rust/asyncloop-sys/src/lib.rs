@@ -973,7 +973,7 @@ extern "C" {
     pub fn aloop_error_unref(error: *mut aloop_error);
     /// Its code; ALOOP_EINVAL for NULL.
     pub fn aloop_error_code(error: *const aloop_error) -> i64;
-    /// The text, or that of aloop_strerror where none was given. Borrowed.
+    /// The text, else aloop_strerror's; "No error" for NULL. Borrowed.
     pub fn aloop_error_message(error: *const aloop_error) -> *const c_char;
     /// Borrowed, or NULL. The children are those of an ALOOP_EGROUP.
     pub fn aloop_error_cause(error: *const aloop_error) -> *mut aloop_error;
