@@ -145,9 +145,9 @@ ALOOP_API int64_t aloop_stream_options_set_tls_session(aloop_stream_options *opt
  * that checks names needs a server_hostname. Fails with ALOOP_ETLSCERT (the
  * certificate does not verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in
  * mid-handshake), ALOOP_ECONNABORTED (the time is up), each with a text that
- * says why; ALOOP_EBUSY while somebody reads, ALOOP_EINVALIDSTATE after
- * write_eof, ALOOP_EINVAL for bad arguments. A failure after the beginning, or a
- * cancellation, ends the connection. asyncio.StreamWriter.start_tls. */
+ * says why; ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
+ * after write_eof, ALOOP_EINVAL for bad arguments. A failure after the beginning,
+ * or a cancellation, ends the connection. asyncio.StreamWriter.start_tls. */
 ALOOP_API aloop_future *aloop_stream_start_tls(aloop_stream *stream, aloop_tls_context *context,
                                                const aloop_stream_options *options);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "../executor/executor.hpp"
@@ -22,9 +23,9 @@ namespace {
 constexpr int64_t k_most_at_once = 1 << 20;  // then the others have a turn
 constexpr size_t k_block = 65536;
 
-// Shared by the operation and the job that fills it.
+// Shared by the operation and the job that fills it, which may outlive the loop.
 struct block {
-    int refs = 1;
+    std::atomic<int> users{1};
     int fd;
     int64_t offset;
     bool by_position = true;
@@ -34,7 +35,7 @@ struct block {
 
 void drop_block(void *data) {
     block *b = static_cast<block *>(data);
-    if (--b->refs == 0) destroy(b);
+    if (b->users.fetch_sub(1) == 1) destroy(b);
 }
 
 // On a thread of the executor.
@@ -90,7 +91,7 @@ int64_t read_block(file_op *op) {
     b->offset = b->by_position ? op->offset : 0;
     const bool few = op->left > 0 && op->left < int64_t{k_block};
     b->wanted = few ? static_cast<size_t>(op->left) : k_block;
-    b->refs++;
+    b->users++;
     op->phase = k_reading;
     return op->await(submit_job(loop_of(op), nullptr, {fill_block, b, drop_block, nullptr}));
 }

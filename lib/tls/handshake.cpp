@@ -198,6 +198,7 @@ int64_t check(start_op *op) {
     if (s->is(k_end_wanted)) {
         return op->fail(ALOOP_EINVALIDSTATE, "Cannot call start_tls() after write_eof()");
     }
+    if (s->is(k_sending_file)) return op->fail(ALOOP_EBUSY, "sendfile is in progress");
     if (s->reading != nullptr) {
         return op->fail(ALOOP_EBUSY, "start_tls() called while another coroutine is already "
                                      "waiting for incoming data");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "peer.h"
 #include "tls_peer.h"
@@ -234,6 +235,35 @@ static void writes_meet_the_handshake(void **state) {
     in_simulation(write_meanwhile, NULL);
 }
 
+/* A file on its way goes as it is: no handshake begins before it is there. */
+static int64_t behind_a_file(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct plain_ends ends = plain_ends();
+    aloop_tls_context *c = client_context(authority()), *s = server_context(server_certificate());
+    FILE *file = tmpfile();
+    assert_int_equal(ftruncate(fileno(file), 1 << 24), 0);
+    aloop_task *sends =
+        aloop_ensure_future(aloop_stream_sendfile(ends.server, fileno(file), 0, -1));
+    AWAIT(aloop_sleep(0.01)); /* it waits for the client to read */
+    assert_code(aloop_future_done(sends), 0);
+    assert_code(AWAIT(aloop_stream_start_tls(ends.server, s, NULL)), ALOOP_EBUSY);
+    assert_code(AWAIT(aloop_stream_readexactly(ends.client, 1 << 24)), 1 << 24);
+    assert_code(AWAIT(sends), 1 << 24);
+    sends = aloop_ensure_future(aloop_stream_start_tls(ends.server, s, NULL));
+    assert_code(start_tls(ends.client, c, "localhost", NULL, 0), 0);
+    assert_code(AWAIT(sends), 0);
+    passes(ends.server, ends.client, "and now");
+    fclose(file);
+    aloop_unref(c), aloop_unref(s);
+    drop_plain(&ends);
+    return 0;
+}
+
+static void a_file_is_not_interrupted(void **state) {
+    (void)state;
+    in_task(behind_a_file);
+}
+
 static int64_t nest(void *arg, void **value) {
     (void)arg, (void)value;
     struct plain_ends ends = plain_ends();
@@ -320,6 +350,7 @@ int main(void) {
         CASE(what_was_read_ahead_goes_to_tls),
         CASE(plain_text_is_not_taken_over),
         CASE(writes_meet_the_handshake),
+        CASE(a_file_is_not_interrupted),
         CASE(tls_runs_over_tls),
         CASE(extra_info_tells_of_tls),
     };

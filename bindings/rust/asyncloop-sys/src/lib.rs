@@ -2709,9 +2709,9 @@ extern "C" {
     /// that checks names needs a server_hostname. Fails with ALOOP_ETLSCERT (the
     /// certificate does not verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in
     /// mid-handshake), ALOOP_ECONNABORTED (the time is up), each with a text that
-    /// says why; ALOOP_EBUSY while somebody reads, ALOOP_EINVALIDSTATE after
-    /// write_eof, ALOOP_EINVAL for bad arguments. A failure after the beginning, or a
-    /// cancellation, ends the connection. asyncio.StreamWriter.start_tls.
+    /// says why; ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
+    /// after write_eof, ALOOP_EINVAL for bad arguments. A failure after the beginning,
+    /// or a cancellation, ends the connection. asyncio.StreamWriter.start_tls.
     /// ```
     pub fn aloop_stream_start_tls(stream: *mut aloop_stream, context: *mut aloop_tls_context, options: *const aloop_stream_options) -> *mut aloop_future;
     /// The peer's certificate in DER, as a reference in *der; ALOOP_ENOENT.
