@@ -45,14 +45,15 @@ private:
 
 template <typename Call>
 int64_t in_context(connection *c, Call call) {
+    if (c->home->raised) c->home->raised.reset();  // by a call that was answered long ago
     context_scope scope(&c->context);
     return call();
 }
 
 // What the callback raised, to be dropped by the caller; perhaps nullptr.
 error *take_raised(connection *c, int64_t code) {
-    error *e = c->home->raised.detach();
-    return e != nullptr && e->code == code ? e : make_error(code, nullptr);
+    ptr<error> raised(c->home->raised.detach());  // perhaps for an earlier failure
+    return raised && raised->code == code ? raised.detach() : make_error(code, nullptr);
 }
 
 void report_failure(connection *c, const char *message, int64_t code) {

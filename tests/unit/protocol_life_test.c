@@ -316,6 +316,36 @@ static void test_paused_when_made(void **state) {
     in_task(paused_when_made);
 }
 
+/* A call that failed before has nothing to do with what the callback answers. */
+static int64_t fail_otherwise(aloop_stream *transport, const void *bytes, size_t n, void *data) {
+    (void)bytes, (void)n, (void)data;
+    const aloop_buf part = {"x", 1};
+    assert_code(aloop_stream_writelines(transport, &part, SIZE_MAX), ALOOP_EINVAL);
+    return aloop_raise_message(ALOOP_EUSER - 2, "dealt with") < 0 ? ALOOP_EUSER - 1 : 0;
+}
+
+static int64_t failing_otherwise(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct reports reports = {0};
+    capture_reports(aloop_get_running_loop(), &reports);
+    aloop_protocol *p = aloop_protocol_new();
+    aloop_protocol_set_data_received(p, fail_otherwise);
+    struct peer peer = connect_peer(NULL);
+    assert_code(aloop_stream_set_protocol(peer.stream, p, NULL), 0);
+    aloop_unref(p);
+    peer_sends(&peer, "x");
+    assert_code(AWAIT(aloop_stream_wait_closed(peer.stream)), ALOOP_EUSER - 1);
+    assert_int_equal(reports.count, 1);
+    assert_code(reports.list[0].code, ALOOP_EUSER - 1);
+    drop_peer(&peer);
+    return 0;
+}
+
+static void test_failing_otherwise(void **state) {
+    (void)state;
+    in_task(failing_otherwise);
+}
+
 /* What came stays what it is while its callback lets others read: here a task that
  * begins at once. */
 static int64_t read_other(void *stream, void **value) {
@@ -370,4 +400,4 @@ static void test_reading_beside(void **state) {
 
 SUITE(CASE(test_factories), CASE(test_cancelling), CASE(test_server_ends), CASE(test_pipes),
       CASE(test_changing), CASE(test_contexts), CASE(test_paused_when_made),
-      CASE(test_reading_beside),       CASE(test_left_behind))
+      CASE(test_failing_otherwise), CASE(test_reading_beside), CASE(test_left_behind))
