@@ -138,6 +138,11 @@ void finish(future *f, int64_t status, void *value, aloop_free_fn free_fn) {
 }
 
 void fail(future *f, int64_t code, error *adopted) {
+    if (code == ALOOP_PENDING) [[unlikely]] {  // whoever awaits it would wait on
+        if (adopted != nullptr) unref(adopted);
+        adopted = nullptr;
+        code = ALOOP_EINVAL;
+    }
     f->state = k_finished;
     f->done = {nullptr, adopted, code};
     if (code != ALOOP_ECANCELED) f->set(k_unretrieved);

@@ -52,7 +52,7 @@ int64_t aloop_future_set_error_code(aloop_future *handle, int64_t failure) {
     future *f = from_c(handle);
     const int64_t code = check_settable(f);
     if (code < 0) return code;
-    if (failure >= 0) return ALOOP_EINVAL;
+    if (failure >= 0 || failure == ALOOP_PENDING) return ALOOP_EINVAL;
     fail(f, failure, nullptr);
     return 0;
 }

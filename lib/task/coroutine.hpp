@@ -10,6 +10,12 @@
 
 namespace aloop {
 
+// A coroutine ended as if it waited.
+inline int64_t refuse_pending(task *t) {
+    raise(t, make_error(ALOOP_EINVAL, "Task got bad yield: a coroutine ended with ALOOP_PENDING"));
+    return ALOOP_EINVAL;
+}
+
 inline int64_t run_steps(task *t, void **value) {
     int64_t status;
     do {
@@ -47,7 +53,9 @@ inline bool begin_fiber(task *t) {
     l->on_fiber = true;
     const bool suspended = switch_to(f);
     l->on_fiber = nested;
-    return suspended ? ALOOP_PENDING : result_of(f, value);
+    if (suspended) [[likely]] return ALOOP_PENDING;
+    const int64_t status = result_of(f, value);
+    return status != ALOOP_PENDING ? status : refuse_pending(t);
 }
 
 [[gnu::always_inline]] inline int64_t run_coroutine(task *t, void **value) {

@@ -171,6 +171,32 @@ static int64_t run_steps(void *unused, void **value) {
     return 0;
 }
 
+static int64_t ends_pending(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    return ALOOP_PENDING;
+}
+
+/* ALOOP_PENDING is no way to end, for a coroutine on a fiber or an error. */
+static int64_t nothing_ends_pending(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_code(aloop_await(aloop_create_task(ends_pending, NULL), NULL), ALOOP_EINVAL);
+    assert_non_null(strstr(aloop_error_message(aloop_last_error()), "Task got bad yield"));
+    aloop_future *f = aloop_loop_create_future(aloop_get_running_loop());
+    assert_code(aloop_future_set_error_code(f, ALOOP_PENDING), ALOOP_EINVAL);
+    aloop_error *error = aloop_error_new(ALOOP_PENDING, "pending", NULL);
+    if (error != NULL) assert_code(aloop_future_set_error(f, error), 0);
+    assert_code(aloop_await(aloop_wait_for(f, 1), NULL), ALOOP_EINVAL);
+    aloop_unref(error);
+    return 0;
+}
+
+static void test_nothing_ends_pending(void **state) {
+    (void)state;
+    in_task(nothing_ends_pending);
+}
+
 static void test_step_tasks_are_called_again(void **state) {
     (void)state;
     in_task(run_steps);
@@ -537,7 +563,8 @@ static void test_wakers_wake_from_any_thread(void **state) {
 }
 
 SUITE(CASE(test_awaiting_gives_status_and_value), CASE(test_awaiting_needs_a_task),
-      CASE(test_step_tasks_are_called_again), CASE(test_tasks_are_made_by_options),
+      CASE(test_step_tasks_are_called_again), CASE(test_nothing_ends_pending),
+      CASE(test_tasks_are_made_by_options),
       CASE(test_eager_tasks_start_inside_the_call), CASE(test_a_factory_makes_the_tasks),
       CASE(test_operations_become_tasks), CASE(test_tasks_show_themselves),
       CASE(test_wrong_objects_are_refused), CASE(test_a_failure_nobody_awaits_is_reported_soon),
