@@ -105,8 +105,23 @@ static int64_t several_feeders(void *arg, void **value) {
     return 0;
 }
 
+/* A limit that is not reached. */
+static int64_t in_time(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *q = fifo(1);
+    struct feeder f = {inlet(q, 1), 0, 20, 60, 0, 0};
+    start(&f);
+    while (aloop_inlet_statistic(f.inlet, ALOOP_INLET_STAT_WAITING) == 0) nap();
+    for (int64_t k = 0; k < f.n; k++) assert_code(count_of(q), k);
+    assert_code(join(&f), 0);
+    aloop_unref(f.inlet);
+    aloop_unref(q);
+    return 0;
+}
+
 static void test_threads(void **state) {
     (void)state;
+    in_program(in_time);
     in_program(one_feeder);
     in_program(several_feeders);
 }

@@ -278,6 +278,26 @@ static int64_t extremes(void *arg, void **value) {
     return 0;
 }
 
+/* Found by search: times at which the quotient of 64 bits is one too many, and one
+ * too few. */
+static int64_t rounded_quotients(void *arg, void **value) {
+    (void)arg, (void)value;
+    const struct {
+        double rate, seconds, rest;
+        int64_t came;
+    } cases[] = {{57556827.329518013, 16159416, 0.039118163, 930084718709367},
+                 {5707982.8760513719, 81428445, 0.161026945, 464792170602630}};
+    for (int i = 0; i < 2; i++) {
+        aloop_rate_limiter *r = rate(cases[i].rate, 1000000000000000);
+        assert_code(take(r, 1000000000000000), 0);
+        assert_code(aloop_await(aloop_sleep(cases[i].seconds), NULL), 0);
+        assert_code(aloop_await(aloop_sleep(cases[i].rest), NULL), 0);
+        assert_true(available(r) == cases[i].came);
+        aloop_unref(r);
+    }
+    return 0;
+}
+
 /* What comes later than timers can say never comes, and costs nothing meanwhile. */
 static int64_t beyond_all_time(void *arg, void **value) {
     (void)arg, (void)value;
@@ -361,6 +381,7 @@ static void test_rate_limiter(void **state) {
     in_task(fair_to_the_greedy);
     in_task(wanter_cancelled);
     in_task(extremes);
+    in_task(rounded_quotients);
     in_task(poured_back_by_two);
 }
 
@@ -395,6 +416,33 @@ static int64_t leave_waiting(void *arg, void **value) {
     }
     let_run(1);
     return 0;
+}
+
+static int64_t leave_one_waiting(void *arg, void **value) {
+    (void)value;
+    assert_code(take(arg, 20), 0);
+    aloop_unref(aloop_ensure_future(aloop_rate_limiter_acquire(arg, 20)));
+    let_run(1);
+    return 0;
+}
+
+/* Served, and the loop closes before it runs: nobody has had its share. */
+static void test_closes_under_a_served_one(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    struct reports heard;
+    capture_reports(loop, &heard);
+    aloop_rate_limiter *r = rate(400, 20);
+    assert_code(run_on(loop, leave_one_waiting, r), 0);
+    block_for(0.051);
+    assert_code(aloop_set_event_loop(loop), 0);
+    assert_code(aloop_rate_limiter_acquire_nowait(r, 20), ALOOP_EAGAIN);
+    assert_code(aloop_rate_limiter_statistic(r, ALOOP_RATE_LIMITER_STAT_WAITING), 0);
+    close_loop(loop);
+    assert_code(aloop_set_event_loop(NULL), 0);
+    assert_int_equal(heard.count, 1);
+    assert_code(available(r), 20);
+    aloop_unref(r);
 }
 
 static int64_t try_elsewhere(void *arg, void **value) {
@@ -524,5 +572,5 @@ static void test_bad_input(void **state) {
 }
 
 SUITE(CASE(test_capacity_limiter), CASE(test_rate_limiter),
-      CASE(test_rate_limiter_in_real_time), CASE(test_loops),
-      CASE(test_bad_input))
+      CASE(test_rate_limiter_in_real_time), CASE(test_closes_under_a_served_one),
+      CASE(test_loops), CASE(test_bad_input))
