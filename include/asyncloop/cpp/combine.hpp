@@ -58,6 +58,7 @@ public:
     // ALOOP_ESHUTDOWN is thrown once the group is ending.
     template <typename T>
     future<T> spawn(task<T> body) {
+        detail::start(body.get());
         auto frame = std::make_unique<detail::root<T>>(std::move(body));
         ref<aloop_task_options> how(aloop_task_options_new());
         if (!how) throw std::bad_alloc();
@@ -79,6 +80,7 @@ template <typename Body>
 task<void> with_group(Body &body) {
     aloop_task_group *g = nullptr;
     check(aloop_task_group_enter(&g));
+    ref<aloop_task_group> owned(g);  // a frame that is destroyed here gives it up
     task_group group(g);
     int64_t status = 0;
     try {
@@ -86,7 +88,7 @@ task<void> with_group(Body &body) {
     } catch (...) {
         status = detail::raise_current();
     }
-    co_await aloop_task_group_join(g, status);
+    co_await aloop_task_group_join(owned.release(), status);
 }
 
 // Waits until one of them is done, and tells which: its place among the arguments.

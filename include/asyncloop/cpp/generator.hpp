@@ -14,12 +14,14 @@ inline namespace cxx {  // other names than the library's own inside
 // while (auto value = co_await g.next()) ...: runs the body, inside the awaiting task,
 // up to its next co_yield; nothing at its end. The body may co_await as any coroutine
 // does. What it throws is thrown by next(). Destroying the generator destroys what is
-// in its frame; nothing can be awaited then.
+// in its frame; nothing can be awaited then. For one consumer at a time: a second next()
+// throws ALOOP_EBUSY.
 template <typename T>
 class [[nodiscard]] generator {
 public:
     struct promise_type : detail::promise_base {
         std::optional<T> value;
+        bool running = false;
 
         struct hand_over {
             bool await_ready() const noexcept { return false; }
@@ -54,14 +56,19 @@ public:
     class awaiter {
     public:
         explicit awaiter(handle h) noexcept : body_(h) {}
-        bool await_ready() const noexcept { return !body_ || body_.done(); }
+        bool await_ready() const {
+            if (body_ && body_.promise().running) throw error(ALOOP_EBUSY);
+            return !body_ || body_.done();
+        }
         std::coroutine_handle<> await_suspend(std::coroutine_handle<> consumer) noexcept {
+            body_.promise().running = true;
             body_.promise().continuation = consumer;
             return body_;
         }
         std::optional<T> await_resume() {
             if (!body_) return std::nullopt;
             promise_type &p = body_.promise();
+            p.running = false;
             if (p.failure) std::rethrow_exception(std::exchange(p.failure, nullptr));
             return std::exchange(p.value, std::nullopt);
         }

@@ -19,6 +19,7 @@ namespace detail {
 struct promise_base {
     std::coroutine_handle<> continuation = std::noop_coroutine();
     std::exception_ptr failure;
+    bool started = false;
 
     struct final_awaiter {
         bool await_ready() const noexcept { return false; }
@@ -65,8 +66,17 @@ struct promise<void> : promise_base {
     }
 };
 
+// A coroutine runs once, as Python's do.
+template <typename P>
+void start(std::coroutine_handle<P> h) {
+    if (!h || std::exchange(h.promise().started, true)) {
+        throw error(ALOOP_EINVALIDSTATE, "cannot reuse already awaited coroutine");
+    }
+}
+
 }  // namespace detail
 
+// Awaited or spawned once: the second time throws ALOOP_EINVALIDSTATE.
 template <typename T>
 class [[nodiscard]] task {
 public:
@@ -86,7 +96,10 @@ public:
     class awaiter {
     public:
         explicit awaiter(handle h) noexcept : inner_(h) {}
-        bool await_ready() const noexcept { return false; }
+        bool await_ready() const {
+            detail::start(inner_);
+            return false;
+        }
         std::coroutine_handle<> await_suspend(std::coroutine_handle<> outer) noexcept {
             inner_.promise().continuation = outer;
             return inner_;
@@ -152,6 +165,7 @@ struct root : driver {
 // Starts a task of its own, on the running loop: in the next iteration.
 template <typename T>
 future<T> spawn(task<T> body) {
+    detail::start(body.get());
     auto frame = std::make_unique<detail::root<T>>(std::move(body));
     aloop_task *t =
         aloop_create_stackless_task(detail::root<T>::step, frame.get(), detail::root<T>::destroy);
