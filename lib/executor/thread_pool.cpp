@@ -43,6 +43,7 @@ struct thread_pool final : executor {
     ring waiters;  // end_waiters
     int64_t queued = 0;
     int64_t idle = 0;
+    int64_t busy = 0;     // with a job
     int64_t threads = 0;  // that have not ended
     int64_t started = 0;
     int64_t most;
@@ -113,11 +114,13 @@ void *work(void *data) {
         job *j = next_job(p);
         if (j == nullptr) break;
         w->current = j;
+        p->busy++;
         pthread_mutex_unlock(&p->mutex);
         run_job(j);
         if (p->of_parent()) return nullptr;  // the job forked: the child's only thread
         pthread_mutex_lock(&p->mutex);
         w->current = nullptr;
+        p->busy--;
         pthread_mutex_unlock(&p->mutex);
         hand_back(j);
         if (w->orphaned) {
@@ -159,7 +162,8 @@ int64_t submit(executor *e, job *j) {
     thread_pool *p = from(e);
     locked hold(p);
     if (p->shutting) return ALOOP_ESHUTDOWN;
-    if (p->queued >= p->room) return ALOOP_EQUEUEFULL;
+    // For the first of the queue threads are there, or will be.
+    if (p->queued - (p->most - p->busy) >= p->room) return ALOOP_EQUEUEFULL;
     if (p->queued >= p->idle && p->threads < p->most) {
         const int64_t code = start_worker(p);
         if (code < 0 && p->threads == 0) return code;

@@ -339,6 +339,33 @@ static int64_t bounded(void *unused, void **value) {
     return 0;
 }
 
+/* No job may wait: as many as there may be threads are taken, started or not. */
+static int64_t no_queue(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_executor *pool = aloop_executor_new_threads(2);
+    assert_code(aloop_executor_set_max_queue(pool, 0), 0);
+    for (int i = 0; i < 20; i++) {
+        aloop_future *first = aloop_run_in_executor(loop, pool, wait_for_test, NULL, NULL);
+        aloop_future *second = aloop_run_in_executor(loop, pool, wait_for_test, NULL, NULL);
+        assert_failed(aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL), ALOOP_EQUEUEFULL);
+        sem_wait(&started);
+        sem_post(&go_on);
+        sem_wait(&started);
+        sem_post(&go_on);
+        assert_code(aloop_await(first, NULL), 0);
+        assert_code(aloop_await(second, NULL), 0);
+    }
+    aloop_unref(pool);
+    return 0;
+}
+
+static void the_queue_may_be_none(void **state) {
+    (void)state;
+    in_task(no_queue);
+}
+
 static void the_queue_is_bounded(void **state) {
     (void)state;
     in_task(bounded);
@@ -573,6 +600,7 @@ int main(void) {
         CASE(no_more_threads_than_asked_for),
         CASE(threads_have_names),
         CASE(the_queue_is_bounded),
+        CASE(the_queue_may_be_none),
         CASE(a_shutdown_takes_no_more),
         CASE(a_blocked_job_does_not_hang_the_exit),
         CASE(a_shutdown_may_be_cancelled),
