@@ -107,6 +107,8 @@ struct process final : loop_object, io, node, self_held {
 // Starts a child; consumes nothing. On failure *name is what the error is about.
 int64_t start_process(loop *l, char *const *argv, const process_options *options, process **out,
                       const char **name);
+// From now on its end is noticed: its pid is set.
+int64_t watch_process(loop *l, process *p);
 int64_t signal_process(process *p, int signum);
 int64_t signal_group(process *p, int signum);
 int64_t wait_status(const process *p);
