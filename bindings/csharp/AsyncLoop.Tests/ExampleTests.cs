@@ -64,11 +64,34 @@ public class ExampleTests
     }, s_real);
 
     [Fact]
+    public void TheLineServer() => Support.Run(async () =>
+    {
+        await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        using var stop = new LoopEvent();
+        var serving = Loop.Spawn(() => LineServer.Run(server, TimeSpan.FromSeconds(0.3), stop));
+        string[] answers = await Loop.Gather(Enumerable.Range(0, 5).Select(i =>
+            Loop.Spawn(() => Say($"caller {i}\n"))));
+        Assert.Equal(Enumerable.Range(0, 5).Select(i => $"hello caller {i}"), answers);
+        Assert.Equal("too slow", await Say(""));
+        stop.Set();
+        await serving;
+        await Assert.ThrowsAnyAsync<Exception>(() => Say("too late\n"));
+
+        async Task<string> Say(string text)
+        {
+            await using LoopStream stream = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+            await stream.WriteTextAsync(text);
+            return await stream.ReadLineAsync() ?? "";
+        }
+    }, s_real);
+
+    [Fact]
     public void TheReadmeShowsThem()
     {
         string here = Path.GetDirectoryName(SourcePath())!;
         string readme = File.ReadAllText(Path.Combine(here, "..", "README.md"));
-        foreach (string program in new[] { "StatusChecker.cs", "WorkQueue.cs" })
+        foreach (string program in new[] { "StatusChecker.cs", "WorkQueue.cs",
+            "LineServer.cs" })
         {
             Assert.Contains(File.ReadAllText(Path.Combine(here, "..", "examples", program)),
                 readme);

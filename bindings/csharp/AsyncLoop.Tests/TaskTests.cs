@@ -109,6 +109,17 @@ public class TaskTests
         Assert.IsType<FormatException>(all[0].Error);
         Assert.Equal(5, all[1].Value);
         Assert.Empty(await Loop.Gather<int>());
+        int[] spawned = await Loop.Gather(Loop.Spawn(() => After(2, 1)),
+            Loop.Spawn(() => After(1, 2)));
+        Assert.Equal([1, 2], spawned);
+        var ended = new List<int>();
+        await foreach (Task<int> one in Loop.AsCompleted([Loop.Spawn(() => After(2, 1)),
+            Loop.Spawn(() => After(1, 2))]))
+        {
+            ended.Add(await one);
+        }
+        Assert.Equal([2, 1], ended);
+        Assert.Equal(7, (await Loop.GatherOutcomes(Loop.Spawn(() => After(1, 7))))[0].Value);
     });
 
     [Fact]

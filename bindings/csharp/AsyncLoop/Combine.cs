@@ -87,6 +87,14 @@ public sealed unsafe partial class Loop
     /// <inheritdoc cref="Gather{T}(Task{T}[])"/>
     public static Task<T[]> Gather<T>(IEnumerable<Task<T>> tasks) => Gather([.. tasks]);
 
+    /// <inheritdoc cref="Gather{T}(Task{T}[])"/>
+    public static Task<T[]> Gather<T>(LoopTask<T> first, params LoopTask<T>[] others) =>
+        Gather(others.Prepend(first));
+
+    /// <inheritdoc cref="Gather{T}(Task{T}[])"/>
+    public static Task<T[]> Gather<T>(IEnumerable<LoopTask<T>> tasks) =>
+        Gather(tasks.Select(task => task.AsTask()));
+
     /// <summary>The same; failures are among the outcomes.</summary>
     public static Task<Outcome<T>[]> GatherOutcomes<T>(params Task<T>[] tasks) =>
         GatherAll(tasks, true,
@@ -97,6 +105,14 @@ public sealed unsafe partial class Loop
     /// <inheritdoc cref="GatherOutcomes{T}(Task{T}[])"/>
     public static Task<Outcome<T>[]> GatherOutcomes<T>(IEnumerable<Task<T>> tasks) =>
         GatherOutcomes([.. tasks]);
+
+    /// <inheritdoc cref="GatherOutcomes{T}(Task{T}[])"/>
+    public static Task<Outcome<T>[]> GatherOutcomes<T>(LoopTask<T> first,
+        params LoopTask<T>[] others) => GatherOutcomes(others.Prepend(first));
+
+    /// <inheritdoc cref="GatherOutcomes{T}(Task{T}[])"/>
+    public static Task<Outcome<T>[]> GatherOutcomes<T>(IEnumerable<LoopTask<T>> tasks) =>
+        GatherOutcomes(tasks.Select(task => task.AsTask()));
 
     private static Task<R[]> GatherAll<T, R>(
         Task<T>[] tasks, bool all, Func<Task<T>, R> outcome)

@@ -28,6 +28,11 @@ public sealed partial class Loop
         }
     }
 
+    /// <inheritdoc cref="AsCompleted{T}(IEnumerable{Task{T}}, TimeSpan?, CancellationToken)"/>
+    public static IAsyncEnumerable<Task<T>> AsCompleted<T>(IEnumerable<LoopTask<T>> tasks,
+        TimeSpan? timeout = null, CancellationToken token = default) =>
+        AsCompleted(tasks.Select(task => task.AsTask()), timeout, token);
+
     private static unsafe IntPtr Listen<T>(Loop loop, Task<T>[] given,
         Dictionary<IntPtr, Task<T>> by, TimeSpan? timeout)
     {
