@@ -9,35 +9,14 @@ namespace aloop {
 
 namespace {
 
-// Errors that end with another one, as its cause or child, wait until that has gone,
-// so that a chain may be as long as the program likes.
-struct ending {
-    bool under_way = false;
-    deferred *waiting = nullptr;
-};
-thread_local constinit ending t_ending;
-
-void end_error(deferred *d) {
-    ending &now = t_ending;
-    d->next = now.waiting;
-    now.waiting = d;
-    if (now.under_way) return;
-    now.under_way = true;
-    while (deferred *next = now.waiting) {
-        now.waiting = next->next;
-        destroy(static_cast<error *>(next));
-    }
-    now.under_way = false;
-}
-
 // The payload's destructor is the program's.
 void destroy_error(object *o) {
     error *e = static_cast<error *>(o);
-    e->finish = end_error;
+    e->finish = [](deferred *d) { destroy(static_cast<error *>(d)); };
     if (e->payload_free != nullptr) {
         finish_off_fiber(e);
     } else {
-        end_error(e);
+        destroy(e);
     }
 }
 

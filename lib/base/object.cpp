@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "object.hpp"
 
+#include <cstddef>
+#include <cstring>
+
 #include "memory.hpp"
 #include "options.hpp"
 
@@ -55,35 +58,44 @@ bool is_closed(domain *d) {
     return d->closed;
 }
 
-}  // namespace
-
-namespace {
-
 // How deep destructors may run inside each other: a fiber's stack is small, and a
 // chain of objects that hold each other may be as long as the program likes.
-constexpr int32_t k_deepest = 32;
+constexpr int32_t k_deepest = 8;
 
 struct finalizing {
     int32_t depth = 0;
-    loop_object *waiting = nullptr;  // until the outermost is through
+    object *waiting = nullptr;  // until the outermost is through
 };
 thread_local constinit finalizing t_finalizing __attribute__((tls_model("initial-exec")));
+
+// An object without references needs its two counts no more: the list's link stands in
+// their place.
+void put_off(object *o) {
+    static_assert(offsetof(object, refs) == 0 && offsetof(object, remote) == 4);
+    std::memcpy(static_cast<void *>(o), &t_finalizing.waiting, sizeof(object *));
+    t_finalizing.waiting = o;
+}
+
+object *take_put_off() {
+    object *o = t_finalizing.waiting;
+    std::memcpy(&t_finalizing.waiting, static_cast<void *>(o), sizeof(object *));
+    o->refs = 0;
+    o->remote.store(0, std::memory_order_relaxed);
+    return o;
+}
 
 }  // namespace
 
 void finalize(object *o) {
     finalizing &now = t_finalizing;
-    if (now.depth == k_deepest && o->loop_bound()) [[unlikely]] {
-        loop_object *later = static_cast<loop_object *>(o);
-        later->inbox_next = now.waiting;
-        now.waiting = later;
+    if (now.depth == k_deepest) [[unlikely]] {
+        put_off(o);
         return;
     }
     now.depth++;
     info_of(o).destroy(o);
     while (now.depth == 1 && now.waiting != nullptr) [[unlikely]] {
-        loop_object *next = now.waiting;
-        now.waiting = next->inbox_next;
+        object *next = take_put_off();
         info_of(next).destroy(next);
     }
     now.depth--;

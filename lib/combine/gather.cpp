@@ -128,7 +128,7 @@ bool cancel_children(gather *g, const char *message) {
 
 // A gather of tasks that await gathers, and so on: as deep as this a request goes down
 // by itself, and what lies deeper gets it when the outermost is through.
-constexpr int32_t k_deepest = 32;
+constexpr int32_t k_deepest = 16;
 
 struct cancelling {
     int32_t depth = 0;
