@@ -86,7 +86,7 @@ class header:
                 text = comment_text(self.lines[i:end + 1])
                 if not self.about:
                     self.about = re.sub(r"\s*SPDX.*", "", text)
-                    about = re.sub(rf"^{re.escape(self.name)}: ", "", self.about)
+                    about = re.sub(rf"^({re.escape(self.name)}|libasyncloop): ", "", self.about)
                     self.about = about[:1].upper() + about[1:]
                 elif end + 1 < len(self.lines) and self.lines[end + 1] == "":
                     current = section(text)
@@ -164,12 +164,26 @@ def members_of(text):
     return "\n".join(lines)
 
 
+def contents(h):
+    """What there is: each header that h includes, with its first sentence."""
+    folder = os.path.dirname(h.path)
+    lines = ["| header | what it has |", "| --- | --- |"]
+    for line in h.lines:
+        found = re.match(r"#include <(asyncloop/(\w+\.h))>", line)
+        if found:
+            about = header(os.path.join(folder, found.group(1))).about
+            first = re.split(r"(?<=[a-z)])[.:](?:\s|$)", about.replace("\n", " "))[0]
+            lines.append(f'| \\ref {found.group(2)} "{found.group(2)}" | {escaped(first)} |')
+    lines += ["", "The tutorial, guides and how-to pages are in docs/ of the source.", ""]
+    return "\n".join(lines)
+
+
 def doxygen(path):
     """The header with a comment of Doxygen's before each declaration."""
     h = header(path)
     print("/** \\file\n" + escaped(h.about) + " */")
     if h.name == "asyncloop.h":
-        print("/** \\mainpage\n" + escaped(h.about) + " */")
+        print("/** \\mainpage\n" + escaped(h.about) + "\n\n" + contents(h) + " */")
     for i, e in enumerate(h.entries):
         members = "{" in e.text
         about = e.description()
@@ -225,11 +239,12 @@ def references(names):
 
 
 def man(folder, version, paths):
-    """A page for each function and each header, and what they are made from for ninja."""
+    """A page for each function and each header, one for all, and what ninja is to know of them."""
     os.makedirs(folder, exist_ok=True)
-    include = "asyncloop.h"
+    all_headers = []
     for path in paths:
         h = header(path)
+        all_headers.append(h)
         stem = h.name[:-2]
         functions = [e for e in h.entries if e.is_function() and e.name()]
         include = "asyncloop/libevent.h" if stem == "libevent" else "asyncloop.h"
@@ -251,6 +266,19 @@ def man(folder, version, paths):
             ("NAME", f"asyncloop_{stem} \\- " + first_sentence(h.about)),
             ("SYNOPSIS", f".B #include <{include}>"), ("DESCRIPTION", roff(h.about)),
             ("FUNCTIONS", references([e.name() for e in functions]))])
+    page(folder, "asyncloop", version, [
+        ("NAME", "asyncloop \\- asyncio for C: an event loop with coroutines, tasks and streams"),
+        ("SYNOPSIS", ".B #include <asyncloop.h>\n.PP\n.B cc program.c "
+                     "$(pkg\\-config \\-\\-cflags \\-\\-libs asyncloop)"),
+        ("DESCRIPTION", "A page for each header names its functions, which have one each:\n"
+         + "\n".join(f".TP\n.BR asyncloop_{h.name[:-2]} (3)\n{first_sentence(h.about)}"
+                     for h in all_headers)),
+        ("ENVIRONMENT", "\n".join((
+            ".TP\n.B ASYNCLOOP_DEBUG\n1: debug mode: slow callbacks, operations that nobody"
+            " awaited and calls from wrong threads are reported.",
+            ".TP\n.B ASYNCLOOP_CLOCK\nvirtual: time jumps to the next timer when there is"
+            " nothing to do.",
+            ".TP\n.B ASYNCLOOP_TRACE\nThe file that a timeline is written to.")))])
     print(f"{folder}: " + " ".join(paths), file=open(folder + ".d", "w"))
 
 
