@@ -33,8 +33,12 @@ void *aloop_ref(void *o) {
     return o;
 }
 
-void aloop_unref(void *o) {
-    if (o != nullptr) unref(static_cast<object *>(o));
+void aloop_unref(void *pointer) {
+    object *o = static_cast<object *>(pointer);
+    if (o == nullptr) return;
+    loop *l = running_loop();
+    if (l != nullptr && l->kept.any() && l->kept.has(o)) l->kept.drop_those_of(o);
+    unref(o);
 }
 
 // Errors -----------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ future *make_sleep(loop *l, double delay) {
     if (f == nullptr) return nullptr;
     new (&f->timer) node;
     f->timer.key = std::bit_cast<int64_t>(delay);
+    if (delay <= 0) f->flags |= k_yields;
     return f;
 }
 

@@ -72,6 +72,12 @@ future *failed_future(loop *l, error *adopted, int64_t code) {
     return f;
 }
 
+static void drop_spares(loop *l) {
+    for (object **o : {&l->out_of_memory, &l->yielded}) {
+        if (*o != nullptr) unref(std::exchange(*o, nullptr));
+    }
+}
+
 int64_t prepare_futures(loop *l) {
     struct spare : resource {
         loop *home;
@@ -86,9 +92,9 @@ int64_t prepare_futures(loop *l) {
     f->state = k_finished;
     f->done = {nullptr, nullptr, ALOOP_ENOMEM};
     l->out_of_memory = f;
-    if (error_of(f) == nullptr) {
-        l->out_of_memory = nullptr;
-        unref(f);
+    l->yielded = finished_future(l, 0, nullptr, nullptr);
+    if (l->yielded == nullptr || error_of(f) == nullptr) {
+        drop_spares(l);
         destroy(s);
         return ALOOP_ENOMEM;
     }
@@ -100,8 +106,7 @@ int64_t prepare_futures(loop *l) {
             self->home->self_held.remove(held);
             held->let_go(held);
         }
-        unref(static_cast<future *>(self->home->out_of_memory));
-        self->home->out_of_memory = nullptr;
+        drop_spares(self->home);
         destroy(self);
     };
     l->add_resource(s);

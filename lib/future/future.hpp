@@ -30,6 +30,7 @@ enum future_flags : uint16_t {
     k_raised = 0x20,        // an operation's value word holds an error
     k_marked = 0x40,        // seen, while a list is searched for duplicates
     k_swallowed = 0x80,     // a task that ended well although it was cancelled
+    k_yields = 0x800,       // a sleep of no length
 };
 
 struct future : loop_object {

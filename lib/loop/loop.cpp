@@ -243,12 +243,14 @@ int64_t loop::enter() {
     t_thread.running = this;
     entered_at_ = monotonic_now();
     sleeping_.store(false, std::memory_order_relaxed);  // see backend_timeout
+    kept.open(true);
     since_poll_ = k_poll_iterations;  // whoever runs it once at a time looks each time
     ref(static_cast<object *>(this));
     return 0;
 }
 
 void loop::leave() {
+    kept.open(false);
     stopping_.store(false, std::memory_order_relaxed);
     running_.store(false, std::memory_order_relaxed);
     t_thread.running = nullptr;
@@ -319,6 +321,7 @@ int64_t loop::iterate(int64_t deadline) {
     const int64_t n = debug || watched || random_ != 0 ? run_batch_watched() : run_batch();
     counters_.callbacks += n;
     if (!unclaimed.empty()) [[unlikely]] end_of_iteration(this);
+    if (kept.any() && (since_poll_ == 0 || !any_ready())) kept.drop_all();
     return n;
 }
 
@@ -420,9 +423,7 @@ double loop::backend_timeout() {
 
 // The thread's loops -------------------------------------------------------------------------------
 
-loop *running_loop() { return t_thread.running; }
-
-loop *current_loop() { return t_thread.running != nullptr ? t_thread.running : t_current; }
+loop *chosen_loop() { return t_current; }
 
 int64_t set_current_loop(loop *l) {
     struct cleanup {

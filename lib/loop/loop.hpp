@@ -27,6 +27,7 @@
 #include "../base/slab.hpp"
 #include "../base/sys.hpp"
 #include "handles.hpp"
+#include "kept.hpp"
 #include "observe.hpp"
 #include "origin.hpp"
 #include "poller.hpp"
@@ -220,6 +221,9 @@ public:
     // What the running callback raised (aloop_raise), until it returned.
     ptr<error> raised;
 
+    // References that operations hold to locks, queues and the like.
+    kept_references kept;
+
     // State of the folders above, kept here so that they need no look-ups.
     aloop::task *current_task = nullptr;
     aloop::body *inner_body = nullptr;  // the innermost that runs (task folder)
@@ -230,6 +234,7 @@ public:
     loop_object *graveyard = nullptr;  // to be destroyed on the loop's own stack
     deferred *put_off = nullptr;       // the same, of other things, the last one first
     object *out_of_memory = nullptr;   // a failed future (future folder)
+    object *yielded = nullptr;         // one that is done: what a task stands on that yielded
     void *fibers = nullptr;   // the stack cache (task folder)
     void *executor = nullptr; // the default executor (executor folder)
     void *resolver = nullptr;  // its side_pool (resolver folder)
@@ -359,8 +364,11 @@ inline aloop_loop *to_c(loop *l) { return reinterpret_cast<aloop_loop *>(l); }
 inline loop *loop_of(const loop_object *o) { return static_cast<loop *>(o->home); }
 
 // The loop that runs in this thread, or else the one set for it; nullptr.
-loop *running_loop();
-loop *current_loop();
+inline loop *running_loop() { return t_thread.running; }
+loop *chosen_loop();  // set for this thread
+inline loop *current_loop() {
+    return t_thread.running != nullptr ? t_thread.running : chosen_loop();
+}
 int64_t set_current_loop(loop *l);
 
 // NULL, an object of another kind, closed, of another thread: why l is no use.

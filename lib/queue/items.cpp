@@ -29,7 +29,7 @@ bool item_store::grow(int64_t room) {
     return true;
 }
 
-bool item_store::push(void *item) {
+bool item_store::push_slowly(void *item) {
     if (count_ == room_ && !grow(room_ != 0 ? room_ * 2 : 16)) return false;
     if (by_priority()) {
         push_ranked(item);
@@ -40,13 +40,9 @@ bool item_store::push(void *item) {
     return true;
 }
 
-void *item_store::pop() {
-    count_--;
+void *item_store::pop_last() {
     if (by_priority()) return pop_ranked();
-    if (kind_ == ALOOP_QUEUE_LIFO) return ring()[(head_ + count_) & (room_ - 1)];
-    void *item = ring()[head_];
-    head_ = (head_ + 1) & (room_ - 1);
-    return item;
+    return ring()[(head_ + count_) & (room_ - 1)];
 }
 
 void item_store::take_from(item_store *other) {

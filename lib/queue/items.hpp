@@ -29,8 +29,18 @@ public:
     // Room for n items: whether there is.
     bool reserve(int64_t n);
     // nullptr is an item, too. push: false when out of memory.
-    bool push(void *item);
-    void *pop();  // the store is not empty
+    bool push(void *item) {
+        if (by_priority() || count_ == room_) [[unlikely]] return push_slowly(item);
+        ring()[(head_ + count_++) & (room_ - 1)] = item;
+        return true;
+    }
+    void *pop() {  // the store is not empty
+        count_--;
+        if (kind_ != ALOOP_QUEUE_FIFO) [[unlikely]] return pop_last();
+        void *item = ring()[head_];
+        head_ = (head_ + 1) & (room_ - 1);
+        return item;
+    }
     // What pop would give; of a FIFO that is not empty.
     void *first() { return ring()[head_]; }
     int64_t count() const { return count_; }
@@ -46,6 +56,8 @@ private:
     bool by_priority() const { return kind_ == ALOOP_QUEUE_PRIORITY; }
     size_t slot_size() const { return by_priority() ? sizeof(ranked) : sizeof(void *); }
     bool grow(int64_t room);
+    bool push_slowly(void *item);
+    void *pop_last();
     void **ring() { return static_cast<void **>(slots_); }
     ranked *heap() { return static_cast<ranked *>(slots_); }
     bool before(const ranked &a, const ranked &b) const;

@@ -43,7 +43,7 @@ void wake_each(ring &list) {
     for (link *l = list.head(); l != nullptr; l = list.after(l)) waiter_of(l)->wake();
 }
 
-void pop_and_wake(ring &list, bool all) {
+void pop_and_wake_any(ring &list, bool all) {
     while (link *l = list.pop()) {
         if (waiter_of(l)->wake() && !all) return;
     }

@@ -62,8 +62,10 @@ struct op_on : operation {
     T *of;  // owned
     W node;
 
-    op_on(domain *d, const op_info *info, T *target) : operation(d, info), of(target) { ref(of); }
-    ~op_on() { unref(of); }
+    op_on(domain *d, const op_info *info, T *target) : operation(d, info), of(target) {
+        loop_of(this)->kept.take(of);
+    }
+    ~op_on() { loop_of(this)->kept.give(of); }
 };
 
 // The operation waits at the end of the list, on f (consumed; nullptr: out of
@@ -83,7 +85,10 @@ future *renew_wait(operation *op);
 bool wake_next(ring &list);
 void wake_each(ring &list);
 // Takes waiters off the list until it has woken one (or, all: them all).
-void pop_and_wake(ring &list, bool all);
+void pop_and_wake_any(ring &list, bool all);
+inline void pop_and_wake(ring &list, bool all) {
+    if (!list.empty()) pop_and_wake_any(list, all);
+}
 int64_t count_pending(ring &list);
 
 // How a step ends that was cancelled: with the message of that cancellation,

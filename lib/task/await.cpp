@@ -52,28 +52,55 @@ void finish_operation(operation *op, int64_t status) {
     if (inner != nullptr) unref(inner);
 }
 
-// Steps an operation until it suspends (true is false then) or ends.
-int64_t drive(operation *op, task *t, int64_t status) {
-    for (;;) {
-        if (op->has(k_cancel_wanted)) {
-            op->clear(k_cancel_wanted);
-            status = ALOOP_ECANCELED;
-        }
-        const int64_t result = op->ops->step(op, t, status);
-        if (result != ALOOP_PENDING) {
-            finish_operation(op, result);
-            return result;
-        }
+namespace {
+
+// Ended well, and nobody but the driver waits for it.
+inline bool ends_plainly(const operation *op, int64_t result) {
+    return result >= 0 && op->waiters.empty() && !op->has(k_raised);
+}
+
+}  // namespace
+
+namespace {
+
+inline int64_t step(operation *op, task *t, int64_t status) {
+    if (op->has(k_cancel_wanted)) [[unlikely]] {
+        op->clear(k_cancel_wanted);
+        status = ALOOP_ECANCELED;
+    }
+    return op->ops->step(op, t, status);
+}
+
+// What follows a step that gave result: more of them, until the operation suspends
+// (ALOOP_PENDING) or ends.
+int64_t drive_on(operation *op, task *t, int64_t result) {
+    while (result == ALOOP_PENDING) {
         if (op->inner == nullptr) {  // a bare yield
             schedule(t);
             return ALOOP_PENDING;
         }
         if (operation *nested = as_operation(op->inner)) nested->extra = op->extra + 1;
         if (!wait_on(t, op->inner)) return ALOOP_PENDING;
-        status = op->inner->status();
+        const int64_t status = op->inner->status();
         op->inner->clear(k_unretrieved);
+        result = step(op, t, status);
     }
+    if (ends_plainly(op, result)) [[likely]] {
+        op->state = k_finished;
+        op->done.status = result;
+        op->driver = nullptr;
+        if (op->inner != nullptr) unref_here(std::exchange(op->inner, nullptr));
+    } else {
+        finish_operation(op, result);
+    }
+    return result;
 }
+
+inline int64_t drive(operation *op, task *t, int64_t status) {
+    return drive_on(op, t, step(op, t, status));
+}
+
+}  // namespace
 
 namespace {
 
@@ -139,7 +166,8 @@ bool resume_on(task *t, future *f, bool cancelled, int64_t *status) {
     return true;
 }
 
-// What a cancellation of t has to cancel: the innermost thing it waits for.
+}  // namespace
+
 future *leaf_of(task *t) {
     future *f = t->waiting;
     while (f != nullptr) {
@@ -149,6 +177,8 @@ future *leaf_of(task *t) {
     }
     return f;
 }
+
+namespace {
 
 void forget_waiting(task *t) {
     future *old = t->waiting;
@@ -283,13 +313,70 @@ void leave_wait(task *t) {
     abandon_wait(t);
 }
 
+namespace {
+
+// Nothing is left of the await before, no cancellation waits, and no scope.
+inline bool awaits_plainly(const task *t) {
+    if (t->waiting != nullptr) return false;
+    if ((t->flags & (k_keep_failure | k_override | k_must_cancel)) != 0) return false;
+    return t->more == nullptr || (t->more->cancel_error == nullptr && t->more->scope == nullptr);
+}
+
+// The outcome of a future that is done, where that is a plain value.
+inline bool take_done(future *f, void **value, int64_t *status) {
+    if (f->done.status < 0 || f->done.value_free != nullptr || f->has(k_value_taken)) return false;
+    *status = f->done.status;
+    if (value != nullptr) *value = f->done.value;
+    unref_here(f);
+    return true;
+}
+
+// Of an operation that ended with its first step, and that nobody else has: away with it.
+inline bool take_ended(task *t, operation *op, int64_t result, void **value) {
+    if (!ends_plainly(op, result) || op->inner != nullptr || op->refs != 1) return false;
+    if (op->remote.load(std::memory_order_acquire) != 0) return false;
+    if (op->done.value_free != nullptr && value == nullptr) return false;
+    if (value != nullptr) *value = op->done.value;
+    op->state = k_finished;
+    op->done = {nullptr, nullptr, 0};
+    t->waiting = nullptr;
+    op->ops->destroy(op);
+    return true;
+}
+
+// A sleep of no length: the task comes back in the next iteration, and stands on a
+// future that is done, as it would with the sleep itself.
+inline bool yields(const future *f) {
+    return f->type == kind::sleep && (f->flags & (k_yields | k_started)) == k_yields &&
+           f->pending() && f->refs == 1 && f->waiters.empty() &&
+           f->remote.load(std::memory_order_acquire) == 0;
+}
+
+inline void begin_yield(task *t, future *f) {
+    loop *l = loop_of(t);
+    future *stand_in = static_cast<future *>(l->yielded);
+    ref_here(stand_in);
+    t->waiting = stand_in;
+    l->free_object(f);
+    schedule(t);
+}
+
+}  // namespace
+
 bool begin_await(task *t, future *f) {
-    if (t->waiting != nullptr || (t->flags & (k_keep_failure | k_override)) != 0) {
-        forget_waiting(t);
-    }
-    if (task_extra *more = t->more; more != nullptr && more->cancel_error != nullptr &&
-                                    !t->is(k_must_cancel)) {
-        unref(std::exchange(more->cancel_error, nullptr));  // delivered
+    if (awaits_plainly(t)) [[likely]] {
+        if (can_await(t, f) && yields(f)) {
+            begin_yield(t, f);
+            return false;
+        }
+    } else {
+        if (t->waiting != nullptr || (t->flags & (k_keep_failure | k_override)) != 0) {
+            forget_waiting(t);
+        }
+        if (task_extra *more = t->more; more != nullptr && more->cancel_error != nullptr &&
+                                        !t->is(k_must_cancel)) {
+            unref(std::exchange(more->cancel_error, nullptr));  // delivered
+        }
     }
     t->waiting = can_await(t, f) ? f : check_awaited(t, f);
     const bool pressed = t->more != nullptr && t->more->scope != nullptr && press_scope(t);
@@ -298,19 +385,30 @@ bool begin_await(task *t, future *f) {
     return done;
 }
 
-// A future that is done, with a plain value: its await has nothing to wait for and
-// nothing to remember. False: begin_await and collect do it.
-bool await_done(task *t, future *f, void **value, int64_t *status) {
-    if (!can_await(t, f) || f->state != k_finished) [[likely]] return false;
-    if (f->done.status < 0) return false;
-    if (f->done.value_free != nullptr || f->has(k_value_taken)) return false;
-    if (t->waiting != nullptr || (t->flags & (k_keep_failure | k_override)) != 0) return false;
-    if (t->more != nullptr && (t->more->cancel_error != nullptr || t->more->scope != nullptr)) {
-        return false;
+// The same and collect in one, where what is awaited is done, or an operation that
+// ends at once: most awaits of a lock that is free, or a queue that has an item.
+bool await_now(task *t, future *f, void **value, int64_t *status) {
+    if (can_await(t, f) && awaits_plainly(t)) [[likely]] {
+        if (yields(f)) {
+            begin_yield(t, f);
+            return false;
+        }
+        if (f->state == k_finished) {
+            if (take_done(f, value, status)) return true;
+        } else if (f->type == kind::operation && f->pending() && !f->has(k_started)) {
+            operation *op = static_cast<operation *>(f);
+            op->set(k_started);
+            op->driver = t;
+            t->waiting = op;
+            *status = step(op, t, 0);
+            if (take_ended(t, op, *status, value)) return true;
+            if (drive_on(op, t, *status) == ALOOP_PENDING) return false;
+            *status = collect(t, value);
+            return true;
+        }
     }
-    *status = f->done.status;
-    if (value != nullptr) *value = f->done.value;
-    unref_here(f);
+    if (!begin_await(t, f)) return false;
+    *status = collect(t, value);
     return true;
 }
 
@@ -321,11 +419,16 @@ int64_t collect(task *t, void **value) {
         return ALOOP_ECANCELED;
     }
     if (f == nullptr) return ALOOP_EINVALIDSTATE;
-    const bool plain = f->state == k_finished && f->done.status >= 0 &&
-                       f->done.value_free == nullptr && !f->has(k_value_taken);
-    if (plain) [[likely]] {  // nothing that could be taken
+    const bool plain = f->state == k_finished && f->done.status >= 0 && !f->has(k_value_taken) &&
+                       (f->done.value_free == nullptr || value != nullptr);
+    if (plain) [[likely]] {
         const int64_t status = f->done.status;
         if (value != nullptr) *value = f->done.value;
+        if (f->done.value_free != nullptr) {  // it goes to the one who awaits
+            f->done.value = nullptr;
+            f->done.value_free = nullptr;
+            f->set(k_value_taken);
+        }
         t->waiting = nullptr;
         unref_here(f);
         return status;
@@ -359,6 +462,21 @@ void mark_context(task *t, bool entered) {
 bool only_runs(const task *t) {
     if (t->more != nullptr || t->is(k_must_cancel)) return false;
     return t->waiting == nullptr || t->waiting->type != kind::operation;
+}
+
+// Woken in an operation by a plain future, and nobody cancelled: the second most common.
+bool only_resumes(const task *t) {
+    if (t->more != nullptr || t->is(k_must_cancel) || t->waiting == nullptr) return false;
+    const operation *op = as_operation(t->waiting);
+    return op != nullptr && driven_by(op, t) && op->inner != nullptr &&
+           op->inner->type == kind::future && !op->inner->pending();
+}
+
+int64_t resume_only(task *t, void **value) {
+    operation *op = static_cast<operation *>(t->waiting);
+    const int64_t status = op->inner->status();
+    op->inner->clear(k_unretrieved);
+    return drive(op, t, status) != ALOOP_PENDING ? run_coroutine(t, value) : ALOOP_PENDING;
 }
 
 int64_t step_in_context(task *t, void **value) {
@@ -404,6 +522,10 @@ void step_task(task *t) {
         context_scope scope(&t_context.none);
         t->flags |= k_running | k_begun;
         status = run_coroutine(t, &value);
+    } else if (only_resumes(t)) {
+        context_scope scope(&t_context.none);
+        t->flags |= k_running;
+        status = resume_only(t, &value);
     } else {
         status = step_in_context(t, &value);
     }
@@ -411,99 +533,6 @@ void step_task(task *t) {
     l->current_task = outer;
     if (status != ALOOP_PENDING) finish_task(t, status, value);
     if ((l->graveyard != nullptr || l->put_off != nullptr) && !l->on_fiber) dig_graves(l);
-}
-
-namespace {
-
-// Cancels what t waits for, or has its next step begin cancelled; if it waits
-// for another task, that is for the caller to cancel.
-task *pass_cancel_on(task *t, const char *message) {
-    future *leaf = t->is(k_running) || t->is(k_keep_failure) ? nullptr : leaf_of(t);
-    if (task *next = as_task(leaf); next != nullptr && next->pending()) return next;
-    if (leaf != nullptr && cancel(leaf, message)) return nullptr;
-    t->on(k_must_cancel);
-    if (task_extra *more = message != nullptr ? t->need_extra() : t->more; more != nullptr) {
-        if (more->cancel_error != nullptr) unref(more->cancel_error);
-        more->cancel_error = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
-    }
-    return nullptr;
-}
-
-}  // namespace
-
-namespace {
-
-// Tasks that await each other in a circle can only be freed by force: t gets the
-// cancellation although what it waits for is pending still.
-void break_circle(task *t) {
-    t->on(k_must_cancel);
-    if (!waits_on_future(t)) return;
-    leaf_of(t)->waiters.remove(static_cast<node *>(t));
-    schedule(t);
-}
-
-}  // namespace
-
-bool cancel_task(task *t, const char *message) {
-    if (!t->pending()) return false;
-    task *first = t;
-    do {  // a chain of tasks is walked, not recursed
-        t->cancel_requests()++;
-        t->set(k_marked);
-        t = pass_cancel_on(t, message);
-    } while (t != nullptr && !t->has(k_marked));
-    for (task *seen = first; seen != nullptr && seen->has(k_marked); seen = as_task(leaf_of(seen))) {
-        seen->clear(k_marked);
-    }
-    if (t != nullptr) break_circle(t);
-    return true;
-}
-
-void interrupt_task(task *t) {
-    if (!t->pending()) return;
-    if (task *next = pass_cancel_on(t, nullptr)) cancel_task(next, nullptr);
-}
-
-bool in_cancelled_scope(const task *t) {
-    const scope_state *s = t->more != nullptr ? t->more->scope : nullptr;
-    while (s != nullptr && !s->cancelled) s = s->shield ? nullptr : s->outer;
-    return s != nullptr;
-}
-
-bool press_scope(task *t) {
-    if (t->more == nullptr || t->is(k_must_cancel) || !in_cancelled_scope(t)) return false;
-    t->on(k_must_cancel);
-    if (t->more->cancel_error != nullptr) {
-        unref(t->more->cancel_error);
-        t->more->cancel_error = nullptr;
-    }
-    return true;
-}
-
-int64_t uncancel(task *t) {
-    if (t->cancel_requests() > 0 && --t->cancel_requests() == 0) t->off(k_must_cancel);
-    return t->cancel_requests();
-}
-
-error *last_error(task *t) {
-    if (t->is(k_override)) {
-        if (t->more != nullptr && t->more->cancel_error != nullptr) return t->more->cancel_error;
-        task_extra *more = t->need_extra();
-        if (more == nullptr) return nullptr;
-        more->cancel_error = make_error(ALOOP_ECANCELED, nullptr);
-        return more->cancel_error;
-    }
-    return t->is(k_keep_failure) && t->waiting != nullptr ? error_of(t->waiting) : nullptr;
-}
-
-void raise(task *t, error *adopted) {
-    task_extra *more = t->need_extra();
-    if (more == nullptr) {
-        if (adopted != nullptr) unref(adopted);
-        return;
-    }
-    if (more->raised != nullptr) unref(more->raised);
-    more->raised = adopted;
 }
 
 }  // namespace aloop

@@ -12,6 +12,10 @@ namespace {
 
 void destroy_operation(object *o) {
     operation *op = static_cast<operation *>(o);
+    if (op->ended_plainly()) [[likely]] {  // none of the program's code is involved
+        op->ops->destroy(op);
+        return;
+    }
     if (bury_if_on_fiber(op)) return;
     loop *l = loop_of(op);
     if (op->pending() && !op->has(k_started) && l->debug && !l->closed) {
@@ -97,8 +101,7 @@ bool needs_start(const future *f) {
 
 }  // namespace
 
-operation::~operation() {
-    if (inner != nullptr) unref(inner);
+void operation::release_all() {
     if (!pending()) {
         release_outcome(this);
         return;

@@ -39,7 +39,16 @@ struct operation : future {
     uint32_t scratch = 0;  // the kind's own
 
     operation(domain *d, const op_info *info) : future(d, kind::operation), ops(info) {}
-    ~operation();
+    ~operation() {
+        if (inner != nullptr) unref(inner);
+        if (!ended_plainly()) [[unlikely]] release_all();
+    }
+
+    // It ended well, and nobody else has anything of it.
+    bool ended_plainly() const {
+        return state == k_finished && done.status >= 0 && done.value_free == nullptr &&
+               waiters.empty();
+    }
 
     // `done` is free while pending: the value or the raised error wait there.
 
@@ -53,6 +62,9 @@ struct operation : future {
     int64_t raise(int64_t code, error *adopted);
     // The same from a text.
     int64_t fail(int64_t code, const char *format, ...) ALOOP_PRINTF(3, 4);
+
+private:
+    void release_all();
 };
 
 template <typename T>

@@ -105,9 +105,9 @@ int64_t prepare_tasks(loop *l);
 // Consumes f, which may be nullptr.
 future *check_awaited(task *t, future *f);
 // The await machine (await.cpp). begin: t's coroutine awaits f (consumed);
-// true: the outcome is there. collect: takes it.
+// true: the outcome is there. collect: takes it. await_now: both, as far as it goes.
 bool begin_await(task *t, future *f);
-bool await_done(task *t, future *f, void **value, int64_t *status);
+bool await_now(task *t, future *f, void **value, int64_t *status);
 int64_t collect(task *t, void **value);
 // The node of t runs.
 void run_task(node *item, action what);
@@ -118,6 +118,8 @@ void abandon_wait(task *t);
 // The same for the task that runs, which may stand in the ready queue too.
 void leave_wait(task *t);
 bool waits_on_future(const task *t);
+// What a cancellation of t has to cancel: the innermost thing it waits for.
+future *leaf_of(task *t);
 
 bool cancel_task(task *t, const char *message);
 // The same without counting it as a request.

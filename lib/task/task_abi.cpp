@@ -71,8 +71,8 @@ int64_t aloop_await(aloop_future *handle, void **value) {
     }
     if (b != nullptr) return await_in_body(b, f != nullptr && f->is_future() ? f : nullptr, value);
     int64_t status;
-    if (await_done(t, f, value, &status)) return status;
-    if (!begin_await(t, f)) switch_back(static_cast<fiber *>(t->run.frame));
+    if (await_now(t, f, value, &status)) return status;
+    switch_back(static_cast<fiber *>(t->run.frame));
     return collect(t, value);
 }
 
