@@ -3,6 +3,7 @@ package asyncloop
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"libasyncloop.org/asyncloop/internal/sys"
 )
@@ -60,6 +61,12 @@ func Simulated(seed uint64, mostDelay float64) Option {
 // EagerTasks starts tasks at once, up to their first await.
 func EagerTasks(on bool) Option {
 	return setter(func(o uintptr) { sys.Loop_options_set_eager_tasks(o, flag(on)) })
+}
+
+// BusyPoll has the loop look for work for up to that long before it sleeps, at most
+// a second: what comes meanwhile is served earlier, for the processor's time.
+func BusyPoll(most time.Duration) Option {
+	return setter(func(o uintptr) { sys.Loop_options_set_busy_poll(o, most.Seconds()) })
 }
 
 // OnPanic gets what callbacks panic with, on the loop's thread. Without it a panic

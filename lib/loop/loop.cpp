@@ -3,6 +3,7 @@
 
 #include "../base/stats.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -78,6 +79,7 @@ loop::loop(const loop_options &options)
       eager_tasks(options.eager),
       debug(options.debug),
       stack_size(options.stack_size),
+      busy_poll_(options.clock == ALOOP_CLOCK_VIRTUAL ? 0 : options.busy_poll),
       virtual_(options.clock == ALOOP_CLOCK_VIRTUAL),
       random_(options.seed),
       forks_(fork_generation()),
@@ -307,7 +309,9 @@ int64_t loop::iterate(int64_t deadline) {
         const int64_t first = timers_.next();
         const int64_t real = monotonic_now();
         const int64_t began = virtual_ ? now_ : real;
-        sleep_until(first < deadline ? first : deadline);
+        const int64_t until = first < deadline ? first : deadline;
+        if (busy_poll_.wanted()) look_on_until(until, real);
+        else sleep_until(until);
         counters_.slept += now_ - began;
         counters_.idle += virtual_ ? monotonic_now() - real : now_ - began;
         if (watched) tell_slept(real);
@@ -367,6 +371,17 @@ void loop::sleep_until(int64_t deadline) {
     }
     poll(deadline <= now_ ? 0 : deadline);
     sleeping_.store(false, std::memory_order_relaxed);
+}
+
+// Looks for work without sleeping, and sleeps only where that was in vain. Nobody
+// has to wake the loop meanwhile.
+void loop::look_on_until(int64_t deadline, int64_t began) {
+    const int64_t end = std::min(deadline, began + busy_poll_.window());
+    do {
+        poll(0);
+    } while (!any_ready() && !stopping() && now_ < end);
+    if (!any_ready() && !stopping() && now_ < deadline) sleep_until(deadline);
+    if (deadline > began) busy_poll_.learn(now_ - began);
 }
 
 // The virtual clock jumps where only a timer can come next; where something

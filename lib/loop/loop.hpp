@@ -26,6 +26,7 @@
 #include "../base/options.hpp"
 #include "../base/slab.hpp"
 #include "../base/sys.hpp"
+#include "busy_poll.hpp"
 #include "handles.hpp"
 #include "kept.hpp"
 #include "observe.hpp"
@@ -68,6 +69,7 @@ struct loop_options final : options_of<loop_options> {
     int32_t clock;
     uint64_t seed = 0;
     size_t stack_size = 65536;
+    int64_t busy_poll = 0;  // ns
     // The simulator replaces these (poller_sim.hpp).
     poller *(*make_poller)(const loop_options &options, int64_t *code) = make_libevent_poller;
     const sys_table *sys = default_sys();
@@ -279,6 +281,7 @@ private:
     bool poll_is_due_now();
     void poll(int64_t deadline);
     void sleep_until(int64_t deadline);
+    void look_on_until(int64_t deadline, int64_t began);
     void wait_virtual(int64_t deadline);
     int64_t run_batch();
     int64_t run_batch_watched();
@@ -312,6 +315,7 @@ private:
     uint32_t since_poll_ = 0;
     uint32_t clock_due_ = 1;  // the clock is read when since_poll_ gets there
     uint32_t clock_gap_ = 1;
+    busy_poll busy_poll_;
     std::atomic<bool> running_{false};
     bool virtual_ = false;
     bool hollow_ = false;  // the next iteration takes place even with nothing ready

@@ -72,6 +72,12 @@ int64_t aloop_loop_options_set_stack_size(aloop_loop_options *o, size_t size) {
     return 0;
 }
 
+int64_t aloop_loop_options_set_busy_poll(aloop_loop_options *o, double seconds) {
+    if (!good(o) || !(seconds >= 0 && seconds <= 1)) return ALOOP_EINVAL;
+    from_options(o)->busy_poll = to_ns(seconds);
+    return 0;
+}
+
 int64_t aloop_loop_options_set_eager_tasks(aloop_loop_options *o, int32_t eager) {
     if (!good(o)) return ALOOP_EINVAL;
     from_options(o)->eager = eager != 0;

@@ -29,6 +29,12 @@ public sealed class LoopOptions
     public bool EagerTasks { get; init; }
 
     /// <summary>
+    /// Longest time, a second at most, for which the loop looks for work before it sleeps: what
+    /// comes meanwhile is served earlier, for the processor's time.
+    /// </summary>
+    public TimeSpan BusyPoll { get; init; }
+
+    /// <summary>
     /// Simulates TCP on the virtual clock, drawn from this seed; data takes up to
     /// <see cref="SimulatedDelay"/>.
     /// </summary>
@@ -49,6 +55,10 @@ public sealed class LoopOptions
             (int)clock));
         if (Seed != 0) Errors.Check(Native.aloop_loop_options_set_seed(o, Seed));
         if (EagerTasks) Errors.Check(Native.aloop_loop_options_set_eager_tasks(o, 1));
+        if (BusyPoll != TimeSpan.Zero)
+        {
+            Errors.Check(Native.aloop_loop_options_set_busy_poll(o, BusyPoll.TotalSeconds));
+        }
         if (SimulatorSeed is ulong seed)
         {
             Errors.Check(Native.aloop_loop_options_set_simulator(o, seed,

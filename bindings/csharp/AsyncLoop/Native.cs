@@ -144,6 +144,9 @@ internal unsafe class NativePINVOKE {
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_options_set_stack_size")]
   public static extern long aloop_loop_options_set_stack_size(global::System.IntPtr jarg1, global::System.UIntPtr jarg2);
 
+  [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_options_set_busy_poll")]
+  public static extern long aloop_loop_options_set_busy_poll(global::System.IntPtr jarg1, double jarg2);
+
   [global::System.Runtime.InteropServices.DllImport("asyncloop_csharp", EntryPoint="CSharp_AsyncLoop_aloop_loop_options_set_eager_tasks")]
   public static extern long aloop_loop_options_set_eager_tasks(global::System.IntPtr jarg1, int jarg2);
 
@@ -1988,6 +1991,11 @@ internal static unsafe class Native {
 
   public static long aloop_loop_options_set_stack_size(global::System.IntPtr options, global::System.UIntPtr bytes) {
     long ret = NativePINVOKE.aloop_loop_options_set_stack_size(options, bytes);
+    return ret;
+  }
+
+  public static long aloop_loop_options_set_busy_poll(global::System.IntPtr options, double seconds) {
+    long ret = NativePINVOKE.aloop_loop_options_set_busy_poll(options, seconds);
     return ret;
   }
 

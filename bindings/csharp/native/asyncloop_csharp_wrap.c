@@ -716,6 +716,20 @@ SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_options_set_stack_s
 }
 
 
+SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_options_set_busy_poll(void * jarg1, double jarg2) {
+  long long jresult ;
+  aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+
+  arg1 = (aloop_loop_options *)jarg1;
+  arg2 = (double)jarg2;
+  result = (int64_t)aloop_loop_options_set_busy_poll(arg1,arg2);
+  jresult = result;
+  return jresult;
+}
+
+
 SWIGEXPORT long long SWIGSTDCALL CSharp_AsyncLoop_aloop_loop_options_set_eager_tasks(void * jarg1, int jarg2) {
   long long jresult ;
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;

@@ -94,16 +94,16 @@ typedef long long swig_type_66;
 typedef long long swig_type_67;
 typedef long long swig_type_68;
 typedef long long swig_type_69;
-typedef _gostring_ swig_type_70;
-typedef long long swig_type_71;
+typedef long long swig_type_70;
+typedef _gostring_ swig_type_71;
 typedef long long swig_type_72;
-typedef _gostring_ swig_type_73;
+typedef long long swig_type_73;
 typedef _gostring_ swig_type_74;
-typedef long long swig_type_75;
+typedef _gostring_ swig_type_75;
 typedef long long swig_type_76;
 typedef long long swig_type_77;
-typedef _gostring_ swig_type_78;
-typedef long long swig_type_79;
+typedef long long swig_type_78;
+typedef _gostring_ swig_type_79;
 typedef long long swig_type_80;
 typedef long long swig_type_81;
 typedef long long swig_type_82;
@@ -122,43 +122,43 @@ typedef long long swig_type_94;
 typedef long long swig_type_95;
 typedef long long swig_type_96;
 typedef long long swig_type_97;
-typedef _gostring_ swig_type_98;
-typedef long long swig_type_99;
+typedef long long swig_type_98;
+typedef _gostring_ swig_type_99;
 typedef long long swig_type_100;
 typedef long long swig_type_101;
 typedef long long swig_type_102;
 typedef long long swig_type_103;
 typedef long long swig_type_104;
-typedef _gostring_ swig_type_105;
-typedef long long swig_type_106;
+typedef long long swig_type_105;
+typedef _gostring_ swig_type_106;
 typedef long long swig_type_107;
 typedef long long swig_type_108;
 typedef long long swig_type_109;
-typedef _gostring_ swig_type_110;
-typedef long long swig_type_111;
+typedef long long swig_type_110;
+typedef _gostring_ swig_type_111;
 typedef long long swig_type_112;
 typedef long long swig_type_113;
 typedef long long swig_type_114;
-typedef _gostring_ swig_type_115;
-typedef long long swig_type_116;
+typedef long long swig_type_115;
+typedef _gostring_ swig_type_116;
 typedef long long swig_type_117;
 typedef long long swig_type_118;
-typedef _gostring_ swig_type_119;
-typedef long long swig_type_120;
-typedef _goslice_ swig_type_121;
-typedef long long swig_type_122;
+typedef long long swig_type_119;
+typedef _gostring_ swig_type_120;
+typedef long long swig_type_121;
+typedef _goslice_ swig_type_122;
 typedef long long swig_type_123;
 typedef long long swig_type_124;
-typedef _goslice_ swig_type_125;
-typedef long long swig_type_126;
+typedef long long swig_type_125;
+typedef _goslice_ swig_type_126;
 typedef long long swig_type_127;
 typedef long long swig_type_128;
 typedef long long swig_type_129;
 typedef long long swig_type_130;
 typedef long long swig_type_131;
-typedef _gostring_ swig_type_132;
+typedef long long swig_type_132;
 typedef _gostring_ swig_type_133;
-typedef long long swig_type_134;
+typedef _gostring_ swig_type_134;
 typedef long long swig_type_135;
 typedef long long swig_type_136;
 typedef long long swig_type_137;
@@ -308,71 +308,71 @@ typedef long long swig_type_280;
 typedef long long swig_type_281;
 typedef long long swig_type_282;
 typedef long long swig_type_283;
-typedef _goslice_ swig_type_284;
-typedef long long swig_type_285;
+typedef long long swig_type_284;
+typedef _goslice_ swig_type_285;
 typedef long long swig_type_286;
 typedef long long swig_type_287;
 typedef long long swig_type_288;
-typedef _gostring_ swig_type_289;
-typedef long long swig_type_290;
+typedef long long swig_type_289;
+typedef _gostring_ swig_type_290;
 typedef long long swig_type_291;
 typedef long long swig_type_292;
 typedef long long swig_type_293;
 typedef long long swig_type_294;
 typedef long long swig_type_295;
-typedef _gostring_ swig_type_296;
-typedef long long swig_type_297;
-typedef _gostring_ swig_type_298;
-typedef long long swig_type_299;
+typedef long long swig_type_296;
+typedef _gostring_ swig_type_297;
+typedef long long swig_type_298;
+typedef _gostring_ swig_type_299;
 typedef long long swig_type_300;
 typedef long long swig_type_301;
 typedef long long swig_type_302;
 typedef long long swig_type_303;
-typedef _goslice_ swig_type_304;
-typedef long long swig_type_305;
-typedef _goslice_ swig_type_306;
-typedef long long swig_type_307;
+typedef long long swig_type_304;
+typedef _goslice_ swig_type_305;
+typedef long long swig_type_306;
+typedef _goslice_ swig_type_307;
 typedef long long swig_type_308;
 typedef long long swig_type_309;
 typedef long long swig_type_310;
 typedef long long swig_type_311;
-typedef _gostring_ swig_type_312;
-typedef long long swig_type_313;
+typedef long long swig_type_312;
+typedef _gostring_ swig_type_313;
 typedef long long swig_type_314;
 typedef long long swig_type_315;
 typedef long long swig_type_316;
 typedef long long swig_type_317;
 typedef long long swig_type_318;
-typedef _gostring_ swig_type_319;
+typedef long long swig_type_319;
 typedef _gostring_ swig_type_320;
 typedef _gostring_ swig_type_321;
 typedef _gostring_ swig_type_322;
-typedef long long swig_type_323;
+typedef _gostring_ swig_type_323;
 typedef long long swig_type_324;
 typedef long long swig_type_325;
 typedef long long swig_type_326;
-typedef _gostring_ swig_type_327;
-typedef long long swig_type_328;
+typedef long long swig_type_327;
+typedef _gostring_ swig_type_328;
 typedef long long swig_type_329;
 typedef long long swig_type_330;
 typedef long long swig_type_331;
 typedef long long swig_type_332;
 typedef long long swig_type_333;
-typedef _gostring_ swig_type_334;
-typedef long long swig_type_335;
+typedef long long swig_type_334;
+typedef _gostring_ swig_type_335;
 typedef long long swig_type_336;
 typedef long long swig_type_337;
 typedef long long swig_type_338;
 typedef long long swig_type_339;
 typedef long long swig_type_340;
-typedef _gostring_ swig_type_341;
+typedef long long swig_type_341;
 typedef _gostring_ swig_type_342;
-typedef long long swig_type_343;
+typedef _gostring_ swig_type_343;
 typedef long long swig_type_344;
 typedef long long swig_type_345;
 typedef long long swig_type_346;
-typedef _goslice_ swig_type_347;
-typedef long long swig_type_348;
+typedef long long swig_type_347;
+typedef _goslice_ swig_type_348;
 typedef long long swig_type_349;
 typedef long long swig_type_350;
 typedef long long swig_type_351;
@@ -380,8 +380,8 @@ typedef long long swig_type_352;
 typedef long long swig_type_353;
 typedef long long swig_type_354;
 typedef long long swig_type_355;
-typedef _goslice_ swig_type_356;
-typedef long long swig_type_357;
+typedef long long swig_type_356;
+typedef _goslice_ swig_type_357;
 typedef long long swig_type_358;
 typedef long long swig_type_359;
 typedef long long swig_type_360;
@@ -398,11 +398,11 @@ typedef long long swig_type_370;
 typedef long long swig_type_371;
 typedef long long swig_type_372;
 typedef long long swig_type_373;
-typedef _gostring_ swig_type_374;
-typedef _goslice_ swig_type_375;
-typedef _gostring_ swig_type_376;
+typedef long long swig_type_374;
+typedef _gostring_ swig_type_375;
+typedef _goslice_ swig_type_376;
 typedef _gostring_ swig_type_377;
-typedef long long swig_type_378;
+typedef _gostring_ swig_type_378;
 typedef long long swig_type_379;
 typedef long long swig_type_380;
 typedef long long swig_type_381;
@@ -422,24 +422,24 @@ typedef long long swig_type_394;
 typedef long long swig_type_395;
 typedef long long swig_type_396;
 typedef long long swig_type_397;
-typedef _gostring_ swig_type_398;
+typedef long long swig_type_398;
 typedef _gostring_ swig_type_399;
 typedef _gostring_ swig_type_400;
 typedef _gostring_ swig_type_401;
-typedef long long swig_type_402;
+typedef _gostring_ swig_type_402;
 typedef long long swig_type_403;
 typedef long long swig_type_404;
 typedef long long swig_type_405;
 typedef long long swig_type_406;
 typedef long long swig_type_407;
-typedef _gostring_ swig_type_408;
-typedef long long swig_type_409;
-typedef _gostring_ swig_type_410;
-typedef long long swig_type_411;
-typedef _gostring_ swig_type_412;
-typedef long long swig_type_413;
-typedef _gostring_ swig_type_414;
-typedef long long swig_type_415;
+typedef long long swig_type_408;
+typedef _gostring_ swig_type_409;
+typedef long long swig_type_410;
+typedef _gostring_ swig_type_411;
+typedef long long swig_type_412;
+typedef _gostring_ swig_type_413;
+typedef long long swig_type_414;
+typedef _gostring_ swig_type_415;
 typedef long long swig_type_416;
 typedef long long swig_type_417;
 typedef long long swig_type_418;
@@ -460,16 +460,16 @@ typedef long long swig_type_432;
 typedef long long swig_type_433;
 typedef long long swig_type_434;
 typedef long long swig_type_435;
-typedef _goslice_ swig_type_436;
-typedef long long swig_type_437;
+typedef long long swig_type_436;
+typedef _goslice_ swig_type_437;
 typedef long long swig_type_438;
 typedef long long swig_type_439;
 typedef long long swig_type_440;
 typedef long long swig_type_441;
 typedef long long swig_type_442;
-typedef _gostring_ swig_type_443;
-typedef _goslice_ swig_type_444;
-typedef long long swig_type_445;
+typedef long long swig_type_443;
+typedef _gostring_ swig_type_444;
+typedef _goslice_ swig_type_445;
 typedef long long swig_type_446;
 typedef long long swig_type_447;
 typedef long long swig_type_448;
@@ -480,8 +480,8 @@ typedef long long swig_type_452;
 typedef long long swig_type_453;
 typedef long long swig_type_454;
 typedef long long swig_type_455;
-typedef _gostring_ swig_type_456;
-typedef long long swig_type_457;
+typedef long long swig_type_456;
+typedef _gostring_ swig_type_457;
 typedef long long swig_type_458;
 typedef long long swig_type_459;
 typedef long long swig_type_460;
@@ -490,90 +490,90 @@ typedef long long swig_type_462;
 typedef long long swig_type_463;
 typedef long long swig_type_464;
 typedef long long swig_type_465;
-typedef _gostring_ swig_type_466;
+typedef long long swig_type_466;
 typedef _gostring_ swig_type_467;
-typedef long long swig_type_468;
-typedef _gostring_ swig_type_469;
-typedef long long swig_type_470;
-typedef _gostring_ swig_type_471;
+typedef _gostring_ swig_type_468;
+typedef long long swig_type_469;
+typedef _gostring_ swig_type_470;
+typedef long long swig_type_471;
 typedef _gostring_ swig_type_472;
 typedef _gostring_ swig_type_473;
-typedef long long swig_type_474;
-typedef _gostring_ swig_type_475;
+typedef _gostring_ swig_type_474;
+typedef long long swig_type_475;
 typedef _gostring_ swig_type_476;
 typedef _gostring_ swig_type_477;
-typedef long long swig_type_478;
+typedef _gostring_ swig_type_478;
 typedef long long swig_type_479;
 typedef long long swig_type_480;
-typedef _gostring_ swig_type_481;
-typedef long long swig_type_482;
+typedef long long swig_type_481;
+typedef _gostring_ swig_type_482;
 typedef long long swig_type_483;
 typedef long long swig_type_484;
-typedef _gostring_ swig_type_485;
-typedef long long swig_type_486;
-typedef _gostring_ swig_type_487;
-typedef long long swig_type_488;
-typedef _gostring_ swig_type_489;
-typedef long long swig_type_490;
+typedef long long swig_type_485;
+typedef _gostring_ swig_type_486;
+typedef long long swig_type_487;
+typedef _gostring_ swig_type_488;
+typedef long long swig_type_489;
+typedef _gostring_ swig_type_490;
 typedef long long swig_type_491;
-typedef _gostring_ swig_type_492;
-typedef long long swig_type_493;
+typedef long long swig_type_492;
+typedef _gostring_ swig_type_493;
 typedef long long swig_type_494;
-typedef _gostring_ swig_type_495;
-typedef long long swig_type_496;
+typedef long long swig_type_495;
+typedef _gostring_ swig_type_496;
 typedef long long swig_type_497;
 typedef long long swig_type_498;
 typedef long long swig_type_499;
 typedef long long swig_type_500;
-typedef _gostring_ swig_type_501;
-typedef long long swig_type_502;
+typedef long long swig_type_501;
+typedef _gostring_ swig_type_502;
 typedef long long swig_type_503;
 typedef long long swig_type_504;
-typedef _goslice_ swig_type_505;
+typedef long long swig_type_505;
 typedef _goslice_ swig_type_506;
-typedef long long swig_type_507;
+typedef _goslice_ swig_type_507;
 typedef long long swig_type_508;
 typedef long long swig_type_509;
 typedef long long swig_type_510;
-typedef _gostring_ swig_type_511;
-typedef long long swig_type_512;
-typedef _gostring_ swig_type_513;
-typedef _goslice_ swig_type_514;
-typedef _gostring_ swig_type_515;
+typedef long long swig_type_511;
+typedef _gostring_ swig_type_512;
+typedef long long swig_type_513;
+typedef _gostring_ swig_type_514;
+typedef _goslice_ swig_type_515;
 typedef _gostring_ swig_type_516;
-typedef long long swig_type_517;
+typedef _gostring_ swig_type_517;
 typedef long long swig_type_518;
 typedef long long swig_type_519;
 typedef long long swig_type_520;
 typedef long long swig_type_521;
 typedef long long swig_type_522;
 typedef long long swig_type_523;
-typedef _gostring_ swig_type_524;
-typedef long long swig_type_525;
+typedef long long swig_type_524;
+typedef _gostring_ swig_type_525;
 typedef long long swig_type_526;
-typedef _gostring_ swig_type_527;
-typedef long long swig_type_528;
+typedef long long swig_type_527;
+typedef _gostring_ swig_type_528;
 typedef long long swig_type_529;
 typedef long long swig_type_530;
-typedef _gostring_ swig_type_531;
+typedef long long swig_type_531;
 typedef _gostring_ swig_type_532;
-typedef long long swig_type_533;
+typedef _gostring_ swig_type_533;
 typedef long long swig_type_534;
 typedef long long swig_type_535;
 typedef long long swig_type_536;
-typedef _gostring_ swig_type_537;
-typedef long long swig_type_538;
+typedef long long swig_type_537;
+typedef _gostring_ swig_type_538;
 typedef long long swig_type_539;
-typedef _gostring_ swig_type_540;
-typedef long long swig_type_541;
+typedef long long swig_type_540;
+typedef _gostring_ swig_type_541;
 typedef long long swig_type_542;
 typedef long long swig_type_543;
-typedef _goslice_ swig_type_544;
-typedef long long swig_type_545;
+typedef long long swig_type_544;
+typedef _goslice_ swig_type_545;
 typedef long long swig_type_546;
 typedef long long swig_type_547;
-typedef _goslice_ swig_type_548;
-typedef long long swig_type_549;
+typedef long long swig_type_548;
+typedef _goslice_ swig_type_549;
 typedef long long swig_type_550;
 typedef long long swig_type_551;
 typedef long long swig_type_552;
@@ -583,8 +583,8 @@ typedef long long swig_type_555;
 typedef long long swig_type_556;
 typedef long long swig_type_557;
 typedef long long swig_type_558;
-typedef _gostring_ swig_type_559;
-typedef long long swig_type_560;
+typedef long long swig_type_559;
+typedef _gostring_ swig_type_560;
 typedef long long swig_type_561;
 typedef long long swig_type_562;
 typedef long long swig_type_563;
@@ -598,14 +598,15 @@ typedef long long swig_type_570;
 typedef long long swig_type_571;
 typedef long long swig_type_572;
 typedef long long swig_type_573;
-typedef _gostring_ swig_type_574;
-typedef long long swig_type_575;
+typedef long long swig_type_574;
+typedef _gostring_ swig_type_575;
 typedef long long swig_type_576;
-typedef _goslice_ swig_type_577;
-typedef long long swig_type_578;
+typedef long long swig_type_577;
+typedef _goslice_ swig_type_578;
 typedef long long swig_type_579;
 typedef long long swig_type_580;
 typedef long long swig_type_581;
+typedef long long swig_type_582;
 extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
 extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
@@ -652,567 +653,568 @@ extern swig_type_37 _wrap_loop_options_set_simulator_sys_6c96b6e831386849(uintpt
 extern swig_type_39 _wrap_loop_options_set_simulated_loss_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern swig_type_40 _wrap_loop_options_set_seed_sys_6c96b6e831386849(uintptr_t arg1, swig_type_41 arg2);
 extern swig_type_42 _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_43 arg2);
-extern swig_type_44 _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_45 _wrap_loop_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_44 _wrap_loop_options_set_busy_poll_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_45 _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_46 _wrap_loop_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_loop_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_loop_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_46 _wrap_loop_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_47 _wrap_loop_is_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_48 _wrap_loop_is_running_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_49 _wrap_loop_run_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_50 _wrap_loop_run_until_complete_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern swig_type_51 _wrap_loop_run_once_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_52 _wrap_loop_stop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_47 _wrap_loop_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_48 _wrap_loop_is_closed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_49 _wrap_loop_is_running_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_50 _wrap_loop_run_forever_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_51 _wrap_loop_run_until_complete_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_52 _wrap_loop_run_once_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_53 _wrap_loop_stop_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_loop_time_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_53 _wrap_loop_iteration_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_54 _wrap_loop_iteration_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_get_running_loop_sys_6c96b6e831386849(void);
-extern swig_type_54 _wrap_set_event_loop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_55 _wrap_set_event_loop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_get_event_loop_sys_6c96b6e831386849(void);
-extern swig_type_55 _wrap_loop_after_fork_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_56 _wrap_loop_call_soon_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_57 _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_58 _wrap_loop_call_later_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_59 _wrap_loop_call_at_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_60 _wrap_loop_cancel_handle_sys_6c96b6e831386849(uintptr_t arg1, swig_type_61 arg2);
-extern double _wrap_loop_handle_when_sys_6c96b6e831386849(uintptr_t arg1, swig_type_62 arg2);
+extern swig_type_56 _wrap_loop_after_fork_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_57 _wrap_loop_call_soon_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_58 _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_59 _wrap_loop_call_later_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_60 _wrap_loop_call_at_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_61 _wrap_loop_cancel_handle_sys_6c96b6e831386849(uintptr_t arg1, swig_type_62 arg2);
+extern double _wrap_loop_handle_when_sys_6c96b6e831386849(uintptr_t arg1, swig_type_63 arg2);
 extern uintptr_t _wrap_loop_create_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_63 _wrap_loop_set_task_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_64 _wrap_loop_set_task_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_loop_get_task_factory_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_64 _wrap_loop_add_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_65 _wrap_loop_remove_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_66 _wrap_loop_add_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_67 _wrap_loop_remove_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_68 _wrap_loop_add_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_69 _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_70 _wrap_exception_context_message_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_71 _wrap_exception_context_code_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_65 _wrap_loop_add_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_66 _wrap_loop_remove_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_67 _wrap_loop_add_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_68 _wrap_loop_remove_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_69 _wrap_loop_add_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_70 _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_71 _wrap_exception_context_message_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_72 _wrap_exception_context_code_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_exception_context_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_exception_context_future_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_exception_context_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_72 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_73 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_74 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_75 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_73 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_74 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_75 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_76 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_loop_get_exception_handler_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_76 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_77 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_78 arg2, uintptr_t arg3);
-extern swig_type_79 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_80 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_81 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_77 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_78 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_79 arg2, uintptr_t arg3);
+extern swig_type_80 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_81 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_82 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_82 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_83 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_83 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_84 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_loop_backend_timeout_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_84 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_85 arg3);
-extern swig_type_86 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_87 arg3, double arg4);
-extern swig_type_88 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_89 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_90 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_91 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_92 arg2);
-extern swig_type_93 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_94 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_85 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3);
+extern swig_type_87 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_88 arg3, double arg4);
+extern swig_type_89 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_90 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_91 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_92 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_93 arg2);
+extern swig_type_94 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_95 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_future_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_95 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_96 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_97 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_98 arg2);
-extern swig_type_99 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_100 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_96 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_97 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_98 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_99 arg2);
+extern swig_type_100 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_101 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_future_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_101 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_102 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_103 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_104 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_105 arg2);
-extern swig_type_106 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_107 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_102 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_103 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_104 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_105 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_106 arg2);
+extern swig_type_107 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_108 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_create_stackless_task_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_new_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_task_options_new_sys_6c96b6e831386849(void);
-extern swig_type_108 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_109 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_110 arg2);
-extern swig_type_111 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_112 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_109 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_110 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_111 arg2);
+extern swig_type_112 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_113 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_ensure_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_113 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_114 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_current_task_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_all_tasks_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_114 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_115 arg2);
-extern swig_type_116 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_117 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_118 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_119 arg2);
-extern swig_type_120 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_121 arg2);
-extern swig_type_122 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_115 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_116 arg2);
+extern swig_type_117 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_118 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_119 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_120 arg2);
+extern swig_type_121 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_122 arg2);
+extern swig_type_123 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_get_context_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_123 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_124 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_125 arg2);
-extern swig_type_126 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_127 arg3);
-extern swig_type_128 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_129 arg2, int arg3);
+extern swig_type_124 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_125 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_126 arg2);
+extern swig_type_127 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_128 arg3);
+extern swig_type_129 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_130 arg2, int arg3);
 extern uintptr_t _wrap_task_waker_new_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_task_waker_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_130 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_131 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_task_waker_unref_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_context_copy_sys_6c96b6e831386849(void);
 extern uintptr_t _wrap_context_ref_sys_6c96b6e831386849(uintptr_t arg1);
 extern void _wrap_context_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_131 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_132 arg1, uintptr_t arg2);
-extern swig_type_133 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_132 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_133 arg1, uintptr_t arg2);
+extern swig_type_134 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_contextvar_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_134 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
-extern swig_type_135 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_136 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern swig_type_137 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_135 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
+extern swig_type_136 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_137 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_138 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
 extern uintptr_t _wrap_runner_get_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_138 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_139 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_sleep_sys_6c96b6e831386849(double arg1);
-extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_139 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_140 arg2, int arg3);
+extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_140 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_141 arg2, int arg3);
 extern uintptr_t _wrap_shield_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_141 arg2, double arg3, int arg4);
+extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_142 arg2, double arg3, int arg4);
 extern uintptr_t _wrap_wait_result_done_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_wait_result_pending_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_142 arg2);
+extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_143 arg2);
 extern uintptr_t _wrap_wait_for_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_143 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_144 arg3, double arg4);
+extern swig_type_144 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_145 arg3, double arg4);
 extern uintptr_t _wrap_as_completed_next_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_as_completed_next_result_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_145 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_146 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_147 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_146 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_147 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
+extern swig_type_148 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern double _wrap_timeout_when_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_148 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_149 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_150 arg2);
-extern swig_type_151 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_149 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_150 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_151 arg2);
+extern swig_type_152 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_task_group_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_152 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_153 arg2);
+extern swig_type_153 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_154 arg2);
 extern uintptr_t _wrap_generator_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_154 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_155 arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_generator_throw_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_155 arg2);
+extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_156 arg2);
 extern uintptr_t _wrap_generator_aclose_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_generator_collect_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_156 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_157 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_lock_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_157 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_158 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_159 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_160 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_161 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_162 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_163 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_158 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_159 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_160 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_161 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_162 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_163 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_164 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_event_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_164 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_165 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_165 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_166 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_condition_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_166 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_167 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_167 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_168 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_condition_wait_for_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_168 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_169 arg2);
-extern swig_type_170 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_171 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_172 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_173 arg2);
-extern swig_type_174 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_175 arg2);
+extern swig_type_169 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_170 arg2);
+extern swig_type_171 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_172 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_173 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_174 arg2);
+extern swig_type_175 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_176 arg2);
 extern uintptr_t _wrap_semaphore_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_176 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_177 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_178 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_179 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_180 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_181 arg2);
+extern swig_type_177 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_178 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_179 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_180 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_181 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_182 arg2);
 extern uintptr_t _wrap_barrier_wait_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_reset_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_barrier_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_182 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_183 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_184 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_185 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_186 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_183 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_184 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_185 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_186 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_187 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_rwlock_acquire_read_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_rwlock_acquire_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_187 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_188 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_189 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_190 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_191 arg2);
+extern swig_type_188 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_189 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_190 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_191 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_192 arg2);
 extern uintptr_t _wrap_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_192 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_193 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_193 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_194 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_194 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_195 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_196 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_197 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_198 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_199 arg2);
-extern swig_type_200 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_201 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_202 arg3);
-extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_203 arg2);
-extern swig_type_204 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_205 arg2);
-extern swig_type_206 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_207 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_195 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_196 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_197 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_198 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_199 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_200 arg2);
+extern swig_type_201 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_202 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_203 arg3);
+extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_204 arg2);
+extern swig_type_205 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_206 arg2);
+extern swig_type_207 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_208 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_once_get_or_init_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_208 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_209 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_210 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_211 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_209 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_210 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_211 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_212 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_queue_options_new_sys_6c96b6e831386849(void);
-extern swig_type_212 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_213 arg2);
-extern swig_type_214 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_215 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_216 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_217 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_213 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_214 arg2);
+extern swig_type_215 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_216 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_217 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_218 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_218 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_219 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_queue_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_219 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_220 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_queue_join_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_220 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_221 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_222 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_223 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_224 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_225 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_226 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_227 _wrap_inlet_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_228 arg3);
-extern swig_type_229 _wrap_inlet_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, double arg3);
-extern swig_type_230 _wrap_inlet_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_231 _wrap_inlet_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_232 _wrap_inlet_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_233 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_234 arg3, uintptr_t arg4);
-extern swig_type_235 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_221 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_222 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_223 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_224 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_225 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_226 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_227 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_228 _wrap_inlet_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_229 arg3);
+extern swig_type_230 _wrap_inlet_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, double arg3);
+extern swig_type_231 _wrap_inlet_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_232 _wrap_inlet_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_233 _wrap_inlet_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_234 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_235 arg3, uintptr_t arg4);
+extern swig_type_236 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_236 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_237 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_237 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_238 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_239 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_240 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_241 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_238 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_239 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_240 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_241 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_242 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_message_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_242 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_243 arg2, uintptr_t arg3);
-extern swig_type_244 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_245 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_243 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_244 arg2, uintptr_t arg3);
+extern swig_type_245 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_246 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_broadcast_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_246 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_247 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_248 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_249 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_250 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_251 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_252 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_253 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_254 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_247 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_248 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_249 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_250 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_251 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_252 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_253 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_254 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_255 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_watch_sender_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_watch_receiver_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_255 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_256 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_257 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_258 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_259 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_260 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_261 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_262 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_256 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_257 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_258 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_259 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_260 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_261 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_262 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_263 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_exit_stack_new_sys_6c96b6e831386849(void);
-extern swig_type_263 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_264 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_265 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_264 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_265 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_266 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_exit_stack_pop_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_266 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_267 arg2);
-extern swig_type_268 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_269 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_270 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_267 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_268 arg2);
+extern swig_type_269 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_270 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_271 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
 extern double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_271 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_272 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_273 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_274 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_275 arg2);
-extern swig_type_276 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_277 arg2);
+extern swig_type_272 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_273 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_274 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_275 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_276 arg2);
+extern swig_type_277 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
+extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_278 arg2);
 extern uintptr_t _wrap_call_graph_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_278 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_279 arg2);
-extern swig_type_280 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_281 arg2);
-extern swig_type_282 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_283 arg2, swig_type_284 arg3);
-extern swig_type_285 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_286 arg2, int arg3);
-extern swig_type_287 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_288 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_289 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
-extern swig_type_290 _wrap_loop_set_trace_hook_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_279 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_280 arg2);
+extern swig_type_281 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_282 arg2);
+extern swig_type_283 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_284 arg2, swig_type_285 arg3);
+extern swig_type_286 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_287 arg2, int arg3);
+extern swig_type_288 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_289 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_290 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
+extern swig_type_291 _wrap_loop_set_trace_hook_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern int _wrap_trace_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_291 _wrap_trace_event_time_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_292 _wrap_trace_event_duration_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_292 _wrap_trace_event_time_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_293 _wrap_trace_event_duration_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_trace_event_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_293 _wrap_trace_event_code_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_294 _wrap_loop_set_watchdog_sys_6c96b6e831386849(uintptr_t arg1, double arg2, int arg3);
-extern swig_type_295 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_296 arg2, int arg3);
-extern swig_type_297 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_298 arg2);
-extern swig_type_299 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_300 arg3);
-extern swig_type_301 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_302 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_303 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_304 arg2);
-extern swig_type_305 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_306 arg2);
-extern swig_type_307 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_308 arg3);
-extern swig_type_309 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_310 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_311 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_312 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_313 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_314 arg2);
+extern swig_type_294 _wrap_trace_event_code_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_295 _wrap_loop_set_watchdog_sys_6c96b6e831386849(uintptr_t arg1, double arg2, int arg3);
+extern swig_type_296 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_297 arg2, int arg3);
+extern swig_type_298 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_299 arg2);
+extern swig_type_300 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_301 arg3);
+extern swig_type_302 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_303 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_304 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_305 arg2);
+extern swig_type_306 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_307 arg2);
+extern swig_type_308 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_309 arg3);
+extern swig_type_310 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_311 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_312 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_313 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_314 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_315 arg2);
 extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
-extern swig_type_315 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_316 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_317 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_318 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_319 arg1, swig_type_320 arg2, uintptr_t arg3);
+extern swig_type_316 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_317 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_318 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_319 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_320 arg1, swig_type_321 arg2, uintptr_t arg3);
 extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_321 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_322 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_322 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_323 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
-extern swig_type_323 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_324 arg2);
-extern swig_type_325 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_326 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_327 arg2, int arg3);
-extern swig_type_328 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_329 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_330 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_331 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_332 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_333 _wrap_stream_options_add_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_334 arg2);
-extern swig_type_335 _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_type_336 arg2);
-extern swig_type_337 _wrap_stream_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_338 _wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_339 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_340 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_341 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_342 arg1, uintptr_t arg2);
-extern swig_type_343 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern swig_type_324 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_325 arg2);
+extern swig_type_326 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_327 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_328 arg2, int arg3);
+extern swig_type_329 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_330 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_331 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_332 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_333 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_334 _wrap_stream_options_add_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_335 arg2);
+extern swig_type_336 _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_type_337 arg2);
+extern swig_type_338 _wrap_stream_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_339 _wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_340 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_341 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_342 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_343 arg1, uintptr_t arg2);
+extern swig_type_344 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
 extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
 extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_344 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_345 arg3);
+extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_345 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_346 arg3);
 extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_346 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_347 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_348 arg3);
-extern swig_type_349 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_350 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_351 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_352 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_347 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_348 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_349 arg3);
+extern swig_type_350 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_351 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_352 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_353 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_353 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_354 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_355 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_356 arg2);
-extern swig_type_357 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_358 arg3);
+extern swig_type_354 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_355 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_356 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_357 arg2);
+extern swig_type_358 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_359 arg3);
 extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_359 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_360 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_361 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_362 arg2, swig_type_363 arg3);
-extern swig_type_364 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_365 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_366 arg3, swig_type_367 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_368 arg3, swig_type_369 arg4);
-extern swig_type_370 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_371 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_372 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_360 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_361 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_362 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_363 arg2, swig_type_364 arg3);
+extern swig_type_365 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_366 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_367 arg3, swig_type_368 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_369 arg3, swig_type_370 arg4);
+extern swig_type_371 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_372 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_373 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_373 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_374 arg2, swig_type_375 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_376 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_377 arg3, uintptr_t arg4);
+extern swig_type_374 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_375 arg2, swig_type_376 arg3);
+extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_377 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_378 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_378 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_379 arg3);
-extern swig_type_380 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_381 arg2);
-extern swig_type_382 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_379 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_380 arg3);
+extern swig_type_381 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_382 arg2);
+extern swig_type_383 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_383 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_384 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_server_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_384 _wrap_server_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_385 arg3);
-extern swig_type_386 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_387 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_385 _wrap_server_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_386 arg3);
+extern swig_type_387 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_388 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_388 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_389 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_390 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_391 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_392 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_393 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_394 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_395 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_396 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_397 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_398 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_399 arg3, uintptr_t arg4);
+extern swig_type_389 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_390 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_391 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_392 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_393 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_394 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_395 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_396 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_397 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_398 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_399 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_400 arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_read_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_write_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_400 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_401 arg3, uintptr_t arg4);
-extern swig_type_402 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_401 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_402 arg3, uintptr_t arg4);
+extern swig_type_403 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_stream_get_protocol_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_packet_data_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_403 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_404 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_packet_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_404 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_405 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_406 arg2);
+extern swig_type_405 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_406 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_407 arg2);
 extern uintptr_t _wrap_datagram_options_new_sys_6c96b6e831386849(void);
-extern swig_type_407 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_408 arg2, int arg3);
-extern swig_type_409 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_410 arg2, int arg3);
-extern swig_type_411 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_412 arg2);
-extern swig_type_413 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_414 arg2);
-extern swig_type_415 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_416 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_417 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_418 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_419 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_420 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_421 arg2);
-extern swig_type_422 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_408 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_409 arg2, int arg3);
+extern swig_type_410 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_411 arg2, int arg3);
+extern swig_type_412 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_413 arg2);
+extern swig_type_414 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_415 arg2);
+extern swig_type_416 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_417 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_418 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_419 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_420 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_421 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_422 arg2);
+extern swig_type_423 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_datagram_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_423 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_424 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_425 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_426 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_427 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_428 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_429 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_424 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_425 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_426 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_427 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_428 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_429 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_430 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
 extern uintptr_t _wrap_create_datagram_endpoint_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_430 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_431 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_432 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_431 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_432 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_433 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_recvfrom_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_433 arg2);
-extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_434 arg3, uintptr_t arg4);
-extern swig_type_435 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_436 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_437 arg4);
+extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_434 arg2);
+extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_435 arg3, uintptr_t arg4);
+extern swig_type_436 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_437 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_438 arg4);
 extern uintptr_t _wrap_datagram_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_438 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_439 arg2, swig_type_440 arg3);
-extern swig_type_441 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_442 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_443 arg2, swig_type_444 arg3);
+extern swig_type_439 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_440 arg2, swig_type_441 arg3);
+extern swig_type_442 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_443 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_444 arg2, swig_type_445 arg3);
 extern uintptr_t _wrap_datagram_local_address_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_datagram_remote_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_445 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_446 arg2);
-extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_447 arg3);
-extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_448 arg2);
-extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_449 arg3);
-extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_450 arg3);
-extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_451 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_452 arg3, swig_type_453 arg4);
-extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_454 arg3, swig_type_455 arg4);
-extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_456 arg2, int arg3);
+extern swig_type_446 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_447 arg2);
+extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_448 arg3);
+extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_449 arg2);
+extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_450 arg3);
+extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_451 arg3);
+extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_452 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_453 arg3, swig_type_454 arg4);
+extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_455 arg3, swig_type_456 arg4);
+extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_457 arg2, int arg3);
 extern uintptr_t _wrap_sock_accept_sys_6c96b6e831386849(int arg1);
-extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_457 arg3, swig_voidp arg4, swig_type_458 arg5);
-extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_459 arg2);
-extern swig_type_460 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_461 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_462 arg2);
-extern swig_type_463 _wrap_tls_context_new_client_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_464 _wrap_tls_context_new_server_sys_6c96b6e831386849(swig_voidp arg1);
+extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_458 arg3, swig_voidp arg4, swig_type_459 arg5);
+extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_460 arg2);
+extern swig_type_461 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_462 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_463 arg2);
+extern swig_type_464 _wrap_tls_context_new_client_sys_6c96b6e831386849(swig_voidp arg1);
+extern swig_type_465 _wrap_tls_context_new_server_sys_6c96b6e831386849(swig_voidp arg1);
 extern uintptr_t _wrap_tls_context_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_465 _wrap_tls_context_load_verify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_466 arg2, swig_type_467 arg3);
-extern swig_type_468 _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_469 arg2);
-extern swig_type_470 _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(uintptr_t arg1, swig_type_471 arg2, swig_type_472 arg3, swig_type_473 arg4);
-extern swig_type_474 _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_475 arg2, swig_type_476 arg3, swig_type_477 arg4);
-extern swig_type_478 _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_479 _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_480 _wrap_tls_context_set_alpn_sys_6c96b6e831386849(uintptr_t arg1, swig_type_481 arg2);
-extern swig_type_482 _wrap_tls_context_set_min_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_483 _wrap_tls_context_set_max_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_484 _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(uintptr_t arg1, swig_type_485 arg2);
-extern swig_type_486 _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(uintptr_t arg1, swig_type_487 arg2);
-extern swig_type_488 _wrap_tls_context_add_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_489 arg2, uintptr_t arg3);
-extern swig_type_490 _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_491 _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(uintptr_t arg1, swig_type_492 arg2);
-extern swig_type_493 _wrap_stream_options_set_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_494 _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(uintptr_t arg1, swig_type_495 arg2);
-extern swig_type_496 _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_497 _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_498 _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_466 _wrap_tls_context_load_verify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_467 arg2, swig_type_468 arg3);
+extern swig_type_469 _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_470 arg2);
+extern swig_type_471 _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(uintptr_t arg1, swig_type_472 arg2, swig_type_473 arg3, swig_type_474 arg4);
+extern swig_type_475 _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_476 arg2, swig_type_477 arg3, swig_type_478 arg4);
+extern swig_type_479 _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_480 _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_481 _wrap_tls_context_set_alpn_sys_6c96b6e831386849(uintptr_t arg1, swig_type_482 arg2);
+extern swig_type_483 _wrap_tls_context_set_min_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_484 _wrap_tls_context_set_max_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_485 _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(uintptr_t arg1, swig_type_486 arg2);
+extern swig_type_487 _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(uintptr_t arg1, swig_type_488 arg2);
+extern swig_type_489 _wrap_tls_context_add_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_490 arg2, uintptr_t arg3);
+extern swig_type_491 _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_492 _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(uintptr_t arg1, swig_type_493 arg2);
+extern swig_type_494 _wrap_stream_options_set_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_495 _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(uintptr_t arg1, swig_type_496 arg2);
+extern swig_type_497 _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_498 _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_499 _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
 extern uintptr_t _wrap_stream_start_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_499 _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_500 _wrap_stream_get_tls_session_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_file_open_sys_6c96b6e831386849(swig_type_501 arg1, int arg2, int arg3);
-extern uintptr_t _wrap_file_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_502 arg2);
-extern uintptr_t _wrap_file_pread_sys_6c96b6e831386849(uintptr_t arg1, swig_type_503 arg2, swig_type_504 arg3);
-extern uintptr_t _wrap_file_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_505 arg2);
-extern uintptr_t _wrap_file_pwrite_sys_6c96b6e831386849(uintptr_t arg1, swig_type_506 arg2, swig_type_507 arg3);
-extern uintptr_t _wrap_file_seek_sys_6c96b6e831386849(uintptr_t arg1, swig_type_508 arg2, int arg3);
+extern swig_type_500 _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_501 _wrap_stream_get_tls_session_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_file_open_sys_6c96b6e831386849(swig_type_502 arg1, int arg2, int arg3);
+extern uintptr_t _wrap_file_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_503 arg2);
+extern uintptr_t _wrap_file_pread_sys_6c96b6e831386849(uintptr_t arg1, swig_type_504 arg2, swig_type_505 arg3);
+extern uintptr_t _wrap_file_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_506 arg2);
+extern uintptr_t _wrap_file_pwrite_sys_6c96b6e831386849(uintptr_t arg1, swig_type_507 arg2, swig_type_508 arg3);
+extern uintptr_t _wrap_file_seek_sys_6c96b6e831386849(uintptr_t arg1, swig_type_509 arg2, int arg3);
 extern uintptr_t _wrap_file_fstat_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_file_fsync_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_file_fdatasync_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_file_truncate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_509 arg2);
+extern uintptr_t _wrap_file_truncate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_510 arg2);
 extern uintptr_t _wrap_file_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_510 _wrap_file_descriptor_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_read_file_sys_6c96b6e831386849(swig_type_511 arg1, swig_type_512 arg2);
-extern uintptr_t _wrap_write_file_sys_6c96b6e831386849(swig_type_513 arg1, swig_type_514 arg2);
-extern uintptr_t _wrap_stat_file_sys_6c96b6e831386849(swig_type_515 arg1, int arg2);
-extern uintptr_t _wrap_list_directory_sys_6c96b6e831386849(swig_type_516 arg1);
-extern swig_type_517 _wrap_file_stat_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_518 _wrap_file_stat_mode_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_519 _wrap_file_stat_inode_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_520 _wrap_file_stat_links_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_521 _wrap_file_stat_uid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_522 _wrap_file_stat_gid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_511 _wrap_file_descriptor_sys_6c96b6e831386849(uintptr_t arg1);
+extern uintptr_t _wrap_read_file_sys_6c96b6e831386849(swig_type_512 arg1, swig_type_513 arg2);
+extern uintptr_t _wrap_write_file_sys_6c96b6e831386849(swig_type_514 arg1, swig_type_515 arg2);
+extern uintptr_t _wrap_stat_file_sys_6c96b6e831386849(swig_type_516 arg1, int arg2);
+extern uintptr_t _wrap_list_directory_sys_6c96b6e831386849(swig_type_517 arg1);
+extern swig_type_518 _wrap_file_stat_size_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_519 _wrap_file_stat_mode_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_520 _wrap_file_stat_inode_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_521 _wrap_file_stat_links_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_522 _wrap_file_stat_uid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_523 _wrap_file_stat_gid_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_file_stat_mtime_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_file_stat_atime_sys_6c96b6e831386849(uintptr_t arg1);
 extern double _wrap_file_stat_ctime_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_523 _wrap_file_names_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_524 _wrap_file_names_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_525 arg2);
-extern swig_type_526 _wrap_file_watch_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_527 arg2);
+extern swig_type_524 _wrap_file_names_count_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_525 _wrap_file_names_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_526 arg2);
+extern swig_type_527 _wrap_file_watch_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_528 arg2);
 extern uintptr_t _wrap_file_watch_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_528 _wrap_file_watch_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_529 _wrap_file_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_530 _wrap_file_event_is_directory_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_531 _wrap_file_event_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_532 _wrap_file_event_old_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_533 _wrap_job_return_sys_6c96b6e831386849(swig_type_534 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_535 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_536 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_537 arg1);
+extern swig_type_529 _wrap_file_watch_close_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_530 _wrap_file_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_531 _wrap_file_event_is_directory_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_532 _wrap_file_event_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_533 _wrap_file_event_old_name_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_534 _wrap_job_return_sys_6c96b6e831386849(swig_type_535 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_536 _wrap_job_cancelled_sys_6c96b6e831386849(void);
+extern swig_type_537 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_538 arg1);
 extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
 extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_538 arg1);
-extern swig_type_539 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_540 arg2);
-extern swig_type_541 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_542 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_543 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_544 arg4);
+extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_539 arg1);
+extern swig_type_540 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_541 arg2);
+extern swig_type_542 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_543 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_544 arg1);
+extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_545 arg4);
 extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_545 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_546 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_546 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_547 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_547 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_548 arg2);
-extern swig_type_549 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_550 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_551 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_552 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_553 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_554 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_548 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_549 arg2);
+extern swig_type_550 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
+extern swig_type_551 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_552 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_553 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_554 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_555 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_555 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_556 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_557 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_558 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_559 arg2);
-extern swig_type_560 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_561 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_562 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_563 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_564 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_565 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_566 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_567 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_568 arg3, swig_type_569 arg4);
-extern swig_type_570 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_571 arg2);
-extern swig_type_572 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_573 arg2);
+extern swig_type_556 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_557 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_558 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_559 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_560 arg2);
+extern swig_type_561 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_562 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_563 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_564 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_565 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_566 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_567 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_568 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_569 arg3, swig_type_570 arg4);
+extern swig_type_571 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_572 arg2);
+extern swig_type_573 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_574 arg2);
 extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_574 arg1, uintptr_t arg2);
-extern swig_type_575 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_576 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_575 arg1, uintptr_t arg2);
+extern swig_type_576 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_577 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
 extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
 extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_577 arg2);
+extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_578 arg2);
 extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_578 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_579 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_580 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_581 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_579 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
+extern swig_type_580 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_581 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
+extern swig_type_582 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
 extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
 #undef intgo
 */
@@ -1696,6 +1698,15 @@ _swig_i_0 = arg1
 	return swig_r
 }
 
+func Loop_options_set_busy_poll(arg1 uintptr, arg2 float64) (_swig_ret int64) {
+	var swig_r int64
+	var _swig_i_0 uintptr
+_swig_i_0 = arg1
+	_swig_i_1 := arg2
+	swig_r = (int64)(C._wrap_loop_options_set_busy_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	return swig_r
+}
+
 func Loop_options_set_eager_tasks(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
@@ -1903,7 +1914,7 @@ func Loop_cancel_handle(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_61(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_62(_swig_i_1)))
 	return swig_r
 }
 
@@ -1912,7 +1923,7 @@ func Loop_handle_when(arg1 uintptr, arg2 uint64) (_swig_ret float64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (float64)(C._wrap_loop_handle_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_62(_swig_i_1)))
+	swig_r = (float64)(C._wrap_loop_handle_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_63(_swig_i_1)))
 	return swig_r
 }
 
@@ -2143,7 +2154,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_78)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_79)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2230,7 +2241,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_85(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2)))
 	return swig_r
 }
 
@@ -2242,7 +2253,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_87(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_88(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2255,7 +2266,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_89(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_90(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2274,7 +2285,7 @@ func Future_set_error_code(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_92(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_93(_swig_i_1)))
 	return swig_r
 }
 
@@ -2330,7 +2341,7 @@ func Future_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_98)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_99)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2382,7 +2393,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_102(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_103(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2402,7 +2413,7 @@ func Future_cancel_threadsafe(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_105)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_106)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2493,7 +2504,7 @@ func Task_options_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_110)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_111)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2564,7 +2575,7 @@ func Task_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_115)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_116)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2593,7 +2604,7 @@ func Task_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_119)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2606,7 +2617,7 @@ func Task_get_name(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_121)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_122)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2645,7 +2656,7 @@ func Task_repr(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_125)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_126)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2659,7 +2670,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_127(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_128(_swig_i_2)))
 	return swig_r
 }
 
@@ -2669,7 +2680,7 @@ func Task_print_stack(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_129(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_130(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -2749,7 +2760,7 @@ func Contextvar_new(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_132)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_133)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -2860,7 +2871,7 @@ func Sleep_result(arg1 float64, arg2 int64, arg3 uintptr, arg4 uintptr) (_swig_r
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_139(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_140(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2872,7 +2883,7 @@ func Gather(arg1 *uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_140(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2895,7 +2906,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_142(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2926,7 +2937,7 @@ func Select(arg1 *uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_142(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_143(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2951,7 +2962,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_144(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_145(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -3023,7 +3034,7 @@ func Timeout_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_150(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_151(_swig_i_1)))
 	return swig_r
 }
 
@@ -3060,7 +3071,7 @@ func Task_group_join(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_153(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3085,7 +3096,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_155(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3108,7 +3119,7 @@ func Generator_throw_code(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_155(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_156(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3293,7 +3304,7 @@ func Condition_notify(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_169(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_170(_swig_i_1)))
 	return swig_r
 }
 
@@ -3319,7 +3330,7 @@ func Semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_173(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
 	return swig_r
 }
 
@@ -3328,7 +3339,7 @@ func Bounded_semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_175(_swig_i_1)))
+	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_176(_swig_i_1)))
 	return swig_r
 }
 
@@ -3380,7 +3391,7 @@ func Barrier_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_181(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_182(_swig_i_1)))
 	return swig_r
 }
 
@@ -3505,7 +3516,7 @@ func Limiter_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_191(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_192(_swig_i_1)))
 	return swig_r
 }
 
@@ -3590,7 +3601,7 @@ func Limiter_set_total_tokens(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_199(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_200(_swig_i_1)))
 	return swig_r
 }
 
@@ -3609,7 +3620,7 @@ func Rate_limiter_new(arg1 *uintptr, arg2 float64, arg3 int64) (_swig_ret int64)
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_202(_swig_i_2)))
+	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_203(_swig_i_2)))
 	return swig_r
 }
 
@@ -3618,7 +3629,7 @@ func Rate_limiter_acquire(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_203(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3629,7 +3640,7 @@ func Rate_limiter_acquire_nowait(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_205(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_206(_swig_i_1)))
 	return swig_r
 }
 
@@ -3683,7 +3694,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_210(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_211(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3709,7 +3720,7 @@ func Queue_options_set_maxsize(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_213(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_214(_swig_i_1)))
 	return swig_r
 }
 
@@ -3873,7 +3884,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_inlet_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_228(_swig_i_2)))
+	swig_r = (int64)(C._wrap_inlet_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_229(_swig_i_2)))
 	return swig_r
 }
 
@@ -3924,7 +3935,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_234(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_235(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -4033,7 +4044,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_243(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_244(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4302,7 +4313,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_267(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
 	return swig_r
 }
 
@@ -4371,7 +4382,7 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_275(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1)))
 	return swig_r
 }
 
@@ -4386,7 +4397,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_277(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_278(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4415,7 +4426,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_279(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_280(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4434,7 +4445,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_281(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_282(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4447,7 +4458,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_283(_swig_i_1), *(*C.swig_type_284)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_284(_swig_i_1), *(*C.swig_type_285)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4460,7 +4471,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_286(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_287(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4565,7 +4576,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_296)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_297)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4578,7 +4589,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_298)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_299)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4592,7 +4603,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_300(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_301(_swig_i_2)))
 	return swig_r
 }
 
@@ -4618,7 +4629,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_304)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_305)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4631,7 +4642,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_306)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_307)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4645,7 +4656,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_308(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_309(_swig_i_2)))
 	return swig_r
 }
 
@@ -4699,7 +4710,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_314(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_315(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4757,7 +4768,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_319)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_320)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_320)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4815,7 +4826,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_324(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_325(_swig_i_1)))
 	return swig_r
 }
 
@@ -4835,7 +4846,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_327)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4893,7 +4904,7 @@ func Stream_options_add_host(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_add_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_334)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_options_add_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_335)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4905,7 +4916,7 @@ func Stream_options_set_max_connections(arg1 uintptr, arg2 int64) (_swig_ret int
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_max_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_336(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_max_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_337(_swig_i_1)))
 	return swig_r
 }
 
@@ -4953,7 +4964,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_341)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_342)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4968,7 +4979,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_342)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_343)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -5016,7 +5027,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_344(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_345(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5029,7 +5040,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_345(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_346(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5050,7 +5061,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_346(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_347(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5062,7 +5073,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_347)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_348)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5078,7 +5089,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_348(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_349(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5148,7 +5159,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_356)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5162,7 +5173,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_358(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_359(_swig_i_2)))
 	return swig_r
 }
 
@@ -5198,7 +5209,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_362(_swig_i_1), C.swig_type_363(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_363(_swig_i_1), C.swig_type_364(_swig_i_2)))
 	return swig_r
 }
 
@@ -5229,7 +5240,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_366(_swig_i_2), C.swig_type_367(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_367(_swig_i_2), C.swig_type_368(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5242,7 +5253,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_368(_swig_i_2), C.swig_type_369(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_369(_swig_i_2), C.swig_type_370(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5290,7 +5301,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_374)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_376)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5311,7 +5322,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_376)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_377)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5330,7 +5341,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_377)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_378)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5356,7 +5367,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_379(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_380(_swig_i_2)))
 	return swig_r
 }
 
@@ -5365,7 +5376,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_381(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_382(_swig_i_1)))
 	return swig_r
 }
 
@@ -5433,7 +5444,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_385(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_386(_swig_i_2)))
 	return swig_r
 }
 
@@ -5572,7 +5583,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_398)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_399)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5591,7 +5602,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_399)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5641,7 +5652,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_401)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5660,7 +5671,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_401)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_402)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5742,7 +5753,7 @@ func Packets_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_406(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5763,7 +5774,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_408)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5777,7 +5788,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_410)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_411)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5790,7 +5801,7 @@ func Datagram_options_set_local_path(arg1 uintptr, arg2 string) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_412)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_413)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5803,7 +5814,7 @@ func Datagram_options_set_remote_path(arg1 uintptr, arg2 string) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_414)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_415)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5860,7 +5871,7 @@ func Datagram_options_set_max_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_421(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_422(_swig_i_1)))
 	return swig_r
 }
 
@@ -6014,7 +6025,7 @@ func Datagram_recvmany(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_433(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_434(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6029,7 +6040,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_434(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_435(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6043,7 +6054,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_436)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_437)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6059,7 +6070,7 @@ _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_437(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_438(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6081,7 +6092,7 @@ func Datagram_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_sw
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_439(_swig_i_1), C.swig_type_440(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_440(_swig_i_1), C.swig_type_441(_swig_i_2)))
 	return swig_r
 }
 
@@ -6101,7 +6112,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_443)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_444)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_444)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_445)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6144,7 +6155,7 @@ func Sock_recv(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_446(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_447(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6156,7 +6167,7 @@ func Sock_recv_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_447(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_448(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6166,7 +6177,7 @@ func Sock_recvfrom(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_448(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_449(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6178,7 +6189,7 @@ func Sock_recvfrom_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_449(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_450(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6190,7 +6201,7 @@ func Sock_sendall(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_450(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_451(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6204,7 +6215,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_451(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_452(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6216,7 +6227,7 @@ func Sock_sendfile(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig_ret ui
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_452(_swig_i_2), C.swig_type_453(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_453(_swig_i_2), C.swig_type_454(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6228,7 +6239,7 @@ func Sock_sendfile_native(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_454(_swig_i_2), C.swig_type_455(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_455(_swig_i_2), C.swig_type_456(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6240,7 +6251,7 @@ func Sock_connect(arg1 int32, arg2 string, arg3 int32) (_swig_ret uintptr) {
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_456)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_457)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6267,7 +6278,7 @@ _swig_i_1 = arg2
 	var _swig_i_3 *int32
 _swig_i_3 = arg4
 	_swig_i_4 := arg5
-	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_457(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_458(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_458(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_459(_swig_i_4)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6277,7 +6288,7 @@ func Sock_recv_fds(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_459(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_460(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6296,7 +6307,7 @@ func Packet_take_fd(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_462(_swig_i_1)))
+	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_463(_swig_i_1)))
 	return swig_r
 }
 
@@ -6334,7 +6345,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 string
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_tls_context_load_verify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_466)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_467)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_tls_context_load_verify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_467)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_468)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6350,7 +6361,7 @@ func Tls_context_load_verify_memory(arg1 uintptr, arg2 string) (_swig_ret int64)
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_469)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6367,7 +6378,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 string
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_471)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_472)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_473)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_472)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_473)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_474)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6390,7 +6401,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 string
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_475)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_476)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_477)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_476)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_477)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_478)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6427,7 +6438,7 @@ func Tls_context_set_alpn(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_alpn_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_481)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_alpn_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_482)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6458,7 +6469,7 @@ func Tls_context_set_ciphers(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_ciphers_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_485)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_ciphers_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6471,7 +6482,7 @@ func Tls_context_set_ciphersuites(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_487)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_488)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6486,7 +6497,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_tls_context_add_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_489)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_tls_context_add_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_490)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6508,7 +6519,7 @@ func Tls_context_set_keylog_file(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_492)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_493)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6531,7 +6542,7 @@ func Stream_options_set_server_hostname(arg1 uintptr, arg2 string) (_swig_ret in
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_495)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_496)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6606,7 +6617,7 @@ func File_open(arg1 string, arg2 int32, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_open_sys_6c96b6e831386849(*(*C.swig_type_501)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_open_sys_6c96b6e831386849(*(*C.swig_type_502)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6620,7 +6631,7 @@ func File_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_file_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_502(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_file_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_503(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6632,7 +6643,7 @@ func File_pread(arg1 uintptr, arg2 int64, arg3 int64) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_pread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_503(_swig_i_1), C.swig_type_504(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_pread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_504(_swig_i_1), C.swig_type_505(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6644,7 +6655,7 @@ func File_write(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_file_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_505)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_file_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_506)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6660,7 +6671,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_pwrite_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_506)(unsafe.Pointer(&_swig_i_1)), C.swig_type_507(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_pwrite_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_507)(unsafe.Pointer(&_swig_i_1)), C.swig_type_508(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6675,7 +6686,7 @@ func File_seek(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_seek_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_508(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_seek_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_509(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6716,7 +6727,7 @@ func File_truncate(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_file_truncate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_509(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_file_truncate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_510(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6745,7 +6756,7 @@ func Read_file(arg1 string, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 string
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_read_file_sys_6c96b6e831386849(*(*C.swig_type_511)(unsafe.Pointer(&_swig_i_0)), C.swig_type_512(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_read_file_sys_6c96b6e831386849(*(*C.swig_type_512)(unsafe.Pointer(&_swig_i_0)), C.swig_type_513(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6760,7 +6771,7 @@ func Write_file(arg1 string, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_write_file_sys_6c96b6e831386849(*(*C.swig_type_513)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_514)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_write_file_sys_6c96b6e831386849(*(*C.swig_type_514)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_515)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6777,7 +6788,7 @@ func Stat_file(arg1 string, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 string
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stat_file_sys_6c96b6e831386849(*(*C.swig_type_515)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stat_file_sys_6c96b6e831386849(*(*C.swig_type_516)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6790,7 +6801,7 @@ func List_directory(arg1 string) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_list_directory_sys_6c96b6e831386849(*(*C.swig_type_516)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (uintptr)(C._wrap_list_directory_sys_6c96b6e831386849(*(*C.swig_type_517)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6884,7 +6895,7 @@ func File_names_at(arg1 uintptr, arg2 int64) (_swig_ret string) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r_p := C._wrap_file_names_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_525(_swig_i_1))
+	swig_r_p := C._wrap_file_names_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_526(_swig_i_1))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -6897,7 +6908,7 @@ func File_watch_new(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_file_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_527)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_file_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_528)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6967,7 +6978,7 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_534(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_535(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -6981,7 +6992,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_537)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_538)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -7023,7 +7034,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_538(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_539(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7035,7 +7046,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_540)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_541)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7047,14 +7058,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_542(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_543(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_543(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_544(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7070,7 +7081,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_544)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_545)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -7126,7 +7137,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_548)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_549)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7237,7 +7248,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_559)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_560)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7316,7 +7327,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_568(_swig_i_2), C.swig_type_569(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_569(_swig_i_2), C.swig_type_570(_swig_i_3)))
 	return swig_r
 }
 
@@ -7325,7 +7336,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_571(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_572(_swig_i_1)))
 	return swig_r
 }
 
@@ -7334,7 +7345,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_573(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_574(_swig_i_1)))
 	return swig_r
 }
 
@@ -7356,7 +7367,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_574)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_575)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -7429,7 +7440,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_577)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_578)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}

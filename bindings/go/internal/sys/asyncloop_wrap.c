@@ -864,6 +864,21 @@ long long _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(aloop_loop_opti
 }
 
 
+long long _wrap_loop_options_set_busy_poll_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, double _swig_go_1) {
+  aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
+  double arg2 ;
+  int64_t result;
+  long long _swig_go_result;
+
+  arg1 = *(aloop_loop_options **)&_swig_go_0;
+  arg2 = (double)_swig_go_1;
+
+  result = (int64_t)aloop_loop_options_set_busy_poll(arg1,arg2);
+  _swig_go_result = result;
+  return _swig_go_result;
+}
+
+
 long long _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
