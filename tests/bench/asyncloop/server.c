@@ -1,36 +1,44 @@
-// server: a stream and a fiber for each connection.
+// server: a protocol whose callback answers with what came.
 //
 // SPDX-License-Identifier: MIT
-#include "../common/net.h"
-#include "ours.h"
+#include "serving.h"
 
-static int64_t serve(aloop_stream *stream, void *accept_only) {
-    if (accept_only) return 0;
-    for (;;) {
-        void *got = NULL;
-        if (aloop_await(aloop_stream_read(stream, 64 * 1024), &got) < 0) return 0;
-        size_t n = aloop_bytes_size(got);
-        int64_t code = n ? aloop_stream_write(stream, aloop_bytes_data(got), n) : -1;
-        aloop_bytes_unref(got);
-        // A client that is gone is no failure.
-        if (code < 0 || aloop_await(aloop_stream_drain(stream), NULL) < 0) return 0;
-    }
+static int64_t answer(aloop_stream *transport, const void *data, size_t n, void *unused) {
+    (void)unused;
+    // A client that is gone is no failure.
+    aloop_stream_write(transport, data, n);
+    return 0;
 }
 
-static int64_t listen_here(void *accept_only, void **value) {
+static int64_t close_at_once(aloop_stream *transport, void *unused) {
+    (void)unused;
+    return aloop_stream_close(transport);
+}
+
+struct request {
+    server_mode mode;
+    char **argv;
+};
+
+static int64_t listen_here(void *data, void **value) {
+    struct request *r = data;
     void *server = NULL;
     (void)value;
-    aloop_stream_options *options = must(aloop_stream_options_new());
-    must_code(aloop_stream_options_set_backlog(options, 4096));
+    aloop_protocol *protocol = must(aloop_protocol_new());
+    if (r->mode.accept_only) {
+        must_code(aloop_protocol_set_connection_made(protocol, close_at_once));
+    } else {
+        must_code(aloop_protocol_set_data_received(protocol, answer));
+    }
+    aloop_stream_options *options = serving_options(r->mode, r->argv);
     must_code(
-        aloop_await(aloop_start_server(serve, accept_only, "127.0.0.1", 0, options), &server));
+        aloop_await(aloop_create_server(protocol, NULL, "127.0.0.1", 0, options), &server));
     aloop_unref(options);
     announce_port((int)must_code(aloop_server_port(server, 0)));
     return aloop_await(aloop_server_serve_forever(server), NULL);
 }
 
 int main(int argc, char **argv) {
-    server_mode mode = server_args(argc, argv);
-    if (mode.tls) return 2;
-    must_code(aloop_run(listen_here, mode.accept_only ? &mode : NULL, NULL));
+    struct request r = {serving_args(argc, argv), argv};
+    serve_in_loop(listen_here, &r);
 }

@@ -6,7 +6,7 @@ Every peer takes its turn in every round, so that whatever disturbs the machine 
 
 import sys
 
-from . import build, measure, peers, report, workloads
+from . import bindings, build, measure, peers, report, workloads
 
 
 class Bench:
@@ -30,6 +30,9 @@ class Bench:
 
     def absences(self, workload):
         """[(peer, why it is not measured)]. What is missing without a reason ends the run."""
+        if workload.kind == "bindings":
+            all_of_them = [(one.name, bindings.absence(one)) for one in bindings.LANGUAGES]
+            return [(name, reason) for name, reason in all_of_them if reason]
         answer = []
         for peer in self.peers:
             if not self.built[peer.name]:
@@ -107,6 +110,16 @@ class Bench:
             self.progress(workload, rounds, f"{peer} idle connections")
             self.keep(measure.idle(peer, command, self.load, workloads.IDLE[self.size]))
 
+    def run_bindings(self, workload, rounds):
+        for language in bindings.LANGUAGES:
+            if bindings.absence(language):
+                continue
+            self.progress(workload, rounds, language.name)
+            figures = bindings.measure(language, self.size == "quick")
+            self.keep(
+                measure.sample("bindings", language.name, name, ns, "ns") for name, ns in figures
+            )
+
     def run(self, workload):
         rounds = workloads.ROUNDS[self.size]
         if not workload.noisy:
@@ -116,6 +129,7 @@ class Bench:
             "echo": self.run_echo,
             "accept": self.run_accept,
             "memory": self.run_memory,
+            "bindings": self.run_bindings,
         }[workload.kind]
         for self.round in range(1, rounds + 1):
             once(workload, rounds)
