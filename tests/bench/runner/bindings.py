@@ -55,6 +55,7 @@ LANGUAGES = [
         ),
         environment=(
             ("CGO_CFLAGS", f"-I{peers.ROOT}/include"),
+            ("PKG_CONFIG_PATH", f"{BUILD}/meson-uninstalled"),
             ("CGO_LDFLAGS", f"-L{peers.OUR_LIBRARY}"),
             ("GOFLAGS", "-count=1"),
             ("GOPROXY", "off"),

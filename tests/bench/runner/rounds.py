@@ -10,12 +10,13 @@ from . import bindings, build, measure, peers, report, workloads
 
 
 class Bench:
-    def __init__(self, wanted, size, folder):
+    def __init__(self, wanted, size, folder, rounds=None, part=1):
         self.peers, self.size, self.folder = wanted, size, folder
+        self.rounds, self.part = rounds or workloads.ROUNDS[size], part
         self.load = build.build_load()
         self.certificate = build.make_certificate(folder)
         self.built = {peer.name: build.build(peer) for peer in wanted}
-        self.seconds = workloads.SECONDS[self.size]
+        self.seconds = workloads.SECONDS[self.size] / part
         self.samples, self.round = [], 0
 
     # --- who has what ---
@@ -33,6 +34,8 @@ class Bench:
         if workload.kind == "bindings":
             all_of_them = [(one.name, bindings.absence(one)) for one in bindings.LANGUAGES]
             return [(name, reason) for name, reason in all_of_them if reason]
+        if workload.kind == "growth":
+            return []  # ours alone
         answer = []
         for peer in self.peers:
             if not self.built[peer.name]:
@@ -78,12 +81,13 @@ class Bench:
     def run_programs(self, workload, rounds):
         for program in workload.programs:
             for peer in self.peers:
-                count = getattr(program, self.size)
+                count = getattr(program, self.size) // self.part
                 for variant, command in self.commands(peer, program.name).items():
                     stem = "_".join(filter(None, (program.name, variant)))
                     part = workloads.FRACTIONS.get((peer.name, stem), 1)
                     self.progress(workload, rounds, f"{peer.name} {stem}")
-                    self.keep(measure.program(command, count // part, workload.small_pages))
+                    n = max(1, count // part)
+                    self.keep(measure.program(command, n, workload.small_pages))
 
     def run_echo(self, workload, rounds):
         how = (self.certificate, self.load, self.seconds)
@@ -121,7 +125,7 @@ class Bench:
             )
 
     def run(self, workload):
-        rounds = workloads.ROUNDS[self.size]
+        rounds = self.rounds
         if not workload.noisy:
             rounds = min(rounds, 3)
         once = {
@@ -129,6 +133,7 @@ class Bench:
             "echo": self.run_echo,
             "accept": self.run_accept,
             "memory": self.run_memory,
+            "growth": self.run_programs,
             "bindings": self.run_bindings,
         }[workload.kind]
         for self.round in range(1, rounds + 1):

@@ -32,14 +32,14 @@ class Workload:
     name: str
     about: str
     programs: tuple = ()
-    kind: str = "program"  # or bindings, or what the servers are put to: echo, accept, memory
+    kind: str = "program"  # growth, bindings, or what servers are put to: echo, accept, memory
     small_pages: bool = False  # see measure.small_pages
     noisy: bool = True  # else three rounds suffice
 
     @property
     def needs(self):
         """The names of the programs that a peer should have for this workload."""
-        server = () if self.kind in ("program", "bindings") else ("server",)
+        server = ("server",) if self.kind in ("echo", "accept", "memory") else ()
         return tuple(program.name for program in self.programs) + server
 
 
@@ -110,6 +110,13 @@ WORKLOADS = [
         noisy=False,
     ),
     Workload("start", "a loop made, turned once and closed", (Program("start", 10_000, 200),)),
+    Workload(
+        "growth",
+        "an operation of ours while so many objects of its kind are alive (processor time)",
+        (Program("growth", 1_000_000, 10_000),),
+        "growth",
+        noisy=False,
+    ),
     Workload(
         "bindings",
         "an await and a callback in other languages, each",
