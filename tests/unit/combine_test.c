@@ -391,7 +391,69 @@ static void test_combining_needs_a_loop(void **state) {
     close_loop(loop);
 }
 
+/* A sleep whose time has come stands in the queue of the iteration. What comes before it
+ * there may cancel it, or drop it: its place in the queue outlives it. */
+
+enum due_act { due_cancel, due_cancel_with_message, due_drop };
+
+struct due {
+    enum due_act act;
+    aloop_future *sleep;
+    int done;
+};
+
+static int64_t act_on_it(void *data) {
+    struct due *d = data;
+    if (d->act == due_drop) {
+        aloop_unref(d->sleep);
+        d->sleep = NULL;
+        return 0;
+    }
+    const char *message = d->act == due_cancel_with_message ? "too late" : NULL;
+    assert_code(aloop_future_cancel(d->sleep, message), 1);
+    assert_code(aloop_future_cancel(d->sleep, NULL), 0);
+    return 0;
+}
+
+static int64_t note_that_it_is_done(aloop_future *sleep, void *data) {
+    struct due *d = data;
+    d->done++;
+    assert_code(aloop_future_result(sleep, NULL), ALOOP_ECANCELED);
+    return 0;
+}
+
+static int64_t sleeps_that_are_due(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    for (int act = due_cancel; act <= due_drop; act++) {
+        struct due d = {(enum due_act)act, aloop_sleep(1), 0};
+        assert_true(aloop_loop_call_later(loop, 1, act_on_it, &d, NULL) > 0);
+        if (act == due_drop) {
+            aloop_future *both[] = {aloop_sleep(2), aloop_ref(d.sleep)};
+            assert_code(aloop_await(aloop_select(both, 2), NULL), 1); /* starts it; it is done */
+            assert_null(d.sleep);
+            continue;
+        }
+        assert_code(aloop_future_add_done_callback(d.sleep, note_that_it_is_done, &d, NULL), 0);
+        const int64_t status = aloop_await(aloop_ref(d.sleep), NULL);
+        assert_code(status, ALOOP_ECANCELED);
+        assert_string_equal(aloop_error_message(aloop_last_error()),
+                            act == due_cancel ? aloop_strerror(ALOOP_ECANCELED) : "too late");
+        let_run(2);
+        assert_int_equal(d.done, 1);
+        aloop_unref(d.sleep);
+    }
+    return 0;
+}
+
+static void test_sleeps_that_are_due(void **state) {
+    (void)state;
+    in_task(sleeps_that_are_due);
+}
+
 SUITE(CASE(test_run_makes_and_closes_a_loop), CASE(test_a_runner_runs_several_programs_on_one_loop),
       CASE(test_sleep), CASE(test_gather_all), CASE(test_gather_and_cancel),
       CASE(test_combine_badly), CASE(test_shield_it), CASE(test_wait_well),
-      CASE(test_wait_and_cancel), CASE(test_take_as_completed), CASE(test_combining_needs_a_loop))
+      CASE(test_wait_and_cancel), CASE(test_take_as_completed), CASE(test_combining_needs_a_loop),
+      CASE(test_sleeps_that_are_due))

@@ -456,10 +456,36 @@ static void test_the_handler_is_in_the_context_of_what_failed(void **state) {
     aloop_unref(var);
 }
 
+/* More variables than one find each other by their order in memory, whatever that is. */
+static void test_many_variables(void **state) {
+    (void)state;
+    enum { n = 9 };
+    aloop_contextvar *vars[n];
+    aloop_context_token *tokens[n];
+    int values[n];
+    begin();
+    for (int i = 0; i < n; i++) {
+        vars[i] = aloop_contextvar_new("one of many", &fallback);
+        assert_code(aloop_contextvar_set(vars[i], &values[i], NULL, &tokens[i]), 0);
+        assert_ptr_equal(aloop_contextvar_get(var), &fallback);
+        for (int k = 0; k <= i; k++) assert_ptr_equal(aloop_contextvar_get(vars[k]), &values[k]);
+    }
+    assert_code(aloop_contextvar_reset(vars[0], tokens[1]), ALOOP_EINVAL); /* another's */
+    for (int i = 0; i < n; i++) {
+        const int each = i % 2 == 0 ? i / 2 : n - 1 - i / 2; /* from both ends */
+        assert_code(aloop_contextvar_reset(vars[each], tokens[each]), 0);
+        assert_ptr_equal(aloop_contextvar_get(vars[each]), &fallback);
+        aloop_unref(tokens[each]);
+    }
+    for (int i = 0; i < n; i++) aloop_unref(vars[i]);
+    aloop_unref(var);
+}
+
 SUITE(CASE(test_a_thread_has_a_context), CASE(test_a_token_is_of_one_callback),
       CASE(test_threads_do_not_share), CASE(test_a_context_keeps_what_is_set_in_it),
       CASE(test_bad_input), CASE(test_tasks_and_callbacks_run_in_copies),
       CASE(test_tasks_have_contexts),
       CASE(test_asking_for_a_context_does_not_leave_the_entered_one),
       CASE(test_a_context_that_is_dropped_inside), CASE(test_destructors_that_set),
-      CASE(test_a_reader_has_one_context), CASE(test_the_handler_is_in_the_context_of_what_failed))
+      CASE(test_a_reader_has_one_context), CASE(test_the_handler_is_in_the_context_of_what_failed),
+      CASE(test_many_variables))

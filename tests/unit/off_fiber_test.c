@@ -6,8 +6,10 @@
  */
 #include "support.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static uintptr_t own_stack; /* an address on it */
 static int on_own_stack;
@@ -187,5 +189,50 @@ static void test_the_exception_handler(void **state) {
     in_a_task(report_from_here);
 }
 
+static int64_t never_called(void *unused) {
+    (void)unused;
+    return -5;
+}
+
+static int64_t never_done(aloop_future *future, void *unused) {
+    (void)future;
+    return never_called(unused);
+}
+
+/* Whatever takes a callback back on a fiber has its data let go on the loop's stack. */
+static int64_t take_callbacks_back(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_future *f = aloop_loop_create_future(loop);
+    assert_code(aloop_future_add_done_callback(f, never_done, "d", note_stack), 0);
+    assert_code(aloop_future_remove_done_callback(f, never_done, "d"), 1);
+    aloop_unref(f);
+    const aloop_handle soon = aloop_loop_call_soon(loop, never_called, "s", note_stack);
+    const aloop_handle later = aloop_loop_call_later(loop, 9, never_called, "l", note_stack);
+    assert_code(aloop_loop_cancel_handle(loop, soon), 0);
+    assert_code(aloop_loop_cancel_handle(loop, later), 0);
+    assert_code(aloop_loop_cancel_handle(loop, later), ALOOP_ENOENT);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_code(aloop_loop_add_reader(loop, ends[0], never_called, "r", note_stack), 0);
+    assert_code(aloop_loop_remove_reader(loop, ends[0]), 1);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, never_called, "g", note_stack), 0);
+    assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
+    assert_int_equal(on_own_stack, 0);
+    let_run(1);
+    assert_int_equal(on_own_stack, 5);
+    assert_string_equal(order, "dslrg");
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static void test_callbacks_taken_back(void **state) {
+    (void)state;
+    in_a_task(take_callbacks_back);
+}
+
 SUITE(CASE(test_payloads_of_errors), CASE(test_arguments_of_eager_tasks), CASE(test_values),
-      CASE(test_the_exception_handler))
+      CASE(test_the_exception_handler),
+      CASE(test_callbacks_taken_back))

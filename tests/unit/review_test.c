@@ -447,6 +447,58 @@ static void test_a_task_takes_no_result_from_a_thread(void **state) {
     in_task(refuse_results);
 }
 
+/* The last iteration ------------------------------------------------------------------------- */
+
+static int64_t fail_plainly(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    return -5;
+}
+
+/* A failure that had no iteration left in which somebody could have looked at it. */
+static void test_a_failure_of_the_last_iteration_is_reported(void **state) {
+    (void)state;
+    struct reports reports;
+    aloop_loop *loop = virtual_loop();
+    capture_reports(loop, &reports);
+    int more = 0;
+    aloop_unref(aloop_loop_create_task(loop, fail_plainly, NULL));
+    assert_true(aloop_loop_call_soon(loop, count_call, &more, NULL) > 0);
+    assert_int_equal(aloop_loop_run_once(loop, 0), 2);
+    assert_true(aloop_loop_call_soon(loop, count_call, &more, NULL) > 0);
+    close_loop(loop);
+    assert_int_equal(reports.count, 1);
+    assert_string_equal(reports.list[0].message, "Task exception was never retrieved");
+    assert_code(reports.list[0].code, -5);
+}
+
+static int64_t cancelled_without_a_word(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_future *plain = aloop_loop_create_future(aloop_get_running_loop());
+    assert_code(aloop_future_set_result(plain, 0, NULL, NULL), 0);
+    assert_code(aloop_task_cancel(aloop_current_task(NULL), NULL), 1);
+    assert_code(aloop_await(aloop_sleep(0), NULL), ALOOP_ECANCELED);
+    assert_code(aloop_error_code(aloop_last_error()), ALOOP_ECANCELED);
+    assert_string_equal(aloop_error_message(aloop_last_error()), aloop_strerror(ALOOP_ECANCELED));
+    assert_code(aloop_task_uncancel(aloop_current_task(NULL)), 0);
+    /* The message of a request that was taken back is not the next one's. */
+    assert_code(aloop_task_cancel(aloop_current_task(NULL), "old"), 1);
+    assert_code(aloop_task_uncancel(aloop_current_task(NULL)), 0);
+    assert_code(aloop_await(plain, NULL), 0);
+    assert_code(aloop_await(aloop_sleep(0), NULL), 0);
+    assert_code(aloop_task_cancel(aloop_current_task(NULL), NULL), 1);
+    assert_code(aloop_await(aloop_sleep(0), NULL), ALOOP_ECANCELED);
+    assert_string_equal(aloop_error_message(aloop_last_error()), aloop_strerror(ALOOP_ECANCELED));
+    aloop_task_uncancel(aloop_current_task(NULL));
+    return 0;
+}
+
+static void test_cancelled_without_a_word(void **state) {
+    (void)state;
+    in_task(cancelled_without_a_word);
+}
+
 SUITE(CASE(test_tasks_in_a_circle_can_be_cancelled),
       CASE(test_task_options_may_be_used_again),
       CASE(test_a_task_takes_no_result_from_a_thread),
@@ -462,4 +514,6 @@ SUITE(CASE(test_tasks_in_a_circle_can_be_cancelled),
       CASE(test_cancelling_an_expired_wait_for_is_not_lost),
       CASE(test_as_completed_outlives_consumers_that_give_up),
       CASE(test_a_cancellation_beside_the_groups_own_goes_on),
-      CASE(test_dropped_combinations_report_their_failure_once))
+      CASE(test_dropped_combinations_report_their_failure_once),
+      CASE(test_a_failure_of_the_last_iteration_is_reported),
+      CASE(test_cancelled_without_a_word))

@@ -5,6 +5,7 @@
  */
 #include "support.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,41 @@ static void test_a_dump_tells_where_tasks_were_created(void **state) {
     close_loop(loop);
 }
 
+static int urgent;
+
+static void on_urgent(int number) {
+    (void)number;
+    urgent++;
+}
+
+static void on_urgent_with_info(int number, siginfo_t *info, void *context) {
+    (void)number;
+    (void)context;
+    urgent += info->si_signo == SIGURG ? 10 : 0;
+}
+
+/* The program's own handler of the signal that it uses goes on getting what is not its. */
+static void test_the_watchdog_passes_signals_on(void **state) {
+    (void)state;
+    struct sigaction before, own = {0};
+    for (int with_info = 0; with_info < 2; with_info++) {
+        urgent = 0;
+        if (with_info) own.sa_sigaction = on_urgent_with_info;
+        else own.sa_handler = on_urgent;
+        own.sa_flags = with_info ? SA_SIGINFO : 0;
+        assert_int_equal(sigaction(SIGURG, &own, &before), 0);
+        aloop_loop *loop = real_loop();
+        assert_code(aloop_loop_set_watchdog(loop, 5, STDERR_FILENO), 0);
+        raise(SIGURG);
+        assert_int_equal(urgent, with_info ? 10 : 1);
+        close_loop(loop);
+        raise(SIGURG); /* restored */
+        assert_int_equal(urgent, with_info ? 20 : 2);
+        assert_int_equal(sigaction(SIGURG, &before, NULL), 0);
+    }
+}
+
 SUITE(CASE(test_a_hook_is_told_in_order), CASE(test_a_hook_takes_itself_out), CASE(test_bad_input),
       CASE(test_a_timeline_is_written), CASE(test_the_watchdog_reports_while_the_loop_is_blocked),
-      CASE(test_busy_time), CASE(test_a_dump_tells_where_tasks_were_created))
+      CASE(test_busy_time), CASE(test_a_dump_tells_where_tasks_were_created),
+      CASE(test_the_watchdog_passes_signals_on))
