@@ -12,7 +12,7 @@ use crate::runtime::Shared;
 use crate::step::{self, Body, Frame, Leaf};
 use asyncloop_sys as sys;
 use std::cell::RefCell;
-use std::ffi::c_void;
+use std::ffi::{c_void, CString};
 use std::future::Future;
 use std::pin::Pin;
 use std::ptr::{null, null_mut};
@@ -375,6 +375,16 @@ impl<T: 'static> JoinHandle<T> {
     /// it may handle. A task that awaits nothing of this crate is dropped where it stands.
     /// False if it has ended. Any thread. asyncio's `Task.cancel`.
     pub fn cancel(&self) -> bool {
+        self.request(None)
+    }
+
+    /// The same with a text, which is the message of the error that the task gets.
+    pub fn cancel_with(&self, message: &str) -> bool {
+        self.request(Some(ffi::text(message)))
+    }
+
+    fn request(&self, message: Option<CString>) -> bool {
+        let message = message.as_ref().map_or(null(), |message| message.as_ptr());
         let task = {
             let mut state = ffi::lock(&self.core.state);
             if state.done {
@@ -387,11 +397,16 @@ impl<T: 'static> JoinHandle<T> {
             if task.is_null() {
                 true
             } else if self.core.shared.is_here() {
-                sys::aloop_task_cancel(task, null()) > 0
+                sys::aloop_task_cancel(task, message) > 0
             } else {
-                sys::aloop_future_cancel_threadsafe(task, null()) >= 0
+                sys::aloop_future_cancel_threadsafe(task, message) >= 0
             }
         }
+    }
+
+    /// Whether it has ended because it was cancelled.
+    pub fn is_canceled(&self) -> bool {
+        ffi::lock(&self.core.state).cancelled
     }
 
     /// Whether it has ended.
