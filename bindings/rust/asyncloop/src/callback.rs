@@ -1,8 +1,8 @@
 //! Functions of the program as C calls them: once, or again and again. What they panic
 //! with ends the loop, and `block_on` resumes it.
 
-use crate::runtime::Shared;
 use crate::ffi;
+use crate::runtime::Shared;
 use asyncloop_sys as sys;
 use std::cell::RefCell;
 use std::ffi::c_void;

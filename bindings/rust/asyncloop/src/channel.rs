@@ -34,7 +34,10 @@ pub mod mpsc {
         sender: Object<sys::aloop_sender>,
         receiver: Object<sys::aloop_receiver>,
     ) -> (Sender<T>, Receiver<T>) {
-        (Sender { raw: sender, items: PhantomData }, Receiver { raw: receiver, stash: Stash::default() })
+        (
+            Sender { raw: sender, items: PhantomData },
+            Receiver { raw: receiver, stash: Stash::default() },
+        )
     }
 
     /// The sending end. When the last clone goes, the receiver gets what is left, and then
@@ -92,10 +95,9 @@ pub mod mpsc {
         pub fn recv(&mut self) -> Op<T> {
             let op = match self.stash.borrow_mut().pop_front() {
                 Some(item) => Op::ready(item),
-                None => Op::new(
-                    unsafe { sys::aloop_receiver_receive(self.raw.raw()) },
-                    ffi::take_item,
-                ),
+                None => {
+                    Op::new(unsafe { sys::aloop_receiver_receive(self.raw.raw()) }, ffi::take_item)
+                }
             };
             let stash = self.stash.clone();
             op.or_undo(move |item| stash.borrow_mut().push_front(item))
@@ -147,9 +149,8 @@ pub mod oneshot {
     pub fn channel<T: 'static>() -> Result<(Sender<T>, Receiver<T>)> {
         let mut receiver = null_mut();
         let free: sys::aloop_free_fn = Some(ffi::free_box::<T>);
-        let sender = Object::made(|sender| unsafe {
-            sys::aloop_oneshot_new(sender, &mut receiver, free)
-        })?;
+        let sender =
+            Object::made(|sender| unsafe { sys::aloop_oneshot_new(sender, &mut receiver, free) })?;
         let (sender, receiver) = mpsc::ends(sender, Object::new(receiver));
         Ok((Sender(sender), Receiver { end: receiver, op: None }))
     }

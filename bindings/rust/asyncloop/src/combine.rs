@@ -3,7 +3,7 @@
 //! gather, wait, wait_for, shield and as_completed are C's own, so that they do what asyncio's
 //! do; join_all and select are Rust's: they poll what they are given.
 
-use crate::__private::MaybeDone;
+use crate::__private::{poll_fn, MaybeDone};
 use crate::error::{self, Error, Result};
 use crate::ffi::{self, Object};
 use crate::op::{Convert, Op, Parts};
@@ -11,7 +11,7 @@ use crate::task::JoinHandle;
 use asyncloop_sys as sys;
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::future::{poll_fn, Future};
+use std::future::Future;
 use std::pin::Pin;
 use std::ptr::null_mut;
 use std::task::{Context, Poll};
@@ -82,7 +82,10 @@ impl<T: 'static> All<T> {
     }
 
     /// Gives the references to C.
-    fn give<R>(mut self, to: impl FnOnce(*const *mut sys::aloop_future, i64) -> R) -> (R, Vec<Convert<T>>) {
+    fn give<R>(
+        mut self,
+        to: impl FnOnce(*const *mut sys::aloop_future, i64) -> R,
+    ) -> (R, Vec<Convert<T>>) {
         let futures = std::mem::take(&mut self.futures);
         let made = to(futures.as_ptr(), futures.len() as i64);
         (made, std::mem::take(&mut self.converts))
@@ -136,8 +139,7 @@ where
         Err(why) => return Op::failed(why),
         Ok(all) => all,
     };
-    let (future, converts) =
-        all.give(|futures, n| unsafe { sys::aloop_gather(futures, n, flags) });
+    let (future, converts) = all.give(|futures, n| unsafe { sys::aloop_gather(futures, n, flags) });
     Op::fallible(future, move |_, value| {
         let results = Object::new(value as *mut sys::aloop_results);
         let outcomes = converts.into_iter().enumerate();

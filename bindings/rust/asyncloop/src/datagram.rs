@@ -42,10 +42,8 @@ impl Address {
 
     /// The numeric host alone, or the path.
     pub fn host(&self) -> String {
-        ffi::written(|buffer, size| unsafe {
-            sys::aloop_address_host(self.0.raw(), buffer, size)
-        })
-        .unwrap_or_default()
+        ffi::written(|buffer, size| unsafe { sys::aloop_address_host(self.0.raw(), buffer, size) })
+            .unwrap_or_default()
     }
 
     /// The port; 0 of a Unix address.
@@ -309,10 +307,8 @@ impl Datagram {
 
     fn give(&self, bytes: &[u8], to: *mut sys::aloop_address) -> Result<()> {
         let data = bytes.as_ptr() as *const c_void;
-        check(unsafe {
-            sys::aloop_datagram_sendto_nowait(self.raw.raw(), data, bytes.len(), to)
-        })
-        .map(drop)
+        check(unsafe { sys::aloop_datagram_sendto_nowait(self.raw.raw(), data, bytes.len(), to) })
+            .map(drop)
     }
 
     /// Waits until what is queued is mostly sent.
@@ -356,4 +352,3 @@ impl Datagram {
 fn owned(raw: *mut sys::aloop_address) -> Option<Address> {
     (!raw.is_null()).then(|| Address(Object::new(raw)))
 }
-

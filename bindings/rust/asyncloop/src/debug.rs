@@ -91,9 +91,11 @@ pub struct Unhandled {
     pub task: String,
 }
 
+type Handling = Box<dyn FnMut(&Unhandled)>;
+
 struct Handler {
     shared: Arc<Shared>,
-    run: RefCell<Box<dyn FnMut(&Unhandled)>>,
+    run: RefCell<Handling>,
 }
 
 /// Calls `handler` instead of writing reports to standard error. On the running loop.
@@ -136,7 +138,11 @@ unsafe extern "C" fn on_unhandled(
             message: ffi::owned_text(sys::aloop_exception_context_message(context)),
             error: (code < 0)
                 .then(|| error::from_c(code, sys::aloop_exception_context_error(context))),
-            task: if task.is_null() { String::new() } else { ffi::written(name).unwrap_or_default() },
+            task: if task.is_null() {
+                String::new()
+            } else {
+                ffi::written(name).unwrap_or_default()
+            },
         };
         // A report from inside the handler goes nowhere.
         if let Ok(mut run) = handler.run.try_borrow_mut() {

@@ -70,9 +70,12 @@ pub fn spawn_blocking<R: Send + 'static>(job: impl FnOnce() -> R + Send + 'stati
         None => return Op::failed(Error::from_status(sys::ALOOP_ENORUNNINGLOOP)),
         Some(shared) => shared,
     };
-    start(move || Ok(job()), |run, arg, free| unsafe {
-        sys::aloop_run_in_executor(shared.raw(), null_mut(), run, arg, free)
-    })
+    start(
+        move || Ok(job()),
+        |run, arg, free| unsafe {
+            sys::aloop_run_in_executor(shared.raw(), null_mut(), run, arg, free)
+        },
+    )
 }
 
 /// In a job: whether it should end soon, because nobody waits for it any more.
@@ -110,9 +113,12 @@ impl ThreadPool {
             None => return Op::failed(Error::from_status(sys::ALOOP_ENORUNNINGLOOP)),
             Some(shared) => shared,
         };
-        start(move || Ok(job()), |run, arg, free| unsafe {
-            sys::aloop_run_in_executor(shared.raw(), self.0.raw(), run, arg, free)
-        })
+        start(
+            move || Ok(job()),
+            |run, arg, free| unsafe {
+                sys::aloop_run_in_executor(shared.raw(), self.0.raw(), run, arg, free)
+            },
+        )
     }
 
     /// Takes no more jobs and waits for those it has, `limit` at most:

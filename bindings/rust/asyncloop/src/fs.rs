@@ -309,7 +309,7 @@ impl Watch {
 
     /// Waits for the next change. [`Code::StopIteration`](crate::Code) when the path itself
     /// is gone, after its event.
-    pub fn next(&mut self) -> Op<Event> {
+    pub fn recv(&mut self) -> Op<Event> {
         let raw = self.raw.clone();
         Op::in_turn(
             &self.turn,

@@ -106,4 +106,3 @@ fn poll_op(op: &mut Option<Op<()>>, context: &mut Context<'_>) -> Option<Poll<Re
     }
     Some(polled.map_err(Error::from))
 }
-

@@ -18,14 +18,15 @@ mod io;
 pub mod limit;
 #[macro_use]
 mod macros;
-pub mod net;
-mod once;
-mod op;
-pub mod process;
-mod promise;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod net;
+mod once;
+mod op;
+mod outcome;
+pub mod process;
+mod promise;
 pub mod queue;
 mod runtime;
 pub mod scope;
@@ -37,19 +38,17 @@ pub mod task;
 pub mod time;
 pub mod tls;
 
+pub use broadcast::watch;
 pub use channel::{mpsc, oneshot};
 pub use combine::{
     as_completed, gather, gather_settled, join_all, select, shield, try_join_all, wait, wait_for,
     AsCompleted, Awaitable, Either, ReturnWhen, Waited,
 };
-pub use broadcast::watch;
 pub use error::{Code, Error, Result};
 pub use executor::{spawn_blocking, to_thread, try_to_thread, ProcessPool, ThreadPool};
 pub use group::{task_group, TaskGroup};
 pub use limit::{Limiter, RateLimiter};
-pub use net::{
-    Listener, TcpListener, TcpStream, TlsStream, UnixListener, UnixStream,
-};
+pub use net::{Listener, TcpListener, TcpStream, TlsStream, UnixListener, UnixStream};
 pub use once::OnceCell;
 pub use op::Op;
 pub use process::Command;
@@ -58,5 +57,5 @@ pub use queue::{Inlet, Queue, Rejected};
 pub use runtime::{block_on, Builder, Handle, Runtime};
 pub use stream::Stream;
 pub use task::{spawn, try_spawn, yield_now, JoinHandle};
-pub use tls::TlsContext;
 pub use time::{interval, sleep, timeout, Instant};
+pub use tls::TlsContext;

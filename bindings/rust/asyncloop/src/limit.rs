@@ -31,9 +31,7 @@ impl Limiter {
     pub fn try_acquire(&self) -> Result<Token> {
         let token = self.token();
         let borrower = token.borrower();
-        check(unsafe {
-            sys::aloop_limiter_acquire_on_behalf_of_nowait(self.0.raw(), borrower)
-        })?;
+        check(unsafe { sys::aloop_limiter_acquire_on_behalf_of_nowait(self.0.raw(), borrower) })?;
         Ok(token.held())
     }
 

@@ -66,7 +66,7 @@ macro_rules! __names {
 macro_rules! __join {
     ($($name:ident = $future:expr,)*) => {{
         $(let mut $name = ::std::boxed::Box::pin($crate::__private::MaybeDone::new($future));)*
-        ::std::future::poll_fn(|context| {
+        $crate::__private::poll_fn(|context| {
             let mut all = true;
             $(all &= $name.as_mut().poll_done(context);)*
             if all { ::std::task::Poll::Ready(()) } else { ::std::task::Poll::Pending }
@@ -81,7 +81,7 @@ macro_rules! __join {
 macro_rules! __try_join {
     ($($name:ident = $future:expr,)*) => {{
         $(let mut $name = ::std::boxed::Box::pin($crate::__private::MaybeDone::new($future));)*
-        ::std::future::poll_fn(|context| {
+        $crate::__private::poll_fn(|context| {
             let mut all = true;
             $(
                 all &= $name.as_mut().poll_done(context);

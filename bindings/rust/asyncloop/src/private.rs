@@ -6,6 +6,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+/// What std has from Rust 1.64 on.
+pub fn poll_fn<T, F: FnMut(&mut Context<'_>) -> Poll<T>>(poll: F) -> PollFn<F> {
+    PollFn(poll)
+}
+
+pub struct PollFn<F>(F);
+
+impl<F> Unpin for PollFn<F> {}
+
+impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for PollFn<F> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        (self.0)(context)
+    }
+}
+
 /// A future, its output, or nothing any more.
 pub enum MaybeDone<F: Future> {
     Future(F),
@@ -21,10 +38,12 @@ impl<F: Future> MaybeDone<F> {
     pub fn poll_done(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> bool {
         let output = match unsafe { self.as_mut().get_unchecked_mut() } {
             MaybeDone::Done(_) => return true,
-            MaybeDone::Future(future) => match unsafe { Pin::new_unchecked(future) }.poll(context) {
-                Poll::Pending => return false,
-                Poll::Ready(output) => output,
-            },
+            MaybeDone::Future(future) => {
+                match unsafe { Pin::new_unchecked(future) }.poll(context) {
+                    Poll::Pending => return false,
+                    Poll::Ready(output) => output,
+                }
+            }
         };
         self.set(MaybeDone::Done(Some(output)));
         true

@@ -111,7 +111,10 @@ impl Command {
         self
     }
 
-    fn set(&mut self, set: impl Fn(*mut sys::aloop_process_options) -> i64 + 'static) -> &mut Command {
+    fn set(
+        &mut self,
+        set: impl Fn(*mut sys::aloop_process_options) -> i64 + 'static,
+    ) -> &mut Command {
         self.settings.push(Box::new(set));
         self
     }
@@ -191,9 +194,9 @@ impl Command {
                 check(sys::aloop_process_options_set_cwd(made.raw(), directory.as_ptr()))?;
             }
             if let Some(env) = &self.env {
-                let lines = env.iter().map(|(name, value)| {
-                    [name.as_bytes(), b"=", value.as_bytes()].concat()
-                });
+                let lines = env
+                    .iter()
+                    .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
                 let lines = strings(lines);
                 check(sys::aloop_process_options_set_env(made.raw(), pointers(&lines).as_ptr()))?;
             }
@@ -348,4 +351,3 @@ impl Child {
         check(unsafe { sys::aloop_process_signal_group(self.raw.raw(), signum) }).map(drop)
     }
 }
-

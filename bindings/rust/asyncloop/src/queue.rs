@@ -224,9 +224,8 @@ impl<T: 'static> Queue<T> {
         T: Send,
     {
         let capacity = i64::try_from(capacity).unwrap_or(i64::MAX);
-        let raw = Object::made(|raw| unsafe {
-            sys::aloop_inlet_new(raw, self.raw.raw(), capacity)
-        })?;
+        let raw =
+            Object::made(|raw| unsafe { sys::aloop_inlet_new(raw, self.raw.raw(), capacity) })?;
         Ok(Inlet { raw, items: PhantomData })
     }
 }

@@ -491,7 +491,8 @@ impl Handle {
     /// Whether the loop is closed.
     pub fn is_closed(&self) -> bool {
         unsafe { sys::aloop_loop_is_closed(self.shared.raw) != 0 }
-    }}
+    }
+}
 
 /// The loop's clock, in seconds; 0 where no loop runs.
 pub(crate) fn now() -> f64 {

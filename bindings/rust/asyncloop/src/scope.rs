@@ -4,12 +4,13 @@
 //! A block belongs to the task that awaits it, and blocks nest: leave them in the reverse
 //! order. In the branches of a `join!` or `select!` spawn a task instead.
 
+use crate::__private::poll_fn;
 use crate::error::{check, Error, Result};
 use crate::ffi::Object;
 use crate::step;
 use crate::time::Instant;
 use asyncloop_sys as sys;
-use std::future::{poll_fn, Future};
+use std::future::Future;
 use std::task::Poll;
 use std::time::Duration;
 

@@ -133,10 +133,8 @@ impl Frame {
         body: Slot,
         aborted: Arc<AtomicBool>,
     ) -> i64 {
-        let shared = Arc::new(TaskWaker {
-            raw: AtomicPtr::new(null_mut()),
-            woken: AtomicBool::new(false),
-        });
+        let shared =
+            Arc::new(TaskWaker { raw: AtomicPtr::new(null_mut()), woken: AtomicBool::new(false) });
         let frame = Box::into_raw(Box::new(Frame {
             body,
             waker: shared.clone().into(),
@@ -222,15 +220,13 @@ impl Frame {
         };
         let mut context = Context::from_waker(&self.waker);
         // An eager task runs inside another's step.
-        let outer = STEP.with(|at| at.replace(step as *const Step<'_> as *const Step<'static>));
+        let outer = STEP.with(|at| at.replace((step as *const Step<'_>).cast()));
         let polled = ffi::caught(|| future.poll(&mut context));
         STEP.with(|at| at.set(outer));
         if let Ok(Poll::Ready(_)) = polled {
             let done = body.take();
             drop(body);
-            if let Err(panic) = ffi::caught(move || drop(done)) {
-                return Err(panic);
-            }
+            ffi::caught(move || drop(done))?;
         }
         polled
     }

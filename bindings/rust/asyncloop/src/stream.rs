@@ -166,7 +166,9 @@ pub struct Stream {
     returned: Rc<RefCell<Vec<u8>>>,
     pub(crate) ahead: RefCell<Vec<u8>>,
     pub(crate) reading: RefCell<Option<Op<Vec<u8>>>>,
+    #[cfg(feature = "futures-io")]
     pub(crate) draining: Option<Op<()>>,
+    #[cfg(feature = "futures-io")]
     pub(crate) closing: Option<Op<()>>,
 }
 
@@ -178,7 +180,9 @@ impl Stream {
             returned: Rc::default(),
             ahead: RefCell::default(),
             reading: RefCell::new(None),
+            #[cfg(feature = "futures-io")]
             draining: None,
+            #[cfg(feature = "futures-io")]
             closing: None,
         }
     }
@@ -208,9 +212,9 @@ impl Stream {
         let path = ffi::text(path);
         match options.make() {
             Err(why) => Op::failed(why),
-            Ok(options) => Stream::op(unsafe {
-                sys::aloop_open_unix_connection(path.as_ptr(), options.raw())
-            }),
+            Ok(options) => {
+                Stream::op(unsafe { sys::aloop_open_unix_connection(path.as_ptr(), options.raw()) })
+            }
         }
     }
 
@@ -264,14 +268,18 @@ impl Stream {
         let returned = self.returned.clone();
         let back = returned.clone();
         let mut ahead = Returning { bytes: ahead, to: returned };
-        let op = Op::in_turn(&self.turn, move || make(raw.raw()), move |status, value| {
-            let mut bytes = std::mem::take(&mut ahead.bytes);
-            if bytes.is_empty() {
-                return Ok(ffi::take_bytes(status, value));
-            }
-            bytes.append(&mut ffi::take_bytes(status, value));
-            Ok(bytes)
-        });
+        let op = Op::in_turn(
+            &self.turn,
+            move || make(raw.raw()),
+            move |status, value| {
+                let mut bytes = std::mem::take(&mut ahead.bytes);
+                if bytes.is_empty() {
+                    return Ok(ffi::take_bytes(status, value));
+                }
+                bytes.append(&mut ffi::take_bytes(status, value));
+                Ok(bytes)
+            },
+        );
         op.or_undo(move |mut bytes| {
             let mut back = back.borrow_mut();
             bytes.append(&mut back);
@@ -467,7 +475,9 @@ impl Stream {
         match options.make() {
             Err(why) => Op::failed(why),
             Ok(options) => Op::new(
-                unsafe { sys::aloop_stream_start_tls(self.raw.raw(), context.raw(), options.raw()) },
+                unsafe {
+                    sys::aloop_stream_start_tls(self.raw.raw(), context.raw(), options.raw())
+                },
                 ffi::nothing,
             ),
         }
@@ -495,7 +505,9 @@ impl Stream {
 
     /// The peer's certificate in DER.
     pub fn peer_certificate(&self) -> Result<Vec<u8>> {
-        self.secret(|bytes| unsafe { sys::aloop_stream_get_peer_certificate(self.raw.raw(), bytes) })
+        self.secret(|bytes| unsafe {
+            sys::aloop_stream_get_peer_certificate(self.raw.raw(), bytes)
+        })
     }
 
     /// The TLS session, for [`Options::tls_session`]: a secret.
@@ -515,7 +527,10 @@ fn buf(part: &[u8]) -> sys::aloop_buf {
 }
 
 fn find(bytes: &[u8], separator: &[u8]) -> Option<usize> {
-    bytes.windows(separator.len()).position(|window| window == separator).map(|at| at + separator.len())
+    bytes
+        .windows(separator.len())
+        .position(|window| window == separator)
+        .map(|at| at + separator.len())
 }
 
 /// Bytes that go back if nobody takes them.
@@ -533,4 +548,3 @@ impl Drop for Returning {
         }
     }
 }
-

@@ -201,8 +201,7 @@ fn arm<F: FnOnce() + 'static>(
         sys::aloop_free_fn,
     ) -> i64,
 ) -> Result<Timer> {
-    let shared =
-        Shared::current().ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
+    let shared = Shared::current().ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
     let once = Once::new(&shared, run);
     let handle = check(once.give(|fn_, data, free| arm(shared.raw(), fn_, data, free)))?;
     Ok(Timer { shared, handle: handle as u64 })

@@ -188,4 +188,3 @@ pub(crate) fn path(path: &Path) -> CString {
 pub(crate) fn or_null(text: &Option<CString>) -> *const c_char {
     text.as_ref().map_or(null(), |text| text.as_ptr())
 }
-

@@ -1,10 +1,10 @@
 //! The scenarios that C, Go, C# and Rust run with equal outcomes: `tests/scenarios/README.md`.
 
-mod support;
 #[path = "scenarios/actions.rs"]
 mod actions;
 #[path = "scenarios/awaitables.rs"]
 mod awaitables;
+mod support;
 #[path = "scenarios/world.rs"]
 mod world;
 

@@ -4,14 +4,14 @@ mod support;
 
 use asyncloop::{block_on, sleep, spawn, timeout, try_spawn, Code, Error, Handle, Runtime};
 use std::cell::{Cell, RefCell};
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
-use support::{ms, nothing_is_left, on_virtual};
+use support::{ms, nothing_is_left, on_virtual, poll_fn};
 
 #[test]
 fn block_on_gives_the_output_and_borrows() {
@@ -124,7 +124,7 @@ fn a_task_that_awaits_nothing_of_the_loop_is_dropped_when_cancelled() {
 fn cancelling_who_awaits_cancels_what_is_awaited() {
     on_virtual(async {
         let inner = spawn(async { sleep(ms(1000)).await });
-        let outer = spawn(async move { inner.await });
+        let outer = spawn(inner);
         sleep(ms(1)).await.unwrap();
         outer.cancel();
         assert!(outer.await.unwrap().unwrap().unwrap_err().is_canceled());
@@ -279,11 +279,11 @@ fn other_threads_spawn_wait_cancel_and_post() {
 fn on_virtual_clock_off(other: impl FnOnce(Handle) + Send + 'static) {
     block_on(async {
         let handle = Handle::current();
-        let (mut stop, stopped) = local_oneshot();
+        let (stop, stopped) = local_oneshot();
         let ended = Handle::current();
         let thread = thread::spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(|| other(handle)));
-            ended.post(move || stop());
+            ended.post(stop);
             result
         });
         stopped.await;
@@ -317,8 +317,8 @@ fn local_oneshot() -> (impl FnMut() + Send, impl std::future::Future<Output = ()
 fn a_waker_of_another_thread_wakes_a_task() {
     block_on(async {
         for _ in 0..100 {
-            let (mut set, wait) = local_oneshot();
-            let thread = thread::spawn(move || set());
+            let (set, wait) = local_oneshot();
+            let thread = thread::spawn(set);
             wait.await;
             thread.join().unwrap();
         }

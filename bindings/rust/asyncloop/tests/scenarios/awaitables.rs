@@ -112,9 +112,7 @@ pub fn begin(of: &Rc<Interpreter>, words: &[&str]) -> Any {
         "get" => Any::Number(world.get::<Queue<i64>>(name).get()),
         "put" => Any::Unit(world.get::<Queue<i64>>(name).put(number)),
         "join" => Any::Unit(world.get::<Queue<i64>>(name).join()),
-        "send" => {
-            Any::Unit(world.get::<mpsc::Sender<i64>>(&format!("{name} send")).send(number))
-        }
+        "send" => Any::Unit(world.get::<mpsc::Sender<i64>>(&format!("{name} send")).send(number)),
         "receive" => Any::Number(world.get::<Receiving>(name).borrow_mut().recv()),
         "thread" => {
             let answer = name.parse().expect("a number");

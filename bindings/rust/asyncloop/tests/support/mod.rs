@@ -4,8 +4,9 @@
 
 use asyncloop::{Builder, Runtime};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 pub fn ms(n: u64) -> Duration {
@@ -39,4 +40,17 @@ pub fn idle_waker() -> Waker {
         fn wake(self: Arc<Self>) {}
     }
     Arc::new(Idle).into()
+}
+
+/// What std has from Rust 1.64 on.
+pub async fn poll_fn<T>(poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    struct Polling<F>(F);
+    impl<F> Unpin for Polling<F> {}
+    impl<T, F: FnMut(&mut Context<'_>) -> Poll<T>> Future for Polling<F> {
+        type Output = T;
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+            (self.0)(context)
+        }
+    }
+    Polling(poll).await
 }

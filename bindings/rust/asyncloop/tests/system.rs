@@ -1,0 +1,247 @@
+//! Processes, threads, signals, files, descriptors, and looking inside.
+
+mod support;
+
+use asyncloop::fs::{self, Change, File, Watch};
+use asyncloop::process::{Command, Stdio};
+use asyncloop::{
+    block_on, debug, scope, sleep, spawn, spawn_blocking, task_group, timeout, to_thread,
+    try_spawn, Code, Error, ProcessPool, ThreadPool,
+};
+use std::cell::RefCell;
+use std::io::{Read, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::rc::Rc;
+use std::time::Duration;
+use support::{ms, nothing_is_left, on_virtual};
+
+#[test]
+fn processes() {
+    block_on(async {
+        let output = Command::new("sh")
+            .args(["-c", "cat; echo $NAME >&2; exit 3"])
+            .stdin(Stdio::Piped)
+            .stdout(Stdio::Piped)
+            .stderr(Stdio::Piped)
+            .env("NAME", "worker")
+            .spawn()
+            .await
+            .unwrap()
+            .communicate(b"input")
+            .await
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"input"[..], &b"worker\n"[..]));
+
+        let child = Command::new("sleep").arg("1000").spawn().await.unwrap();
+        assert!(child.id() > 0 && child.try_wait().is_none());
+        child.kill().unwrap();
+        assert_eq!(child.wait().await.unwrap().signal(), Some(9));
+        assert_eq!(child.try_wait().unwrap().signal(), Some(9));
+
+        let missing = Command::new("no such program").spawn().await.err().unwrap();
+        assert_eq!(missing.code(), Code::Os(2));
+        assert!(Command::shell("exit 0").status().await.unwrap().success());
+        let listed = Command::new("pwd").current_dir("/").output().await.unwrap();
+        assert_eq!(listed.stdout, b"/\n");
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn threads() {
+    block_on(async {
+        assert_eq!(to_thread(|| 5).await.unwrap(), 5);
+        let panicked = to_thread(|| panic!("in a thread")).await.unwrap_err();
+        assert_eq!(*panicked.into_panic().unwrap().downcast::<&str>().unwrap(), "in a thread");
+        let pool = ThreadPool::new(2).unwrap();
+        pool.set_name("job").unwrap();
+        assert_eq!(pool.run(|| vec![1, 2]).await.unwrap(), [1, 2]);
+        drop(spawn_blocking(|| ()));
+        let slow = pool.run(|| {
+            while !asyncloop::executor::is_cancelled() {
+                std::thread::sleep(ms(1));
+            }
+        });
+        assert!(timeout(ms(5), slow).await.is_err());
+        pool.shut_down(None).await.unwrap();
+        assert_eq!(pool.run(|| ()).await.unwrap_err().code(), Code::ShutDown);
+    });
+    nothing_is_left();
+}
+
+fn reversed(input: &[u8]) -> asyncloop::Result<Vec<u8>> {
+    match input {
+        b"fail" => Err(Error::user(4, "as asked")),
+        b"panic" => panic!("in a process"),
+        _ => Ok(input.iter().rev().copied().collect()),
+    }
+}
+
+#[test]
+fn worker_processes() {
+    block_on(async {
+        let pool = ProcessPool::new(1).unwrap();
+        assert_eq!(pool.run(reversed, b"abc").await.unwrap(), b"cba");
+        let failed = pool.run(reversed, b"fail").await.unwrap_err();
+        assert_eq!((failed.code(), failed.message()), (Code::User(4), "as asked"));
+        assert!(pool.run(reversed, b"panic").await.unwrap_err().message().contains("in a process"));
+        pool.shut_down(None).await.unwrap();
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn signals_and_descriptors() {
+    const SIGUSR2: i32 = 12;
+    block_on(async {
+        let mut signal = asyncloop::signal::Signal::new(SIGUSR2).unwrap();
+        let me = std::process::id().to_string();
+        let sent = Command::new("kill").args(["-USR2", &me]).status().await.unwrap();
+        assert!(sent.success());
+        timeout(Duration::from_secs(10), signal.recv()).await.unwrap().unwrap();
+
+        let (mut here, there) = UnixStream::pair().unwrap();
+        there.set_nonblocking(true).unwrap();
+        let there = asyncloop::fd::AsyncFd::new(there).unwrap();
+        there.writable().await.unwrap();
+        assert!(timeout(ms(1), there.readable()).await.is_err());
+        here.write_all(b"x").unwrap();
+        there.readable().await.unwrap();
+        let mut byte = [0];
+        there.get_ref().read_exact(&mut byte).unwrap();
+        assert_eq!(byte, *b"x");
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn files() {
+    let folder = std::env::temp_dir().join(format!("asyncloop-rust-fs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    block_on(async {
+        let path = folder.join("notes");
+        let mut watch = Watch::new(&folder).unwrap();
+        fs::write(&path, b"one two").await.unwrap();
+        loop {
+            let event = watch.recv().await.unwrap();
+            if event.name == "notes" {
+                assert!(matches!(event.change, Change::Created | Change::Moved));
+                break;
+            }
+        }
+        let file = File::open(&path).await.unwrap();
+        assert_eq!(file.read(3).await.unwrap(), b"one");
+        assert_eq!(file.seek(SeekFrom::End(-3)).await.unwrap(), 4);
+        assert_eq!(file.read(10).await.unwrap(), b"two");
+        assert_eq!(file.metadata().await.unwrap().len(), 7);
+        file.close().await.unwrap();
+        let file = fs::OpenOptions::new().write().append().open(&path).await.unwrap();
+        file.write_all(b"!").await.unwrap();
+        file.sync_all().await.unwrap();
+        assert_eq!(fs::read(&path).await.unwrap(), b"one two!");
+        assert!(fs::metadata(&folder).await.unwrap().is_dir());
+        assert_eq!(fs::read_dir(&folder).await.unwrap(), ["notes"]);
+        assert_eq!(fs::read(folder.join("none")).await.unwrap_err().code(), Code::Os(2));
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+    nothing_is_left();
+}
+
+#[test]
+fn blocks() {
+    on_virtual(async {
+        let late = scope::timeout(ms(5), sleep(ms(1000))).await.unwrap_err();
+        assert!(late.is_timed_out());
+        // Nothing of the library is awaited inside: what is there is dropped.
+        let late = scope::timeout(ms(5), std::future::pending::<asyncloop::Result<()>>()).await;
+        assert!(late.unwrap_err().is_timed_out());
+        let caught = scope::new().run(|inner| async move {
+            inner.cancel();
+            assert!(scope::is_cancelled() && inner.cancel_called());
+            assert!(sleep(ms(1)).await.is_err());
+            sleep(ms(1)).await // still
+        });
+        assert_eq!(caught.await.unwrap(), None);
+        let both = timeout(
+            ms(5),
+            task_group(|group| async move {
+                group.spawn(sleep(ms(1000)));
+                Ok(())
+            }),
+        );
+        assert!(both.await.is_err()); // the group is dropped in the middle
+        let group = task_group(|group| async move {
+            group.spawn(async { Err::<(), _>(Error::user(1, "one")) });
+            group.spawn(async {
+                let _ = sleep(ms(1)).await;
+                Err::<(), _>(Error::user(2, "two"))
+            });
+            Ok(())
+        });
+        let why = group.await.unwrap_err();
+        let texts: Vec<_> = why.children().iter().map(Error::message).collect();
+        assert_eq!((why.code(), &texts[..]), (Code::Group, &["one", "two"][..]));
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn what_nobody_handles_is_reported() {
+    on_virtual(async {
+        let told = Rc::new(RefCell::new(Vec::new()));
+        let log = told.clone();
+        debug::set_exception_handler(move |unhandled| {
+            let error = unhandled.error.as_ref().unwrap();
+            log.borrow_mut().push((unhandled.message.clone(), error.message().to_string()));
+        })
+        .unwrap();
+        let failing =
+            |text: &'static str| try_spawn(async move { Err::<(), _>(Error::user(1, text)) });
+        drop(failing("detached"));
+        let kept = failing("kept");
+        sleep(ms(1)).await.unwrap();
+        assert_eq!(told.borrow().len(), 1); // somebody may still look at the other one
+        drop(kept);
+        assert!(failing("awaited").await.is_err());
+        let expected = ["detached", "kept"]
+            .map(|text| ("Task exception was never retrieved".to_string(), text.to_string()));
+        assert_eq!(*told.borrow(), expected);
+        debug::reset_exception_handler().unwrap();
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn looking_inside() {
+    on_virtual(async {
+        let events = Rc::new(RefCell::new(0));
+        let counted = events.clone();
+        debug::set_trace_hook(move |_| *counted.borrow_mut() += 1).unwrap();
+        let task = asyncloop::task::Builder::new().name("sleeper").spawn(sleep(ms(10)));
+        asyncloop::yield_now().await;
+        assert!(debug::call_graph(&task).unwrap().contains("sleeper"));
+        task.await.unwrap().unwrap();
+        debug::reset_trace_hook().unwrap();
+        assert!(*events.borrow() > 3);
+        assert!(debug::metrics().unwrap().iter().any(|(name, n)| *name == "iterations" && *n > 0));
+        let mut file = tempfile();
+        debug::dump(&file).unwrap();
+        let mut text = String::new();
+        std::io::Seek::seek(&mut file, SeekFrom::Start(0)).unwrap();
+        file.read_to_string(&mut text).unwrap();
+        assert!(!text.is_empty());
+        assert_eq!(debug::version(), env!("CARGO_PKG_VERSION"));
+        drop(spawn(async {}));
+    });
+    nothing_is_left();
+}
+
+fn tempfile() -> std::fs::File {
+    let path = std::env::temp_dir().join(format!("asyncloop-rust-dump-{}", std::process::id()));
+    let file =
+        std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    file
+}
