@@ -47,6 +47,13 @@ def has(language, text, symbol):
         len(parts) == 1 or re.search(rf"\b{parts[0]}\b", text) is not None)
 
 
+def symbols(language):
+    """The symbols of the layer that the table names."""
+    lines = (BINDINGS / "coverage" / f"{language}.tsv").read_text().splitlines()
+    named = {line.partition("\t")[2].strip() for line in lines if not line.startswith("#")}
+    return {what for what in named if what and not REASON.fullmatch(what)}
+
+
 def complaints(language, library):
     rows = {}
     path = BINDINGS / "coverage" / f"{language}.tsv"
@@ -81,4 +88,5 @@ def main():
     return 1 if found else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
