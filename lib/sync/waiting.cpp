@@ -71,7 +71,12 @@ int64_t pass_cancellation(operation *op, task *by) {
 }
 
 bool has_to_wait(loop_bound *o, posted *later) {
-    if (o->home && !o->home->owned() && o->home->post(later) == 0) return true;
+    if (o->home && !o->home->owned()) {
+        // What stands in the loop's inbox must not keep the loop.
+        ptr<loop> home = std::move(o->home);
+        if (home->post(later) == 0) return true;
+        o->home = std::move(home);
+    }
     loop *l = running_loop();
     if (l == nullptr || !l->on_fiber) return false;
     l->schedule(later);

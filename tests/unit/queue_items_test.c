@@ -238,6 +238,12 @@ static void test_dropped_elsewhere(void **state) {
     assert_code(aloop_queue_put_nowait(q, stack_item()), 0);
     assert_code(on_foreign_thread(drops, q), 9);
     assert_int_equal(made, freed);
+    loop = virtual_loop();
+    q = queue_of_stack_items();
+    assert_code(run_on(loop, binds_and_fills, q), 0);
+    aloop_loop_unref(loop); /* never closed, and held by the queue alone */
+    assert_code(on_foreign_thread(drops, q), 11);
+    assert_int_equal(made, freed);
 }
 
 static aloop_queue *reentered;
