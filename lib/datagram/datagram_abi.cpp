@@ -37,7 +37,7 @@ const packet *good(const aloop_packet *handle) {
 
 }  // namespace
 
-// Packets ------------------------------------------------------------------------------------
+// Packets ----------------------------------------------------------------------------------------
 
 const uint8_t *aloop_packet_data(const aloop_packet *handle) {
     static const uint8_t none[1] = {0};
@@ -72,7 +72,7 @@ aloop_packet *aloop_packets_at(const aloop_packets *handle, int64_t index) {
     return to_c(all[index]);
 }
 
-// Life ---------------------------------------------------------------------------------------
+// Life -------------------------------------------------------------------------------------------
 
 aloop_future *aloop_create_datagram_endpoint(const aloop_datagram_options *handle) {
     loop *l = usable_loop();
@@ -106,7 +106,7 @@ aloop_future *aloop_datagram_wait_closed(aloop_datagram *handle) {
     return made(loop_of(from_c(handle)), make_wait_closed(from_c(handle)));
 }
 
-// Receiving ------------------------------------------------------------------------------------
+// Receiving --------------------------------------------------------------------------------------
 
 aloop_future *aloop_datagram_recvfrom(aloop_datagram *handle) {
     const int64_t code = check_endpoint(handle);
@@ -173,7 +173,7 @@ int64_t aloop_datagram_get_write_buffer_size(aloop_datagram *handle) {
     return code < 0 ? code : static_cast<int64_t>(from_c(handle)->queued_bytes);
 }
 
-// Information --------------------------------------------------------------------------------------
+// Information ------------------------------------------------------------------------------------
 
 int64_t aloop_datagram_get_extra_info(aloop_datagram *handle, const char *name, char *buffer,
                                       size_t size) {

@@ -193,7 +193,8 @@ int64_t sim_world::connect(sim_socket *s, uint16_t port) {
         s->peer_port = port;
         return 0;
     }
-    if (s->role != sim_socket::fresh) return s->role == sim_socket::connected ? -EISCONN : -EALREADY;
+    if (s->role == sim_socket::connected) return -EISCONN;
+    if (s->role != sim_socket::fresh) return -EALREADY;
     sim_socket *to = listener(port);
     s->role = sim_socket::connecting;
     s->connect_due = now + delay();

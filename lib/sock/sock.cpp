@@ -71,7 +71,8 @@ int64_t sock_op::check_nonblocking() {
     loop *l = loop_of(this);
     if (!l->debug) return 0;
     const int64_t status_flags = l->sys()->fcntl(fd, F_GETFL, 0);
-    if (status_flags < 0 || (status_flags & O_NONBLOCK) != 0) return 0;  // the call itself will tell
+    // What is no descriptor the call itself will tell.
+    if (status_flags < 0 || (status_flags & O_NONBLOCK) != 0) return 0;
     return fail(ALOOP_EINVAL, "the socket must be non-blocking");
 }
 

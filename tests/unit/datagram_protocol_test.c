@@ -102,6 +102,31 @@ static aloop_datagram *on_loopback(struct log *log) {
     return create(o);
 }
 
+/* Ends it and drops it. */
+static void end(aloop_datagram *d) {
+    aloop_datagram_abort(d);
+    aloop_unref(d);
+    let_run(3);
+}
+
+/* One bound to a path, which is read by hand, and one with the log and that as its
+ * peer. */
+struct ends {
+    aloop_datagram *server, *client;
+};
+
+static struct ends over_a_path(struct log *log) {
+    char name[64];
+    snprintf(name, sizeof name, "@aloop-protocol-%d", (int)getpid());
+    aloop_datagram_options *o = aloop_datagram_options_new();
+    assert_code(aloop_datagram_options_set_local_path(o, name), 0);
+    struct ends ends = {.server = create(o)};
+    o = with_log(log);
+    assert_code(aloop_datagram_options_set_remote_path(o, name), 0);
+    ends.client = create(o);
+    return ends;
+}
+
 static void send_text(aloop_datagram *from, const char *text, aloop_address *to) {
     assert_int_equal(aloop_datagram_sendto_nowait(from, text, strlen(text), to), 0);
 }
@@ -151,10 +176,8 @@ static int64_t alone(void *arg, void **value) {
     for (int i = 0; i < 100 && log.freed == 0; i++) let_run(1);
     assert_string_equal(log.text, "made last lost");
     assert_int_equal(log.freed, 1);
-    aloop_datagram_abort(sender);
-    aloop_unref(sender);
     aloop_unref(at);
-    let_run(3);
+    end(sender);
     assert_string_equal(other.text, "made lost");
     return 0;
 }
@@ -179,10 +202,8 @@ static int64_t errors(void *arg, void **value) {
     send_text(d, "lost", NULL);
     for (int i = 0; i < 100 && strstr(log.text, "REFUSED") == NULL; i++) let_run(1);
     assert_string_equal(log.text, "made ALOOP_ECONNREFUSED");
-    aloop_datagram_abort(d);
-    aloop_unref(d);
     aloop_unref(at);
-    let_run(3);
+    end(d);
     assert_string_equal(log.text, "made ALOOP_ECONNREFUSED lost");
     return 0;
 }
@@ -194,15 +215,9 @@ static void test_errors(void **state) {
 
 static int64_t water_marks(void *arg, void **value) {
     (void)arg, (void)value;
-    char name[64];
-    snprintf(name, sizeof name, "@aloop-marks-%d", (int)getpid());
-    aloop_datagram_options *o = aloop_datagram_options_new();
-    assert_code(aloop_datagram_options_set_local_path(o, name), 0);
-    aloop_datagram *server = create(o);
     struct log log = {0};
-    o = with_log(&log);
-    assert_code(aloop_datagram_options_set_remote_path(o, name), 0);
-    aloop_datagram *d = create(o);
+    const struct ends ends = over_a_path(&log);
+    aloop_datagram *server = ends.server, *d = ends.client;
     assert_code(aloop_datagram_set_write_buffer_limits(d, 20, 9), 0);
     int64_t waits = 0, sent = 0;
     while (waits <= 20) {
@@ -234,24 +249,16 @@ static void test_water_marks(void **state) {
 /* One that waits in the queue is refused. */
 static int64_t queued_refused(void *arg, void **value) {
     (void)arg, (void)value;
-    char name[64];
-    snprintf(name, sizeof name, "@aloop-refused-%d", (int)getpid());
-    aloop_datagram_options *o = aloop_datagram_options_new();
-    assert_code(aloop_datagram_options_set_local_path(o, name), 0);
-    aloop_datagram *server = create(o);
     struct log log = {0};
-    o = with_log(&log);
-    assert_code(aloop_datagram_options_set_remote_path(o, name), 0);
-    aloop_datagram *d = create(o);
+    const struct ends ends = over_a_path(&log);
+    aloop_datagram *server = ends.server, *d = ends.client;
     while (aloop_datagram_sendto_nowait(d, "x", 1, NULL) == 0) continue;
     aloop_datagram_abort(server);
     assert_code(AWAIT(aloop_datagram_wait_closed(server)), 0);
     aloop_unref(server);
     for (int i = 0; i < 100 && strstr(log.text, "ECONN") == NULL; i++) let_run(1);
     assert_non_null(strstr(log.text, "made ALOOP_ECONNRE")); /* refused, or reset */
-    aloop_datagram_abort(d);
-    aloop_unref(d);
-    let_run(3);
+    end(d);
     return 0;
 }
 
@@ -283,9 +290,7 @@ static int64_t many(void *arg, void **value) {
     }
     assert_int_equal(steps, 3);
     aloop_unref(self);
-    aloop_datagram_close(d);
-    aloop_unref(d);
-    let_run(2);
+    end(d);
     return 0;
 }
 
@@ -303,9 +308,7 @@ static int64_t reported(void *arg, void **value) {
     send_text(d, "x", self);
     let_run(3);
     aloop_unref(self);
-    aloop_datagram_abort(d);
-    aloop_unref(d);
-    let_run(3);
+    end(d);
     assert_int_equal(log.freed, 1);
     return 0;
 }
@@ -327,9 +330,7 @@ static int64_t in_context(void *arg, void **value) {
     aloop_contextvar_set(place, "later", NULL, NULL);
     let_run(2);
     assert_string_equal(log.where, "creation");
-    aloop_datagram_abort(d);
-    aloop_unref(d);
-    let_run(2);
+    end(d);
     return 0;
 }
 
@@ -380,5 +381,5 @@ static void test_bad_arguments(void **state) {
 }
 
 SUITE(CASE(test_in_order), CASE(test_alone), CASE(test_errors), CASE(test_water_marks),
-      CASE(test_a_queued_one_is_refused), CASE(test_many), CASE(test_failures_are_reported), CASE(test_context),
-      CASE(test_left_open), CASE(test_bad_arguments))
+      CASE(test_a_queued_one_is_refused), CASE(test_many), CASE(test_failures_are_reported),
+      CASE(test_context), CASE(test_left_open), CASE(test_bad_arguments))

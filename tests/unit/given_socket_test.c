@@ -45,7 +45,7 @@ static int bound_to_path(void) {
     return fd;
 }
 
-/* Connections ------------------------------------------------------------------------------- */
+/* Connections --------------------------------------------------------------------------------- */
 
 static void talk_over(aloop_future *made, struct peer *p) {
     assert_code(aloop_await(made, (void **)&p->stream), 0);
@@ -115,7 +115,7 @@ static void a_connection_has_its_names(void **state) {
     in_task(names);
 }
 
-/* Servers -------------------------------------------------------------------------------------- */
+/* Servers ------------------------------------------------------------------------------------- */
 
 static int64_t servers(void *arg, void **value) {
     (void)arg, (void)value;
@@ -180,7 +180,7 @@ static void protocols_take_sockets(void **state) {
     in_task(protocols);
 }
 
-/* Refused -------------------------------------------------------------------------------------- */
+/* Refused ------------------------------------------------------------------------------------- */
 
 #define assert_says(future, code, words) check_says((future), (code), (words), __LINE__)
 static void check_says(aloop_future *f, int64_t code, const char *words, int line) {
@@ -264,7 +264,7 @@ static void what_is_not_used_stays_open(void **state) {
     in_task(left_alone);
 }
 
-/* Files ------------------------------------------------------------------------------------------ */
+/* Files --------------------------------------------------------------------------------------- */
 
 static bool there(void) {
     struct stat info;

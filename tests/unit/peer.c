@@ -62,10 +62,10 @@ void peer_gets(struct peer *peer, const char *text) {
 void check_reads(aloop_future *future, const char *text, const char *file, int line) {
     aloop_bytes *bytes = NULL;
     const int64_t status = aloop_await(future, (void **)&bytes);
-    if (status != (int64_t)strlen(text) || strcmp((const char *)aloop_bytes_data(bytes), text) != 0) {
+    const char *got = (const char *)aloop_bytes_data(bytes);
+    if (status != (int64_t)strlen(text) || strcmp(got, text) != 0) {
         fprintf(stderr, "%s:%d: read gave %lld (%s): \"%s\", not \"%s\"\n", file, line,
-                (long long)status, aloop_errname(status), (const char *)aloop_bytes_data(bytes),
-                text);
+                (long long)status, aloop_errname(status), got, text);
         fail();
     }
     aloop_bytes_unref(bytes);

@@ -52,7 +52,7 @@ static void drain(int fd) {
     assert_int_equal(errno, EAGAIN);
 }
 
-/* Receiving -------------------------------------------------------------------------------- */
+/* Receiving ----------------------------------------------------------------------------------- */
 
 static int64_t receiving(void *arg, void **value) {
     (void)arg, (void)value;
@@ -148,7 +148,7 @@ static void test_datagrams(void **state) {
     in_task(datagrams);
 }
 
-/* Sending ---------------------------------------------------------------------------------- */
+/* Sending ------------------------------------------------------------------------------------- */
 
 static int64_t sending(void *arg, void **value) {
     (void)arg, (void)value;
@@ -190,7 +190,7 @@ static void test_sending(void **state) {
     in_task(sending);
 }
 
-/* Connecting ------------------------------------------------------------------------------- */
+/* Connecting ---------------------------------------------------------------------------------- */
 
 static int listener(int32_t *port, int backlog) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -611,7 +611,7 @@ static void test_big_file(void **state) {
     in_task(big_file);
 }
 
-/* Descriptors ------------------------------------------------------------------------------------ */
+/* Descriptors --------------------------------------------------------------------------------- */
 
 static int64_t descriptors(void *arg, void **value) {
     (void)arg, (void)value;

@@ -201,7 +201,8 @@ static void a_client_with_a_certificate_resumes(void **state) {
 static int64_t other_name(void *arg, void **value) {
     (void)value;
     struct certificate both = make_certificate(
-        (struct certificate_wish){.name = "server", .for_names = "DNS:open.example,DNS:shut.example"},
+        (struct certificate_wish){.name = "server",
+                                  .for_names = "DNS:open.example,DNS:shut.example"},
         authority());
     struct visit v = {.client = client_up_to(*(const int32_t *)arg),
                       .server = server_context(&both), .host = "open.example", .reused = "0",
