@@ -150,6 +150,12 @@ aloop_future *aloop_gather(aloop_future *const *futures, int64_t n, int32_t flag
     }
     const int64_t code = check_futures(l, futures, n);
     if (code < 0) return to_c(failed_future(l, code));
+    if ((flags & ~ALOOP_RETURN_EXCEPTIONS) != 0) {
+        drop_all(futures, n);
+        return to_c(failed_future(
+            l, make_error(ALOOP_EINVAL, "Invalid flags: ALOOP_RETURN_EXCEPTIONS is the only one"),
+            ALOOP_EINVAL));
+    }
     return to_c(make_gather(l, as_futures(futures), n, (flags & ALOOP_RETURN_EXCEPTIONS) != 0));
 }
 

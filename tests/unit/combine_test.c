@@ -196,6 +196,10 @@ static int64_t gather_and_cancel(void *unused, void **value) {
     assert_code(aloop_await(aloop_ref(both), NULL), ALOOP_ECANCELED);
     assert_code(aloop_future_cancelled(both), 0);
     aloop_unref(both);
+    /* A flag that there is not: what was given is gone all the same. */
+    aloop_future *two[] = {aloop_sleep(1), aloop_sleep(2)};
+    assert_failed(aloop_gather(two, 2, ALOOP_RETURN_EXCEPTIONS | 0x4), ALOOP_EINVAL);
+    assert_failed(aloop_gather(NULL, 0, 0x4), ALOOP_EINVAL);
     return 0;
 }
 
