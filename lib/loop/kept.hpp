@@ -39,9 +39,8 @@ public:
             at.count++;
         } else {
             used_ |= 1u << (&at - places_);
-            drop(at);
-            at.of = o;
-            at.count = 1;
+            place old = std::exchange(at, {o, 1});
+            drop(old);  // last: what it frees may come back here
         }
     }
     bool any() const { return used_ != 0; }
