@@ -8,6 +8,17 @@
 
 namespace aloop {
 
+void note_never_awaited(future *f, const char *name) {
+    loop *l = loop_of(f);
+    if (!f->pending() || f->has(k_started) || !l->debug || l->closed) return;
+    char text[128];
+    std::snprintf(text, sizeof text, "operation '%s' was never awaited", name);
+    aloop_exception_context context;
+    context.message = text;
+    context.made = f;
+    l->report(&context);
+}
+
 namespace {
 
 void destroy_operation(object *o) {
@@ -17,15 +28,7 @@ void destroy_operation(object *o) {
         return;
     }
     if (bury_if_on_fiber(op)) return;
-    loop *l = loop_of(op);
-    if (op->pending() && !op->has(k_started) && l->debug && !l->closed) {
-        char text[128];
-        std::snprintf(text, sizeof text, "operation '%s' was never awaited", op->ops->name);
-        aloop_exception_context context;
-        context.message = text;
-        context.made = op;
-        l->report(&context);
-    }
+    note_never_awaited(op, op->ops->name);
     if (op->has(k_unretrieved)) {
         op->refs = 1;
         report_unretrieved(op, "Future exception was never retrieved");

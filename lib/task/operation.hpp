@@ -67,6 +67,9 @@ private:
     void release_all();
 };
 
+// In debug mode, of one that is destroyed: nobody ever awaited it.
+void note_never_awaited(future *f, const char *name);
+
 template <typename T>
 void free_operation(operation *op) {
     loop_of(op)->free_object(static_cast<T *>(op));
