@@ -1,4 +1,28 @@
-//! libasyncloop for Rust.
+//! asyncio's event loop for Rust, on libasyncloop: tasks with real cancellation, timeouts, groups,
+//! queues, channels, locks, streams, TLS, datagrams, files and processes.
+//!
+//! ```
+//! use asyncloop::{block_on, sleep, spawn, timeout};
+//! use std::time::Duration;
+//!
+//! block_on(async {
+//!     let task = spawn(async {
+//!         sleep(Duration::from_millis(10)).await.unwrap();
+//!         6 * 7
+//!     });
+//!     assert_eq!(timeout(Duration::from_secs(5), task).await.unwrap().unwrap(), 42);
+//! });
+//! ```
+//!
+//! A loop runs on the thread that calls [`block_on`], and everything of the loop stays there,
+//! which the compiler sees to. Other threads reach it by a [`Handle`].
+//!
+//! What waits is mostly an [`Op`]: it begins when it is polled and gives a [`Result`]; dropping it
+//! cancels what is under it, and loses nothing. Beside that there is asyncio's cancellation,
+//! [`JoinHandle::cancel`]: what a task awaits fails with [`Code::Canceled`], and the task
+//! may clean up, awaiting.
+//!
+//! How a future runs: `step.rs`. What an operation is: `op.rs`. What belongs to a loop: `runtime.rs`.
 #![warn(missing_docs)]
 
 pub mod broadcast;

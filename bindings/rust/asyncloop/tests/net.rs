@@ -139,6 +139,33 @@ fn the_traits_of_futures_io() {
     nothing_is_left();
 }
 
+#[test]
+fn files_and_pipes_over_streams() {
+    let path = std::env::temp_dir().join(format!("asyncloop-rust-send-{}", std::process::id()));
+    std::fs::write(&path, b"0123456789").unwrap();
+    block_on(async {
+        let file = std::fs::File::open(&path).unwrap();
+        let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
+        let writer = Stream::from_writer(here).await.unwrap();
+        let reader = Stream::from_reader(there).await.unwrap();
+        assert_eq!(writer.send_file(&file, 2, Some(3)).await.unwrap(), 3);
+        assert_eq!(reader.read_exactly(3).await.unwrap(), b"234");
+        reader.pause_reading().unwrap();
+        writer.set_write_buffer_limits(100, 10).unwrap();
+        writer.send(b"later").await.unwrap();
+        assert!(timeout(ms(1), reader.read(5)).await.is_err());
+        reader.resume_reading().unwrap();
+        assert_eq!(reader.read(5).await.unwrap(), b"later");
+        assert_eq!((writer.buffered(), writer.is_closing()), (0, false));
+        writer.abort();
+        assert!(writer.is_closing());
+        let folder = std::fs::File::open("/").unwrap();
+        assert_eq!(Stream::from_reader(folder).await.err().unwrap().code(), Code::Invalid);
+    });
+    std::fs::remove_file(path).unwrap();
+    nothing_is_left();
+}
+
 fn certificate() -> (PathBuf, PathBuf) {
     let folder = std::env::temp_dir().join(format!("asyncloop-rust-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

@@ -1,0 +1,107 @@
+//! Timers, intervals, and loops that are made otherwise.
+
+mod support;
+
+use asyncloop::time::{call_at, call_later, call_soon, timeout_at, MissedTicks};
+use asyncloop::{interval, sleep, spawn, Builder, Code, Instant, Runtime};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use support::{ms, nothing_is_left, on_virtual};
+
+#[test]
+fn functions_run_when_they_are_due() {
+    on_virtual(async {
+        let order = Rc::new(RefCell::new(Vec::new()));
+        let note = |text: &'static str| {
+            let order = order.clone();
+            move || order.borrow_mut().push(text)
+        };
+        call_later(ms(10), note("later")).unwrap();
+        call_at(Instant::now() + ms(5), note("at")).unwrap();
+        call_soon(note("soon")).unwrap();
+        let never = call_later(ms(1), note("never")).unwrap();
+        assert_eq!(never.when(), Some(Instant::now() + ms(1)));
+        assert!(never.cancel() && !never.cancel());
+        sleep(ms(20)).await.unwrap();
+        assert_eq!(*order.borrow(), ["soon", "at", "later"]);
+    });
+    assert_eq!(call_soon(|| ()).err().unwrap().code(), Code::NoRunningLoop);
+    nothing_is_left();
+}
+
+#[test]
+fn intervals_tick() {
+    on_virtual(async {
+        let start = Instant::now();
+        for (missed, expected) in [
+            (MissedTicks::Burst, [0, 10, 20, 30]),
+            (MissedTicks::Delay, [0, 35, 45, 55]),
+            (MissedTicks::Skip, [0, 30, 40, 50]),
+        ] {
+            let begun = Instant::now();
+            let mut ticks = interval(ms(10)).missed_ticks(missed);
+            let mut due = Vec::new();
+            for i in 0..4 {
+                due.push(ticks.tick().await.unwrap() - begun);
+                if i == 0 {
+                    // Late for the next ones; it notices at the first of them.
+                    sleep(ms(25)).await.unwrap();
+                }
+            }
+            let first_two = [due[0], due[1]];
+            assert_eq!(first_two, [ms(0), ms(10)], "{missed:?}");
+            assert!(due[3] >= ms(expected[3] - 20), "{missed:?}: {due:?}");
+        }
+        assert!(timeout_at(start, sleep(ms(1))).await.is_err());
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn a_virtual_clock_jumps() {
+    on_virtual(async {
+        let start = Instant::now();
+        sleep(ms(3_600_000)).await.unwrap();
+        assert_eq!(start.elapsed(), ms(3_600_000));
+        assert_eq!(Instant::now().since_start(), ms(3_600_000));
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn loops_are_made_as_asked() {
+    let eager = Builder::new().eager_tasks().virtual_clock().build().unwrap();
+    eager.block_on(async {
+        let ran = Rc::new(Cell::new(false));
+        let told = ran.clone();
+        let task = spawn(async move { told.set(true) });
+        assert!(ran.get());
+        task.await.unwrap();
+    });
+    let order = |seed| {
+        let runtime = Runtime::builder().virtual_clock().shuffle(seed).build().unwrap();
+        let order = Rc::new(RefCell::new(Vec::new()));
+        runtime.block_on(async {
+            for i in 0..10 {
+                let order = order.clone();
+                call_soon(move || order.borrow_mut().push(i)).unwrap();
+            }
+            sleep(ms(1)).await.unwrap();
+        });
+        let order = order.borrow().clone();
+        order
+    };
+    assert_eq!(order(7), order(7));
+    assert_ne!(order(7), order(8));
+    let simulated = Builder::new().simulator(1, ms(100)).debug(true).build().unwrap();
+    simulated.block_on(async {
+        let listener = asyncloop::Listener::bind("127.0.0.1", 0).await.unwrap();
+        let port = listener.port();
+        let (here, there) =
+            asyncloop::join!(asyncloop::TcpStream::connect("127.0.0.1", port), listener.accept());
+        here.unwrap().send(b"simulated").await.unwrap();
+        assert_eq!(there.unwrap().read_exactly(9).await.unwrap(), b"simulated");
+    });
+    drop((eager, simulated));
+    nothing_is_left();
+}
