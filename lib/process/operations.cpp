@@ -293,6 +293,7 @@ int64_t step_communicate(operation *op, task *, int64_t status) {
         return op->await(make_process_wait(self->of));
     case k_unwinding:
         self->stop_talking();
+        if (status == ALOOP_ECANCELED) return status;
         return op->raise(self->status, std::exchange(self->failure, nullptr));
     default:
         return status < 0 ? status : give_outputs(self);

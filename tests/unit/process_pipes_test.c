@@ -275,8 +275,40 @@ static int64_t one_at_a_time(void *unused, void **value) {
     return 0;
 }
 
+static int64_t communicate_in_task(void *process, void **value) {
+    (void)value;
+    return aloop_await(aloop_process_communicate(process, NULL, 0), NULL);
+}
+
+/* Cancelled while it fails it ends with one or the other, as a gather does, and
+ * another may begin. */
+static int64_t cancelled_while_failing(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    int failed = 0;
+    int cancelled = 0;
+    for (int before = 0; before < 8; before++) {
+        aloop_process_options *o = pipes(ALOOP_DEVNULL, ALOOP_PIPE, ALOOP_PIPE);
+        assert_code(aloop_process_options_set_output_limit(o, 3), 0);
+        aloop_process *p = shell("printf 1234; exec sleep 60 >&-", o);
+        assert_code(aloop_await(aloop_sleep(0.05), NULL), 0);
+        aloop_task *t = aloop_create_task(communicate_in_task, p);
+        let_run(before);
+        aloop_task_cancel(t, NULL);
+        if (aloop_await(t, NULL) == ALOOP_ECANCELED) cancelled++;
+        else failed++;
+        assert_code(communicate_in_task(p, NULL), ALOOP_ELIMITOVERRUN);
+        assert_code(aloop_process_kill(p), 0);
+        assert_code(aloop_await(aloop_process_wait(p), NULL), ALOOP_SIGNALED + SIGKILL);
+        aloop_unref(p);
+    }
+    assert_true(cancelled > 0 && failed > 0);
+    return 0;
+}
+
 static void one_communicates_at_a_time(void **state) {
     (void)state;
+    on_real_clock(cancelled_while_failing);
     on_real_clock(one_at_a_time);
     assert_int_equal(reports.count, 0);
 }
