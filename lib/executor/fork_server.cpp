@@ -16,6 +16,9 @@ namespace aloop {
 
 namespace {
 
+// P_PIDFD, which glibc has from 2.36 on.
+constexpr idtype_t k_by_pidfd = static_cast<idtype_t>(3);
+
 // In the server and in its workers.
 constexpr peer k_program = {3, 4};
 
@@ -219,7 +222,7 @@ void drop_server(fork_server *s) {
     send_signal(s->pidfd, SIGKILL);  // it has no worker any more, and may be stopped
     siginfo_t info;
     const id_t server = static_cast<id_t>(s->pidfd);
-    while (waitid(P_PIDFD, server, &info, WEXITED) < 0 && errno == EINTR) {
+    while (waitid(k_by_pidfd, server, &info, WEXITED) < 0 && errno == EINTR) {
     }
     close(s->pidfd);
     destroy(s);

@@ -34,6 +34,9 @@ void note_end(process *p, const siginfo_t &info) {
     p->returncode = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
 
+// P_PIDFD, which glibc has from 2.36 on.
+constexpr idtype_t k_by_pidfd = static_cast<idtype_t>(3);
+
 enum class end { not_yet, known, lost };
 
 // By the pidfd, for the number of a child that was reaped elsewhere may be
@@ -43,7 +46,7 @@ end reap(process *p, int flags) {
     siginfo_t info = {};
     int code;
     do {
-        code = waitid(P_PIDFD, static_cast<id_t>(p->fd), &info, WEXITED | flags);
+        code = waitid(k_by_pidfd, static_cast<id_t>(p->fd), &info, WEXITED | flags);
     } while (code < 0 && errno == EINTR);
     if (code < 0) return end::lost;
     if (info.si_pid == 0) return end::not_yet;  // a tracer has it first
