@@ -288,7 +288,10 @@ int64_t step_communicate(operation *op, task *, int64_t status) {
         // Cancelled, the gather has waited for its parts; failed, it has not.
         if (status < 0 && status != ALOOP_ECANCELED) return unwind(self, status);
         self->stop_talking();
-        if (status < 0) return status;
+        if (status < 0) {
+            op->inner->clear(k_unretrieved);  // it may have failed in the same moment
+            return status;
+        }
         self->phase = k_ending;
         return op->await(make_process_wait(self->of));
     case k_unwinding:
