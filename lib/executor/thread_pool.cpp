@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: MIT
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -117,7 +118,7 @@ void *work(void *data) {
         p->busy++;
         pthread_mutex_unlock(&p->mutex);
         run_job(j);
-        if (p->of_parent()) return nullptr;  // the job forked: the child's only thread
+        if (p->of_parent()) _exit(0);  // the job forked, and this is the child
         pthread_mutex_lock(&p->mutex);
         w->current = nullptr;
         p->busy--;
