@@ -223,6 +223,21 @@ static int64_t other_name(void *arg, void **value) {
     assert_code(ends.server_status, ALOOP_ETLSCERT);
     drop_ends(&ends);
     aloop_bytes_unref(v.got);
+    /* With a certificate that door opens, and opens again. */
+    struct certificate own =
+        make_certificate((struct certificate_wish){.name = "me"}, authority());
+    assert_code(aloop_tls_context_load_cert_chain_memory(v.client, own.cert, own.key, NULL), 0);
+    drop_certificate(&own);
+    v.host = "shut.example";
+    v.offered = NULL;
+    v.reused = "0";
+    v.wants = true;
+    visit(&v);
+    v.offered = v.got;
+    v.reused = "1";
+    v.wants = false;
+    visit(&v);
+    aloop_bytes_unref(v.got);
     aloop_unref(v.client);
     aloop_unref(v.server);
     drop_certificate(&both);
