@@ -109,7 +109,11 @@ namespace {
 bool too_deep(const operation *op, const task *t) {
     constexpr uint32_t k_deepest = 1000;  // CPython's limit of recursion
     constexpr uint32_t k_surely_room = 32;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    constexpr ptrdiff_t k_room = 32768;  // their free() alone takes some of it
+#else
     constexpr ptrdiff_t k_room = 8192;
+#endif
     if (op->extra < k_surely_room) return false;
     if (op->extra >= k_deepest) return true;
     if (!on_own_fiber(t)) return false;

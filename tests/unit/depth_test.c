@@ -92,15 +92,15 @@ static void test_combinations(void **state) {
     in_task(combinations);
 }
 
-static int64_t operations(void *unused, void **value) {
-    (void)unused, (void)value;
+static int64_t operations(void *some, void **value) {
+    (void)value;
     assert_code(aloop_await(wrap(limited, aloop_sleep(1)), NULL), ALOOP_ESTACK);
     assert_string_equal(aloop_error_message(aloop_last_error()),
                         "too many operations in each other");
     aloop_unref(wrap(limited, aloop_sleep(1)));
     aloop_future *f = aloop_sleep(1);
-    for (int i = 0; i < 100; i++) f = limited(f);
-    return aloop_await(f, NULL); /* so many are fine, on any stack */
+    for (int i = some != NULL ? *(int *)some : 50; i > 0; i--) f = limited(f);
+    return aloop_await(f, NULL); /* so many are fine */
 }
 
 static void test_operations(void **state) {
@@ -110,8 +110,9 @@ static void test_operations(void **state) {
 
 static int64_t on_a_small_stack(void *unused, void **value) {
     (void)unused, (void)value;
+    int some = 20;
     aloop_task_options *o = aloop_task_options_new();
-    assert_code(aloop_task_options_set_coro(o, operations, NULL, NULL), 0);
+    assert_code(aloop_task_options_set_coro(o, operations, &some, NULL), 0);
     assert_code(aloop_task_options_set_stack_size(o, 32768), 0);
     aloop_task *task = aloop_create_task_ex(o);
     aloop_unref(o);
