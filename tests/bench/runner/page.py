@@ -63,7 +63,7 @@ def metric_lines(metric):
     lines = [
         f"{metric['metric']} [{metric['unit']}]",
         "",
-        "| peer | median | spread | to ours | to the limit |",
+        "| peer | | spread | to ours | to the limit |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for row in metric["peers"]:
@@ -79,10 +79,11 @@ def run_lines(run):
     summary = run["summary"]
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     part = f", with 1 / {run['part']} of the operations" if run["part"] > 1 else ""
+    best = " Of each peer its best round is shown." if run["best"] else ""
     rounds = max(row["rounds"] for metric in summary for row in metric["peers"])
     lines = [
         f"Measured on {run['date']}: {run['machine']}; {rounds} rounds, in each of which every peer"
-        f" takes its turn{part}. {run['noise'].capitalize()}.",
+        f" takes its turn{part}. {run['noise'].capitalize()}.{best}",
         "",
         f"Peers: {versions}.",
         "",
