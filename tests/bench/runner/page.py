@@ -83,7 +83,7 @@ def run_lines(run):
     rounds = max(row["rounds"] for metric in summary for row in metric["peers"])
     lines = [
         f"Measured on {run['date']}: {run['machine']}; {rounds} rounds, in each of which every peer"
-        f" takes its turn{part}. {run['noise'].capitalize()}.{best}",
+        f" takes its turn{part}. {run['noise'][0].upper()}{run['noise'][1:]}.{best}",
         "",
         f"Peers: {versions}.",
         "",
