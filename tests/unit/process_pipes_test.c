@@ -291,8 +291,11 @@ static int64_t cancelled_while_failing(void *unused, void **value) {
     for (int before = 0; before < 8; before++) {
         aloop_process_options *o = pipes(ALOOP_DEVNULL, ALOOP_PIPE, ALOOP_PIPE);
         assert_code(aloop_process_options_set_output_limit(o, 3), 0);
-        aloop_process *p = shell("printf 1234; exec sleep 60 >&-", o);
-        assert_code(aloop_await(aloop_sleep(0.05), NULL), 0);
+        aloop_process *p = shell("printf 1234; printf x >&2; exec sleep 60 >&-", o);
+        aloop_bytes *written = NULL; /* what it wrote before that is there, too */
+        aloop_future *f = aloop_stream_read(aloop_process_stderr(p), 1);
+        assert_code(aloop_await(f, (void **)&written), 1);
+        aloop_unref(written);
         aloop_task *t = aloop_create_task(communicate_in_task, p);
         let_run(before);
         aloop_task_cancel(t, NULL);
