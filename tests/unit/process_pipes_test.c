@@ -2,8 +2,10 @@
  * SPDX-License-Identifier: MIT */
 #include "children.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static int64_t by_hand(void *unused, void **value) {
     (void)unused;
@@ -223,7 +225,11 @@ static int64_t halfway(void *unused, void **value) {
     enum { size = 1000000 };
     char *data = malloc(size);
     for (int i = 0; i < size; i++) data[i] = (char)('a' + i % 23);
-    aloop_process *p = shell("sleep 0.05; exec cat", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_INHERIT));
+    int go[2];
+    assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+    aloop_process_options *o = pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_INHERIT);
+    assert_code(aloop_process_options_add_fd(o, go[0], 3), 0);
+    aloop_process *p = shell("read go <&3; exec cat", o);
     const void *inputs[] = {data, data, NULL};
     const size_t sizes[] = {size, size, 0};
     for (int i = 0; i < 3; i++) { /* the same input again, or none: it goes on */
@@ -231,6 +237,9 @@ static int64_t halfway(void *unused, void **value) {
                                                0.005), NULL), ALOOP_ETIMEDOUT);
     }
     assert_code(aloop_await(aloop_process_communicate(p, "other", 5), NULL), ALOOP_EINVALIDSTATE);
+    assert_int_equal(write(go[1], "\n", 1), 1);
+    close(go[0]);
+    close(go[1]);
     aloop_results *results = NULL;
     assert_code(aloop_await(aloop_process_communicate(p, data, size), (void **)&results), 0);
     aloop_bytes *back = aloop_results_value(results, 0);
