@@ -205,7 +205,7 @@ static void unix_sockets_carry_tls(void **state) {
     in_task(unix_sockets);
 }
 
-/* A thousand connections at once, a few bytes each. */
+/* A hundred connections at once, a few bytes each. */
 static int64_t echo(aloop_stream *client, void *data) {
     (void)data;
     aloop_bytes *line = NULL;
