@@ -19,8 +19,8 @@ extern "C" {
 typedef struct aloop_once aloop_once;
 
 /* Starts making the value: gives a future whose outcome it will be, for instance
- * a new task. Runs in a task that awaits, on its stack, and must not await
- * itself. */
+ * a new task. The cell takes the value: nobody else may await it. Runs in a task
+ * that awaits, on its stack, and must not await itself. */
 typedef aloop_future *(*aloop_once_fn)(void *data);
 
 /* An empty cell. What is in it is freed with it. */

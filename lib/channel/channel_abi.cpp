@@ -32,7 +32,6 @@ int64_t make_pair(aloop_sender **sender, aloop_receiver **receiver, int64_t capa
 int64_t close(channel_end *end) {
     const int64_t code = check_end(end);
     if (code < 0) return code;
-    if (end->items->busy) return ALOOP_EBUSY;
     close_end(end);
     return 0;
 }

@@ -190,7 +190,7 @@ void free_refused(loop *home, aloop_free_fn item_free, void *item) {
 }
 
 int64_t put_now(queue *q, void *item) {
-    if (q->busy) return ALOOP_EBUSY;
+    if (q->occupied()) return ALOOP_EBUSY;
     if (q->is_shutdown) return ALOOP_EQUEUESHUTDOWN;
     if (q->full()) return ALOOP_EQUEUEFULL;
     const ptr<queue> kept = while_comparing(q);
@@ -204,7 +204,7 @@ int64_t put_now(queue *q, void *item) {
 }
 
 int64_t get_now(queue *q, void **item) {
-    if (q->busy) return ALOOP_EBUSY;
+    if (q->occupied()) return ALOOP_EBUSY;
     if (q->empty()) return q->is_shutdown ? ALOOP_EQUEUESHUTDOWN : ALOOP_EQUEUEEMPTY;
     const ptr<queue> kept = while_comparing(q);
     q->busy = true;

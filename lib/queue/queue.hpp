@@ -49,6 +49,9 @@ struct queue final : loop_bound, posted {
     queue() : loop_bound(kind::queue) {}
     bool full() const { return maxsize > 0 && items.count() >= maxsize; }
     bool empty() const { return items.count() == 0; }
+    // Calls from there wait for the end of what is under way; where nothing comes
+    // or goes any more they may as well be answered.
+    bool occupied() const { return busy && !(is_shutdown && empty()); }
     bool compares() const { return options && options->kind == ALOOP_QUEUE_PRIORITY; }
 };
 

@@ -110,7 +110,7 @@ int64_t aloop_queue_task_done(aloop_queue *handle) {
 int64_t aloop_queue_shutdown(aloop_queue *q, int32_t immediate) {
     const int64_t code = check_queue(q);
     if (code < 0) return code;
-    if (from_c(q)->busy) return ALOOP_EBUSY;
+    if (from_c(q)->occupied()) return ALOOP_EBUSY;
     shut_down(from_c(q), immediate != 0);
     return 0;
 }

@@ -23,7 +23,7 @@ struct once final : loop_bound, posted {
 
     once() : loop_bound(kind::once) {}
     ~once() {
-        if (value_free != nullptr) value_free(value);
+        if (value_free != nullptr && value != nullptr) value_free(value);
     }
 };
 

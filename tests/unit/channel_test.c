@@ -271,12 +271,43 @@ static int64_t oneshot(void *arg, void **value) {
     return 0;
 }
 
+/* The destructor of an item uses the channel whose end frees it. */
+static struct pair used_by_items;
+static int items_gone;
+
+static void free_using_the_channel(void *it) {
+    assert_code(aloop_receiver_close(used_by_items.out), 0);
+    if (items_gone++ == 0) {
+        assert_code(aloop_sender_try_send(used_by_items.in, it), ALOOP_EPIPE);
+        assert_code(aloop_sender_close(used_by_items.in), 0);
+    }
+    assert_code(aloop_sender_try_send(used_by_items.in, it), ALOOP_ESTALE);
+    assert_code(aloop_sender_statistic(used_by_items.in, ALOOP_CHANNEL_STAT_SENDER_OPEN), 0);
+    free_item(it);
+}
+
+static int64_t used_while_freed(void *arg, void **value) {
+    (void)arg, (void)value;
+    items_gone = 0;
+    assert_code(aloop_channel_new(&used_by_items.in, &used_by_items.out, 0,
+                                  free_using_the_channel), 0);
+    for (int i = 1; i <= 3; i++) {
+        assert_code(aloop_sender_try_send(used_by_items.in, item(i)), 0);
+    }
+    assert_code(aloop_receiver_close(used_by_items.out), 0);
+    let_run(1);
+    assert_int_equal(items_gone, 3);
+    drop(used_by_items);
+    return 0;
+}
+
 static void test_ends(void **state) {
     (void)state;
     in_program(last_sender_goes);
     in_program(sends_under_way_deliver);
     in_program(last_receiver_goes);
     in_program(closed_by_hand);
+    in_program(used_while_freed);
     in_program(dropped_by_a_thread);
     in_program(oneshot);
 }

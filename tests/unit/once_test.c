@@ -269,6 +269,10 @@ static void test_loops(void **state) {
     assert_int_equal(freed, made - 1); /* the loop's thread does it */
     close_loop(one);
     assert_int_equal(made, freed);
+    o = cell();
+    assert_code(aloop_once_set(o, 3, NULL, free_item), 0);
+    aloop_unref(o); /* nothing to free */
+    assert_int_equal(made, freed);
 }
 
 static int64_t bad_input(void *arg, void **value) {

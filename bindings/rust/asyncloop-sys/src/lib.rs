@@ -461,8 +461,8 @@ pub type aloop_predicate_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> 
 
 /// ```text
 /// Starts making the value: gives a future whose outcome it will be, for instance
-/// a new task. Runs in a task that awaits, on its stack, and must not await
-/// itself.
+/// a new task. The cell takes the value: nobody else may await it. Runs in a task
+/// that awaits, on its stack, and must not await itself.
 /// ```
 pub type aloop_once_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> *mut aloop_future>;
 
