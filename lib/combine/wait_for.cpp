@@ -5,6 +5,7 @@
 #include "wait_for.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "timeout.hpp"
 
@@ -72,7 +73,10 @@ int64_t step(operation *op, task *by, int64_t status) {
         status = exit_timeout(self->deadline, status);
         break;
     case k_cancelling:
-        if (status < 0) return status;
+        if (status < 0) {  // the target's end is nothing to us any more
+            if (self->observer != nullptr) forget(std::exchange(self->observer, nullptr));
+            return status;
+        }
         if (self->target->status() == ALOOP_ECANCELED) return ALOOP_ETIMEDOUT;
         self->phase = k_plain;
         return self->await(std::exchange(self->target, nullptr));

@@ -391,6 +391,27 @@ TEST(as_completed_consumed_by_two) {
     return 0;
 }
 
+/* 1.6 wait_for: given up while it waits for the end of what it cancelled, it no longer
+ * listens to that: no iteration is spent on its callback. */
+TEST(wait_for_no_time_given_up) {
+    struct job stubborn = {"stubborn", 9, 0, 1, 0};
+    aloop_task *task = start(&stubborn);
+    let_run(1);
+    aloop_future *limited = aloop_wait_for(aloop_ref(task), 0);
+    struct waiter w = {"waiter", limited, ""};
+    aloop_task *waiting = running(await_on, &w);
+    let_run(1);
+    assert_code(aloop_task_cancel(waiting, NULL), 1);
+    assert_code(outcome(waiting), ALOOP_ECANCELED);
+    begin_trace();
+    assert_code(nap(2), 0);
+    note("main");
+    assert_trace("stubborn:ECANCELED@2 main@4 ");
+    assert_code(outcome(task), ALOOP_ECANCELED);
+    aloop_unref(limited);
+    return 0;
+}
+
 SUITE(CASE(wait_refuses_what_it_cannot_wait_for), CASE(wait_for_all), CASE(wait_for_the_first),
       CASE(wait_for_the_first_exception), CASE(wait_ended_by_an_exception),
       CASE(wait_that_times_out), CASE(wait_cancelled), CASE(wait_samples_after_the_wake_up),
@@ -401,4 +422,5 @@ SUITE(CASE(wait_refuses_what_it_cannot_wait_for), CASE(wait_for_all), CASE(wait_
       CASE(wait_for_and_a_shield), CASE(as_completed_gives_the_originals),
       CASE(as_completed_gives_results), CASE(as_completed_starts_before_it_listens),
       CASE(as_completed_without_duplicates), CASE(as_completed_times_out),
-      CASE(as_completed_consumer_cancelled), CASE(as_completed_consumed_by_two))
+      CASE(as_completed_consumer_cancelled), CASE(as_completed_consumed_by_two),
+      CASE(wait_for_no_time_given_up))
