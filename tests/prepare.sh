@@ -8,8 +8,9 @@
 #                               TARGETS (everything, if empty) there
 
 # What the library and its tests are built with. A suite that needs more lists it
-# in tests/SUITE/packages, one package a line.
-base_packages='g++ meson ninja-build pkg-config libevent-dev libboost-context-dev libssl-dev
+# in tests/SUITE/packages, one package a line. By dpkg-dev Meson knows in which
+# folder Debian has its libraries.
+base_packages='g++ dpkg-dev meson ninja-build pkg-config libevent-dev libboost-context-dev libssl-dev
 libcmocka-dev valgrind'
 
 installed() {
