@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "support.h"
+#include "directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,31 +15,6 @@
 #include <unistd.h>
 
 #define AWAIT(future) aloop_await((future), NULL)
-
-/* A directory of the test's own, and names in it. */
-static char directory[64];
-static char path_buffer[4][128];
-
-static const char *in_directory(const char *name) {
-    static int next;
-    char *to = path_buffer[next++ % 4];
-    snprintf(to, sizeof path_buffer[0], "%s/%s", directory, name);
-    return to;
-}
-
-static int with_directory(void **state) {
-    strcpy(directory, "/tmp/aloop-files-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    return case_begins(state);
-}
-
-static int without_directory(void **state) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    const int rc = case_ends(state);
-    assert_int_equal(system(command), 0);
-    return rc;
-}
 
 static void put(const char *path, const char *text) {
     FILE *f = fopen(path, "w");

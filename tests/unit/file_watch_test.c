@@ -3,41 +3,15 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "support.h"
+#include "directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define AWAIT(future) aloop_await((future), NULL)
-
-static char directory[64];
-
-static const char *in_directory(const char *name) {
-    static char buffers[4][320];
-    static int next;
-    char *to = buffers[next++ % 4];
-    snprintf(to, sizeof buffers[0], "%s/%s", directory, name);
-    return to;
-}
-
-static int with_directory(void **state) {
-    strcpy(directory, "/tmp/aloop-watch-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    return case_begins(state);
-}
-
-static int without_directory(void **state) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    const int rc = case_ends(state);
-    assert_int_equal(system(command), 0);
-    return rc;
-}
 
 static void touch(const char *name) {
     const int fd = open(in_directory(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
