@@ -130,12 +130,14 @@ public class LoopTests
     {
         var loop = new Loop();
         Task<int> never = loop.InvokeAsync(() => Task.FromResult(1));
+        var begun = new TaskCompletionSource();
         Task<int> late = Task.Run(() => loop.InvokeAsync(async () =>
         {
+            begun.SetResult();
             await Loop.Sleep(100);
             return 2;
         }));
-        loop.RunUntilComplete(() => Loop.Sleep(0.02));
+        loop.RunUntilComplete(() => begun.Task);
         Assert.Equal(1, await never);
         loop.Dispose();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => late);

@@ -63,13 +63,15 @@ public class ProcessTests
         Assert.Same(mine,
             await Assert.ThrowsAsync<FormatException>(() => Loop.RunInThread(() => throw mine)));
         using var told = new ManualResetEventSlim();
+        var begun = new TaskCompletionSource();
         LoopTask<bool> job = Loop.Spawn(() => Loop.RunInThread(token =>
         {
+            begun.SetResult();
             bool ended = token.WaitHandle.WaitOne(10_000);
             told.Set();
             return ended;
         }));
-        await Loop.Sleep(0.02);
+        await begun.Task;
         job.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await job);
         Assert.True(told.Wait(10_000));
