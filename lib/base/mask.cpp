@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "fork.hpp"
+
 namespace aloop {
 
 namespace {
@@ -11,6 +13,7 @@ struct thread_mask {
     bool masked;
     sigset_t blocked;
     sigset_t for_children;
+    sigset_t held;  // around a fork: what it was before
 };
 
 thread_local thread_mask t_mask;
@@ -28,15 +31,28 @@ sigset_t mask_now() {
     return now;
 }
 
+// The thread's own mask, unless that is the one it was started with.
+const sigset_t &child_mask(const sigset_t &now) {
+    return t_mask.masked && same(now, t_mask.blocked) ? t_mask.for_children : now;
+}
+
+void hold_signals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &t_mask.held);
+}
+
+void release_signals() { pthread_sigmask(SIG_SETMASK, &t_mask.held, nullptr); }
+
 // The child's only thread is a program's now.
-void after_fork_in_child() {
-    if (!t_mask.masked) return;
-    const sigset_t mask = mask_for_children();
+void release_signals_in_child() {
+    const sigset_t mask = child_mask(t_mask.held);
     t_mask.masked = false;
     pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-const int g_registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
+const takes_part_in_fork g_part(fork_step::signals,
+                                {hold_signals, release_signals, release_signals_in_child});
 
 }  // namespace
 
@@ -50,13 +66,11 @@ masked_start::masked_start() {
 }
 
 void began_masked(const sigset_t &before) {
-    (void)g_registered;
-    t_mask = {true, mask_now(), before};
+    t_mask.masked = true;
+    t_mask.blocked = mask_now();
+    t_mask.for_children = before;
 }
 
-sigset_t mask_for_children() {
-    const sigset_t now = mask_now();
-    return t_mask.masked && same(now, t_mask.blocked) ? t_mask.for_children : now;
-}
+sigset_t mask_for_children() { return child_mask(mask_now()); }
 
 }  // namespace aloop

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "fork.hpp"
 #include "object.hpp"
 
 namespace aloop {
@@ -61,6 +62,7 @@ const counter k_counters[] = {
 };
 
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
+whole_at_fork g_whole(&g_mutex);
 domain *g_domains = nullptr;
 
 int64_t loop_objects() {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "thread.hpp"
 
-#include <pthread.h>
-
 #include <atomic>
+
+#include "fork.hpp"
 
 namespace aloop {
 
@@ -23,12 +23,11 @@ void after_fork_in_child() {
     if (t_thread.forked_in != nullptr) g_forked_in(t_thread.forked_in);
 }
 
-const int g_registered = pthread_atfork(nullptr, nullptr, after_fork_in_child);
+const takes_part_in_fork g_part(fork_step::generation, {nullptr, nullptr, after_fork_in_child});
 
 }  // namespace
 
 uint64_t new_thread_token() {
-    (void)g_registered;
     return g_next_token.fetch_add(1, std::memory_order_relaxed);
 }
 

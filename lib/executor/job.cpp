@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "../base/fork.hpp"
 #include "executor.hpp"
 
 namespace aloop {
@@ -13,6 +14,7 @@ namespace {
 
 thread_local job *t_job = nullptr;
 pthread_mutex_t g_names = PTHREAD_MUTEX_INITIALIZER;
+whole_at_fork g_names_whole(&g_names);
 
 void free_job(job *j) {
     if (j->arg_free != nullptr) j->arg_free(j->arg);

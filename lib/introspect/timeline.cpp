@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "../base/fork.hpp"
 #include "../base/writer.hpp"
 #include "../task/task.hpp"
 #include "trace.hpp"
@@ -74,6 +75,8 @@ public:
         pthread_mutex_unlock(&mutex_);
     }
 
+    pthread_mutex_t *mutex() { return &mutex_; }
+
 private:
     bool is_parents() const { return fd_ >= 0 && forks_ != fork_generation(); }
 
@@ -113,6 +116,7 @@ private:
 
 char file::buffer_[k_block];
 constinit file g_file;
+whole_at_fork g_whole(g_file.mutex());
 
 // As the inside of a JSON string.
 void add_text(writer &out, const char *text) {

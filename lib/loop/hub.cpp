@@ -15,6 +15,7 @@
 
 #include <cerrno>
 
+#include "../base/fork.hpp"
 #include "signals.hpp"
 
 namespace aloop {
@@ -126,24 +127,11 @@ void restore(int signum) {
     if (depth > 0) at.depth.store(depth - 1);
 }
 
+void before_fork() { pthread_mutex_lock(&g_mutex); }
+void after_fork() { pthread_mutex_unlock(&g_mutex); }
+
 // A child has none of the parent's loops: its signals go where they went before
-// those subscribed. None may come in between, to be told to the parent.
-bool g_masked = false;  // under the mutex, as the next
-sigset_t g_mask;
-
-void before_fork() {
-    pthread_mutex_lock(&g_mutex);
-    g_masked = g_first.load() != nullptr;
-    sigset_t all;
-    sigfillset(&all);
-    if (g_masked) pthread_sigmask(SIG_SETMASK, &all, &g_mask);
-}
-
-void after_fork() {
-    if (g_masked) pthread_sigmask(SIG_SETMASK, &g_mask, nullptr);
-    pthread_mutex_unlock(&g_mutex);
-}
-
+// those subscribed. None comes in between, to be told to the parent: see fork.hpp.
 void after_fork_in_child() {
     g_inside.store(0);  // handlers of threads that the child does not have
     g_first.store(nullptr);
@@ -156,12 +144,12 @@ void after_fork_in_child() {
     after_fork();
 }
 
-const int g_registered = pthread_atfork(before_fork, after_fork, after_fork_in_child);
+const takes_part_in_fork g_part(fork_step::handlers,
+                                {before_fork, after_fork, after_fork_in_child});
 
 }  // namespace
 
 void subscribe(signal_subscriber *s) {
-    (void)g_registered;
     pthread_mutex_lock(&g_mutex);
     s->following.store(g_first.load());
     g_first.store(s);

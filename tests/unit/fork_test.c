@@ -320,6 +320,72 @@ static void a_task_that_forks(void **state) {
     close_loop(forking_loop);
 }
 
+/* Whatever another thread holds while this one forks, the child finds it free. */
+static int churn_is_over;
+static sem_t job_may_end;
+
+static void *churn(void *pool) {
+    char names[256];
+    while (!__atomic_load_n(&churn_is_over, __ATOMIC_RELAXED)) {
+        for (int i = 0; i < 1000; i++) aloop_debug_stats(1); /* sums over all loops */
+        aloop_executor_running(pool, names, sizeof names);
+        aloop_loop *loop = NULL;
+        assert_code(aloop_loop_new(&loop, NULL), 0);
+        assert_true(aloop_loop_add_signal_handler(loop, SIGUSR1, do_nothing_soon, NULL, NULL) >= 0);
+        close_loop(loop);
+    }
+    return NULL;
+}
+
+static int64_t wait_to_end(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_job_set_name("waits");
+    sem_post(&started);
+    sem_wait(&job_may_end);
+    return 0;
+}
+
+static int64_t name_and_show(void *pool, void **value) {
+    (void)value;
+    aloop_job_set_name("of the child");
+    char names[256];
+    return aloop_executor_running(pool, names, sizeof names) > 0 ? 6 : 0;
+}
+
+static int use_all_of_it(void *unused) {
+    (void)unused;
+    aloop_loop *loop = NULL;
+    if (aloop_loop_new(&loop, NULL) < 0) return 1;
+    if (aloop_loop_add_signal_handler(loop, SIGUSR1, do_nothing_soon, NULL, NULL) < 0) return 2;
+    aloop_executor *pool = aloop_executor_new_threads(1);
+    aloop_future *f = aloop_run_in_executor(loop, pool, name_and_show, pool, NULL);
+    if (aloop_loop_run_until_complete(loop, f, NULL) != 6) return 3;
+    aloop_unref(pool);
+    if (aloop_debug_stats(1) < 0) return 4;
+    return aloop_loop_close(loop) < 0 ? 5 : 0;
+}
+
+static void a_fork_beside_busy_threads(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    aloop_executor *pool = aloop_executor_new_threads(1);
+    sem_init(&job_may_end, 0, 0);
+    aloop_future *f = aloop_run_in_executor(loop, pool, wait_to_end, NULL, NULL);
+    sem_wait(&started);
+    churn_is_over = 0;
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, churn, pool);
+    for (int i = 0; i < 100; i++) assert_in_child(use_all_of_it, NULL);
+    __atomic_store_n(&churn_is_over, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    sem_post(&job_may_end);
+    assert_code(aloop_loop_run_until_complete(loop, f, NULL), 0);
+    sem_destroy(&job_may_end);
+    aloop_unref(pool);
+    close_loop(loop);
+}
+
 int main(void) {
     sem_init(&started, 0, 0);
     sem_init(&go_on, 0, 0);
@@ -332,6 +398,7 @@ int main(void) {
         CASE(a_job_that_forks_and_returns),
         CASE(a_coroutine_that_a_thread_waits_for),
         CASE(a_task_that_forks),
+        CASE(a_fork_beside_busy_threads),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -346,9 +346,13 @@ static int64_t mask_of_its_own(void *unused, void **value) {
     return status;
 }
 
-static int64_t in_jobs(void *unused, void **value) {
-    (void)unused;
+static int64_t in_jobs(void *listens, void **value) {
     (void)value;
+    int calls = 0;
+    aloop_loop *loop = aloop_get_running_loop();
+    if (listens != NULL) {
+        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    }
     sigset_t some;
     sigemptyset(&some);
     sigaddset(&some, SIGUSR2);
@@ -362,9 +366,15 @@ static int64_t in_jobs(void *unused, void **value) {
     return 0;
 }
 
+static int64_t in_jobs_beside_a_listener(void *unused, void **value) {
+    (void)unused;
+    return in_jobs("listens", value);
+}
+
 static void children_of_a_job_can_be_terminated(void **state) {
     (void)state;
     on_real_clock(in_jobs);
+    on_real_clock(in_jobs_beside_a_listener);
 }
 
 SUITE(CASE(failures_are_raised_with_the_name), CASE(bad_arguments), CASE(standard_streams),
