@@ -13,7 +13,10 @@
  * Each child is watched through a descriptor of its own: no handler for SIGCHLD
  * is installed, and nobody else's children are waited for. The loop keeps a
  * running child until it has ended; a loop that is closed kills those that are
- * left (SIGKILL) and reaps them.
+ * left (SIGKILL) and reaps them. One that may not be killed (a set-uid program),
+ * or does not end within 5 seconds of it, runs on: the exception handler is told
+ * (-EPERM, -ETIMEDOUT), and it is reaped once it has ended and this process starts
+ * another or closes a loop with some.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -127,7 +130,8 @@ ALOOP_API aloop_future *aloop_process_communicate(aloop_process *process, const 
  * another number or when out of memory. */
 ALOOP_API aloop_bytes *aloop_process_output(aloop_process *process, int32_t fd);
 
-/* 0, or -ESRCH once it has ended; ALOOP_EINVAL for a number that is no signal. */
+/* 0, or -ESRCH once it has ended; -EPERM where the kernel forbids it;
+ * ALOOP_EINVAL for a number that is no signal. */
 ALOOP_API int64_t aloop_process_send_signal(aloop_process *process, int32_t signum);
 ALOOP_API int64_t aloop_process_terminate(aloop_process *process); /* SIGTERM */
 ALOOP_API int64_t aloop_process_kill(aloop_process *process);      /* SIGKILL */

@@ -3,12 +3,13 @@
 
 #include <signal.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "../loop/signals.hpp"
+#include "reap.hpp"
 
 namespace aloop {
 
@@ -34,31 +35,18 @@ void note_end(process *p, const siginfo_t &info) {
     p->returncode = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
 }
 
-// P_PIDFD, which glibc has from 2.36 on.
-constexpr idtype_t k_by_pidfd = static_cast<idtype_t>(3);
-
-enum class end { not_yet, known, lost };
-
-// By the pidfd, for the number of a child that was reaped elsewhere may be
-// another's by now.
-end reap(process *p, int flags) {
-    if (p->fd < 0) return end::lost;
-    siginfo_t info = {};
-    int code;
-    do {
-        code = waitid(k_by_pidfd, static_cast<id_t>(p->fd), &info, WEXITED | flags);
-    } while (code < 0 && errno == EINTR);
-    if (code < 0) return end::lost;
-    if (info.si_pid == 0) return end::not_yet;  // a tracer has it first
-    note_end(p, info);
-    return end::known;
+end reap_child(process *p) {
+    siginfo_t info;
+    const end found = p->fd >= 0 ? reap(p->fd, &info) : end::lost;
+    if (found == end::known) note_end(p, info);
+    return found;
 }
 
 // The pidfd is readable, or there never was one: reap this child and no other.
 void run_process(node *item, action what) {
     process *p = static_cast<process *>(item);
     p->state = 0;
-    const end found = what == action::run && p->running ? reap(p, WNOHANG) : end::not_yet;
+    const end found = what == action::run && p->running ? reap_child(p) : end::not_yet;
     if (found != end::not_yet) {
         if (found == end::lost) {
             p->returncode = 255;  // asyncio's answer, too
@@ -80,13 +68,23 @@ void on_ready(io *self, uint8_t) {
     loop_of(p)->schedule_io(p);
 }
 
+void tell_of_survivor(const process *p, int64_t code) {
+    const char *why = code == -ETIMEDOUT ? "was killed, but has not ended"
+                                         : "may not be killed by this process";
+    error *failure = format_error(code, "child %d %s; it is reaped when it ends", p->pid, why);
+    loop_of(p)->report("a child process outlives its loop", code, failure);
+    if (failure != nullptr) unref(failure);
+}
+
 // The loop closes: nobody could tell any more when the child ends.
 void let_go(self_held *self) {
     process *p = static_cast<process *>(self);
     loop_of(p)->self_held.push(self);  // stop_watching takes it out
-    if (p->forks == fork_generation()) {
-        signal_process(p, SIGKILL);
-        reap(p, 0);
+    reap_listed();
+    if (p->forks == fork_generation() && p->fd >= 0) {
+        loop_of(p)->io_poller()->remove(p);
+        const int64_t code = end_child(std::exchange(p->fd, -1));
+        if (code < 0) tell_of_survivor(p, code);
     }
     stop_watching(p);
     unref(static_cast<loop_object *>(p));

@@ -3,9 +3,7 @@
 //
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -15,6 +13,7 @@
 
 #include "../stream/pipe.hpp"
 #include "process.hpp"
+#include "reap.hpp"
 
 namespace aloop {
 
@@ -64,12 +63,21 @@ public:
             code = map(options_->mappings[i].from, options_->mappings[i].to);
         }
         for (int i = 0; i < 3 && code == 0; i++) code = open_new(i);
-        return code;
+        return code == 0 ? reserve() : code;
     }
 
     spawn_request &request() { return request_; }
 
 private:
+    // A number for the child's pidfd: a child that could not be watched is not
+    // to start in the first place.
+    int64_t reserve() {
+        const int64_t fd = home_->sys()->pidfd_open(getpid(), 0);
+        if (fd < 0) return fd;
+        open_.keep(static_cast<int>(fd));
+        return 0;
+    }
+
     int64_t map(int from, int to) {
         const int64_t fd = open_.lift(from, request_.highest + 1);
         if (fd < 0) return fd;
@@ -183,8 +191,10 @@ bool is_folder(const char *path) {
     return ::access(path, X_OK) == 0 && ::stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-int64_t launch(loop *l, process *p, char *const *argv, const process_options *options,
-               const char **name) {
+// The child's pid, or why there is none. What the start has opened is closed after
+// it, also the reserve for the pidfd.
+int64_t start_program(loop *l, process *p, char *const *argv, const process_options *options,
+                      const char **name) {
     starter start(l, p, options);
     int64_t code = start.prepare();
     if (code < 0) return code;
@@ -197,20 +207,21 @@ int64_t launch(loop *l, process *p, char *const *argv, const process_options *op
     r.env = options->env != nullptr ? options->env : environ;
     r.cwd = options->cwd;
     if (code == 0) code = spawn(r);
-    if (code < 0) {
-        if (r.cwd != nullptr && !is_folder(r.cwd)) *name = r.cwd;
-        return code;
-    }
-    *name = nullptr;
+    if (code >= 0) *name = nullptr;
+    else if (r.cwd != nullptr && !is_folder(r.cwd)) *name = r.cwd;
+    return code;
+}
+
+int64_t launch(loop *l, process *p, char *const *argv, const process_options *options,
+               const char **name) {
+    reap_listed();
+    int64_t code = start_program(l, p, argv, options, name);
+    if (code < 0) return code;
     p->pid = static_cast<int>(code);
     p->leads_group = options->new_session || options->process_group == 0;
     p->output_limit = options->output_limit;
     code = watch_process(l, p);
-    if (code < 0) {
-        siginfo_t info;
-        ::kill(p->pid, SIGKILL);
-        waitid(P_PID, static_cast<id_t>(p->pid), &info, WEXITED);
-    }
+    if (code < 0) end_child_by_pid(p->pid);
     return code;
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Failing to start ----------------------------------------------------------------- */
@@ -54,6 +55,37 @@ static int64_t not_started(void *unused, void **value) {
 static void failures_are_raised_with_the_name(void **state) {
     (void)state;
     on_real_clock(not_started);
+}
+
+static void interrupt(int signum) { (void)signum; }
+
+/* A wait for a child that could not execute its program is repeated. */
+static int64_t not_started_under_signals(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const struct sigaction interrupting = {.sa_handler = interrupt};
+    struct sigaction before;
+    sigaction(SIGALRM, &interrupting, &before);
+    const struct itimerspec often = {{0, 40000}, {0, 40000}};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    timer_t timer;
+    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    const char *argv[] = {"/etc/passwd", NULL};
+    aloop_process_options *o = aloop_process_options_new();
+    assert_code(aloop_process_options_set_umask(o, 022), 0);
+    timer_settime(timer, 0, &often, NULL);
+    for (int i = 0; i < 1000; i++) {
+        assert_code(aloop_await(aloop_create_subprocess_exec(argv, o), NULL), -EACCES);
+    }
+    timer_delete(timer);
+    sigaction(SIGALRM, &before, NULL);
+    aloop_unref(o);
+    return 0;
+}
+
+static void no_zombie_of_a_failed_start(void **state) {
+    (void)state;
+    on_real_clock(not_started_under_signals);
 }
 
 static int64_t bad_arguments_in_loop(void *unused, void **value) {
@@ -377,7 +409,8 @@ static void children_of_a_job_can_be_terminated(void **state) {
     on_real_clock(in_jobs_beside_a_listener);
 }
 
-SUITE(CASE(failures_are_raised_with_the_name), CASE(bad_arguments), CASE(standard_streams),
+SUITE(CASE(failures_are_raised_with_the_name), CASE(no_zombie_of_a_failed_start),
+      CASE(bad_arguments), CASE(standard_streams),
       CASE(folder_environment_limits_and_ids), CASE(extra_descriptors_and_no_others),
       CASE(closed_standard_streams), CASE(a_child_dies_of_sigpipe),
       CASE(children_of_a_job_can_be_terminated))

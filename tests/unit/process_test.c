@@ -256,6 +256,59 @@ static void a_forked_child_leaves_them_alone(void **state) {
     close_loop(loop);
 }
 
+static int64_t start_sleeper(void *kept, void **value) {
+    (void)value;
+    *(aloop_process **)kept = shell("exec sleep 60", NULL);
+    return 0;
+}
+
+static int64_t start_one(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_code(run_shell("exit 0", NULL), 0);
+    return 0;
+}
+
+/* As a program that has become another user's by its set-uid bit. */
+static void a_child_that_may_not_be_killed(void **state) {
+    (void)state;
+    if (geteuid() != 0) return; /* who is not root has no such child */
+    aloop_process *p = NULL;
+    aloop_loop *loop = real_loop();
+    capture_reports(loop, &reports);
+    assert_code(run_on(loop, start_sleeper, &p), 0);
+    const pid_t pid = (pid_t)aloop_process_pid(p);
+    assert_int_equal(setresuid(65534, 65534, 0), 0);
+    const int64_t killed = aloop_process_kill(p);
+    const double began = clock_now();
+    close_loop(loop);
+    assert_int_equal(setresuid(0, 0, 0), 0);
+    assert_code(killed, -EPERM);
+    assert_true(clock_now() - began < 5);
+    assert_int_equal(reports.count, 1);
+    assert_code(reports.list[0].code, -EPERM);
+    char text[100];
+    snprintf(text, sizeof text, "child %d may not be killed by this process; it is reaped when it ends",
+             (int)pid);
+    assert_string_equal(reports.list[0].text, text);
+    aloop_unref(p);
+    assert_int_equal(kill(pid, SIGKILL), 0); /* now, as root */
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    on_real_clock(start_one); /* which reaps it */
+}
+
+static void the_close_ends_a_stopped_child(void **state) {
+    (void)state;
+    aloop_process *p = NULL;
+    aloop_loop *loop = real_loop();
+    assert_code(run_on(loop, start_sleeper, &p), 0);
+    assert_code(aloop_process_send_signal(p, SIGSTOP), 0);
+    close_loop(loop);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    aloop_unref(p);
+}
+
 /* Many ------------------------------------------------------------------------------------ */
 
 static int64_t one_child(void *number, void **value) {
@@ -308,6 +361,7 @@ static void the_virtual_clock_waits_for_children(void **state) {
 SUITE(CASE(ends_are_told), CASE(children_get_signals), CASE(a_group_is_killed_together),
       CASE(a_grandchild_does_not_hold_wait), CASE(several_wait_and_one_gives_up),
       CASE(a_child_reaped_elsewhere_is_reported), CASE(children_that_the_kernel_reaps),
-      CASE(the_close_kills_and_reaps),
+      CASE(the_close_kills_and_reaps), CASE(a_child_that_may_not_be_killed),
+      CASE(the_close_ends_a_stopped_child),
       CASE(a_forked_child_leaves_them_alone), CASE(none_of_many_is_lost),
       CASE(the_virtual_clock_waits_for_children))

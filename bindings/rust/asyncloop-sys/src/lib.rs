@@ -3005,7 +3005,10 @@ extern "C" {
     /// another number or when out of memory.
     /// ```
     pub fn aloop_process_output(process: *mut aloop_process, fd: i32) -> *mut aloop_bytes;
-    /// 0, or -ESRCH once it has ended; ALOOP_EINVAL for a number that is no signal.
+    /// ```text
+    /// 0, or -ESRCH once it has ended; -EPERM where the kernel forbids it;
+    /// ALOOP_EINVAL for a number that is no signal.
+    /// ```
     pub fn aloop_process_send_signal(process: *mut aloop_process, signum: i32) -> i64;
     /// SIGTERM
     pub fn aloop_process_terminate(process: *mut aloop_process) -> i64;
