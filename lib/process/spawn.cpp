@@ -10,13 +10,13 @@
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "../base/mask.hpp"
 #include "process.hpp"
+#include "reap.hpp"
 
 namespace aloop {
 
@@ -183,8 +183,7 @@ int64_t spawn_by_vfork(const spawn_request &r) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return -code;
     if (s.failure == 0) return pid;
-    siginfo_t info;
-    waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
+    reap_by_pid(pid);
     return -s.failure;
 }
 
