@@ -112,7 +112,6 @@ int64_t step_feed(operation *op, task *, int64_t status) {
         if (queued >= 0 && !to->is(k_closing)) return op->await(make_drain(to));
     }
     close_stream(to);
-    if (p->input != nullptr) unref(std::exchange(p->input, nullptr));
     return 0;
 }
 
@@ -217,8 +216,8 @@ bool take_input(process *p, bytes *input) {
         if (input != nullptr) ref(input);
         return true;
     }
-    return size == 0 || (size == p->input_size &&
-                         (p->input == nullptr || std::memcmp(p->input->data, input->data, size) == 0));
+    return size == 0 ||
+           (size == p->input_size && std::memcmp(p->input->data, input->data, size) == 0);
 }
 
 int64_t begin_piping(communicate_op *self) {

@@ -95,7 +95,7 @@ struct process final : loop_object, io, node, self_held {
     int group = -1;  // a pidfd to signal the group by, also after the leader's end
     uint32_t forks = fork_generation();
     stream *streams[3] = {};  // references
-    bytes *input = nullptr;   // a reference, until all of it is sent
+    bytes *input = nullptr;   // a reference; kept, to know it again
     size_t sent = 0;
     output outputs[2];
     size_t output_limit = SIZE_MAX;

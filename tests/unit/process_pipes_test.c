@@ -253,9 +253,34 @@ static int64_t halfway(void *unused, void **value) {
     return 0;
 }
 
+/* Also when all of it has been sent long ago another of the same size is refused. */
+static int64_t another_input(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_process *p = shell("cat; exec sleep 60", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_INHERIT));
+    aloop_bytes *so_far = NULL;
+    do {
+        assert_code(aloop_await(aloop_wait_for(aloop_process_communicate(p, "aaaa", 4), 0.05), NULL),
+                    ALOOP_ETIMEDOUT);
+        aloop_unref(so_far);
+        so_far = aloop_process_output(p, 1);
+    } while (aloop_bytes_size(so_far) < 4);
+    aloop_unref(so_far);
+    assert_code(aloop_await(aloop_process_communicate(p, "bbbb", 4), NULL), ALOOP_EINVALIDSTATE);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "communicate has begun with another input");
+    assert_code(aloop_process_kill(p), 0);
+    assert_code(aloop_await(aloop_process_communicate(p, "aaaa", 4), NULL),
+                ALOOP_SIGNALED + SIGKILL);
+    assert_code(aloop_await(aloop_process_communicate(p, "bbbb", 4), NULL), ALOOP_EINVALIDSTATE);
+    aloop_unref(p);
+    return 0;
+}
+
 static void a_cancelled_communicate_goes_on_with_its_input(void **state) {
     (void)state;
     on_real_clock(halfway);
+    on_real_clock(another_input);
 }
 
 static struct reports reports;
