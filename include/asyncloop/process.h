@@ -84,7 +84,8 @@ ALOOP_API int64_t aloop_process_options_set_output_limit(aloop_process_options *
 /* Starts argv[0] (looked for in PATH unless it has a '/') with the arguments
  * argv, up to a NULL. An operation whose value is an aloop_process (a reference).
  * What keeps the program from starting fails here, with -errno and the name of
- * the program (or of the cwd) in the text. options may be NULL. */
+ * the program (or of the cwd) in the text. ALOOP_ENOSYS on a simulated loop.
+ * options may be NULL. */
 ALOOP_API aloop_future *aloop_create_subprocess_exec(const char *const *argv,
                                                      const aloop_process_options *options);
 /* The same for a command line, by /bin/sh -c. */

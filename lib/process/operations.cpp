@@ -32,6 +32,9 @@ int64_t step_create(operation *op, task *, int64_t) {
     create_op *self = static_cast<create_op *>(op);
     process *p = nullptr;
     const char *name = nullptr;
+    if (loop_of(op)->io_poller()->simulated()) {
+        return op->fail(ALOOP_ENOSYS, "a simulated loop starts no children");
+    }
     const int64_t code = start_process(loop_of(op), self->argv, self->options, &p, &name);
     if (code == 0) {
         op->give(p, drop_process);

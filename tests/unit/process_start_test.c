@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,6 +88,33 @@ static int64_t not_started_under_signals(void *unused, void **value) {
 static void no_zombie_of_a_failed_start(void **state) {
     (void)state;
     on_real_clock(not_started_under_signals);
+}
+
+static int64_t touch_a_file(void *path, void **value) {
+    (void)value;
+    const char *argv[] = {"touch", path, NULL};
+    assert_code(aloop_await(aloop_create_subprocess_exec(argv, NULL), NULL), ALOOP_ENOSYS);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "a simulated loop starts no children");
+    return 0;
+}
+
+/* It is refused before anything has started. */
+static void no_children_of_a_simulated_loop(void **state) {
+    (void)state;
+    char path[] = "/tmp/asyncloop-simulated-XXXXXX";
+    assert_non_null(mkdtemp(path));
+    char file[sizeof path + 2];
+    snprintf(file, sizeof file, "%s/x", path);
+    aloop_loop_options *o = aloop_loop_options_new();
+    assert_code(aloop_loop_options_set_simulator(o, 7, 0.01), 0);
+    aloop_loop *loop = NULL;
+    assert_code(aloop_loop_new(&loop, o), 0);
+    aloop_unref(o);
+    for (int i = 0; i < 10; i++) assert_code(run_on(loop, touch_a_file, file), 0);
+    close_loop(loop);
+    assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(rmdir(path), 0);
 }
 
 static int64_t bad_arguments_in_loop(void *unused, void **value) {
@@ -410,7 +439,7 @@ static void children_of_a_job_can_be_terminated(void **state) {
 }
 
 SUITE(CASE(failures_are_raised_with_the_name), CASE(no_zombie_of_a_failed_start),
-      CASE(bad_arguments), CASE(standard_streams),
+      CASE(no_children_of_a_simulated_loop), CASE(bad_arguments), CASE(standard_streams),
       CASE(folder_environment_limits_and_ids), CASE(extra_descriptors_and_no_others),
       CASE(closed_standard_streams), CASE(a_child_dies_of_sigpipe),
       CASE(children_of_a_job_can_be_terminated))

@@ -2958,7 +2958,8 @@ extern "C" {
     /// Starts argv[0] (looked for in PATH unless it has a '/') with the arguments
     /// argv, up to a NULL. An operation whose value is an aloop_process (a reference).
     /// What keeps the program from starting fails here, with -errno and the name of
-    /// the program (or of the cwd) in the text. options may be NULL.
+    /// the program (or of the cwd) in the text. ALOOP_ENOSYS on a simulated loop.
+    /// options may be NULL.
     /// ```
     pub fn aloop_create_subprocess_exec(argv: *const *const c_char, options: *const aloop_process_options) -> *mut aloop_future;
     /// The same for a command line, by /bin/sh -c.
