@@ -55,7 +55,8 @@ ALOOP_API int64_t aloop_process_options_set_cwd(aloop_process_options *options, 
  * looked for in its PATH. */
 ALOOP_API int64_t aloop_process_options_set_env(aloop_process_options *options,
                                                 const char *const *env);
-/* The child also gets fd, as child_fd (3 or more). All others are closed. */
+/* The child also gets fd, as child_fd (3 or more; below the limit of open files,
+ * else the start fails with ALOOP_EBADF). All others are closed. */
 ALOOP_API int64_t aloop_process_options_add_fd(aloop_process_options *options, int32_t fd,
                                                int32_t child_fd);
 /* Not 0: it leads a session of its own (setsid). */

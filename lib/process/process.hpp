@@ -66,12 +66,14 @@ struct spawn_request {
     char *const *env;
     const char *cwd;
     const process_options *options;
-    // Where the descriptors come from and which they become; every source lies
-    // above every target, so that none overwrites another.
+    // Where the descriptors come from and which they become; no source is a
+    // target, so that none overwrites another.
     fd_mapping mappings[k_most_mappings + 3];
     int mapping_count = 0;
     int highest = 2;  // target
 };
+// Whether the child is to have that number.
+bool is_target(const process_options &options, int fd);
 // The child's pid, or -errno: also that of a failed exec.
 int64_t spawn(const spawn_request &request);
 

@@ -1,7 +1,7 @@
 // spawn.cpp: the start of a child, without a fork of the parent's memory.
 //
-// posix_spawn does it; for what it cannot do (ids, umask, limits) a vfork child
-// of our own, which uses bare system calls only: it runs in the parent's memory,
+// posix_spawn does it; for what it cannot do (ids, umask, limits, descriptors of
+// any number below the limit) a vfork child of our own, which uses bare system calls only: it runs in the parent's memory,
 // where the C library's versions would act on the parent's threads.
 //
 // SPDX-License-Identifier: MIT
@@ -21,14 +21,6 @@
 namespace aloop {
 
 namespace {
-
-bool is_target(const spawn_request &r, int fd) {
-    if (fd <= 2) return true;
-    for (int i = 0; i < r.mapping_count; i++) {
-        if (r.mappings[i].to == fd) return true;
-    }
-    return false;
-}
 
 // The leader of a session leads a group, too, and must not ask for one.
 bool wants_group(const process_options &o) {
@@ -66,15 +58,13 @@ private:
     }
 
     // The program's own descriptors that lack O_CLOEXEC are not for the child.
+    // No target is above 2 here.
     void describe_descriptors(const spawn_request &r) {
         for (int i = 0; i < r.mapping_count; i++) {
             note(posix_spawn_file_actions_adddup2(&actions_, r.mappings[i].from,
                                                   r.mappings[i].to));
         }
-        for (int fd = 3; fd < r.highest; fd++) {
-            if (!is_target(r, fd)) note(posix_spawn_file_actions_addclose(&actions_, fd));
-        }
-        note(posix_spawn_file_actions_addclosefrom_np(&actions_, r.highest + 1));
+        note(posix_spawn_file_actions_addclosefrom_np(&actions_, 3));
         if (r.cwd != nullptr) note(posix_spawn_file_actions_addchdir_np(&actions_, r.cwd));
     }
 
@@ -118,14 +108,26 @@ bool set_identity(const process_options &o) {
     return !o.has_user || syscall(SYS_setresuid, o.user, o.user, o.user) == 0;
 }
 
+void close_all(unsigned first, unsigned last) {
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0) return;
+    rlimit open_files = {};  // before Linux 5.9
+    getrlimit(RLIMIT_NOFILE, &open_files);
+    for (unsigned fd = first; fd <= last && fd < open_files.rlim_cur; fd++) {
+        close(static_cast<int>(fd));
+    }
+}
+
 bool set_descriptors(const spawn_request &r) {
     for (int i = 0; i < r.mapping_count; i++) {
         if (dup2(r.mappings[i].from, r.mappings[i].to) < 0) return false;
     }
-    for (int fd = 3; fd < r.highest; fd++) {
-        if (!is_target(r, fd)) close(fd);
+    unsigned first = 3;
+    for (int fd = 3; fd <= r.highest; fd++) {
+        if (!is_target(*r.options, fd)) continue;
+        close_all(first, static_cast<unsigned>(fd) - 1);
+        first = static_cast<unsigned>(fd) + 1;
     }
-    syscall(SYS_close_range, r.highest + 1, ~0u, 0);
+    close_all(first, ~0u);
     return true;
 }
 
@@ -189,9 +191,18 @@ int64_t spawn_by_vfork(const spawn_request &r) {
 
 }  // namespace
 
+bool is_target(const process_options &options, int fd) {
+    if (fd <= 2) return true;
+    for (int i = 0; i < options.mapping_count; i++) {
+        if (options.mappings[i].to == fd) return true;
+    }
+    return false;
+}
+
 int64_t spawn(const spawn_request &r) {
     const process_options &o = *r.options;
-    const bool special = o.has_user || o.has_group || o.mask >= 0 || o.limit_count > 0;
+    const bool special = o.has_user || o.has_group || o.mask >= 0 || o.limit_count > 0 ||
+                         o.mapping_count > 0;
     if (special) return spawn_by_vfork(r);
     spawn_setup setup;
     return setup.start(r);

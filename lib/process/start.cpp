@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,13 +31,25 @@ public:
     descriptors &operator=(const descriptors &) = delete;
 
     int keep(int fd) { return list_[count_++] = fd; }
-    // A copy above every target of the child.
-    int64_t lift(int fd, int lowest) {
-        const int64_t copy = sys_->fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+    // A copy above every target of the child; where the numbers end there, one
+    // between them.
+    int64_t lift(int fd, const process_options &options, int highest) {
+        int64_t copy = sys_->fcntl(fd, F_DUPFD_CLOEXEC, highest + 1);
+        if (copy == -EINVAL || copy == -EMFILE) copy = lift_between(fd, options);
         return copy < 0 ? copy : keep(static_cast<int>(copy));
     }
 
 private:
+    int64_t lift_between(int fd, const process_options &options) {
+        for (int lowest = 3;;) {
+            const int64_t copy = sys_->fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+            if (copy < 0) return copy == -EINVAL ? -EMFILE : copy;
+            if (!is_target(options, static_cast<int>(copy))) return copy;
+            sys_->close(static_cast<int>(copy));
+            lowest = static_cast<int>(copy) + 1;
+        }
+    }
+
     const sys_table *sys_;
     int list_[2 * (k_most_mappings + 3) + 8];
     int count_ = 0;
@@ -79,7 +92,7 @@ private:
     }
 
     int64_t map(int from, int to) {
-        const int64_t fd = open_.lift(from, request_.highest + 1);
+        const int64_t fd = open_.lift(from, *options_, request_.highest);
         if (fd < 0) return fd;
         request_.mappings[request_.mapping_count++] = {static_cast<int>(fd), to};
         return 0;

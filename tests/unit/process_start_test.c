@@ -294,9 +294,37 @@ static int64_t descriptors_both_ways(void *unused, void **value) {
     return descriptors(&by_vfork[1], value);
 }
 
+/* A target may be any number below the limit, also the last one. */
+static int64_t last_descriptors(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    struct rlimit before;
+    getrlimit(RLIMIT_NOFILE, &before);
+    const struct rlimit low = {64, before.rlim_max};
+    const int targets[] = {63, 64};
+    const int64_t codes[] = {0, ALOOP_EBADF};
+    const char *argv[] = {"sh", "-c", "test -e /proc/self/fd/63 -a -e /proc/self/fd/3", NULL};
+    for (int i = 0; i < 4; i++) {
+        aloop_process_options *o = pipes(ALOOP_DEVNULL, ALOOP_PIPE, ALOOP_STDOUT);
+        if (i >= 2) assert_code(aloop_process_options_set_umask(o, 022), 0);
+        assert_code(aloop_process_options_add_fd(o, 1, targets[i % 2]), 0);
+        for (int fd = 3; fd < 20; fd++) assert_code(aloop_process_options_add_fd(o, 2, fd), 0);
+        setrlimit(RLIMIT_NOFILE, &low);
+        aloop_process *p = NULL;
+        const int64_t code = aloop_await(aloop_create_subprocess_exec(argv, o), (void **)&p);
+        setrlimit(RLIMIT_NOFILE, &before);
+        assert_code(code, codes[i % 2]);
+        if (p != NULL) assert_code(aloop_await(aloop_process_wait(p), NULL), 0);
+        aloop_unref(p);
+        aloop_unref(o);
+    }
+    return 0;
+}
+
 static void extra_descriptors_and_no_others(void **state) {
     (void)state;
     on_real_clock(descriptors_both_ways);
+    on_real_clock(last_descriptors);
 }
 
 /* With the parent's 0 and 1 closed the pipes get these numbers. */

@@ -2933,7 +2933,10 @@ extern "C" {
     /// looked for in its PATH.
     /// ```
     pub fn aloop_process_options_set_env(options: *mut aloop_process_options, env: *const *const c_char) -> i64;
-    /// The child also gets fd, as child_fd (3 or more). All others are closed.
+    /// ```text
+    /// The child also gets fd, as child_fd (3 or more; below the limit of open files,
+    /// else the start fails with ALOOP_EBADF). All others are closed.
+    /// ```
     pub fn aloop_process_options_add_fd(options: *mut aloop_process_options, fd: i32, child_fd: i32) -> i64;
     /// Not 0: it leads a session of its own (setsid).
     pub fn aloop_process_options_set_new_session(options: *mut aloop_process_options, new_session: i32) -> i64;
