@@ -100,10 +100,10 @@ ALOOP_API aloop_executor *aloop_executor_new_custom(const aloop_executor_vtable 
 ALOOP_API int64_t aloop_job_run(aloop_job *job);
 ALOOP_API int64_t aloop_job_drop(aloop_job *job);
 
-/* Takes no more jobs, and is done when all have ended and the threads are gone;
- * after timeout seconds (negative: no limit) fails with ALOOP_ETIMEDOUT: the
- * error names the jobs that still run, they are told to end, and what waited in
- * the queue is cancelled. An operation; executor is borrowed. */
+/* Takes no more jobs, and is done when all have ended and the threads are gone.
+ * With jobs left after timeout seconds (negative: no limit) fails with
+ * ALOOP_ETIMEDOUT: the error names those that still run, they are told to end,
+ * and what waited in the queue is cancelled. An operation; executor is borrowed. */
 ALOOP_API aloop_future *aloop_executor_shutdown(aloop_executor *executor, double timeout);
 /* The names of the jobs that run now, one a line, as snprintf does: the whole
  * length is returned. Any thread. */

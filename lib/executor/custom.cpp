@@ -43,7 +43,7 @@ void begin_shutdown(executor *e) {
 bool await_end(executor *, end_waiter *) { return false; }
 end_waiter *forget_end(executor *, const future *) { return nullptr; }
 void join(executor *) {}
-void abandon(executor *) {}
+abandoned abandon(executor *) { return {}; }
 
 int64_t describe_running(executor *, char *buffer, size_t size) {
     if (size > 0) buffer[0] = '\0';

@@ -63,6 +63,12 @@ struct end_waiter : posted {
     future *ended;  // a reference
 };
 
+// What a shutdown whose time is up has left undone.
+struct abandoned {
+    int64_t running;
+    int64_t waiting;
+};
+
 struct executor_ops {
     // Takes j, or says why not. On the thread of j's loop.
     int64_t (*submit)(executor *e, job *j);
@@ -76,7 +82,7 @@ struct executor_ops {
     // Once it has ended: frees what its threads left.
     void (*join)(executor *e);
     // The time is up: queued jobs are dropped, running ones told.
-    void (*abandon)(executor *e);
+    abandoned (*abandon)(executor *e);
     int64_t (*describe_running)(executor *e, char *buffer, size_t size);
     void (*destroy)(executor *e);
     bool runs_functions;  // of this address space

@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "../combine/timeout.hpp"
@@ -95,16 +96,10 @@ shutdown::~shutdown() {
     if (deadline != nullptr) unref(deadline);
 }
 
-int64_t begin_shutdown(shutdown *self, task *by) {
+// Takes no more jobs; in *out what is done when the threads are gone, nullptr if
+// they are already.
+int64_t watch_end(shutdown *self, future **out) {
     loop *l = loop_of(self);
-    if (self->standard) {
-        loop_executors *list = loop_executors::of(l);
-        if (list == nullptr) return ALOOP_ENOMEM;
-        list->shut_down = true;
-        if (list->standard == nullptr) return 0;
-        self->of = list->standard;
-        ref(self->of);
-    }
     end_waiter *w = create<end_waiter>();
     future *f = w != nullptr ? make_future(l) : nullptr;
     if (f == nullptr) {
@@ -123,9 +118,25 @@ int64_t begin_shutdown(shutdown *self, task *by) {
         unref(f);
         return 0;
     }
-    self->ended = f;
+    self->ended = *out = f;
     self->pinned = true;
     l->pin();
+    return 0;
+}
+
+int64_t begin_shutdown(shutdown *self, task *by) {
+    loop *l = loop_of(self);
+    if (self->standard) {
+        loop_executors *list = loop_executors::of(l);
+        if (list == nullptr) return ALOOP_ENOMEM;
+        list->shut_down = true;
+        if (list->standard == nullptr) return 0;
+        self->of = list->standard;
+        ref(self->of);
+    }
+    future *f = nullptr;
+    const int64_t code = watch_end(self, &f);
+    if (f == nullptr) return code;
     if (self->limit >= 0 && !std::isinf(self->limit)) {
         self->deadline = enter_timeout(by, deadline_after(l->now(), self->limit));
         if (self->deadline == nullptr) return ALOOP_ENOMEM;
@@ -134,11 +145,8 @@ int64_t begin_shutdown(shutdown *self, task *by) {
     return self->await(f);
 }
 
-int64_t give_up(shutdown *self) {
+int64_t give_up(shutdown *self, const char *running, const abandoned &jobs) {
     loop *l = loop_of(self);
-    char names[512];
-    self->of->ops->describe_running(self->of, names, sizeof names);
-    self->of->ops->abandon(self->of);
     if (self->standard) {
         // What still runs is on its own; the loop must not wait for it again.
         loop_executors *list = loop_executors::of(l);
@@ -146,20 +154,42 @@ int64_t give_up(shutdown *self) {
             unref(std::exchange(list->standard, nullptr));
         }
     }
+    char waiting[64] = "";
+    if (jobs.waiting > 0) {
+        std::snprintf(waiting, sizeof waiting, "; %lld more had not begun",
+                      static_cast<long long>(jobs.waiting));
+    }
     error *e = format_error(ALOOP_ETIMEDOUT,
                             "The executor did not finish joining its threads within %g seconds. "
-                            "Still running: %s",
-                            self->limit, names);
+                            "Still running: %s%s",
+                            self->limit, running[0] != '\0' ? running : "nothing", waiting);
     l->report("executor shutdown", ALOOP_ETIMEDOUT, e);
     return self->raise(ALOOP_ETIMEDOUT, e);
+}
+
+// Idle threads are no work that still runs: they are about to leave.
+int64_t time_is_up(shutdown *self) {
+    char running[512];
+    self->of->ops->describe_running(self->of, running, sizeof running);
+    const abandoned jobs = self->of->ops->abandon(self->of);
+    if (jobs.running > 0 || jobs.waiting > 0) return give_up(self, running, jobs);
+    future *f = nullptr;
+    const int64_t code = watch_end(self, &f);
+    if (f == nullptr) return code;
+    ref(f);
+    return self->await(f);
 }
 
 int64_t step_shutdown(operation *op, task *by, int64_t status) {
     shutdown *self = static_cast<shutdown *>(op);
     if (self->phase++ == 0) return begin_shutdown(self, by);
-    if (self->deadline != nullptr) status = exit_timeout(self->deadline, status);
+    const bool limited = self->deadline != nullptr;
+    if (limited) {
+        status = exit_timeout(self->deadline, status);
+        unref(std::exchange(self->deadline, nullptr));
+    }
     stop_waiting(self);
-    if (status == ALOOP_ETIMEDOUT) return give_up(self);
+    if (limited && status == ALOOP_ETIMEDOUT) return time_is_up(self);
     if (status < 0) return status;
     self->of->ops->join(self->of);
     return 0;

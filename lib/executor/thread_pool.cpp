@@ -13,6 +13,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "../base/mask.hpp"
 #include "executor.hpp"
@@ -237,14 +238,16 @@ end_waiter *forget_end(executor *e, const future *ended) {
     return nullptr;
 }
 
-void abandon(executor *e) {
+abandoned abandon(executor *e) {
     thread_pool *p = from(e);
     ring dropped;
+    abandoned jobs = {};
     {
         locked hold(p);
         p->shutting = true;
         while (link *first = p->queue.pop()) dropped.push(first);
-        p->queued = 0;
+        jobs.waiting = std::exchange(p->queued, 0);
+        jobs.running = p->busy;
         for (link *at = p->workers.head(); at != nullptr; at = p->workers.after(at)) {
             job *j = static_cast<worker *>(at)->current;
             if (j != nullptr) j->cancelled.store(true, std::memory_order_relaxed);
@@ -257,6 +260,7 @@ void abandon(executor *e) {
         j->status = ALOOP_ECANCELED;
         hand_back(j);
     }
+    return jobs;
 }
 
 int64_t describe_running(executor *e, char *buffer, size_t size) {

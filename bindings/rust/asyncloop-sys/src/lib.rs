@@ -2881,10 +2881,10 @@ extern "C" {
     /// See [`aloop_job_run`].
     pub fn aloop_job_drop(job: *mut aloop_job) -> i64;
     /// ```text
-    /// Takes no more jobs, and is done when all have ended and the threads are gone;
-    /// after timeout seconds (negative: no limit) fails with ALOOP_ETIMEDOUT: the
-    /// error names the jobs that still run, they are told to end, and what waited in
-    /// the queue is cancelled. An operation; executor is borrowed.
+    /// Takes no more jobs, and is done when all have ended and the threads are gone.
+    /// With jobs left after timeout seconds (negative: no limit) fails with
+    /// ALOOP_ETIMEDOUT: the error names those that still run, they are told to end,
+    /// and what waited in the queue is cancelled. An operation; executor is borrowed.
     /// ```
     pub fn aloop_executor_shutdown(executor: *mut aloop_executor, timeout: f64) -> *mut aloop_future;
     /// ```text
