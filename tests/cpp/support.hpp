@@ -18,13 +18,13 @@ namespace {
 
 int g_checks = 0;
 
-void require(bool ok, const char *what, int line) {
+void require(bool ok, const char *what, const char *file, int line) {
     g_checks++;
     if (ok) return;
-    std::fprintf(stderr, "hpp_test.cpp:%d: %s\n", line, what);
+    std::fprintf(stderr, "%s:%d: %s\n", file, line, what);
     std::exit(1);
 }
-#define CHECK(condition) require((condition), #condition, __LINE__)
+#define CHECK(condition) require((condition), #condition, __FILE__, __LINE__)
 
 template <typename E, typename F>
 bool throws(F f) {
@@ -58,7 +58,7 @@ T on_virtual_clock(aloop::task<T> main) {
     return aloop::run(std::move(main), o.get());
 }
 
-aloop::task<int> twice(int n, std::chrono::milliseconds delay = 10ms) {
+[[maybe_unused]] aloop::task<int> twice(int n, std::chrono::milliseconds delay = 10ms) {
     co_await aloop::sleep(delay);
     co_return n * 2;
 }

@@ -38,16 +38,11 @@ task<void> keep_outcome(task<T> main, final_state<T> *state) {
 template <typename T>
 T run(task<T> main, const aloop_loop_options *options = nullptr) {
     detail::final_state<T> state;
-    auto frame = std::make_unique<detail::root<void>>(
-        detail::keep_outcome<T>(std::move(main), &state));
+    ref<aloop_task_options> how =
+        detail::options_for(detail::keep_outcome<T>(std::move(main), &state));
     aloop_runner *made = nullptr;
     check(aloop_runner_new(&made, options));
     ref<aloop_runner> runner(made);
-    ref<aloop_task_options> how(aloop_task_options_new());
-    if (!how) throw std::bad_alloc();
-    check(aloop_task_options_set_step(how.get(), detail::root<void>::step, frame.get(),
-                                      detail::root<void>::destroy));
-    frame.release();
     const int64_t status = aloop_runner_run_ex(runner.get(), how.get(), nullptr);
     const int64_t closed = aloop_runner_close(runner.get());
     if (state.failure) std::rethrow_exception(state.failure);

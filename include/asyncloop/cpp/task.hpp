@@ -160,19 +160,37 @@ struct root : driver {
     }
 };
 
+// Task options that own a coroutine until a task takes it over.
+template <typename T>
+ref<aloop_task_options> options_for(task<T> body) {
+    auto frame = std::make_unique<root<T>>(std::move(body));
+    ref<aloop_task_options> how(aloop_task_options_new());
+    if (!how) throw std::bad_alloc();
+    check(aloop_task_options_set_step(how.get(), root<T>::step, frame.get(), root<T>::destroy));
+    frame.release();
+    return how;
+}
+
+// What a failure to make a task gives instead of one; a task may be done, too.
+inline bool is_no_task(aloop_task *t) noexcept { return aloop_task_state(t) < 0; }
+
 }  // namespace detail
 
-// Starts a task of its own, on the running loop: in the next iteration.
+// Starts a task of its own, on the running loop: in the next iteration, or at once
+// where tasks start eagerly.
 template <typename T>
 future<T> spawn(task<T> body) {
     detail::start(body.get());
+    aloop_loop *loop = aloop_get_running_loop();
+    if (loop == nullptr) throw error(ALOOP_ENORUNNINGLOOP);
+    if (aloop_loop_get_task_factory(loop) != nullptr) {  // which may make what it likes
+        return future<T>(aloop_create_task_ex(detail::options_for(std::move(body)).get()));
+    }
     auto frame = std::make_unique<detail::root<T>>(std::move(body));
-    aloop_task *t =
-        aloop_create_stackless_task(detail::root<T>::step, frame.get(), detail::root<T>::destroy);
-    if (t == nullptr) throw error(ALOOP_ENORUNNINGLOOP);
-    future<T> made(t);
+    future<T> made(
+        aloop_create_stackless_task(detail::root<T>::step, frame.get(), detail::root<T>::destroy));
     // Out of memory gives a future that has failed, and the frame stays ours.
-    if (!made.done()) frame.release();
+    if (!detail::is_no_task(made.get())) frame.release();
     return made;
 }
 
