@@ -76,6 +76,37 @@ aloop::task<> gathering() {
     CHECK(caught);
 }
 
+// In a group the failure of a child that ended at once is the group's, and no failure
+// to spawn it.
+aloop::task<> grouping() {
+    aloop::check(aloop_set_eager_task_factory(aloop_get_running_loop(), 1));
+    int spawned = 0;
+    auto block = [&](aloop::task_group &g) -> aloop::task<> {
+        aloop::future<counted> good = g.spawn(at_once(4));
+        CHECK((co_await std::move(good)).number == 4);
+        aloop::future<> bad = g.spawn(fail_with_code());
+        CHECK(bad.done());
+        spawned++;
+        co_await aloop::sleep(1h);
+    };
+    int64_t code = 0;
+    try {
+        co_await aloop::with_group(block);
+    } catch (const aloop::error &e) {
+        code = e.code();
+        CHECK(e.children().size() == 1 && e.children()[0].code() == ALOOP_EUSER - 7);
+    }
+    CHECK(code == ALOOP_EGROUP && spawned == 1);
+    auto gone = [&](aloop::task_group &g) -> aloop::task<> {
+        aloop::future<> f = g.spawn(cancelled_at_once());
+        CHECK(f.done());
+        spawned++;
+        co_return;
+    };
+    co_await aloop::with_group(gone);
+    CHECK(spawned == 2);
+}
+
 // With a factory of the program's own: one that makes tasks, one that starts them at
 // once, and one that makes nothing.
 aloop_task *make_plainly(aloop_loop *loop, aloop_task_options *options, void *made) {
@@ -118,6 +149,7 @@ int main() {
         aloop::task<> (*body)();
     } cases[] = {{"spawning", spawning},
                  {"gathering", gathering},
+                 {"grouping", grouping},
                  {"manufacturing", manufacturing}};
     for (const auto &c : cases) {
         on_virtual_clock(c.body());

@@ -59,14 +59,12 @@ public:
     template <typename T>
     future<T> spawn(task<T> body) {
         detail::start(body.get());
-        auto frame = std::make_unique<detail::root<T>>(std::move(body));
-        ref<aloop_task_options> how(aloop_task_options_new());
-        if (!how) throw std::bad_alloc();
-        check(aloop_task_options_set_step(how.get(), detail::root<T>::step, frame.get(),
-                                          detail::root<T>::destroy));
-        frame.release();
+        ref<aloop_task_options> how = detail::options_for(std::move(body));
         future<T> made(aloop_task_group_create_task_ex(group_, how.get()));
-        if (made.done()) check(aloop_future_result(made.get(), nullptr));
+        if (detail::is_no_task(made.get()) && made.done()) {
+            const int64_t code = aloop_future_result(made.get(), nullptr);
+            if (code < 0) throw_error(code, aloop_future_error(made.get()));
+        }
         return made;
     }
     void cancel() { check(aloop_task_group_cancel(group_)); }
