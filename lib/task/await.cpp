@@ -422,7 +422,7 @@ int64_t collect(task *t, void **value) {
         t->on(k_keep_failure);
         return ALOOP_ECANCELED;
     }
-    if (f == nullptr) return ALOOP_EINVALIDSTATE;
+    if (f == nullptr || t->is(k_suspended)) return ALOOP_EINVALIDSTATE;
     const bool plain = f->state == k_finished && f->done.status >= 0 && !f->has(k_value_taken) &&
                        (f->done.value_free == nullptr || value != nullptr);
     if (plain) [[likely]] {
