@@ -124,14 +124,16 @@ bool too_deep(const operation *op, const task *t) {
 // True: f is done. False: t is suspended, on f or on something inside it.
 bool wait_on(task *t, future *f) {
     if (!f->pending()) [[unlikely]] return true;
-    if (operation *op = as_operation(f); op != nullptr && !op->has(k_started)) {
+    if (operation *op = as_operation(f); op != nullptr && op->driver == nullptr) {
+        // One that its driver left behind goes on where it stands.
+        const bool begun = op->has(k_started);
         op->set(k_started);
         op->driver = t;
         if (too_deep(op, t)) [[unlikely]] {
             finish_operation(op, op->fail(ALOOP_ESTACK, "too many operations in each other"));
             return true;
         }
-        return drive(op, t, 0) != ALOOP_PENDING;
+        return drive_on(op, t, begun ? ALOOP_PENDING : step(op, t, 0)) != ALOOP_PENDING;
     }
     if (const auto begin = info_of(f).start; begin != nullptr && !f->has(k_started)) {
         f->set(k_started);
@@ -280,8 +282,28 @@ void finish_task(task *t, int64_t status, void *value) {
 
 bool waits_on_future(const task *t) { return static_cast<const node *>(t)->prev != nullptr; }
 
-void abandon_wait(task *t) {
+namespace {
+
+// The operations that t drives have no driver from now on: who awaits one goes on with
+// it. Gives the outermost that somebody waits for already, or nullptr.
+operation *leave_behind(task *t) {
     if (waits_on_future(t)) leaf_of(t)->waiters.remove(static_cast<node *>(t));
+    operation *awaited = nullptr;
+    future *f = t->waiting;
+    while (f != nullptr) {
+        operation *op = as_operation(f);
+        if (op == nullptr || !driven_by(op, t)) break;
+        op->driver = nullptr;
+        if (awaited == nullptr && !op->waiters.empty()) awaited = op;
+        f = op->inner;
+    }
+    return awaited;
+}
+
+}  // namespace
+
+void abandon_wait(task *t) {
+    leave_behind(t);
     forget_waiting(t);
 }
 
@@ -314,7 +336,9 @@ future *check_awaited(task *t, future *f) {
 
 void leave_wait(task *t) {
     if (!waits_on_future(t)) loop_of(t)->unschedule(static_cast<node *>(t));
-    abandon_wait(t);
+    const ptr<operation> awaited = ptr<operation>::share(leave_behind(t));
+    forget_waiting(t);
+    if (awaited && start(awaited.get()) < 0) finish_operation(awaited.get(), ALOOP_ENOMEM);
 }
 
 namespace {

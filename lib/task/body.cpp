@@ -47,13 +47,14 @@ int64_t await_in_body(body *b, future *f, void **value) {
     b->stop = body_stop::awaits;
     const bool pressed = press_scope(t);
     switch_back(b->stack);
+    const task *by = loop_of(b->op)->current_task;  // another, where t left it behind
     // Where the await had to wait, the step that woke it has taken this flag.
-    if (pressed) t->off(k_must_cancel);
+    if (pressed && by == t) t->off(k_must_cancel);
     future *inner = b->op->inner;
     const bool accepted = !inner->pending() && inner->status() == ALOOP_ECANCELED;
     if (b->outcome != ALOOP_ECANCELED || accepted) return take_value(inner, value);
     // What it awaited is done, or goes on; the cancellation takes its place.
-    error *message = t->more != nullptr ? t->more->cancel_error : nullptr;
+    error *message = by->more != nullptr ? by->more->cancel_error : nullptr;
     if (message != nullptr) ref(message);
     set_failure(b, message != nullptr ? message : make_error(ALOOP_ECANCELED, nullptr));
     return ALOOP_ECANCELED;

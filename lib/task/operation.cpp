@@ -37,16 +37,26 @@ void destroy_operation(object *o) {
     op->ops->destroy(op);
 }
 
+// Nobody runs it, or will.
+void give_up(operation *op, const char *message) {
+    error *e = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
+    const future::result unused = op->has(k_raised) ? future::result{} : op->done;
+    op->raise(ALOOP_ECANCELED, e);
+    finish_operation(op, ALOOP_ECANCELED);
+    free_off_fiber(unused.value_free, unused.value);  // last: it may come back here
+}
+
 // From outside, not by the driver's own cancellation: whatever the operation
-// waits for is cancelled, as it would be through the driver.
+// waits for is cancelled, as it would be through the driver. One that was left
+// behind gets a task in which it undoes what it did.
 bool cancel_operation(future *f, const char *message) {
     operation *op = static_cast<operation *>(f);
-    if (op->driver == nullptr) {
-        free_off_fiber(op->done.value_free, op->done.value);
-        cancel_now(op, message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr);
+    if (!op->has(k_started)) {
+        give_up(op, message);
         return true;
     }
     if (op->inner == nullptr || !cancel(op->inner, message)) op->set(k_cancel_wanted);
+    if (op->driver == nullptr && start(op) < 0) give_up(op, message);
     return true;
 }
 
@@ -93,13 +103,19 @@ bool needs_start(const future *f);
 // Of a task that was cancelled before it got to the operation.
 void drop_kept_frame(void *frame) {
     future *f = static_cast<future *>(frame);
-    if (needs_start(f)) cancel(f, nullptr);
+    if (operation *op = as_operation(f); op != nullptr && needs_start(f)) {
+        give_up(op, nullptr);
+    } else if (needs_start(f)) {
+        cancel(f, nullptr);
+    }
     unref(f);
 }
 
+// Also an operation that its driver left behind.
 bool needs_start(const future *f) {
-    return f->pending() && !f->has(k_started) &&
-           (f->type == kind::operation || info_of(f).start != nullptr);
+    if (!f->pending()) return false;
+    if (f->type == kind::operation) return static_cast<const operation *>(f)->driver == nullptr;
+    return !f->has(k_started) && info_of(f).start != nullptr;
 }
 
 }  // namespace

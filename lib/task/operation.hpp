@@ -6,7 +6,9 @@
 // and when it resumes, the operations are stepped from the inside out. So what
 // an operation does after a wake-up happens in the task's own iteration, and a
 // cancellation arrives at the innermost await, where the undo code stands.
-// Combined, or given a callback, it is run by a task of its own (start()).
+// Combined, or given a callback, it is run by a task of its own (start()). A task
+// that ends while it stands in one leaves it behind: it rests, and who awaits it
+// next goes on with it, as with a coroutine object that somebody else began.
 //
 // To write one: derive from operation (up to 128 bytes come from the slab),
 // give it an op_info, make it with loop::make_object, and in step() return
@@ -34,7 +36,7 @@ struct op_info {
 struct operation : future {
     const op_info *ops;
     future *inner = nullptr;  // what it waits for; owned
-    task *driver = nullptr;   // whose coroutine it is part of
+    task *driver = nullptr;   // whose coroutine it is part of; none: not begun, or left behind
     uint32_t phase = 0;
     uint32_t scratch = 0;  // the kind's own
 
@@ -66,6 +68,9 @@ struct operation : future {
 private:
     void release_all();
 };
+
+// Ends op, which is pending (await.cpp).
+void finish_operation(operation *op, int64_t status);
 
 // In debug mode, of one that is destroyed: nobody ever awaited it.
 void note_never_awaited(future *f, const char *name);

@@ -330,7 +330,44 @@ static int64_t limiters(void *arg, void **value) {
     return status < 0 ? status : 0;
 }
 
+/* What a step leaves behind: it needs another task where somebody listens, or cancels. */
+static int64_t heard;
+
+static int64_t listen_to_end(aloop_future *future, void *data) {
+    (void)data;
+    heard = aloop_future_result(future, NULL);
+    return 0;
+}
+
+static int64_t leave(aloop_task *task, void *operation, void **value) {
+    (void)value;
+    (void)aloop_suspend(task, aloop_ref(operation));
+    return aloop_future_add_done_callback(operation, listen_to_end, NULL, NULL);
+}
+
+static int64_t leave_one(aloop_queue *queue) {
+    heard = 1;
+    aloop_future *get = aloop_queue_get(queue);
+    int64_t status = aloop_await(aloop_create_stackless_task(leave, get, NULL), NULL);
+    if (status == 0) status = aloop_await(aloop_sleep(1), NULL);
+    if (status == 0 && heard == 1) status = aloop_queue_put_nowait(queue, &heard);
+    if (status == 0) status = aloop_await(aloop_sleep(1), NULL);
+    if (status == 0) status = heard == 1 ? ALOOP_EUSER : heard; /* it is told in any case */
+    aloop_unref(get);
+    return status;
+}
+
+static int64_t left_behind(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_queue *queue = NULL;
+    int64_t status = aloop_queue_new(&queue, NULL);
+    if (status == 0) status = leave_one(queue);
+    aloop_unref(queue);
+    return status;
+}
+
 const struct scenario sync_scenarios[] = {
-    {"locks", locks},       {"queues", queues},     {"inlets", inlets}, {"channels", channels},
-    {"broadcast", fans},    {"limiters", limiters}, {NULL, NULL},
+    {"locks", locks},       {"queues", queues},     {"inlets", inlets},
+    {"channels", channels}, {"broadcast", fans},    {"limiters", limiters},
+    {"left behind", left_behind}, {NULL, NULL},
 };
