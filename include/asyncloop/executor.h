@@ -75,7 +75,8 @@ ALOOP_API aloop_executor *aloop_executor_new_processes(int64_t n);
  * made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
  * ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
  * told, and another worker takes its place. A shutdown whose time is up kills the
- * workers. Other executors run fn in a thread. NULL if loop is NULL, closed or of
+ * workers. What fn has printed to stdout or stderr is written before its outcome is
+ * told. Other executors run fn in a thread. NULL if loop is NULL, closed or of
  * another thread. */
 typedef int64_t (*aloop_process_fn)(const void *data, size_t len, aloop_bytes **result);
 ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *executor,

@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace aloop {
@@ -61,6 +63,8 @@ void leave_parent(peer program) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
+    __fpurge(stdout);  // what the program has not written yet it will write itself
+    __fpurge(stderr);
 }
 
 int32_t fork_worker(int fd) {

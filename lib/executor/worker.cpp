@@ -50,6 +50,8 @@ bool serve_call(const peer &program) {
         const uint32_t forks = fork_generation();
         const int64_t status = function(data->data, data->size, &result);
         if (forks != fork_generation()) _exit(0);  // a copy: the worker itself answers
+        std::fflush(stdout);  // it ends without that, by a signal
+        std::fflush(stderr);
         const bool detail = status < 0 && raised != nullptr && raised->code == status;
         there = answer(program, status, status >= 0 ? from_c(result) : nullptr,
                        detail ? message_of(raised) : nullptr);

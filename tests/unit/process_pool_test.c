@@ -410,6 +410,54 @@ static int64_t without_server(void *unused, void **value) {
     return 0;
 }
 
+static int64_t print(const void *data, size_t n, aloop_bytes **result) {
+    (void)result;
+    printf("%.*s;", (int)n, (const char *)data);
+    return 0;
+}
+
+static int64_t print_there(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    printf("program;");
+    aloop_executor *pool = aloop_executor_new_processes(1);
+    const char *words[] = {"one", "two"};
+    for (int i = 0; i < 2; i++) {
+        assert_code(aloop_await(aloop_run_in_process(loop, pool, print, words[i], 3), NULL), 0);
+    }
+    aloop_unref(pool);
+    return 0;
+}
+
+/* Each word once, and those of the workers when their outcome is told. */
+static void what_workers_print_is_not_lost(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fflush(stdout);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        dup2(ends[1], 1);
+        const int64_t status = aloop_run(print_there, NULL, NULL);
+        fflush(stdout);
+        _exit(status != 0);
+    }
+    close(ends[1]);
+    char text[64] = "";
+    size_t used = 0;
+    for (ssize_t got = 1; got > 0 && used < sizeof text - 1; used += (size_t)got) {
+        got = read(ends[0], text + used, sizeof text - 1 - used);
+        assert_true(got >= 0);
+    }
+    close(ends[0]);
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_string_equal(text, "one;two;program;");
+}
+
 static void a_pool_without_its_server_says_so(void **state) {
     (void)state;
     run_briefly(without_server);
@@ -419,4 +467,5 @@ SUITE(CASE(a_pool_of_processes), CASE(a_blocked_worker_is_killed_at_the_deadline
       CASE(a_forked_child_does_not_hold_the_shutdown),
       CASE(a_crash_is_told_before_its_children_end), CASE(stopped_processes_do_not_hold_the_end),
       CASE(the_report_names_the_function), CASE(a_function_that_forks_answers_once),
-      CASE(workers_end_with_the_program), CASE(a_pool_without_its_server_says_so))
+      CASE(workers_end_with_the_program), CASE(a_pool_without_its_server_says_so),
+      CASE(what_workers_print_is_not_lost))

@@ -550,7 +550,8 @@ pub type aloop_job_fn = Option<unsafe extern "C" fn(arg: *mut c_void, value: *mu
 /// made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
 /// ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
 /// told, and another worker takes its place. A shutdown whose time is up kills the
-/// workers. Other executors run fn in a thread. NULL if loop is NULL, closed or of
+/// workers. What fn has printed to stdout or stderr is written before its outcome is
+/// told. Other executors run fn in a thread. NULL if loop is NULL, closed or of
 /// another thread.
 /// ```
 pub type aloop_process_fn = Option<unsafe extern "C" fn(data: *const c_void, len: usize, result: *mut *mut aloop_bytes) -> i64>;
