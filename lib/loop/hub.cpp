@@ -4,16 +4,19 @@
 // the handler. The handler's presence is a counter: a subscriber that was
 // unlinked, and a link of a chain that is about to change, are left alone until
 // it is zero. All accesses are sequentially consistent, so that a handler that comes
-// after the unlinking cannot find what was unlinked.
+// after the unlinking cannot find what was unlinked. While it is counted all signals
+// are blocked: a handler of another one, that is left by longjmp, would take it along.
 //
 // SPDX-License-Identifier: MIT
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "../base/fork.hpp"
 #include "signals.hpp"
@@ -37,16 +40,47 @@ std::atomic<signal_subscriber *> g_first{nullptr};
 std::atomic<int> g_inside{0};
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-// How deep in the chain of each signal this thread is. Loops are told at any
-// depth, for a handler that is left by longjmp never comes back to count down.
-thread_local uint8_t t_level[k_signals] __attribute__((tls_model("initial-exec"))) = {};
+// The signal that this thread passes on, and how deep in its chain that is. A
+// handler that is left by longjmp does not come back to put the outer one back:
+// so it is known again by its context, and a new delivery by its frame, which
+// then lies where the other one's did.
+struct delivery {
+    int signum;
+    int level;
+    const void *context;
+    const void *frame;
+};
+thread_local constinit delivery t_passing __attribute__((tls_model("initial-exec"))) = {};
+
+// 0 where the kernel calls, or a handler that is on top of ours.
+int level_of(const delivery &now) {
+    if (t_passing.signum != now.signum) return 0;
+    const bool known = now.context == nullptr || now.context == t_passing.context;
+    return known && now.frame != t_passing.frame ? t_passing.level + 1 : 0;
+}
 
 uint64_t bit_of(int signum) { return uint64_t{1} << (signum - 1); }
 
-void note(signal_subscriber *s, int signum) {
+// Masks as the kernel has them: a bit for each signal.
+constexpr uint64_t k_all_signals = ~uint64_t{0};
+
+uint64_t set_mask(uint64_t mask) {
+    uint64_t before = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before, sizeof mask);
+    return before;
+}
+
+// What no mask has: the kernel's two and the C library's.
+bool is_all(uint64_t mask) {
+    return (mask | bit_of(SIGKILL) | bit_of(SIGSTOP) | bit_of(32) | bit_of(33)) == k_all_signals;
+}
+
+// Loops are told at any level, but one Ctrl-C is one.
+void note(signal_subscriber *s, int signum, int level) {
     const uint64_t bit = bit_of(signum);
     if ((s->wanted.load() & bit) == 0) return;
-    if (signum == SIGINT && s->interrupts.load() && s->unanswered.fetch_add(1) >= 2) {
+    if (signum == SIGINT && level == 0 && s->interrupts.load() &&
+        s->unanswered.fetch_add(1) >= 2) {
         // The loop is stuck in a callback: the user gets what Ctrl-C does.
         signal(SIGINT, SIG_DFL);
         raise(SIGINT);
@@ -56,30 +90,58 @@ void note(signal_subscriber *s, int signum) {
     if (!s->queued.exchange(true)) s->home->post_from_signal(s);
 }
 
-void pass_on(const struct sigaction &to, int signum, siginfo_t *info, void *context) {
-    if (to.sa_handler == SIG_DFL || to.sa_handler == SIG_IGN) return;
-    t_level[signum - 1]++;
-    if ((to.sa_flags & SA_SIGINFO) != 0) {
-        to.sa_sigaction(signum, info, context);
-    } else {
-        to.sa_handler(signum);
-    }
-    t_level[signum - 1]--;
+bool is_function(const struct sigaction &a) {
+    return a.sa_handler != SIG_DFL && a.sa_handler != SIG_IGN;
 }
 
-void on_signal(int signum, siginfo_t *info, void *context) {
-    const int saved = errno;
-    const int level = t_level[signum - 1];
+// The mask that the handler would have if it were called instead of ours.
+uint64_t mask_for(const struct sigaction &to, int signum, const void *context) {
+    const ucontext_t *interrupted = static_cast<const ucontext_t *>(context);
+    uint64_t mask;
+    uint64_t own;
+    std::memcpy(&mask, &interrupted->uc_sigmask, sizeof mask);
+    std::memcpy(&own, &to.sa_mask, sizeof own);
+    return mask | own | ((to.sa_flags & SA_NODEFER) != 0 ? 0 : bit_of(signum));
+}
+
+void pass_on(const struct sigaction &to, const delivery &now, siginfo_t *info, void *context) {
+    const delivery outer = t_passing;
+    t_passing = now;
+    if ((to.sa_flags & SA_SIGINFO) != 0) {
+        to.sa_sigaction(now.signum, info, context);
+    } else {
+        to.sa_handler(now.signum);
+    }
+    t_passing = outer;
+}
+
+// The handler below that of `level`; SIG_DFL where there is none.
+struct sigaction tell_loops(int signum, int level) {
+    struct sigaction next = {};
     const slot &at = g_slots[signum - 1];
-    struct sigaction next;
     g_inside.fetch_add(1);
     for (signal_subscriber *s = g_first.load(); s != nullptr; s = s->following.load()) {
-        note(s, signum);
+        note(s, signum, level);
     }
     const int below = at.depth.load() - 1 - level;
     if (below >= 0) next = at.before[below];
     g_inside.fetch_sub(1);
-    if (below >= 0) pass_on(next, signum, info, context);
+    return next;
+}
+
+// The kernel comes with all signals blocked, a handler on top with its own mask.
+void on_signal(int signum, siginfo_t *info, void *context) {
+    const int saved = errno;
+    delivery now = {signum, 0, context, __builtin_frame_address(0)};
+    now.level = level_of(now);
+    const uint64_t before = set_mask(k_all_signals);
+    const struct sigaction next = tell_loops(signum, now.level);
+    if (is_function(next)) {
+        const bool by_kernel = context != nullptr && is_all(before);
+        set_mask(by_kernel ? mask_for(next, signum, context) : before);
+        pass_on(next, now, info, context);
+    }
+    set_mask(before);
     errno = saved;
 }
 
@@ -177,7 +239,7 @@ int64_t install_signal(int signum) {
         struct sigaction ours = {};
         ours.sa_sigaction = on_signal;
         ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-        sigemptyset(&ours.sa_mask);
+        sigfillset(&ours.sa_mask);
         push_before(at, now);  // first: a signal may come as soon as ours is in place
         if (sigaction(signum, &ours, nullptr) < 0) {
             code = -errno;

@@ -119,92 +119,6 @@ static void a_handler_installed_meanwhile_stays(void **state) {
     signal(SIGUSR1, SIG_DFL);
 }
 
-static struct sigaction ours;
-
-static volatile sig_atomic_t top_calls;
-
-static void on_top(int signum, siginfo_t *info, void *context) {
-    top_calls++;
-    ours.sa_sigaction(signum, info, context);
-}
-
-/* Who installs itself on top of the hub, and is later taken for the earlier
- * handler itself: the two call each other, once. */
-static void chains_do_not_run_in_circles(void **state) {
-    (void)state;
-    aloop_loop *loop = virtual_loop();
-    int calls = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
-    struct sigaction top = {.sa_flags = SA_SIGINFO};
-    top.sa_sigaction = on_top;
-    sigaction(SIGUSR1, &top, &ours);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
-    top_calls = 0;
-    raise(SIGUSR1);
-    assert_int_equal(top_calls, 1);
-    run_some(loop);
-    assert_int_equal(calls, 1);
-    close_loop(loop);
-    signal(SIGUSR1, SIG_DFL);
-}
-
-/* A handler on top of ours that chains, as a host's may: it stays when ours goes
- * and comes again, and the one below must be reached through both. */
-static void a_chain_outlives_removals(void **state) {
-    (void)state;
-    signal(SIGUSR1, earlier);
-    earlier_calls = 0;
-    aloop_loop *loop = virtual_loop();
-    int calls = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
-    struct sigaction top = {.sa_flags = SA_SIGINFO};
-    top.sa_sigaction = on_top;
-    top_calls = 0;
-    sigaction(SIGUSR1, &top, &ours);
-    for (int round = 0; round < 12; round++) { /* more than a chain is long */
-        assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
-        raise(SIGUSR1);
-        assert_int_equal(top_calls, 2 * round + 1);
-        assert_int_equal(earlier_calls, 2 * round + 1);
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
-        raise(SIGUSR1);
-        run_some(loop);
-        assert_int_equal(calls, round + 1);
-        assert_int_equal(top_calls, 2 * round + 2);
-        assert_int_equal(earlier_calls, 2 * round + 2);
-    }
-    close_loop(loop);
-    assert_true(handler_of(SIGUSR1) == top.sa_handler);
-    sigaction(SIGUSR1, &ours, NULL); /* the host goes as well: ours is there, and idle */
-    raise(SIGUSR1);
-    assert_int_equal(earlier_calls, 25);
-    signal(SIGUSR1, SIG_DFL);
-}
-
-/* Other handlers come and go below, none of which chains. */
-static void earlier_handlers_are_not_heaped_up(void **state) {
-    (void)state;
-    aloop_loop *loop = virtual_loop();
-    int calls = 0;
-    void (*const handlers[])(int) = {earlier, SIG_IGN, SIG_DFL};
-    for (int i = 0; i < 30; i++) {
-        signal(SIGUSR1, earlier);
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
-        signal(SIGUSR1, handlers[i % 3]);
-        assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
-        assert_true(handler_of(SIGUSR1) == handlers[i % 3]);
-        signal(SIGUSR1, earlier);
-        earlier_calls = 0;
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
-        raise(SIGUSR1);
-        assert_int_equal(earlier_calls, 1);
-        assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
-        assert_true(handler_of(SIGUSR1) == earlier);
-    }
-    close_loop(loop);
-    signal(SIGUSR1, SIG_DFL);
-}
-
 /* Forks --------------------------------------------------------------------------------- */
 
 static int wait_status_of(pid_t pid) {
@@ -583,14 +497,12 @@ static void the_third_ends_a_stuck_program(void **state) {
 
 SUITE(CASE(runs_as_a_callback), CASE(a_second_add_replaces), CASE(nothing_runs_after_removal),
       CASE(the_earlier_handler_runs_and_comes_back), CASE(a_handler_installed_meanwhile_stays),
-      CASE(chains_do_not_run_in_circles), CASE(a_chain_outlives_removals),
-      CASE(earlier_handlers_are_not_heaped_up), CASE(a_forked_child_gets_what_it_got_before),
-      CASE(a_forked_child_subscribes_anew), CASE(bad_arguments),
-      CASE(many_loops_in_many_threads_listen), CASE(loops_close_under_fire),
+      CASE(a_forked_child_gets_what_it_got_before), CASE(a_forked_child_subscribes_anew),
+      CASE(bad_arguments), CASE(many_loops_in_many_threads_listen), CASE(loops_close_under_fire),
       CASE(a_failing_callback_is_reported), CASE(a_callback_may_remove_itself),
       CASE(wakes_a_sleeping_loop), CASE(ctrl_c_cancels_the_main_task),
       CASE(a_swallowed_one_gives_the_value), CASE(another_cancellation_wins),
       CASE(the_second_ends_the_run_at_once), CASE(an_error_of_its_own_stays),
-      CASE(one_that_comes_with_the_end),
-      CASE(a_handler_of_the_program_is_respected), CASE(a_callback_of_the_program_comes_first),
-      CASE(only_in_the_main_thread), CASE(the_third_ends_a_stuck_program))
+      CASE(one_that_comes_with_the_end), CASE(a_handler_of_the_program_is_respected),
+      CASE(a_callback_of_the_program_comes_first), CASE(only_in_the_main_thread),
+      CASE(the_third_ends_a_stuck_program))
