@@ -420,7 +420,7 @@ int64_t pull(stream *s, void *to, size_t n) {
         if (s->layer->finish != nullptr && s->user == nullptr) close_stream(s);
     } else if (got == -EAGAIN) {
         s->ready_bits() &= static_cast<uint8_t>(~k_readable);
-    } else {
+    } else if (got != -EALREADY) {
         lose(s, got, make_error(got, nullptr));
     }
     return got;

@@ -39,7 +39,7 @@ struct stream;
 // What lies under a stream's buffers. Each call returns as the system call
 // does, or -errno; -EAGAIN: not now, the stream is told when (stream_ready).
 struct stream_layer {
-    int64_t (*read)(stream *s, void *to, size_t n);
+    int64_t (*read)(stream *s, void *to, size_t n);  // also -EALREADY: see pull()
     int64_t (*write)(stream *s, const iovec *parts, int n);
     int64_t (*end)(stream *s);  // no more writes; nullptr: there is no half close
     void (*close)(stream *s);

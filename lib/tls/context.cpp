@@ -119,6 +119,7 @@ bool configure(tls_context *c) {
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_msg_callback(ctx, count_message);
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) return false;
     X509_VERIFY_PARAM *rules = SSL_CTX_get0_param(ctx);
     // A certificate that the program trusts need not be an authority's own.

@@ -157,6 +157,7 @@ int64_t shake(tls_session *t, error **why) {
         if (*why != nullptr) code = (*why)->code;
     } else if (kind == SSL_ERROR_WANT_READ) {
         code = -EAGAIN;
+        if (t->sated) stream_again(t->of);
     } else {
         code = explain(t, why);
     }

@@ -6,7 +6,6 @@
 #include <openssl/err.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstring>
 
 namespace aloop {
@@ -25,16 +24,31 @@ constexpr size_t k_batch = 65536;      // plain text that is encrypted ahead
 constexpr size_t k_record = 16384;     // of TLS
 constexpr size_t k_overhead = 256;     // more than four records add
 
+int64_t give_up(tls_session *t, const char *why) {
+    lose(t->of, ALOOP_ETLS, make_error(ALOOP_ETLS, why));
+    return ALOOP_ETLS;
+}
+
+// Reading may answer, with a refusal to renegotiate or new keys, also where no
+// data came. A failure of the layer below shows with the next write; a peer that
+// asks and asks and takes no answer would fill the memory.
+int64_t answer(tls_session *t) {
+    constexpr size_t k_most_answers = 65536;
+    if (is_flooded(t)) return give_up(t, "the peer floods the connection with handshake messages");
+    if (t->out_end > t->out_begin) push(t);
+    if (t->out_end == t->out_begin || t->answers <= k_most_answers) return 0;
+    return give_up(t, "the peer asks for new keys or handshakes over and over, and does not read "
+                      "the answers");
+}
+
 // Why SSL_read gave no data.
 int64_t read_failed(tls_session *t, int result) {
     stream *s = t->of;
     switch (SSL_get_error(t->ssl, result)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
-        // Reading may answer, with a refusal to renegotiate or new keys, also where
-        // no data came. A failure shows with the next write.
-        if (t->out_end > t->out_begin) push(t);
-        return -EAGAIN;
+        if (const int64_t code = answer(t); code < 0) return code;
+        return t->sated ? -EALREADY : -EAGAIN;
     case SSL_ERROR_ZERO_RETURN:
         return 0;
     default:
@@ -51,11 +65,10 @@ int64_t read_failed(tls_session *t, int result) {
 int64_t tls_read(stream *s, void *to, size_t n) {
     tls_session *t = session_of(s);
     if (!t->established) return -EAGAIN;
-    ERR_clear_error();
-    const int got = SSL_read(t->ssl, to, n < INT_MAX ? static_cast<int>(n) : INT_MAX);
+    const int got = read_record(t, to, n);
     if (got <= 0) return read_failed(t, got);
-    if (t->out_end > t->out_begin) push(t);
-    return got;
+    const int64_t code = answer(t);
+    return code < 0 ? code : got;
 }
 
 // Small pieces share a record.
@@ -122,9 +135,11 @@ bool peer_is_done(tls_session *t) {
     uint8_t *scratch = read_buffer(loop_of(t->of));
     if (scratch == nullptr) return true;
     for (int i = 0; i < 16; i++) {
-        ERR_clear_error();
-        const int got = SSL_read(t->ssl, scratch, static_cast<int>(k_read_size));
-        if (got <= 0) return SSL_get_error(t->ssl, got) != SSL_ERROR_WANT_READ;
+        const int got = read_record(t, scratch, k_read_size);
+        if (got > 0) continue;
+        if (SSL_get_error(t->ssl, got) != SSL_ERROR_WANT_READ) return true;
+        if (t->sated) break;
+        return false;
     }
     stream_again(t->of);
     return false;
@@ -177,7 +192,7 @@ int64_t tls_failure(stream *s) {
 
 bool tls_trusts(stream *s) {
     tls_session *t = session_of(s);
-    if (!t->short_read || SSL_has_pending(t->ssl) == 1) return false;
+    if (!t->short_read || t->before != nullptr || SSL_has_pending(t->ssl) == 1) return false;
     const below_scope scope(t);
     return t->under->trusts_short_reads(s);
 }

@@ -11,6 +11,11 @@
 // only when the layer below has said -EAGAIN, which OpenSSL asks for only when
 // it has no whole record left: so nothing that was decrypted is forgotten.
 //
+// A peer can send without end what brings no data (new keys, tickets) or next to
+// none (tiny records), and each call of OpenSSL would go on until there is some.
+// So it is given a few records at a time, the rest waits in `before`; and once an
+// iteration has seen its share, reading answers -EALREADY until the next one.
+//
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -29,7 +34,7 @@ struct tls_session final : loop_object {
     SSL *ssl = nullptr;
     ptr<tls_context> context;
     char *host = nullptr;   // the server's name: as a client's program, or its hello, has it
-    stash *before = nullptr;  // received before TLS began, to be read first
+    stash *before = nullptr;  // to be read first: received before TLS began, or too much
     uint8_t *out = nullptr;
     size_t out_begin = 0, out_end = 0, out_room = 0;
     double handshake_timeout = 60;
@@ -39,9 +44,16 @@ struct tls_session final : loop_object {
     int64_t below = 0;      // the code with which the layer below failed
     uint8_t first[8] = {};  // what came first: shows a peer that speaks no TLS
     uint8_t first_count = 0;
+    uint8_t header_count = 0;  // of a record's header: bytes that have come
+    uint16_t record_left = 0;  // of a record's body: bytes to come
+    uint32_t counted_in = 0;   // the iteration of these:
+    uint32_t records = 0;      // given to OpenSSL
+    uint32_t messages = 0;     // of handshakes, and of what comes after those
+    size_t answers = 0;        // in `out`, that the peer asked for by what it sent
     bool established = false;
     bool below_ended = false;
     bool short_read = false;   // the last read below got less than it asked for
+    bool sated = false;        // what OpenSSL waits for is the next iteration
     bool no_memory = false;
     bool parting = false;      // the shutdown has begun
     bool said_goodbye = false; // our close_notify is written
@@ -88,6 +100,13 @@ int64_t push(tls_session *t);
 // which can overtake the alert that tells the peer why.
 void drop_input(tls_session *t);
 bool reserve_out(tls_session *t, size_t n);
+// SSL_read; counts what it answers to the peer.
+int read_record(tls_session *t, void *to, size_t n);
+// Whether the peer's messages are so many that they cannot be meant well.
+bool is_flooded(const tls_session *t);
+// OpenSSL's callback for each message of TLS.
+void count_message(int sent, int version, int type, const void *data, size_t n, SSL *ssl,
+                   void *argument);
 
 // What went wrong in the last call of OpenSSL, in words that help (failure.cpp).
 // Returns the code; *why is a new reference or nullptr.
