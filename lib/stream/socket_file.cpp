@@ -42,4 +42,6 @@ void remove_file(socket_file *f) {
     destroy(f);
 }
 
+void forget_file(socket_file *f) { destroy(f); }
+
 }  // namespace aloop

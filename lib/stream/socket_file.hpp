@@ -19,5 +19,6 @@ void remove_stale(const address &a);
 // After binding. nullptr: an abstract name, or out of memory.
 socket_file *remember_file(const address &a);
 void remove_file(socket_file *f);  // frees f too; nullptr is legal
+void forget_file(socket_file *f);  // frees f alone
 
 }  // namespace aloop

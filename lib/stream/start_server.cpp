@@ -117,11 +117,15 @@ int64_t add_given(start_op *op) {
     return code < 0 ? code : add_listener(op->made, fd);
 }
 
-// The program's socket stays the program's where the server cannot listen on it.
+// The program's socket, and its file, stay the program's where no server comes of it.
 void give_back(server *s) {
     if (s->options->descriptor < 0 || s->count == 0) return;
-    loop_of(s)->watchers->disclaim(s->listeners->fd);
-    s->listeners->fd = -1;
+    loop *l = loop_of(s);
+    listener *at = s->listeners;
+    if (static_cast<io *>(at)->added) l->io_poller()->remove(at);
+    l->watchers->disclaim(at->fd);
+    at->fd = -1;
+    forget_file(std::exchange(s->file, nullptr));
 }
 
 socket_file *file_of(const start_op *op) {
@@ -220,6 +224,7 @@ int64_t step_start(operation *base, task *, int64_t status) {
     if (status < 0) {
         if (op->phase == k_started) {
             op->made->owns_data = false;  // the data stay the caller's
+            give_back(op->made);
             close_server(op->made);
         }
         return status;

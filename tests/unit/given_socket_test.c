@@ -271,6 +271,50 @@ static bool there(void) {
     return stat(path, &info) == 0;
 }
 
+/* A server that cannot listen on the program's socket, or is not wanted any more,
+ * leaves it and its file. */
+static int64_t file_left_alone(void *arg, void **value) {
+    (void)arg, (void)value;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    close(bound_to_path());
+    unlink(path);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    strcpy(at.sun_path, path);
+    assert_int_equal(bind(pair[0], (struct sockaddr *)&at, sizeof at), 0);
+    aloop_stream_options *o = given(pair[0]);
+    assert_code(AWAIT(aloop_start_unix_server(NULL, NULL, NULL, o)), -EINVAL); /* listen(2) */
+    let_run(2);
+    assert_true(is_open(pair[0]));
+    assert_true(there());
+    aloop_unref(o);
+    close(pair[0]);
+    close(pair[1]);
+
+    const int fd = bound_to_path();
+    o = given(fd);
+    aloop_task *starting = aloop_ensure_future(aloop_start_unix_server(NULL, NULL, NULL, o));
+    let_run(1);
+    assert_code(aloop_future_done(starting), 0);
+    aloop_task_cancel(starting, NULL);
+    assert_code(AWAIT(starting), ALOOP_ECANCELED);
+    let_run(2);
+    assert_true(is_open(fd));
+    assert_true(there());
+    aloop_server *server = NULL; /* which may have it then */
+    assert_code(aloop_await(aloop_start_unix_server(NULL, NULL, NULL, o), (void **)&server), 0);
+    aloop_unref(o);
+    end(server);
+    assert_false(is_open(fd));
+    assert_false(there());
+    return 0;
+}
+
+static void a_file_stays_without_its_server(void **state) {
+    (void)state;
+    in_task(file_left_alone);
+}
+
 static int64_t files(void *arg, void **value) {
     (void)arg, (void)value;
     assert_code(aloop_stream_options_set_cleanup_socket(NULL, 0), ALOOP_EINVAL);
@@ -309,4 +353,5 @@ static void the_file_goes_with_the_server(void **state) {
 SUITE(CASE(a_connection_takes_a_socket), CASE(a_connection_has_its_names),
       CASE(a_server_takes_a_socket), CASE(protocols_take_sockets),
       CASE(what_does_not_fit_is_refused), CASE(what_is_not_used_stays_open),
+      CASE(a_file_stays_without_its_server),
       CASE(the_file_goes_with_the_server))

@@ -2157,7 +2157,7 @@ extern "C" {
     /// A stream socket that the program made: connected, in place of a host or a path
     /// (then NULL, and port 0); bound, in place of those of a server. It is made
     /// nonblocking and belongs to the stream or the server as soon as there is one:
-    /// where it is refused it stays the program's (ALOOP_EINVAL for another kind of
+    /// where it is refused it and its file stay the program's (ALOOP_EINVAL for another kind of
     /// socket, or with a host or path beside it; ALOOP_EBUSY where it is watched; -errno).
     /// asyncio's sock arguments.
     /// ```
