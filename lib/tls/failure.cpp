@@ -209,7 +209,8 @@ int check_certificate(int ok, X509_STORE_CTX *chain) {
     if (ok == 1) return 1;
     const void *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
     tls_session *t = session_of(static_cast<const SSL *>(ssl));
-    if (!t->rejection) {
+    // Where nothing need verify, the handshake goes on, and may fail for another reason.
+    if (!t->rejection && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE) {
         t->rejection.reset(reject(t, X509_STORE_CTX_get_error(chain),
                                   X509_STORE_CTX_get_current_cert(chain),
                                   X509_STORE_CTX_get_error_depth(chain)));

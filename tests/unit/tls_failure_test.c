@@ -152,6 +152,19 @@ static void no_client_certificate(void **state) {
           .server_text = "the peer sent no certificate, and one is required");
 }
 
+static void trusts_anybody(aloop_tls_context *client, aloop_tls_context *server) {
+    wants_certificate_early(client, server);
+    assert_code(aloop_tls_context_set_verify_mode(client, ALOOP_TLS_VERIFY_NONE), 0);
+}
+
+/* What nobody asked to be verified is not what failed. */
+static void an_unverified_certificate_is_not_to_blame(void **state) {
+    (void)state;
+    FAILS(.tweak = trusts_anybody, .trusts_nobody = true, .client_code = ALOOP_ETLS,
+          .client_text = "it wants a certificate: see ", .server_code = ALOOP_ETLSCERT,
+          .server_text = "the peer sent no certificate, and one is required");
+}
+
 /* With TLS 1.3 the client is done before the server looks at its certificate. */
 static int64_t refused_late(void *arg, void **value) {
     (void)arg, (void)value;
@@ -450,6 +463,7 @@ int main(void) {
         CASE(no_shared_cipher),
         CASE(no_shared_protocol),
         CASE(no_client_certificate),
+        CASE(an_unverified_certificate_is_not_to_blame),
         CASE(a_client_refused_late),
         CASE(plain_text_on_the_tls_port),
         CASE(closed_in_mid_handshake),
