@@ -99,10 +99,8 @@ int64_t read_block(file_op *op) {
 int64_t write_block(file_op *op, size_t n) {
     stream *s = op->to();
     if (n == 0) return op->total;
-    s->off(k_sending_file);
     const iovec part = {op->copy->data, n};
-    const int64_t queued = write_parts(s, &part, 1);
-    s->on(k_sending_file);
+    const int64_t queued = write_parts(s, &part, 1, true);
     if (queued < 0) return s->loss != 0 ? fail_as(op, s) : queued;
     op->count(static_cast<int64_t>(n));
     op->phase = k_draining;

@@ -205,8 +205,9 @@ void clear_unread(stream *s);
 void wake_reader(stream *s);
 void suspect(stream *s);  // a reader gave up: what it was woken for may be a failure
 
-// Writing (write.cpp). How many bytes are queued after it, or why not.
-int64_t write_parts(stream *s, const iovec *parts, int n);
+// Writing (write.cpp). How many bytes are queued after it, or why not. While a file
+// is sent only its own parts are written.
+int64_t write_parts(stream *s, const iovec *parts, int n, bool of_file = false);
 int64_t end_writing(stream *s);
 void flush(stream *s);
 void drop_queue(stream *s);

@@ -168,9 +168,9 @@ void drop_queue(stream *s) {
     s->queued_bytes = 0;
 }
 
-int64_t write_parts(stream *s, const iovec *parts, int n) {
+int64_t write_parts(stream *s, const iovec *parts, int n, bool of_file) {
     if (s->is(k_end_wanted)) return ALOOP_EINVALIDSTATE;
-    if (s->is(k_sending_file)) return ALOOP_EBUSY;
+    if (s->is(k_sending_file) && !of_file) return ALOOP_EBUSY;
     if (s->is(k_closing)) {
         constexpr uint16_t k_warn_at = 5;  // asyncio's LOG_THRESHOLD_FOR_CONNLOST_WRITES
         if (s->dropped_writes() < k_warn_at && ++s->dropped_writes() == k_warn_at) {

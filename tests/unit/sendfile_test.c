@@ -187,6 +187,46 @@ static void test_in_order(void **state) {
     in_task(in_order);
 }
 
+/* Nor does a protocol get in between that is told to pause in the middle of it. */
+struct intruder {
+    int64_t written;
+    int pauses;
+};
+
+static int64_t intrude(aloop_stream *transport, void *data) {
+    struct intruder *i = data;
+    i->pauses++;
+    i->written = aloop_stream_write(transport, "INTRUDER", 8);
+    return 0;
+}
+
+static int64_t intruded(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct intruder i = {0, 0};
+    aloop_protocol *p = aloop_protocol_new();
+    assert_code(aloop_protocol_set_pause_writing(p, intrude), 0);
+    const int fd = make_file();
+    struct two t = connected(true);
+    assert_code(aloop_stream_set_write_buffer_limits(t.out, 1000, 10), 0);
+    assert_code(aloop_stream_set_protocol(t.out, p, &i), 0);
+    aloop_task *sends = aloop_ensure_future(aloop_stream_sendfile(t.out, fd, 0, -1));
+    while (i.pauses == 0) AWAIT(aloop_sleep(0.001));
+    assert_code(i.written, ALOOP_EBUSY);
+    check_part(t.in, 0, SIZE);
+    assert_code(AWAIT(sends), SIZE);
+    assert_code(aloop_stream_write(t.out, "after", 5), 0);
+    assert_reads(aloop_stream_readexactly(t.in, 5), "after");
+    drop_two(&t);
+    close(fd);
+    aloop_unref(p);
+    return 0;
+}
+
+static void test_intruded(void **state) {
+    (void)state;
+    in_task(intruded);
+}
+
 /* Ended in the middle: cancelled, closed from here, reset from there. The
  * file's position tells how much went. */
 static int64_t in_the_middle(void *arg, void **value) {
@@ -309,5 +349,5 @@ static void test_left_behind(void **state) {
 }
 
 SUITE(CASE(test_arguments), CASE(test_whole_and_part), CASE(test_in_order),
-      CASE(test_in_the_middle), CASE(test_from_a_pipe), CASE(test_into_nothing),
+      CASE(test_intruded), CASE(test_in_the_middle), CASE(test_from_a_pipe), CASE(test_into_nothing),
       CASE(test_left_behind))
