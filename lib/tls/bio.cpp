@@ -166,6 +166,7 @@ BIO *make_bio(tls_session *t) {
 
 int read_record(tls_session *t, void *to, size_t n) {
     const size_t had = t->out_end - t->out_begin;
+    t->short_read = false;  // of records that are here already nothing follows about others
     ERR_clear_error();
     const int got = SSL_read(t->ssl, to, n < INT_MAX ? static_cast<int>(n) : INT_MAX);
     t->answers += t->out_end - t->out_begin - had;

@@ -52,7 +52,7 @@ struct tls_session final : loop_object {
     size_t answers = 0;        // in `out`, that the peer asked for by what it sent
     bool established = false;
     bool below_ended = false;
-    bool short_read = false;   // the last read below got less than it asked for
+    bool short_read = false;   // the last record's read below got less than it asked for
     bool sated = false;        // what OpenSSL waits for is the next iteration
     bool no_memory = false;
     bool parting = false;      // the shutdown has begun

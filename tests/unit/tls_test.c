@@ -31,6 +31,31 @@ static void data_passes_both_ways(void **state) {
     in_simulation(both_ways, NULL);
 }
 
+/* Records that came together are read one by one; what comes in between is found,
+ * whatever is written in between. */
+static int64_t together(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct ends ends = usual_ends();
+    passes(ends.client, ends.server, "begin");
+    assert_code(aloop_stream_write(ends.client, "one", 3), 0);
+    assert_code(aloop_stream_write(ends.client, "two", 3), 0);
+    AWAIT(aloop_sleep(0.01));
+    assert_reads(aloop_stream_read(ends.server, 10), "one");
+    assert_code(aloop_stream_write(ends.client, "three", 5), 0);
+    AWAIT(aloop_sleep(0.01));
+    assert_reads(aloop_stream_read(ends.server, 10), "two");
+    assert_code(aloop_stream_write(ends.server, "answer", 6), 0);
+    assert_reads(aloop_wait_for(aloop_stream_read(ends.server, 10), 1), "three");
+    drop_ends(&ends);
+    return 0;
+}
+
+static void records_that_come_together(void **state) {
+    (void)state;
+    in_task(together);
+    in_simulation(together, NULL);
+}
+
 /* Much, in pieces of all sizes ----------------------------------------------------------- */
 
 #define MUCH (5 << 20)
@@ -344,6 +369,7 @@ static void extra_info_tells_of_tls(void **state) {
 int main(void) {
     const struct CMUnitTest cases[] = {
         CASE(data_passes_both_ways),
+        CASE(records_that_come_together),
         CASE(much_data_passes),
         CASE(water_marks_count_plain_text),
         CASE(a_connection_is_upgraded),
