@@ -60,15 +60,28 @@ bool asked_name(SSL *ssl, char *name, size_t room) {
     return true;
 }
 
+// The server wanted another hello, with a key that it can use. All else in it must
+// be as it was (RFC 8446, 4.1.2), and the context is chosen.
+int check_second_hello(tls_session *t, const char *name, int *alert) {
+    if (std::strcmp(t->host != nullptr ? t->host : "", name) == 0) return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_ILLEGAL_PARAMETER;
+    t->rejection.reset(
+        make_error(ALOOP_ETLS, "the client asks for another server name in its second hello"));
+    t->no_memory = !t->rejection;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
 // The context of the name that the client asks for; an unknown one gets ours. This
 // is before a session is resumed, which must be one of the same context: another
 // may ask for a certificate that the client never showed.
-int choose_context(SSL *ssl, int *, void *argument) {
+int choose_context(SSL *ssl, int *alert, void *argument) {
     const tls_context *c = static_cast<tls_context *>(argument);
     tls_session *t = session_of(ssl);
-    char name[TLSEXT_MAXLEN_host_name + 1];
-    if (!asked_name(ssl, name, sizeof name)) return SSL_CLIENT_HELLO_SUCCESS;
-    release(std::exchange(t->host, copy_string(name)));
+    char name[TLSEXT_MAXLEN_host_name + 1] = "";
+    const bool asked = asked_name(ssl, name, sizeof name);
+    if (std::exchange(t->greeted, true)) return check_second_hello(t, name, alert);
+    if (!asked) return SSL_CLIENT_HELLO_SUCCESS;
+    t->host = copy_string(name);
     if (t->host == nullptr) {
         t->no_memory = true;
         return SSL_CLIENT_HELLO_ERROR;

@@ -40,7 +40,7 @@ struct tls_session final : loop_object {
     double handshake_timeout = 60;
     double shutdown_timeout = 30;
     aloop::alarm timer;     // of the handshake, then of the shutdown
-    ptr<error> rejection;   // why the peer's certificate does not verify
+    ptr<error> rejection;   // why we refuse the peer: its certificate, its hello
     int64_t below = 0;      // the code with which the layer below failed
     uint8_t first[8] = {};  // what came first: shows a peer that speaks no TLS
     uint8_t first_count = 0;
@@ -50,6 +50,7 @@ struct tls_session final : loop_object {
     uint32_t records = 0;      // given to OpenSSL
     uint32_t messages = 0;     // of handshakes, and of what comes after those
     size_t answers = 0;        // in `out`, that the peer asked for by what it sent
+    bool greeted = false;      // a server's: the client's first hello was read
     bool established = false;
     bool below_ended = false;
     bool short_read = false;   // the last record's read below got less than it asked for

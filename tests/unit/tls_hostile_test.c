@@ -1,6 +1,7 @@
 /*
  * Peers that speak TLS by its rules and against its sense: that send without end
- * what brings no data, and ask for answers that they do not read.
+ * what brings no data, ask for answers that they do not read, change their mind in
+ * mid-handshake.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -233,6 +234,8 @@ static int64_t unread_answers(void *arg, void **value) {
     struct raw r = raw_peer(false, TLS1_3_VERSION);
     raw_shakes(&r);
     while (raw_hears(&r) && aloop_stream_get_write_buffer_size(r.ours) > 0) continue;
+    struct reports seen; /* that nobody awaits it yet when it fails */
+    capture_reports(aloop_get_running_loop(), &seen);
     aloop_future *read = aloop_stream_read(r.ours, 1);
     aloop_task *reading = aloop_ensure_future(aloop_ref(read));
     size_t asked = 0;
@@ -297,6 +300,76 @@ static void answers_that_are_read_may_be_many(void **state) {
     in_roomy_task(read_answers, NULL);
 }
 
+/* Another name in the second hello ------------------------------------------------------------- */
+
+/* Replaces it in what the peer is about to send; whether it was there. */
+static bool replace(struct raw *r, const char *what, const char *by, size_t n) {
+    char *data = NULL;
+    const long size = BIO_get_mem_data(r->out, &data);
+    char *at = memmem(data, (size_t)size, what, n);
+    if (at != NULL) memcpy(at, by, n);
+    return at != NULL;
+}
+
+static const char share[] = "\x00\x33\x00\x47\x00\x45\x00\x17";
+static const char unknown_share[] = "\x00\x33\x00\x47\x00\x45\xfa\xfa";
+static const char groups[] = "\x00\x0a\x00\x06\x00\x04\x00\x17";
+static const char unknown_groups[] = "\x00\x0a\x00\x06\x00\x04\xfa\xfa";
+static const char name[] = "\x00\x00\x00\x0e\x00\x0c\x00\x00\x09localhost";
+static const char no_name[] = "\xfa\xfb\x00\x0e\x00\x0c\x00\x00\x09localhost";
+static const char other_name[] = "\x00\x00\x00\x0e\x00\x0c\x00\x00\x09localhosz";
+
+struct hellos {
+    const char *first, *second; /* what stands for the name; NULL: itself */
+    bool refused;
+};
+
+static int64_t shake_twice(void *arg, void **value) {
+    const struct hellos *h = arg;
+    (void)value;
+    struct raw r = raw_peer(false, TLS1_3_VERSION);
+    assert_int_equal(SSL_set1_groups_list(r.ssl, "P-256:X25519"), 1);
+    aloop_tls_context *c = server_context(server_certificate());
+    struct reports seen; /* that nobody awaits it yet when it fails */
+    capture_reports(aloop_get_running_loop(), &seen);
+    aloop_future *starting = aloop_stream_start_tls(r.ours, c, NULL);
+    aloop_task *ours = aloop_ensure_future(aloop_ref(starting));
+    /* A hello with a key of an unknown kind must be sent again. */
+    assert_int_equal(SSL_do_handshake(r.ssl), -1);
+    assert_true(replace(&r, share, unknown_share, sizeof share - 1));
+    assert_true(replace(&r, groups, unknown_groups, sizeof groups - 1));
+    if (h->first != NULL) assert_true(replace(&r, name, h->first, sizeof name - 1));
+    raw_sends(&r);
+    assert_true(raw_hears(&r));
+    assert_int_equal(SSL_do_handshake(r.ssl), -1);
+    if (h->second != NULL) assert_true(replace(&r, name, h->second, sizeof name - 1));
+    assert_true(raw_sends(&r) > 200);
+    /* Whatever it says, the hello was changed on its way, and hands are not shaken. */
+    assert_true(raw_hears(&r));
+    if (h->refused) assert_int_equal(aloop_future_done(ours), 1);
+    aloop_stream_abort(r.stream);
+    const int64_t status = AWAIT(ours);
+    const char *text = aloop_error_message(aloop_future_error(starting));
+    assert_int_equal(strstr(text, "another server name in its second hello") != NULL, h->refused);
+    assert_code(status, h->refused ? ALOOP_ETLS : ALOOP_ECONNRESET);
+    aloop_unref(starting);
+    aloop_unref(c);
+    drop_raw(&r);
+    return 0;
+}
+
+static void a_name_stays_what_it_was(void **state) {
+    (void)state;
+    static const struct hellos all[] = {{NULL, NULL, false},
+                                        {no_name, no_name, false},
+                                        {NULL, other_name, true},
+                                        {NULL, no_name, true},
+                                        {no_name, NULL, true}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        in_roomy_task(shake_twice, (void *)&all[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest cases[] = {
         CASE(a_read_takes_turns),
@@ -306,6 +379,7 @@ int main(void) {
         CASE(packed_messages_are_a_flood),
         CASE(unread_answers_do_not_pile_up),
         CASE(answers_that_are_read_may_be_many),
+        CASE(a_name_stays_what_it_was),
     };
     prepare_suite();
     const int failed = cmocka_run_group_tests(cases, NULL, NULL);
