@@ -66,7 +66,8 @@ ALOOP_API int64_t aloop_process_options_set_new_session(aloop_process_options *o
  * has a group of its own) fails with -EPERM. */
 ALOOP_API int64_t aloop_process_options_set_process_group(aloop_process_options *options,
                                                           int32_t group);
-/* Ids; setting the group also drops the supplementary groups. */
+/* Ids; setting the group also drops the supplementary groups. ALOOP_EINVAL for
+ * (uint32_t)-1, which is nobody's. */
 ALOOP_API int64_t aloop_process_options_set_user(aloop_process_options *options, uint32_t uid);
 ALOOP_API int64_t aloop_process_options_set_group(aloop_process_options *options, uint32_t gid);
 /* Its file mode mask. */

@@ -19,6 +19,9 @@ int64_t set_stdio(aloop_process_options *handle, int which, int32_t what) {
     return 0;
 }
 
+// What setresuid takes for "as it is": with that a child would keep the parent's.
+constexpr uint32_t k_no_id = UINT32_MAX;
+
 int64_t check_process(aloop_process *handle) {
     const process *p = from_c(handle);
     return is(p, kind::process) ? loop_of(p)->check() : ALOOP_EINVAL;
@@ -123,7 +126,7 @@ int64_t aloop_process_options_set_process_group(aloop_process_options *handle, i
 
 int64_t aloop_process_options_set_user(aloop_process_options *handle, uint32_t uid) {
     process_options *o = from_options(handle);
-    if (o == nullptr) return ALOOP_EINVAL;
+    if (o == nullptr || uid == k_no_id) return ALOOP_EINVAL;
     o->has_user = true;
     o->user = uid;
     return 0;
@@ -131,7 +134,7 @@ int64_t aloop_process_options_set_user(aloop_process_options *handle, uint32_t u
 
 int64_t aloop_process_options_set_group(aloop_process_options *handle, uint32_t gid) {
     process_options *o = from_options(handle);
-    if (o == nullptr) return ALOOP_EINVAL;
+    if (o == nullptr || gid == k_no_id) return ALOOP_EINVAL;
     o->has_group = true;
     o->group = gid;
     return 0;

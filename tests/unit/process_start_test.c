@@ -170,6 +170,8 @@ static void bad_arguments(void **state) {
     assert_code(aloop_process_options_set_limit(o, 0), ALOOP_EINVAL);
     assert_code(aloop_process_options_set_user(NULL, 0), ALOOP_EINVAL);
     assert_code(aloop_process_options_set_group(NULL, 0), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_user(o, UINT32_MAX), ALOOP_EINVAL);
+    assert_code(aloop_process_options_set_group(o, UINT32_MAX), ALOOP_EINVAL);
     assert_code(aloop_process_options_set_new_session(NULL, 0), ALOOP_EINVAL);
     assert_code(aloop_process_options_set_output_limit(NULL, 0), ALOOP_EINVAL);
     aloop_unref(o);
@@ -222,6 +224,10 @@ static int64_t surroundings(void *unused, void **value) {
     assert_code(aloop_process_options_add_rlimit(o, RLIMIT_NOFILE, 77, 99), 0);
     assert_code(aloop_process_options_set_cwd(o, "/"), 0);
     assert_writes("umask; ulimit -n; ulimit -Hn; pwd", o, "0027\n77\n99\n/\n", NULL);
+    o = pipes(inherit, inherit, inherit); /* it limits the child, not what it is given */
+    assert_code(aloop_process_options_add_rlimit(o, RLIMIT_NOFILE, 10, 10), 0);
+    assert_code(aloop_process_options_add_fd(o, 2, 20), 0);
+    assert_code(run_shell("test -e /proc/self/fd/20", o), 0);
     o = pipes(inherit, ALOOP_PIPE, inherit);
     assert_code(aloop_process_options_set_new_session(o, 1), 0);
     assert_writes("test $(ps -o sid= -p $$) = $$ && echo leader", o, "leader\n", NULL);

@@ -2851,7 +2851,9 @@ extern "C" {
     pub fn aloop_run_in_executor(loop_: *mut aloop_loop, executor: *mut aloop_executor, fn_: aloop_job_fn, arg: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_future;
     /// ```text
     /// At most n threads, 0: min(32, cores + 4); each is started when a job finds
-    /// none idle. They block the signals that the program may handle; faults get
+    /// none idle; a job that finds no thread at all fails with -EAGAIN where none can
+    /// be started. One whose job ends it (pthread_exit) is replaced; that job fails
+    /// with ALOOP_EBROKENPOOL. They block the signals that the program may handle; faults get
     /// through. A child that a job forks, or starts through process.h, begins without
     /// that; one of system or popen does not. NULL for n < 0.
     /// ```
@@ -2876,7 +2878,9 @@ extern "C" {
     pub fn aloop_executor_new_custom(vtable: *const aloop_executor_vtable, data: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_executor;
     /// ```text
     /// Runs job, or gives it up (its future is cancelled), and hands it back to its
-    /// loop; exactly one of the two, once.
+    /// loop; exactly one of the two, once: the loop frees it soon after that (until
+    /// then another call is ALOOP_EINVALIDSTATE). Both may be called in submit and in
+    /// withdraw, whose result does not matter then.
     /// ```
     pub fn aloop_job_run(job: *mut aloop_job) -> i64;
     /// See [`aloop_job_run`].
@@ -2946,7 +2950,10 @@ extern "C" {
     /// has a group of its own) fails with -EPERM.
     /// ```
     pub fn aloop_process_options_set_process_group(options: *mut aloop_process_options, group: i32) -> i64;
-    /// Ids; setting the group also drops the supplementary groups.
+    /// ```text
+    /// Ids; setting the group also drops the supplementary groups. ALOOP_EINVAL for
+    /// (uint32_t)-1, which is nobody's.
+    /// ```
     pub fn aloop_process_options_set_user(options: *mut aloop_process_options, uid: u32) -> i64;
     /// See [`aloop_process_options_set_user`].
     pub fn aloop_process_options_set_group(options: *mut aloop_process_options, gid: u32) -> i64;
