@@ -100,6 +100,16 @@ struct shared {
     volatile int failure = 0;
 };
 
+// For the program: not for the descriptors that it is given.
+bool set_limits(const process_options &o) {
+    for (int i = 0; i < o.limit_count; i++) {
+        if (syscall(SYS_prlimit64, 0, o.limits[i].resource, &o.limits[i].value, nullptr) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool set_identity(const process_options &o) {
     if (o.has_group && (syscall(SYS_setgroups, 0, nullptr) != 0 ||
                         syscall(SYS_setresgid, o.group, o.group, o.group) != 0)) {
@@ -150,14 +160,9 @@ bool become(const spawn_request &r, const sigset_t &mask) {
     if (o.new_session && setsid() < 0) return false;
     if (wants_group(o) && setpgid(0, o.process_group) != 0) return false;
     if (o.mask >= 0) umask(static_cast<mode_t>(o.mask));
-    for (int i = 0; i < o.limit_count; i++) {
-        if (syscall(SYS_prlimit64, 0, o.limits[i].resource, &o.limits[i].value, nullptr) != 0) {
-            return false;
-        }
-    }
     if (!set_descriptors(r)) return false;
     if (r.cwd != nullptr && chdir(r.cwd) != 0) return false;
-    if (!set_identity(o)) return false;
+    if (!set_limits(o) || !set_identity(o)) return false;
     reset_signals(mask);
     return true;
 }
