@@ -54,7 +54,9 @@ ALOOP_API aloop_future *aloop_run_in_executor(aloop_loop *loop, aloop_executor *
  * forked child one from before the fork gives ALOOP_ECHILD; aloop_unref frees it. */
 
 /* At most n threads, 0: min(32, cores + 4); each is started when a job finds
- * none idle. They block the signals that the program may handle; faults get
+ * none idle; a job that finds no thread at all fails with -EAGAIN where none can
+ * be started. One whose job ends it (pthread_exit) is replaced; that job fails
+ * with ALOOP_EBROKENPOOL. They block the signals that the program may handle; faults get
  * through. A child that a job forks, or starts through process.h, begins without
  * that; one of system or popen does not. NULL for n < 0. */
 ALOOP_API aloop_executor *aloop_executor_new_threads(int64_t n);
@@ -97,7 +99,9 @@ typedef struct aloop_executor_vtable {
 ALOOP_API aloop_executor *aloop_executor_new_custom(const aloop_executor_vtable *vtable,
                                                     void *data, aloop_free_fn free_fn);
 /* Runs job, or gives it up (its future is cancelled), and hands it back to its
- * loop; exactly one of the two, once. */
+ * loop; exactly one of the two, once: the loop frees it soon after that (until
+ * then another call is ALOOP_EINVALIDSTATE). Both may be called in submit and in
+ * withdraw, whose result does not matter then. */
 ALOOP_API int64_t aloop_job_run(aloop_job *job);
 ALOOP_API int64_t aloop_job_drop(aloop_job *job);
 

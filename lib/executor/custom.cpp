@@ -25,14 +25,15 @@ custom *from(executor *e) { return static_cast<custom *>(e); }
 int64_t submit(executor *e, job *j) {
     custom *c = from(e);
     if (c->shutting.load()) return ALOOP_ESHUTDOWN;
+    // One that was answered is on its way to the loop, whatever submit says then.
     const int64_t code = c->table.submit(c->data, reinterpret_cast<aloop_job *>(j));
-    return code < 0 ? code : 0;
+    return code < 0 && !j->answered.load() ? code : 0;
 }
 
 bool withdraw(executor *e, job *j) {
     custom *c = from(e);
-    return c->table.withdraw != nullptr &&
-           c->table.withdraw(c->data, reinterpret_cast<aloop_job *>(j)) > 0;
+    if (j->answered.load() || c->table.withdraw == nullptr) return false;
+    return c->table.withdraw(c->data, reinterpret_cast<aloop_job *>(j)) > 0 && !j->answered.load();
 }
 
 void begin_shutdown(executor *e) {

@@ -34,12 +34,13 @@ struct job final : posted, job_link {
     aloop_job_fn fn_ = nullptr;
     void *arg = nullptr;
     aloop_free_fn arg_free = nullptr;
-    var_map *context = nullptr;
+    var_cell context{nullptr, 0};
     int64_t status = 0;
     void *value = nullptr;
     aloop_free_fn value_free = nullptr;
     error *failure = nullptr;
     std::atomic<bool> cancelled{false};
+    std::atomic<bool> answered{false};  // by an executor of the program's own
     bool worker_died = false;  // of itself: its loop is told
     void *shown = nullptr;       // the function that reports name
     char name[k_job_name] = "";  // see name_this_job
@@ -51,6 +52,8 @@ inline job *job_of_queue(link *l) { return static_cast<job *>(static_cast<node *
 // The job that runs in this thread.
 job *current_job();
 void run_job(job *j);
+// In its place where the job has ended the thread: nothing of it is used any more.
+void leave_job();
 // The owner has done with it; status and so on are set.
 void hand_back(job *j);
 // How reports name it; the job may say so itself, under a lock.

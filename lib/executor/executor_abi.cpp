@@ -56,6 +56,7 @@ int64_t aloop_job_set_name(const char *name) {
 
 int64_t aloop_job_run(aloop_job *j) {
     if (j == nullptr) return ALOOP_EINVAL;
+    if (from_job(j)->answered.exchange(true)) return ALOOP_EINVALIDSTATE;
     run_job(from_job(j));
     hand_back(from_job(j));
     return 0;
@@ -63,6 +64,7 @@ int64_t aloop_job_run(aloop_job *j) {
 
 int64_t aloop_job_drop(aloop_job *j) {
     if (j == nullptr) return ALOOP_EINVAL;
+    if (from_job(j)->answered.exchange(true)) return ALOOP_EINVALIDSTATE;
     from_job(j)->status = ALOOP_ECANCELED;
     hand_back(from_job(j));
     return 0;

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 
@@ -20,7 +21,7 @@ void free_job(job *j) {
     if (j->arg_free != nullptr) j->arg_free(j->arg);
     if (j->value_free != nullptr) j->value_free(j->value);
     if (j->failure != nullptr) unref(j->failure);
-    drop(j->context);
+    drop(j->context.map);
     if (j->by != nullptr) unref(j->by);
     unref(static_cast<object *>(j->home));
     destroy(j);
@@ -117,22 +118,25 @@ future *shut_down_standard(loop *l) { return make_shutdown(l, nullptr, 300.0); }
 job *current_job() { return t_job; }
 
 void run_job(job *j) {
-    error *raised = nullptr;
     job *outer = std::exchange(t_job, j);
-    error **outer_raised = std::exchange(t_thread.raised, &raised);
+    error **outer_raised = std::exchange(t_thread.raised, &j->failure);
     {
-        callback_scope scope(&j->context);
+        context_scope scope(&j->context);
         void *plain = nullptr;
         j->status = j->fn_(j->arg, &plain);
         if (j->value_free == nullptr && j->value == nullptr) j->value = plain;
     }
     t_thread.raised = outer_raised;
     t_job = outer;
-    if (raised != nullptr && j->status < 0 && raised->code == j->status) {
-        j->failure = raised;
-    } else if (raised != nullptr) {
-        unref(raised);
+    if (j->failure != nullptr && (j->status >= 0 || j->failure->code != j->status)) {
+        unref(std::exchange(j->failure, nullptr));
     }
+}
+
+void leave_job() {
+    t_job = nullptr;
+    t_thread.raised = nullptr;
+    t_context.cell = nullptr;
 }
 
 void hand_back(job *j) {
@@ -219,6 +223,7 @@ int64_t begin_job(loop *l, executor *e, job *j, const char **why) {
         return 0;
     }
     if (code == ALOOP_ESHUTDOWN) *why = "cannot schedule new futures after shutdown";
+    if (code == -EAGAIN) *why = "the executor has no thread for it, and none can be started";
     detach(j);
     unref(std::exchange(j->by, nullptr));
     return code;
@@ -237,7 +242,7 @@ job *make_job(loop *l, const job_request &request) {
     j->fn_ = request.fn;
     j->arg = request.arg;
     j->arg_free = request.arg_free;
-    j->context = request.context;
+    j->context.map = request.context;
     j->shown = request.shown;
     if (j->shown == nullptr) j->shown = reinterpret_cast<void *>(request.fn);
     ref(static_cast<object *>(l));

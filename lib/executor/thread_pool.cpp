@@ -105,6 +105,18 @@ void worker_ended(thread_pool *p, worker *w) {
     }
 }
 
+void lose_thread(worker *w);
+
+// Where the thread ends inside of a job (pthread_exit, or the program cancels it).
+struct thread_end {
+    worker *in_job = nullptr;
+    ~thread_end() {
+        if (in_job != nullptr) lose_thread(in_job);
+    }
+};
+
+thread_local thread_end t_end;
+
 void *work(void *data) {
     worker *w = static_cast<worker *>(data);
     thread_pool *p = w->pool;
@@ -118,7 +130,9 @@ void *work(void *data) {
         w->current = j;
         p->busy++;
         pthread_mutex_unlock(&p->mutex);
+        t_end.in_job = w;
         run_job(j);
+        t_end.in_job = nullptr;
         if (p->of_parent()) _exit(0);  // the job forked, and this is the child
         pthread_mutex_lock(&p->mutex);
         w->current = nullptr;
@@ -156,6 +170,35 @@ int64_t start_worker(thread_pool *p) {
     p->threads++;
     p->started++;
     return 0;
+}
+
+// The job fails, and what waits gets another thread.
+void lose_thread(worker *w) {
+    thread_pool *p = w->pool;
+    job *j = w->current;
+    ring failed;
+    pthread_mutex_lock(&p->mutex);
+    w->current = nullptr;
+    p->busy--;
+    p->threads--;
+    const int64_t code = p->queue.empty() ? 0 : start_worker(p);
+    while (link *first = code < 0 && p->threads == 0 ? p->queue.pop() : nullptr) {
+        failed.push(first);
+        p->queued--;
+    }
+    p->threads++;
+    worker_ended(p, w);
+    pthread_mutex_unlock(&p->mutex);
+    while (link *first = failed.pop()) {
+        job_of_queue(first)->status = code;
+        hand_back(job_of_queue(first));
+    }
+    leave_job();
+    j->status = ALOOP_EBROKENPOOL;
+    if (j->failure != nullptr) unref(j->failure);
+    j->failure = make_error(ALOOP_EBROKENPOOL, "the job ended the thread that ran it");
+    hand_back(j);
+    if (w->orphaned) destroy(w);
 }
 
 // The executor -------------------------------------------------------------------------------

@@ -2,7 +2,12 @@
  * SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct reports reports;
 static sem_t started;
@@ -90,6 +95,133 @@ static void the_report_counts_what_had_not_begun(void **state) {
     in_task(busy_pool);
 }
 
+/* Jobs that end their thread --------------------------------------------------------------- */
+
+static int64_t end_thread(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    (void)aloop_raise(ALOOP_EUSER - 1, "left behind");
+    pthread_exit(NULL);
+}
+
+static int64_t threads_end(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    int freed = 0;
+    for (int i = 0; i < 3; i++) {
+        aloop_executor *pool = aloop_executor_new_threads(1);
+        aloop_future *lost = aloop_run_in_executor(loop, pool, end_thread, &freed, count_free);
+        aloop_future *next = i > 0 ? aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL) : NULL;
+        if (i == 2) assert_code(aloop_await(aloop_executor_shutdown(pool, 10), NULL), 0);
+        assert_code(aloop_await(lost, NULL), ALOOP_EBROKENPOOL);
+        assert_string_equal(aloop_error_message(aloop_last_error()),
+                            "the job ended the thread that ran it");
+        if (next != NULL) assert_code(aloop_await(next, NULL), 7);
+        if (i < 2) {
+            aloop_future *f = aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL);
+            assert_code(aloop_await(f, NULL), 7);
+        }
+        if (i == 1) assert_code(aloop_await(aloop_executor_shutdown(pool, 0), NULL), 0);
+        aloop_unref(pool);
+    }
+    assert_int_equal(freed, 3);
+    return 0;
+}
+
+static void a_job_that_ends_its_thread(void **state) {
+    (void)state;
+    in_task(threads_end);
+}
+
+static int64_t no_thread(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_code(aloop_await(aloop_to_thread(do_nothing, NULL, NULL), NULL), -EAGAIN);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        "the executor has no thread for it, and none can be started");
+    return 0;
+}
+
+static void a_thread_that_cannot_be_started(void **state) {
+    (void)state;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        const struct rlimit none = {0, 0};
+        if (setresuid(65534, 65534, 65534) != 0 && geteuid() == 0) _exit(1);
+        setrlimit(RLIMIT_NPROC, &none);
+        _exit(aloop_run(no_thread, NULL, NULL) != 0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* Executors of the program's own, which answer as they please ----------------------------- */
+
+enum answer { k_run, k_run_and_refuse, k_run_twice, k_drop, k_drop_and_refuse, k_refuse, k_keep };
+
+struct counter_clerk {
+    enum answer how;
+    aloop_job *kept;
+};
+
+static int64_t answer_at_once(void *data, aloop_job *job) {
+    struct counter_clerk *c = data;
+    switch (c->how) {
+    case k_run: return aloop_job_run(job);
+    case k_run_and_refuse: assert_code(aloop_job_run(job), 0); return ALOOP_EUSER - 1;
+    case k_run_twice:
+        assert_code(aloop_job_run(job), 0);
+        assert_code(aloop_job_run(job), ALOOP_EINVALIDSTATE);
+        assert_code(aloop_job_drop(job), ALOOP_EINVALIDSTATE);
+        return 0;
+    case k_drop: return aloop_job_drop(job);
+    case k_drop_and_refuse: assert_code(aloop_job_drop(job), 0); return ALOOP_EUSER - 1;
+    case k_refuse: return ALOOP_EUSER - 1;
+    default: c->kept = job; return 0;
+    }
+}
+
+static int64_t drop_in_withdraw(void *data, aloop_job *job) {
+    struct counter_clerk *c = data;
+    assert_ptr_equal(c->kept, job);
+    assert_code(aloop_job_drop(job), 0);
+    return 1;
+}
+
+static int64_t answered_in_submit(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    const aloop_executor_vtable table = {answer_at_once, drop_in_withdraw, NULL};
+    struct counter_clerk clerk = {k_run, NULL};
+    aloop_executor *e = aloop_executor_new_custom(&table, &clerk, NULL);
+    const int64_t outcomes[] = {7, 7, 7, ALOOP_ECANCELED, ALOOP_ECANCELED, ALOOP_EUSER - 1};
+    int freed = 0;
+    for (int i = 0; i < 6; i++) {
+        clerk.how = (enum answer)i;
+        aloop_future *f = aloop_run_in_executor(loop, e, do_nothing, &freed, count_free);
+        assert_code(aloop_await(f, NULL), outcomes[i]);
+        let_run(2);
+        assert_int_equal(freed, i + 1);
+    }
+    clerk.how = k_keep;
+    aloop_future *f = aloop_run_in_executor(loop, e, do_nothing, &freed, count_free);
+    assert_code(aloop_future_cancel(f, NULL), 1);
+    assert_code(aloop_await(f, NULL), ALOOP_ECANCELED);
+    let_run(4);
+    assert_int_equal(freed, 7);
+    aloop_unref(e);
+    return 0;
+}
+
+static void a_job_is_answered_once(void **state) {
+    (void)state;
+    in_task(answered_in_submit);
+}
+
 int main(void) {
     sem_init(&started, 0, 0);
     sem_init(&go_on, 0, 0);
@@ -97,6 +229,9 @@ int main(void) {
     const struct CMUnitTest cases[] = {
         CASE(idle_threads_are_no_work),
         CASE(the_report_counts_what_had_not_begun),
+        CASE(a_job_that_ends_its_thread),
+        CASE(a_thread_that_cannot_be_started),
+        CASE(a_job_is_answered_once),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
