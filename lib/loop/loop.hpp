@@ -166,8 +166,13 @@ public:
     }
     template <typename T>
     void free_object(T *o) {
-        if (origins_ != nullptr) [[unlikely]] origins_->forget(o);
         o->~T();
+        take_back(o);
+    }
+    // The memory alone, of what has been destroyed or has nothing to destroy.
+    template <typename T>
+    void take_back(T *o) {
+        if (origins_ != nullptr) [[unlikely]] origins_->forget(o);
         give_block<sizeof(T)>(o);
     }
     template <size_t Size>

@@ -34,6 +34,9 @@ public:
         ring()[(head_ + count_++) & (room_ - 1)] = item;
         return true;
     }
+    // Whether push and pop need neither memory nor the program's comparison.
+    bool ready_for_push() const { return !by_priority() && count_ < room_; }
+    bool ready_for_pop() const { return !by_priority() && count_ > 0; }
     void *pop() {  // the store is not empty
         count_--;
         if (kind_ != ALOOP_QUEUE_FIFO) [[unlikely]] return pop_last();

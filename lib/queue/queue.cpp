@@ -112,7 +112,17 @@ int64_t step_put(operation *op, task *by, int64_t status) {
     return 0;
 }
 
-const op_info k_put = {"queue.put", step_put, destroy_put};
+int64_t put_at_once(operation *op, void **value) {
+    put *self = static_cast<put *>(op);
+    queue *q = self->of;
+    if (q->full() || q->is_shutdown || q->busy || !q->items.ready_for_push()) return ALOOP_PENDING;
+    q->items.push(self->item);
+    q->unfinished++;
+    pop_and_wake(q->getters, false);
+    return end_at_once(self, value);
+}
+
+const op_info k_put = {"queue.put", step_put, destroy_put, put_at_once};
 
 // Getting -----------------------------------------------------------------------------------
 
@@ -136,7 +146,16 @@ int64_t step_get(operation *op, task *by, int64_t status) {
     return status;
 }
 
-const op_info k_get = {"queue.get", step_get, free_operation<get>};
+int64_t get_at_once(operation *op, void **value) {
+    queue *q = static_cast<get *>(op)->of;
+    if (q->busy || !q->items.ready_for_pop()) return ALOOP_PENDING;
+    if (value == nullptr && q->item_free != nullptr) return ALOOP_PENDING;
+    void *item = q->items.pop();
+    pop_and_wake(q->putters, false);
+    return end_at_once(static_cast<get *>(op), value, item);
+}
+
+const op_info k_get = {"queue.get", step_get, free_operation<get>, get_at_once};
 
 // Joining -----------------------------------------------------------------------------------
 

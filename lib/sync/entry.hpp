@@ -34,7 +34,7 @@ int64_t hand_out(C **out, object *made) {
 
 // An operation of the running loop (or the thread's) on o: make(loop, o).
 template <typename T, typename F>
-aloop_future *operation_on(T *o, kind k, F make) {
+[[gnu::noinline]] aloop_future *operation_on_any(T *o, kind k, F make) {
     loop *l = current_loop();
     if (l == nullptr || l->check() != 0) return nullptr;
     const int64_t code = check_object(o, k);
@@ -42,6 +42,21 @@ aloop_future *operation_on(T *o, kind k, F make) {
     if (code < 0) return to_c(failed_future(l, code));
     future *f = make(l, o);
     return to_c(f != nullptr ? f : failed_future(l, ALOOP_ENOMEM));
+}
+
+// Whether o is surely for use on l, which runs in this thread: it is free, or of l.
+inline bool fits(const loop_bound *o, const loop *l) { return !o->home || o->home.get() == l; }
+inline bool fits(const object *, const loop *) { return false; }
+
+// The same, and the short way for what fits.
+template <typename T, typename F>
+aloop_future *operation_on(T *o, kind k, F make) {
+    loop *l = running_loop();
+    if (l != nullptr && is(o, k) && fits(o, l)) [[likely]] {
+        if (future *f = make(l, o); f != nullptr) [[likely]] return to_c(f);
+        return to_c(failed_future(l, ALOOP_ENOMEM));
+    }
+    return operation_on_any(o, k, make);
 }
 
 }  // namespace aloop

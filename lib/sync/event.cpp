@@ -15,7 +15,12 @@ int64_t step(operation *op, task *by, int64_t status) {
     return wait_once(self, self->of->waiters, self->of->is_set, by, status);
 }
 
-const op_info k_wait = {"event.wait", step, free_operation<event_wait>};
+int64_t at_once(operation *op, void **value) {
+    event_wait *self = static_cast<event_wait *>(op);
+    return self->of->is_set ? end_at_once(self, value) : ALOOP_PENDING;
+}
+
+const op_info k_wait = {"event.wait", step, free_operation<event_wait>, at_once};
 
 const register_kind g_event(kind::event, {"event", destroy_free<event>});
 

@@ -28,7 +28,14 @@ int64_t step(operation *op, task *by, int64_t status) {
     return self->node.resume(self->of, op, by, status);
 }
 
-const op_info k_acquire = {"lock.acquire", step, free_operation<acquire>};
+int64_t at_once(operation *op, void **value) {
+    acquire *self = static_cast<acquire *>(op);
+    if (self->of->locked || !self->of->waiters.empty()) return ALOOP_PENDING;
+    self->of->locked = true;
+    return end_at_once(self, value);
+}
+
+const op_info k_acquire = {"lock.acquire", step, free_operation<acquire>, at_once};
 
 const register_kind g_lock(kind::lock, {"lock", destroy_free<lock>});
 

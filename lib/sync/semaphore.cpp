@@ -44,7 +44,14 @@ int64_t step(operation *op, task *by, int64_t status) {
     return status < 0 ? pass_cancellation(op, by) : 0;
 }
 
-const op_info k_acquire = {"semaphore.acquire", step, free_operation<acquire>};
+int64_t at_once(operation *op, void **value) {
+    acquire *self = static_cast<acquire *>(op);
+    if (is_locked(self->of)) return ALOOP_PENDING;
+    self->of->value--;
+    return end_at_once(self, value);
+}
+
+const op_info k_acquire = {"semaphore.acquire", step, free_operation<acquire>, at_once};
 
 const register_kind g_semaphore(kind::semaphore, {"semaphore", destroy_free<semaphore>});
 

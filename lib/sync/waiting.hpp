@@ -112,6 +112,17 @@ int64_t wait_once(op_on<T> *self, ring &list, bool satisfied, task *by, int64_t 
     return status < 0 ? pass_cancellation(self, by) : 0;  // whatever is so since
 }
 
+// The end of op_info::at_once: away with self, which waits nowhere. O: an op_on.
+template <typename O>
+int64_t end_at_once(O *self, void **value, void *result = nullptr) {
+    loop *l = loop_of(self);
+    auto *of = self->of;
+    l->take_back(self);
+    if (value != nullptr) *value = result;
+    l->kept.give(of);
+    return 0;
+}
+
 template <typename T>
 void destroy_free(object *o) {
     destroy(static_cast<T *>(o));

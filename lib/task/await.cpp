@@ -413,33 +413,6 @@ bool begin_await(task *t, future *f) {
     return done;
 }
 
-// The same and collect in one, where what is awaited is done, or an operation that
-// ends at once: most awaits of a lock that is free, or a queue that has an item.
-bool await_now(task *t, future *f, void **value, int64_t *status) {
-    if (can_await(t, f) && awaits_plainly(t)) [[likely]] {
-        if (yields(f)) {
-            begin_yield(t, f);
-            return false;
-        }
-        if (f->state == k_finished) {
-            if (take_done(f, value, status)) return true;
-        } else if (f->type == kind::operation && f->pending() && !f->has(k_started)) {
-            operation *op = static_cast<operation *>(f);
-            op->set(k_started);
-            op->driver = t;
-            t->waiting = op;
-            *status = step(op, t, 0);
-            if (take_ended(t, op, *status, value)) return true;
-            if (drive_on(op, t, *status) == ALOOP_PENDING) return false;
-            *status = collect(t, value);
-            return true;
-        }
-    }
-    if (!begin_await(t, f)) return false;
-    *status = collect(t, value);
-    return true;
-}
-
 int64_t collect(task *t, void **value) {
     future *f = t->waiting;
     if (t->is(k_override)) {
@@ -468,6 +441,58 @@ int64_t collect(task *t, void **value) {
         forget_waiting(t);
     }
     return status;
+}
+
+namespace {
+
+// An operation as it was made: nobody has begun it or cancelled it, and it is only here.
+inline bool is_untouched(const future *f) {
+    return f->state == k_pending && f->flags == 0 && f->refs == 1 && f->waiters.empty() &&
+           f->remote.load(std::memory_order_acquire) == 0;
+}
+
+inline int64_t wait_on_fiber(task *t, void **value) {
+    switch_back(static_cast<fiber *>(t->run.frame));
+    return collect(t, value);
+}
+
+// It is awaited and nothing else is to be thought of: the rest of await_on_fiber.
+inline int64_t await_plainly(task *t, future *f, void **value) {
+    if (yields(f)) {
+        begin_yield(t, f);
+        return wait_on_fiber(t, value);
+    }
+    int64_t status;
+    if (f->state == k_finished && take_done(f, value, &status)) return status;
+    if (f->type == kind::operation && f->pending() && !f->has(k_started)) {
+        operation *op = static_cast<operation *>(f);
+        op->set(k_started);
+        op->driver = t;
+        t->waiting = op;
+        status = step(op, t, 0);
+        if (take_ended(t, op, status, value)) return status;
+        if (drive_on(op, t, status) == ALOOP_PENDING) return wait_on_fiber(t, value);
+        return collect(t, value);
+    }
+    return begin_await(t, f) ? collect(t, value) : wait_on_fiber(t, value);
+}
+
+}  // namespace
+
+// What most awaits are, first: an operation that ends at once, of a lock that is free
+// or a queue that has an item. It never was anywhere but in the caller's hand.
+int64_t await_on_fiber(task *t, future *f, void **value) {
+    if (can_await(t, f) && awaits_plainly(t)) [[likely]] {
+        if (f->type == kind::operation && is_untouched(f)) {
+            operation *op = static_cast<operation *>(f);
+            if (const auto at_once = op->ops->at_once) {
+                const int64_t status = at_once(op, value);
+                if (status != ALOOP_PENDING) [[likely]] return status;
+            }
+        }
+        return await_plainly(t, f, value);
+    }
+    return begin_await(t, f) ? collect(t, value) : wait_on_fiber(t, value);
 }
 
 void run_task(node *item, action what) {

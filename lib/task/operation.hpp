@@ -31,6 +31,10 @@ struct op_info {
     const char *name;
     int64_t (*step)(operation *op, task *by, int64_t status);
     void (*destroy)(operation *op);  // free_operation<its type>
+    // May be left out. Of one that nobody has begun, and that only the awaiting side
+    // has: where it ends well without a wait, what its first step does, and away with
+    // it (end_at_once): its status. Else ALOOP_PENDING, and nothing has changed.
+    int64_t (*at_once)(operation *op, void **value) = nullptr;
 };
 
 struct operation : future {

@@ -105,10 +105,10 @@ int64_t prepare_tasks(loop *l);
 // Consumes f, which may be nullptr.
 future *check_awaited(task *t, future *f);
 // The await machine (await.cpp). begin: t's coroutine awaits f (consumed);
-// true: the outcome is there. collect: takes it. await_now: both, as far as it goes.
+// true: the outcome is there. collect: takes it. await_on_fiber: both, and the wait.
 bool begin_await(task *t, future *f);
-bool await_now(task *t, future *f, void **value, int64_t *status);
 int64_t collect(task *t, void **value);
+int64_t await_on_fiber(task *t, future *f, void **value);
 // The node of t runs.
 void run_task(node *item, action what);
 void step_task(task *t);

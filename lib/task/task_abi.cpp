@@ -60,9 +60,10 @@ aloop_task *created(loop *l, task *t) {
 
 }  // namespace
 
-int64_t aloop_await(aloop_future *handle, void **value) {
-    future *f = from_c(handle);
-    loop *l = running_loop();
+namespace {
+
+// Not surely from a task's own fiber: from a body, or from where nothing can be awaited.
+[[gnu::noinline]] int64_t await_elsewhere(loop *l, future *f, void **value) {
     task *t = l != nullptr ? l->current_task : nullptr;
     body *b = l != nullptr ? running_body(l) : nullptr;
     if (b == nullptr && (t == nullptr || !on_own_fiber(t))) {
@@ -70,10 +71,19 @@ int64_t aloop_await(aloop_future *handle, void **value) {
         return l == nullptr ? ALOOP_ENORUNNINGLOOP : ALOOP_ENOTASK;
     }
     if (b != nullptr) return await_in_body(b, f != nullptr && f->is_future() ? f : nullptr, value);
-    int64_t status;
-    if (await_now(t, f, value, &status)) return status;
-    switch_back(static_cast<fiber *>(t->run.frame));
-    return collect(t, value);
+    return await_on_fiber(t, f, value);
+}
+
+}  // namespace
+
+int64_t aloop_await(aloop_future *handle, void **value) {
+    future *f = from_c(handle);
+    loop *l = running_loop();
+    if (l != nullptr && l->inner_body == nullptr) [[likely]] {
+        task *t = l->current_task;
+        if (t != nullptr && on_own_fiber(t)) [[likely]] return await_on_fiber(t, f, value);
+    }
+    return await_elsewhere(l, f, value);
 }
 
 int64_t aloop_return(int64_t status, void *value, aloop_free_fn free_fn) {
