@@ -67,6 +67,17 @@ func NewExecutor(loop *Loop, n int) *Executor {
 	})}
 }
 
+// SetName names its threads, for debuggers and the like.
+func (e *Executor) SetName(name string) error {
+	return e.o.just(func(p uintptr) int64 { return sys.Executor_set_name(p, name) })
+}
+
+// SetMaxQueue is how many jobs may wait for a thread, 2^20 unless set; more fail with
+// EQUEUEFULL.
+func (e *Executor) SetMaxQueue(jobs int) error {
+	return e.o.just(func(p uintptr) int64 { return sys.Executor_set_max_queue(p, int64(jobs)) })
+}
+
 // RunIn runs fn as a job of the executor.
 func RunIn[T any](e *Executor, fn func() (T, error)) Op[T] {
 	if e.o.err != nil {

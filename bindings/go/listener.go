@@ -3,9 +3,7 @@ package asyncloop
 import (
 	"context"
 	"net"
-	"strconv"
 	"sync"
-	"syscall"
 
 	"libasyncloop.org/asyncloop/internal/sys"
 )
@@ -25,69 +23,81 @@ var _ net.Listener = (*Listener)(nil)
 // Without a host it is every address of this machine; port 0 is any.
 func (l *Loop) Listen(ctx context.Context, network, address string,
 	options ...StreamOption) (*Listener, error) {
-	var begin func() uintptr
+	var begin func() (uintptr, int64)
 	if network == "unix" {
-		begin = func() uintptr {
-			return withOptions(options, func(o uintptr) uintptr {
-				return sys.Start_unix_server(0, 0, address, o)
-			})
-		}
+		begin = withOptions(options, func(o uintptr) uintptr {
+			return sys.Start_unix_server(0, 0, address, o)
+		})
 	} else {
 		host, port, err := hostPort(network, address)
 		if err != nil {
 			return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 		}
 		options = append(options[:len(options):len(options)], family(network))
-		begin = func() uintptr {
-			return withOptions(options, func(o uintptr) uintptr {
-				return sys.Start_server(0, 0, host, port, o)
-			})
-		}
+		begin = withOptions(options, func(o uintptr) uintptr {
+			return sys.Start_server(0, 0, host, port, o)
+		})
 	}
-	return Op[*Listener]{loop: l, begin: starting(begin),
-		outcome: func(_ int64, value uintptr, err error) (*Listener, error) {
-			if err != nil {
-				return nil, &net.OpError{Op: "listen", Net: network, Err: err}
-			}
-			return newListener(l, value, network, address), nil
-		}}.Await(ctx)
-}
-
-func newListener(loop *Loop, p uintptr, network, address string) *Listener {
-	s := &Listener{
-		o:      newObject(loop, func(to *uintptr) int64 { *to = p; return 0 }),
-		closed: make(chan struct{}),
-	}
-	if s.addr = boundTo(p); s.addr == nil {
-		if network == "unix" {
-			s.addr = &net.UnixAddr{Name: address, Net: "unix"}
-		} else {
-			port := strconv.FormatInt(sys.Server_port(p, 0), 10)
-			s.addr, _ = net.ResolveTCPAddr("tcp", net.JoinHostPort("", port))
-		}
-	}
-	return s
-}
-
-// boundTo asks the first socket where it listens.
-func boundTo(p uintptr) net.Addr {
-	var fd int32
-	if sys.Server_sockets(p, &fd, 1) < 1 {
-		return nil
-	}
-	name, err := syscall.Getsockname(int(fd))
+	server, err := Op[*Listener]{loop: l, begin: begin, outcome: listening(l)}.Await(ctx)
 	if err != nil {
-		return nil
+		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
 	}
-	switch a := name.(type) {
-	case *syscall.SockaddrInet4:
-		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
-	case *syscall.SockaddrInet6:
-		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}
-	case *syscall.SockaddrUnix:
-		return &net.UnixAddr{Name: a.Name, Net: "unix"}
+	return server, nil
+}
+
+// listening is the outcome that is a server.
+func listening(loop *Loop) func(int64, uintptr, error) (*Listener, error) {
+	return func(_ int64, p uintptr, err error) (*Listener, error) {
+		if err != nil {
+			return nil, err
+		}
+		s := &Listener{
+			o:      newObject(loop, func(to *uintptr) int64 { *to = p; return 0 }),
+			closed: make(chan struct{}),
+		}
+		var fd int32 // of its first socket
+		if sys.Server_sockets(p, &fd, 1) >= 1 {
+			s.addr = nameOf(int(fd))
+		}
+		if s.addr == nil {
+			s.addr = &net.TCPAddr{Port: int(sys.Server_port(p, 0))}
+		}
+		return s, nil
 	}
-	return nil
+}
+
+// Hosts are more hosts for a server to listen on, beside the one of its address.
+func Hosts(hosts ...string) StreamOption {
+	return func(o uintptr) int64 {
+		for _, host := range hosts {
+			if status := sys.Stream_options_add_host(o, host); status < 0 {
+				return status
+			}
+		}
+		return 0
+	}
+}
+
+// MaxConnections is how many connections a server has at a time; others wait in the
+// kernel's queue. 0: any number.
+func MaxConnections(n int) StreamOption {
+	return func(o uintptr) int64 { return sys.Stream_options_set_max_connections(o, int64(n)) }
+}
+
+// CleanupSocket says whether the file of a Unix socket goes with its server, which it
+// does unless it is another's by then.
+func CleanupSocket(on bool) StreamOption {
+	return func(o uintptr) int64 { return sys.Stream_options_set_cleanup_socket(o, flag(on)) }
+}
+
+// NotServing makes a server that is bound, but listens from StartServing on only.
+func NotServing() StreamOption {
+	return func(o uintptr) int64 { return sys.Stream_options_set_start_serving(o, 0) }
+}
+
+// StartServing listens, after NotServing. Again: nothing.
+func (s *Listener) StartServing(ctx context.Context) error {
+	return wait(ctx, s.o.waiting(sys.Server_start_serving))
 }
 
 // Accepting waits for the next connection.

@@ -109,9 +109,11 @@ func Run(ctx context.Context, main func(ctx context.Context) error, options ...O
 // with this goroutine.
 func (l *Loop) run(set *settings, started chan<- error) {
 	runtime.LockOSThread()
-	options := set.make()
+	options, status := set.make()
 	var p uintptr // C gets the address of an integer, not of a part of l
-	status := sys.Loop_new(&p, options)
+	if status >= 0 {
+		status = sys.Loop_new(&p, options)
+	}
 	sys.Unref(options)
 	l.p = p
 	if status < 0 {

@@ -8,25 +8,29 @@ import (
 	"libasyncloop.org/asyncloop/internal/sys"
 )
 
-// An Option changes how Start makes a loop.
+// An Option changes how Start makes a loop, which fails with EINVAL where a value is
+// out of range.
 type Option func(*settings)
 
 type settings struct {
-	setters []func(options uintptr)
+	setters []func(options uintptr) int64
 	onPanic func(*PanicError)
 	onError func(Unhandled)
 }
 
-func setter(set func(options uintptr)) Option {
+func setter(set func(options uintptr) int64) Option {
 	return func(s *settings) { s.setters = append(s.setters, set) }
 }
 
-func (s *settings) make() uintptr {
-	options := sys.Loop_options_new()
+// make gives the options, to be freed, and the status of the first that is refused.
+func (s *settings) make() (options uintptr, status int64) {
+	options = sys.Loop_options_new()
 	for _, set := range s.setters {
-		set(options)
+		if status = set(options); status < 0 {
+			break
+		}
 	}
-	return options
+	return options, status
 }
 
 func flag(on bool) int32 {
@@ -39,34 +43,39 @@ func flag(on bool) int32 {
 // VirtualClock makes the loop's time stand still while something runs, and jump
 // to the next timer when all wait: for tests of tasks, which then take no time.
 func VirtualClock() Option {
-	return setter(func(o uintptr) { sys.Loop_options_set_clock(o, sys.CLOCK_VIRTUAL) })
+	return setter(func(o uintptr) int64 { return sys.Loop_options_set_clock(o, sys.CLOCK_VIRTUAL) })
 }
 
 // Debug switches asyncio's debug mode on or off.
 func Debug(on bool) Option {
-	return setter(func(o uintptr) { sys.Loop_options_set_debug(o, flag(on)) })
+	return setter(func(o uintptr) int64 { return sys.Loop_options_set_debug(o, flag(on)) })
 }
 
 // Shuffled runs what is ready at one time in an order drawn from seed.
 func Shuffled(seed uint64) Option {
-	return setter(func(o uintptr) { sys.Loop_options_set_seed(o, seed) })
+	return setter(func(o uintptr) int64 { return sys.Loop_options_set_seed(o, seed) })
 }
 
 // Simulated gives the loop a simulated network on the virtual clock, in which what
 // is sent takes up to mostDelay seconds: the same seed is the same run.
 func Simulated(seed uint64, mostDelay float64) Option {
-	return setter(func(o uintptr) { sys.Loop_options_set_simulator(o, seed, mostDelay) })
+	return setter(func(o uintptr) int64 { return sys.Loop_options_set_simulator(o, seed, mostDelay) })
+}
+
+// SimulatedLoss has a Simulated network lose that share of its datagrams, 0 to 1.
+func SimulatedLoss(share float64) Option {
+	return setter(func(o uintptr) int64 { return sys.Loop_options_set_simulated_loss(o, share) })
 }
 
 // EagerTasks starts tasks at once, up to their first await.
 func EagerTasks(on bool) Option {
-	return setter(func(o uintptr) { sys.Loop_options_set_eager_tasks(o, flag(on)) })
+	return setter(func(o uintptr) int64 { return sys.Loop_options_set_eager_tasks(o, flag(on)) })
 }
 
 // BusyPoll has the loop look for work for up to that long before it sleeps, at most
 // a second: what comes meanwhile is served earlier, for the processor's time.
 func BusyPoll(most time.Duration) Option {
-	return setter(func(o uintptr) { sys.Loop_options_set_busy_poll(o, most.Seconds()) })
+	return setter(func(o uintptr) int64 { return sys.Loop_options_set_busy_poll(o, most.Seconds()) })
 }
 
 // OnPanic gets what callbacks panic with, on the loop's thread. Without it a panic

@@ -5,12 +5,14 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"libasyncloop.org/asyncloop/internal/sys"
 )
 
-// A PacketConn is an endpoint for datagrams: a net.PacketConn.
+// A PacketConn is an endpoint for datagrams: a net.PacketConn, and a net.Conn if it was
+// dialed.
 type PacketConn struct {
 	o      *object
 	read   deadline
@@ -18,64 +20,161 @@ type PacketConn struct {
 	once   sync.Once
 	closed chan struct{}
 	local  net.Addr
+	remote net.Addr // nil unless it was dialed
 }
 
 var _ net.PacketConn = (*PacketConn)(nil)
+var _ net.Conn = (*PacketConn)(nil)
 
-// ListenPacket makes one on an address; network is "udp" (also "udp4", "udp6").
-func (l *Loop) ListenPacket(ctx context.Context, network, address string) (*PacketConn, error) {
-	where, err := net.ResolveUDPAddr(network, address)
-	if err != nil {
-		return nil, &net.OpError{Op: "listen", Net: network, Err: err}
-	}
-	host := ""
-	if where.IP != nil {
-		host = where.IP.String()
-	}
-	return Op[*PacketConn]{loop: l, begin: starting(func() uintptr {
+// A PacketOption changes how an endpoint is made, which fails with EINVAL where a value
+// is out of range.
+type PacketOption func(options uintptr) (status int64)
+
+// PacketBroadcast sets SO_BROADCAST, PacketReusePort SO_REUSEPORT, ReceiveBuffer
+// SO_RCVBUF, in bytes.
+func PacketBroadcast(on bool) PacketOption {
+	return func(o uintptr) int64 { return sys.Datagram_options_set_broadcast(o, flag(on)) }
+}
+func PacketReusePort(on bool) PacketOption {
+	return func(o uintptr) int64 { return sys.Datagram_options_set_reuse_port(o, flag(on)) }
+}
+func ReceiveBuffer(bytes int) PacketOption {
+	return func(o uintptr) int64 { return sys.Datagram_options_set_receive_buffer(o, int32(bytes)) }
+}
+
+// PacketSize is the longest datagram that is received whole, 65536 unless set.
+func PacketSize(bytes int) PacketOption {
+	return func(o uintptr) int64 { return sys.Datagram_options_set_max_size(o, int64(bytes)) }
+}
+
+// PacketBatch is how many datagrams one system call takes, 1 to 32; 16 unless set.
+func PacketBatch(n int) PacketOption {
+	return func(o uintptr) int64 { return sys.Datagram_options_set_batch(o, int32(n)) }
+}
+
+// withPacketOptions begins an endpoint with them.
+func withPacketOptions(set []PacketOption, more ...PacketOption) func() (uintptr, int64) {
+	return func() (uintptr, int64) {
 		options := sys.Datagram_options_new()
 		defer sys.Unref(options)
-		sys.Datagram_options_set_local_address(options, host, int32(where.Port))
-		return sys.Create_datagram_endpoint(options)
-	}), outcome: func(_ int64, p uintptr, err error) (*PacketConn, error) {
-		if err != nil {
-			return nil, &net.OpError{Op: "listen", Net: network, Err: err}
+		for _, one := range append(set[:len(set):len(set)], more...) {
+			if status := one(options); status < 0 {
+				return 0, status
+			}
 		}
-		return newPacketConn(l, p), nil
-	}}.Await(ctx)
+		return sys.Create_datagram_endpoint(options), sys.ENOMEM
+	}
 }
 
-func newPacketConn(loop *Loop, p uintptr) *PacketConn {
-	c := &PacketConn{
-		o:      newObject(loop, func(to *uintptr) int64 { *to = p; return 0 }),
-		closed: make(chan struct{}),
-	}
-	c.read.init()
-	c.write.init()
-	local := sys.Datagram_local_address(p) // a reference
-	c.local = udpAddress(local)
-	sys.Unref(local)
-	return c
+// ListenPacket makes an endpoint on an address; network is "udp" (also "udp4", "udp6")
+// or "unixgram".
+func (l *Loop) ListenPacket(ctx context.Context, network, address string,
+	options ...PacketOption) (*PacketConn, error) {
+	local, err := packetAddress(network, address,
+		sys.Datagram_options_set_local_address, sys.Datagram_options_set_local_path)
+	return l.endpoint(ctx, "listen", network, err, options, local)
 }
 
-// udpAddress is an aloop_address, borrowed, as Go has it.
-func udpAddress(p uintptr) net.Addr {
-	if p == 0 {
-		return nil
+// DialPacket makes an endpoint with one peer, to which Write writes and from which alone
+// it reads; it is bound to local unless that is "".
+func (l *Loop) DialPacket(ctx context.Context, network, local, remote string,
+	options ...PacketOption) (*PacketConn, error) {
+	to, err := packetAddress(network, remote,
+		sys.Datagram_options_set_remote_address, sys.Datagram_options_set_remote_path)
+	both := []PacketOption{to}
+	if local != "" && err == nil {
+		var from PacketOption
+		from, err = packetAddress(network, local,
+			sys.Datagram_options_set_local_address, sys.Datagram_options_set_local_path)
+		both = append(both, from)
 	}
-	text := make([]byte, 128)
-	n := sys.Address_format(p, text)
-	found, err := net.ResolveUDPAddr("udp", string(text[:min(max(n, 0), int64(len(text)-1))]))
+	return l.endpoint(ctx, "dial", network, err, options, both...)
+}
+
+func (l *Loop) endpoint(ctx context.Context, op, network string, err error,
+	options []PacketOption, where ...PacketOption) (*PacketConn, error) {
+	var made *PacketConn
+	if err == nil {
+		made, err = Op[*PacketConn]{loop: l, begin: withPacketOptions(options, where...),
+			outcome: packets(l)}.Await(ctx)
+	}
 	if err != nil {
-		return nil
+		return nil, &net.OpError{Op: op, Net: network, Err: err}
 	}
-	return found
+	return made, nil
+}
+
+// packetAddress is the option that is an address.
+func packetAddress(network, address string, ip func(uintptr, string, int32) int64,
+	path func(uintptr, string) int64) (PacketOption, error) {
+	if network == "unixgram" {
+		return func(o uintptr) int64 { return path(o, address) }, nil
+	}
+	family := int32(0)
+	switch network {
+	case "udp":
+	case "udp4":
+		family = syscall.AF_INET
+	case "udp6":
+		family = syscall.AF_INET6
+	default:
+		return nil, net.UnknownNetworkError(network)
+	}
+	host, port, err := split(network, address)
+	return func(o uintptr) int64 {
+		if family != 0 {
+			if status := sys.Datagram_options_set_family(o, family); status < 0 {
+				return status
+			}
+		}
+		return ip(o, host, port)
+	}, err
+}
+
+// packets is the outcome that is an endpoint.
+func packets(loop *Loop) func(int64, uintptr, error) (*PacketConn, error) {
+	return func(_ int64, p uintptr, err error) (*PacketConn, error) {
+		if err != nil {
+			return nil, err
+		}
+		c := &PacketConn{
+			o:      newObject(loop, func(to *uintptr) int64 { *to = p; return 0 }),
+			closed: make(chan struct{}),
+		}
+		c.read.init()
+		c.write.init()
+		c.local = ownedAddress(sys.Datagram_local_address(p))
+		c.remote = ownedAddress(sys.Datagram_remote_address(p))
+		return c, nil
+	}
+}
+
+func ownedAddress(p uintptr) net.Addr {
+	defer sys.Unref(p)
+	return packetAddr(p)
+}
+
+// packetAddr is an aloop_address, borrowed, as Go has it; nil: it has no name.
+func packetAddr(p uintptr) net.Addr {
+	text := make([]byte, 128)
+	written := func(n int64) string { return string(text[:min(max(n, 0), int64(len(text)-1))]) }
+	switch sys.Address_family(p) {
+	case syscall.AF_UNIX:
+		if name := written(sys.Address_host(p, text)); name != "" {
+			return &net.UnixAddr{Name: name, Net: "unixgram"}
+		}
+	case syscall.AF_INET, syscall.AF_INET6:
+		if found, err := net.ResolveUDPAddr("udp", written(sys.Address_format(p, text))); err == nil {
+			return found
+		}
+	}
+	return nil
 }
 
 // ReadFrom reads one datagram; what is longer than b is cut.
 func (c *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 	if err = c.ready(&c.read); err != nil {
-		return 0, nil, c.failed("read", err)
+		return 0, nil, c.failed("read", nil, err)
 	}
 	n, err = opOf(c.o, sys.Datagram_recvfrom,
 		func(_ int64, packet uintptr, err error) (int, error) {
@@ -83,40 +182,79 @@ func (c *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 				return 0, err
 			}
 			defer sys.Unref(packet)
-			from = udpAddress(sys.Packet_address(packet))
+			from = packetAddr(sys.Packet_address(packet))
 			return sys.CopyMemory(b, sys.Packet_data(packet), sys.Packet_size(packet)), nil
 		}).awaitUntil(c.closed, c.read.passed())
 	if err != nil {
-		return 0, nil, c.failed("read", c.reason(err))
+		return 0, nil, c.failed("read", nil, c.reason(err))
 	}
 	return n, from, nil
 }
 
+// Read is ReadFrom where it does not matter from whom.
+func (c *PacketConn) Read(b []byte) (int, error) {
+	n, _, err := c.ReadFrom(b)
+	return n, err
+}
+
 // WriteTo sends b as one datagram.
 func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
-	if err := c.ready(&c.write); err != nil {
-		return 0, c.failed("write", err)
+	if c.remote != nil {
+		return 0, c.failed("write", to, net.ErrWriteToConnected)
 	}
-	where, ok := to.(*net.UDPAddr)
-	if !ok {
-		return 0, c.failed("write", EINVAL)
+	return c.send(b, to, func() (address uintptr, status int64) {
+		switch to := to.(type) {
+		case *net.UDPAddr:
+			if to == nil {
+				return 0, sys.EINVAL
+			}
+			status = sys.Address_new(&address, to.IP.String(), int32(to.Port))
+		case *net.UnixAddr:
+			if to == nil {
+				return 0, sys.EINVAL
+			}
+			status = sys.Address_new_unix(&address, to.Name)
+		default:
+			status = sys.EINVAL
+		}
+		return address, status
+	})
+}
+
+// Write sends b as one datagram to the peer that was dialed.
+func (c *PacketConn) Write(b []byte) (int, error) {
+	if c.remote == nil {
+		return 0, c.failed("write", nil, syscall.ENOTCONN)
+	}
+	return c.send(b, c.remote, func() (uintptr, int64) { return 0, 0 })
+}
+
+func (c *PacketConn) send(b []byte, to net.Addr, address func() (uintptr, int64)) (int, error) {
+	if err := c.ready(&c.write); err != nil {
+		return 0, c.failed("write", to, err)
 	}
 	err := c.o.just(func(p uintptr) int64 {
-		var address uintptr
-		status := sys.Address_new(&address, where.IP.String(), int32(where.Port))
+		where, status := address()
 		if status < 0 {
 			return status
 		}
-		defer sys.Unref(address)
-		return sys.Datagram_sendto_nowait(p, b, address)
+		defer sys.Unref(where)
+		return sys.Datagram_sendto_nowait(p, b, where)
 	})
 	if err == nil {
 		_, err = c.o.waiting(sys.Datagram_drain).awaitUntil(c.closed, c.write.passed())
 	}
 	if err != nil {
-		return 0, c.failed("write", c.reason(err))
+		return 0, c.failed("write", to, c.reason(err))
 	}
 	return len(b), nil
+}
+
+// SetWriteBufferLimits sets the marks between which writing waits.
+func (c *PacketConn) SetWriteBufferLimits(high, low int) error {
+	return c.o.just(func(p uintptr) int64 {
+		return sys.Datagram_set_write_buffer_limits(p, int64(high), int64(low))
+	})
 }
 
 // Close sends what is queued, and closes.
@@ -124,20 +262,26 @@ func (c *PacketConn) Close() error {
 	first := false
 	c.once.Do(func() { close(c.closed); first = true })
 	if !first {
-		return c.failed("close", net.ErrClosed)
+		return c.failed("close", nil, net.ErrClosed)
 	}
 	return c.o.just(sys.Datagram_close)
 }
 
-func (c *PacketConn) LocalAddr() net.Addr { return c.local }
+// RemoteAddr is the only peer; nil where there is none.
+func (c *PacketConn) RemoteAddr() net.Addr { return c.remote }
+func (c *PacketConn) LocalAddr() net.Addr  { return c.local }
 
-func (c *PacketConn) SetDeadline(t time.Time) error {
-	c.read.set(t)
-	c.write.set(t)
+// SetDeadline bounds what reads and writes, also what does now; the zero time is no bound.
+func (c *PacketConn) SetDeadline(t time.Time) error      { return c.until(t, &c.read, &c.write) }
+func (c *PacketConn) SetReadDeadline(t time.Time) error  { return c.until(t, &c.read) }
+func (c *PacketConn) SetWriteDeadline(t time.Time) error { return c.until(t, &c.write) }
+
+func (c *PacketConn) until(t time.Time, of ...*deadline) error {
+	if err := setAll(c.closed, t, of); err != nil {
+		return c.failed("set", nil, err)
+	}
 	return nil
 }
-func (c *PacketConn) SetReadDeadline(t time.Time) error  { c.read.set(t); return nil }
-func (c *PacketConn) SetWriteDeadline(t time.Time) error { c.write.set(t); return nil }
 
 func (c *PacketConn) ready(d *deadline) error {
 	select {
@@ -152,6 +296,10 @@ func (c *PacketConn) ready(d *deadline) error {
 
 func (c *PacketConn) reason(err error) error { return givenUp(c.closed, err) }
 
-func (c *PacketConn) failed(op string, err error) error {
-	return &net.OpError{Op: op, Net: "udp", Source: c.local, Err: err}
+func (c *PacketConn) failed(op string, to net.Addr, err error) error {
+	network := "udp"
+	if c.local != nil {
+		network = c.local.Network()
+	}
+	return &net.OpError{Op: op, Net: network, Source: c.local, Addr: to, Err: err}
 }

@@ -21,6 +21,19 @@ type Command struct {
 	Session bool // a session of its own
 
 	OutputLimit int // the most bytes that Communicate reads of each output; 0: no bound
+	ReadLimit   int // the most bytes that ReadLine and ReadUntil of its pipes look through; 0: 65536
+
+	ExtraFiles   []*os.File // entry i is its descriptor 3+i, as in os/exec; all others are closed
+	ProcessGroup *int       // 0: a group of its own, else the one to join; nil: this process's
+	User, Group  *uint32    // ids; nil: this process's. Group drops the supplementary groups
+	Umask        *int       // its file mode mask; nil: this process's
+	Limits       []Rlimit   // up to 16
+}
+
+// Rlimit bounds a resource of a child: syscall.RLIMIT_NOFILE and the like.
+type Rlimit struct {
+	Resource int
+	syscall.Rlimit
 }
 
 // Redirect is what a child's standard stream is.
@@ -54,7 +67,7 @@ type Process struct {
 func (l *Loop) StartProcess(ctx context.Context, command Command) (*Process, error) {
 	return Op[*Process]{
 		loop:  l,
-		begin: starting(command.begin),
+		begin: command.begin,
 		outcome: func(_ int64, value uintptr, err error) (*Process, error) {
 			if err != nil {
 				return nil, err
@@ -64,32 +77,82 @@ func (l *Loop) StartProcess(ctx context.Context, command Command) (*Process, err
 	}.Await(ctx)
 }
 
-func (c *Command) begin() uintptr {
+func (c *Command) begin() (uintptr, int64) {
 	options := sys.Process_options_new()
 	defer sys.Unref(options)
-	sys.Process_options_set_stdin(options, c.Stdin.what())
-	sys.Process_options_set_stdout(options, c.Stdout.what())
-	sys.Process_options_set_stderr(options, c.Stderr.what())
+	for _, set := range []func(uintptr) int64{c.streams, c.surroundings, c.rights} {
+		if status := set(options); status < 0 {
+			return 0, status
+		}
+	}
+	if c.Shell {
+		return sys.Create_subprocess_shell(c.Path, options), sys.ENOMEM
+	}
+	argv := sys.NewStrings(append([]string{c.Path}, c.Args...))
+	defer sys.FreeStrings(argv)
+	return sys.Create_subprocess_exec(argv, options), sys.ENOMEM
+}
+
+// refused gives the status of the first that is.
+func refused(statuses ...int64) int64 {
+	for _, status := range statuses {
+		if status < 0 {
+			return status
+		}
+	}
+	return 0
+}
+
+func (c *Command) streams(options uintptr) int64 {
+	status := refused(sys.Process_options_set_stdin(options, c.Stdin.what()),
+		sys.Process_options_set_stdout(options, c.Stdout.what()),
+		sys.Process_options_set_stderr(options, c.Stderr.what()))
+	if c.OutputLimit != 0 {
+		status = refused(status, sys.Process_options_set_output_limit(options, int64(c.OutputLimit)))
+	}
+	if c.ReadLimit != 0 {
+		status = refused(status, sys.Process_options_set_limit(options, int64(c.ReadLimit)))
+	}
+	for i, file := range c.ExtraFiles {
+		if file != nil {
+			status = refused(status, sys.Process_options_add_fd(options, int32(file.Fd()), int32(3+i)))
+		}
+	}
+	return status
+}
+
+func (c *Command) surroundings(options uintptr) (status int64) {
 	if c.Dir != "" {
-		sys.Process_options_set_cwd(options, c.Dir)
+		status = sys.Process_options_set_cwd(options, c.Dir)
 	}
 	if c.Env != nil {
 		env := sys.NewStrings(c.Env)
 		defer sys.FreeStrings(env)
-		sys.Process_options_set_env(options, env)
+		status = refused(status, sys.Process_options_set_env(options, env))
 	}
-	if c.Session {
-		sys.Process_options_set_new_session(options, 1)
+	return status
+}
+
+func (c *Command) rights(options uintptr) int64 {
+	status := sys.Process_options_set_new_session(options, flag(c.Session))
+	if c.ProcessGroup != nil {
+		status = refused(status,
+			sys.Process_options_set_process_group(options, int32(*c.ProcessGroup)))
 	}
-	if c.OutputLimit > 0 {
-		sys.Process_options_set_output_limit(options, int64(c.OutputLimit))
+	if c.User != nil {
+		status = refused(status, sys.Process_options_set_user(options, *c.User))
 	}
-	if c.Shell {
-		return sys.Create_subprocess_shell(c.Path, options)
+	if c.Group != nil {
+		status = refused(status, sys.Process_options_set_group(options, *c.Group))
 	}
-	argv := sys.NewStrings(append([]string{c.Path}, c.Args...))
-	defer sys.FreeStrings(argv)
-	return sys.Create_subprocess_exec(argv, options)
+	if c.Umask != nil {
+		status = refused(status, sys.Process_options_set_umask(options, int32(*c.Umask)))
+	}
+	for _, limit := range c.Limits {
+		status = refused(status, sys.Process_options_add_rlimit(options, int32(limit.Resource),
+			limit.Cur, limit.Max))
+	}
+	return status
 }
 
 func newProcess(loop *Loop, p uintptr) *Process {

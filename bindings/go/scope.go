@@ -62,6 +62,14 @@ func (s *Scope) Cancel() error {
 	return err
 }
 
+// SetDeadline moves the time when it is cancelled to after from now; NoTimeout: never.
+func (s *Scope) SetDeadline(after time.Duration) error {
+	_, err := s.loop.status(func() int64 {
+		return sys.Cancel_scope_set_deadline(s.p, sys.Loop_time(s.loop.p)+secondsOr(after, inf))
+	})
+	return err
+}
+
 // Shield keeps the cancellation of outer scopes out, for cleaning up that awaits.
 func (s *Scope) Shield(on bool) error {
 	_, err := s.loop.status(func() int64 { return sys.Cancel_scope_set_shield(s.p, flag(on)) })

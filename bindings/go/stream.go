@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"libasyncloop.org/asyncloop/internal/sys"
@@ -67,70 +68,70 @@ func connected(loop *Loop) func(int64, uintptr, error) (*Conn, error) {
 	}
 }
 
-// A StreamOption changes how a connection or a server is made.
-type StreamOption func(options uintptr)
+// A StreamOption changes how a connection or a server is made, which fails with EINVAL
+// where a value is out of range.
+type StreamOption func(options uintptr) (status int64)
 
 // Limit is the most bytes that ReadLine and ReadUntil look through; 65536 unless set.
 func Limit(bytes int) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_limit(o, int64(bytes)) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_limit(o, int64(bytes)) }
 }
 
 // LocalAddress is where a connection comes from; port 0: any.
 func LocalAddress(host string, port int) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_local_address(o, host, int32(port)) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_local_address(o, host, int32(port)) }
 }
 
 // HappyEyeballs starts the next address of a host after delay, beside the first.
 func HappyEyeballs(delay time.Duration) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_happy_eyeballs_delay(o, delay.Seconds()) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_happy_eyeballs_delay(o, delay.Seconds()) }
 }
 
 // KeepAlive sets SO_KEEPALIVE.
 func KeepAlive(on bool) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_keep_alive(o, flag(on)) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_keep_alive(o, flag(on)) }
 }
 
 // Backlog is the length of a server's queue in the kernel.
 func Backlog(n int) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_backlog(o, int32(n)) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_backlog(o, int32(n)) }
 }
 
 // ReusePort and ReuseAddress set SO_REUSEPORT and SO_REUSEADDR of a server.
 func ReusePort(on bool) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_reuse_port(o, flag(on)) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_reuse_port(o, flag(on)) }
 }
 func ReuseAddress(on bool) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_reuse_address(o, flag(on)) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_reuse_address(o, flag(on)) }
 }
 
-func withOptions(set []StreamOption, make func(options uintptr) uintptr) uintptr {
-	options := sys.Stream_options_new()
-	defer sys.Unref(options)
-	for _, one := range set {
-		one(options)
+// withOptions begins what make makes with them.
+func withOptions(set []StreamOption, make func(options uintptr) uintptr) func() (uintptr, int64) {
+	return func() (uintptr, int64) {
+		options := sys.Stream_options_new()
+		defer sys.Unref(options)
+		for _, one := range set {
+			if status := one(options); status < 0 {
+				return 0, status
+			}
+		}
+		return make(options), sys.ENOMEM
 	}
-	return make(options)
 }
 
 // Dialing connects; network is "tcp" (also "tcp4", "tcp6") or "unix".
 func (l *Loop) Dialing(network, address string, options ...StreamOption) Op[*Conn] {
 	if network == "unix" {
-		return Op[*Conn]{loop: l, outcome: connected(l), begin: starting(func() uintptr {
-			return withOptions(options, func(o uintptr) uintptr {
-				return sys.Open_unix_connection(address, o)
-			})
-		})}
+		return Op[*Conn]{loop: l, outcome: connected(l), begin: withOptions(options,
+			func(o uintptr) uintptr { return sys.Open_unix_connection(address, o) })}
 	}
 	host, port, err := hostPort(network, address)
 	if err != nil {
 		return failedOp[*Conn](l, err)
 	}
 	options = append(options[:len(options):len(options)], family(network))
-	return Op[*Conn]{loop: l, outcome: connected(l), begin: starting(func() uintptr {
-		return withOptions(options, func(o uintptr) uintptr {
-			return sys.Open_connection(host, port, o)
-		})
-	})}
+	return Op[*Conn]{loop: l, outcome: connected(l), begin: withOptions(options,
+		func(o uintptr) uintptr { return sys.Open_connection(host, port, o) })}
 }
 
 // Dial is Dialing, awaited.
@@ -154,6 +155,10 @@ func hostPort(network, address string) (string, int32, error) {
 	default:
 		return "", 0, net.UnknownNetworkError(network)
 	}
+	return split(network, address)
+}
+
+func split(network, address string) (string, int32, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", 0, err
@@ -163,13 +168,14 @@ func hostPort(network, address string) (string, int32, error) {
 }
 
 func family(network string) StreamOption {
-	return func(o uintptr) {
+	return func(o uintptr) int64 {
 		switch network {
 		case "tcp4":
-			sys.Stream_options_set_family(o, 2) // AF_INET
+			return sys.Stream_options_set_family(o, syscall.AF_INET)
 		case "tcp6":
-			sys.Stream_options_set_family(o, 10) // AF_INET6
+			return sys.Stream_options_set_family(o, syscall.AF_INET6)
 		}
+		return 0
 	}
 }
 
@@ -313,13 +319,17 @@ func (c *Conn) Close() error {
 func (c *Conn) LocalAddr() net.Addr  { return c.local }
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
-func (c *Conn) SetDeadline(t time.Time) error {
-	c.read.set(t)
-	c.write.set(t)
+// SetDeadline bounds what reads and writes, also what does now; the zero time is no bound.
+func (c *Conn) SetDeadline(t time.Time) error      { return c.until(t, &c.read, &c.write) }
+func (c *Conn) SetReadDeadline(t time.Time) error  { return c.until(t, &c.read) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.until(t, &c.write) }
+
+func (c *Conn) until(t time.Time, of ...*deadline) error {
+	if err := setAll(c.closed, t, of); err != nil {
+		return c.failed("set", err)
+	}
 	return nil
 }
-func (c *Conn) SetReadDeadline(t time.Time) error  { c.read.set(t); return nil }
-func (c *Conn) SetWriteDeadline(t time.Time) error { c.write.set(t); return nil }
 
 // enter takes the turn to read or write.
 func (c *Conn) enter(turn chan struct{}, d *deadline) error {
@@ -361,6 +371,19 @@ func givenUp(closed <-chan struct{}, err error) error {
 
 func (c *Conn) failed(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.local.Network(), Source: c.local, Addr: c.remote, Err: err}
+}
+
+// setAll sets deadlines of what is not closed.
+func setAll(closed <-chan struct{}, t time.Time, of []*deadline) error {
+	select {
+	case <-closed:
+		return net.ErrClosed
+	default:
+	}
+	for _, one := range of {
+		one.set(t)
+	}
+	return nil
 }
 
 // A deadline closes a channel when it has passed; setting it anew makes another.

@@ -115,6 +115,9 @@ func (c *TLSContext) SetCipherSuites(suites string) error {
 
 // AddName gives clients that ask a server for name the settings of other.
 func (c *TLSContext) AddName(name string, other *TLSContext) error {
+	if other.o.err != nil {
+		return other.o.err
+	}
 	return c.set(func(p uintptr) int64 { return sys.Tls_context_add_name(p, name, other.o.p) })
 }
 
@@ -130,39 +133,53 @@ func (c *TLSContext) SetKeylogFile(path string) error {
 
 // TLS makes a connection or a server speak TLS.
 func TLS(c *TLSContext) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_tls(o, c.o.p) }
+	return func(o uintptr) int64 {
+		if c.o.err != nil {
+			return int64(CodeOf(c.o.err))
+		}
+		return sys.Stream_options_set_tls(o, c.o.p)
+	}
 }
 
 // ServerHostname is the name that the server's certificate must be for; the host
 // that is dialed unless set.
 func ServerHostname(name string) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_server_hostname(o, name) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_server_hostname(o, name) }
 }
 
 // HandshakeTimeout bounds the handshake, ShutdownTimeout the end of a connection.
 func HandshakeTimeout(limit time.Duration) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_tls_handshake_timeout(o, limit.Seconds()) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_tls_handshake_timeout(o, limit.Seconds()) }
 }
 func ShutdownTimeout(limit time.Duration) StreamOption {
-	return func(o uintptr) { sys.Stream_options_set_tls_shutdown_timeout(o, limit.Seconds()) }
+	return func(o uintptr) int64 { return sys.Stream_options_set_tls_shutdown_timeout(o, limit.Seconds()) }
 }
 
 // TLSSession resumes a session of an earlier connection to the same server.
 func TLSSession(session []byte) StreamOption {
-	return func(o uintptr) {
+	return func(o uintptr) int64 {
 		copied := sys.Bytes_new(session)
-		sys.Stream_options_set_tls_session(o, copied)
-		sys.Bytes_unref(copied)
+		defer sys.Bytes_unref(copied)
+		return sys.Stream_options_set_tls_session(o, copied)
 	}
 }
 
 // StartTLS upgrades the connection in place.
 func (c *Conn) StartTLS(ctx context.Context, with *TLSContext, options ...StreamOption) error {
-	return wait(ctx, c.o.waiting(func(p uintptr) uintptr {
-		return withOptions(options, func(o uintptr) uintptr {
-			return sys.Stream_start_tls(p, with.o.p, o)
-		})
-	}))
+	if err := firstError(c.o.err, with.o.err); err != nil {
+		return err
+	}
+	return wait(ctx, Op[struct{}]{loop: c.o.loop, outcome: nothing, begin: withOptions(options,
+		func(o uintptr) uintptr { return sys.Stream_start_tls(c.o.p, with.o.p, o) })})
+}
+
+func firstError(all ...error) error {
+	for _, err := range all {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ExtraInfo tells about the connection, "" where there is nothing: "peername",

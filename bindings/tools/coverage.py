@@ -3,7 +3,9 @@
 a program of the language uses for it, and the layer has that.
 
 A line is FUNCTION, a tab, and one of the following. A FUNCTION that ends with * is
-for all that begin so and have no line of their own; a build may leave those out.
+for all that begin so and have no line of their own; a build may leave those out. What
+sets or adds something, an option for instance, is not done with that, unless the whole
+family is native or of fibers: the layer calls it, or it has a line with the reason.
     Type.name, name     a public symbol of the layer (Rust: Type::name)
     inside: WHY         the layer calls it, no program needs to
     native: WHY         the language has it itself (defer, iterators, contexts)
@@ -20,9 +22,13 @@ SOURCES = {
     "go": ("go", "*.go", r"(?:^func (?:\(\w+ \*?{type}(?:\[\w+(?:, ?\w+)*\])?\) )?{name}\b"
            r"|^type {name}\b|^\t{name}\b)"),
     "rust": ("rust/asyncloop/src", "**/*.rs",
-             r"\b(?:fn|struct|enum|trait|const|type|mod) {name}\b"),
+             r"\b(?:fn|struct|enum|trait|const|type|mod) {name}\b"
+             r"|^    {name}\(.*\) \w+ = "),  # made by a macro
     "csharp": ("csharp/AsyncLoop", "**/*.cs", r"\b(?:public|override|const)\b[^;={{]*\b{name}\b"),
 }
+CALLS = {"go": lambda name: "sys." + name[6].upper() + name[7:], "rust": "sys::{}".format,
+         "csharp": "Native.{}".format}
+SETTER = re.compile(r"aloop_\w+_(?:set|add)_\w+|aloop_(?:set|add)_\w+")
 REASON = re.compile(r"(?:inside|native|fiber): \S.+")
 
 
@@ -54,6 +60,21 @@ def symbols(language):
     return {what for what in named if what and not REASON.fullmatch(what)}
 
 
+def family(name, rows):
+    """What the closest line that is for several functions says of this one."""
+    patterns = [one for one in rows if one.endswith("*") and fnmatch.fnmatchcase(name, one)]
+    return rows[max(patterns, key=len)] if patterns else ""
+
+
+def forgotten(language, functions, rows, text):
+    """The setters that the layer does not call, and of which nothing is said."""
+    for name in sorted(functions - rows.keys()):
+        if not SETTER.fullmatch(name) or re.match("native: |fiber: ", family(name, rows)):
+            continue
+        if not re.search(rf"{re.escape(CALLS[language](name))}\b", text):
+            yield f"{name}: the layer does not call it, and no line says why"
+
+
 def complaints(language, library):
     rows = {}
     path = BINDINGS / "coverage" / f"{language}.tsv"
@@ -73,6 +94,7 @@ def complaints(language, library):
         if name not in functions and name not in patterns:
             yield f"{name} is no function of the library"
     text = layer(language)
+    yield from forgotten(language, functions, rows, text)
     for name, what in sorted(rows.items()):
         if REASON.fullmatch(what):
             continue

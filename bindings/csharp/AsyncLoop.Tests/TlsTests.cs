@@ -72,6 +72,30 @@ public class TlsTests
     }, new LoopOptions());
 
     [Fact]
+    public void ASessionIsResumed() => Support.Run(async () =>
+    {
+        using TlsContext ours = Server(), theirs = Client();
+        await using LoopServer server =
+            await LoopServer.StartAsync("127.0.0.1", 0, new() { Tls = ours });
+        _ = Loop.Spawn(() => server.ServeAsync(Echo));
+        byte[]? session = null;
+        foreach (string reused in new[] { "0", "1" })
+        {
+            await using LoopStream stream = await LoopStream.ConnectAsync("127.0.0.1", server.Port,
+                new() { Tls = theirs, ServerHostName = "localhost", TlsSession = session });
+            await stream.WriteTextAsync("hello\n");
+            Assert.Equal("hello!", await stream.ReadLineAsync());
+            Assert.Equal(reused, stream.GetExtraInfo("session_reused"));
+            session = stream.TlsSession;
+            Assert.NotEmpty(session!);
+        }
+        var (plain, other) = LoopStream.Pair();
+        Assert.Null(plain.TlsSession);
+        plain.Dispose();
+        other.Dispose();
+    }, new LoopOptions());
+
+    [Fact]
     public void AConnectionIsUpgraded() => Support.Run(async () =>
     {
         using TlsContext ours = Server(), theirs = Client();

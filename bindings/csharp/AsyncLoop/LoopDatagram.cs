@@ -26,8 +26,12 @@ public sealed class DatagramOptions
     public bool Broadcast { get; init; }
     /// <summary>The longest datagram; longer ones are cut.</summary>
     public int? MaxSize { get; init; }
+    /// <summary>SO_RCVBUF, in bytes.</summary>
+    public int? ReceiveBuffer { get; init; }
+    /// <summary>How many datagrams one system call takes, 1 to 32.</summary>
+    public int? Batch { get; init; }
 
-    internal AloopHandle ToNative()
+    internal AloopHandle ToNative(SocketCopy? socket = null)
     {
         var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_datagram_options_new()));
         IntPtr o = handle.Raw;
@@ -51,6 +55,15 @@ public sealed class DatagramOptions
         if (Broadcast) Errors.Check(Native.aloop_datagram_options_set_broadcast(o, 1));
         if (MaxSize is int size) Errors.Check(Native.aloop_datagram_options_set_max_size(o,
             (nuint)size));
+        if (ReceiveBuffer is int bytes)
+        {
+            Errors.Check(Native.aloop_datagram_options_set_receive_buffer(o, bytes));
+        }
+        if (Batch is int n) Errors.Check(Native.aloop_datagram_options_set_batch(o, n));
+        if (socket != null)
+        {
+            Errors.Check(Native.aloop_datagram_options_set_descriptor(o, socket.Descriptor));
+        }
         return handle;
     }
 }
@@ -83,6 +96,20 @@ public sealed class LoopDatagram : IAsyncDisposable
             using AloopHandle o = options.ToNative();
             return Native.aloop_create_datagram_endpoint(o.Raw);
         }, (in Completion c) => new LoopDatagram(loop, c.Value), token);
+    }
+
+    /// <summary>
+    /// An endpoint over a copy of a datagram socket, which stays the caller's to dispose of.
+    /// </summary>
+    public static Task<LoopDatagram> OpenSocketAsync(Socket socket, DatagramOptions? options = null,
+        CancellationToken token = default)
+    {
+        Loop loop = Loop.Current;
+        return SocketCopy.Start(loop, socket, copy =>
+        {
+            using AloopHandle o = (options ?? new DatagramOptions()).ToNative(copy);
+            return Native.aloop_create_datagram_endpoint(o.Raw);
+        }, made => new LoopDatagram(loop, made), token);
     }
 
     private static readonly Result<Datagram> s_packet = static (in Completion c) =>

@@ -43,6 +43,9 @@ public sealed class LoopOptions
     /// <summary>See <see cref="SimulatorSeed"/>.</summary>
     public TimeSpan SimulatedDelay { get; init; }
 
+    /// <summary>The share of the simulator's datagrams, 0 to 1, that is lost.</summary>
+    public double SimulatedLoss { get; init; }
+
     internal AloopHandle ToNative()
     {
         var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_loop_options_new()));
@@ -63,6 +66,10 @@ public sealed class LoopOptions
         {
             Errors.Check(Native.aloop_loop_options_set_simulator(o, seed,
                 SimulatedDelay.TotalSeconds));
+        }
+        if (SimulatedLoss != 0)
+        {
+            Errors.Check(Native.aloop_loop_options_set_simulated_loss(o, SimulatedLoss));
         }
         return handle;
     }

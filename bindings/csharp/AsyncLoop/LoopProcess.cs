@@ -44,6 +44,8 @@ public sealed class ProcessOptions
     public int? Umask { get; init; }
     /// <summary>Limits as of setrlimit: resource, soft, hard.</summary>
     public IReadOnlyList<(int Resource, ulong Soft, ulong Hard)>? Limits { get; init; }
+    /// <summary>The most bytes that ReadLine and ReadUntil of its pipes look through.</summary>
+    public int? ReadLimit { get; init; }
     /// <summary>The most bytes that CommunicateAsync reads of each output.</summary>
     public long? OutputLimit { get; init; }
 
@@ -74,6 +76,10 @@ public sealed class ProcessOptions
         foreach (var (resource, soft, hard) in Limits ?? [])
         {
             Errors.Check(Native.aloop_process_options_add_rlimit(o, resource, soft, hard));
+        }
+        if (ReadLimit is int look)
+        {
+            Errors.Check(Native.aloop_process_options_set_limit(o, (nuint)look));
         }
         if (OutputLimit is long limit)
         {

@@ -1,5 +1,6 @@
 // Servers: connections are taken one by one, or handed to a task each.
 // SPDX-License-Identifier: MIT
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 
 namespace AsyncLoop;
@@ -38,6 +39,22 @@ public sealed class LoopServer : IAsyncDisposable
         CancellationToken token = default) =>
         Start(o => Native.aloop_start_unix_server(IntPtr.Zero, IntPtr.Zero, path, o), options,
             token);
+
+    /// <summary>
+    /// Listens on a copy of a bound socket, which stays the caller's to dispose of.
+    /// </summary>
+    public static Task<LoopServer> StartSocketAsync(Socket socket, StreamOptions? options = null,
+        CancellationToken token = default)
+    {
+        Loop loop = Loop.Current;
+        return SocketCopy.Start(loop, socket, copy =>
+        {
+            using AloopHandle o = (options ?? new StreamOptions()).ToNative(copy);
+            return socket.AddressFamily == AddressFamily.Unix
+                ? Native.aloop_start_unix_server(IntPtr.Zero, IntPtr.Zero, null, o.Raw)
+                : Native.aloop_start_server(IntPtr.Zero, IntPtr.Zero, null, 0, o.Raw);
+        }, made => new LoopServer(loop, made), token);
+    }
 
     /// <summary>The port of its first socket.</summary>
     public int Port => (int)Check(Native.aloop_server_port(_handle.Raw, 0));

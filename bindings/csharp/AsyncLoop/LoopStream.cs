@@ -3,6 +3,7 @@
 // is read into is pinned until C is done with it.
 // SPDX-License-Identifier: MIT
 using System.Buffers;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -47,6 +48,20 @@ public sealed class LoopStream : Stream
     public static Task<LoopStream> ConnectUnixAsync(string path, StreamOptions? options = null,
         CancellationToken token = default) =>
         Open(o => Native.aloop_open_unix_connection(path, o), options, token);
+
+    /// <summary>
+    /// A stream over a copy of a connected socket, which stays the caller's to dispose of. TLS over
+    /// it is StartTlsAsync.
+    /// </summary>
+    public static Task<LoopStream> OpenSocketAsync(Socket socket, CancellationToken token = default)
+    {
+        Loop loop = Loop.Current;
+        return SocketCopy.Start(loop, socket, copy =>
+        {
+            using AloopHandle o = new StreamOptions().ToNative(copy);
+            return Native.aloop_open_connection(null, 0, o.Raw);
+        }, made => new LoopStream(loop, made), token);
+    }
 
     /// <summary>
     /// A stream over the reading end of a pipe, whose descriptor becomes the stream's.
@@ -252,6 +267,22 @@ public sealed class LoopStream : Stream
             if (status == Status.NoEntry) return null;
             Check(status);
             return Bytes.Take(der);
+        }
+    }
+
+    /// <summary>
+    /// The TLS session, a secret, for <see cref="StreamOptions.TlsSession"/>; with TLS 1.3 it comes
+    /// with the first data. Null where there is none.
+    /// </summary>
+    public unsafe byte[]? TlsSession
+    {
+        get
+        {
+            IntPtr session;
+            long status = Native.aloop_stream_get_tls_session(Raw, &session);
+            if (status == Status.NoEntry) return null;
+            Check(status);
+            return Bytes.Take(session);
         }
     }
 

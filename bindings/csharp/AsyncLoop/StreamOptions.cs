@@ -30,6 +30,21 @@ public sealed class StreamOptions
     /// <summary>Of servers: false to listen with StartServing only.</summary>
     public bool StartServing { get; init; } = true;
 
+    /// <summary>Of servers: more hosts to listen on, beside the one that is given.</summary>
+    public IReadOnlyList<string>? Hosts { get; init; }
+
+    /// <summary>
+    /// Of servers: how many connections there are at a time; others wait in the kernel's queue.
+    /// Null: any number.
+    /// </summary>
+    public long? MaxConnections { get; init; }
+
+    /// <summary>
+    /// Of servers on Unix sockets: whether the socket's file goes with the server, unless it is
+    /// another's by then.
+    /// </summary>
+    public bool CleanupSocket { get; init; } = true;
+
     /// <summary>SO_KEEPALIVE.</summary>
     public bool KeepAlive { get; init; }
 
@@ -45,7 +60,13 @@ public sealed class StreamOptions
     /// <summary>How long closing waits for the peer's close_notify.</summary>
     public TimeSpan? TlsShutdownTimeout { get; init; }
 
-    internal AloopHandle ToNative()
+    /// <summary>
+    /// A session of an earlier connection to the same server, to be resumed: its
+    /// <see cref="LoopStream.TlsSession"/>.
+    /// </summary>
+    public byte[]? TlsSession { get; init; }
+
+    internal AloopHandle ToNative(SocketCopy? socket = null)
     {
         var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_stream_options_new()));
         IntPtr o = handle.Raw;
@@ -71,10 +92,28 @@ public sealed class StreamOptions
             Errors.Check(Native.aloop_stream_options_set_reuse_address(o, reuse ? 1 : 0));
         }
         if (ReusePort) Errors.Check(Native.aloop_stream_options_set_reuse_port(o, 1));
-        if (!StartServing) Errors.Check(Native.aloop_stream_options_set_start_serving(o, 0));
         if (KeepAlive) Errors.Check(Native.aloop_stream_options_set_keep_alive(o, 1));
+        if (socket != null)
+        {
+            Errors.Check(Native.aloop_stream_options_set_descriptor(o, socket.Descriptor));
+        }
+        SetServer(o);
         SetTls(o);
         return handle;
+    }
+
+    private void SetServer(IntPtr o)
+    {
+        if (!StartServing) Errors.Check(Native.aloop_stream_options_set_start_serving(o, 0));
+        foreach (string host in Hosts ?? [])
+        {
+            Errors.Check(Native.aloop_stream_options_add_host(o, host));
+        }
+        if (MaxConnections is long most)
+        {
+            Errors.Check(Native.aloop_stream_options_set_max_connections(o, most));
+        }
+        if (!CleanupSocket) Errors.Check(Native.aloop_stream_options_set_cleanup_socket(o, 0));
     }
 
     private void SetTls(IntPtr o)
@@ -91,6 +130,19 @@ public sealed class StreamOptions
         if (TlsShutdownTimeout is TimeSpan t)
         {
             Errors.Check(Native.aloop_stream_options_set_tls_shutdown_timeout(o, t.TotalSeconds));
+        }
+        if (TlsSession != null) SetSession(o, TlsSession);
+    }
+
+    private static unsafe void SetSession(IntPtr o, byte[] session)
+    {
+        fixed (byte* p = session)
+        {
+            IntPtr bytes = Errors.CheckPointer(
+                Native.aloop_bytes_new(p, (nuint)session.Length));
+            long status = Native.aloop_stream_options_set_tls_session(o, bytes);
+            Native.aloop_bytes_unref(bytes);
+            Errors.Check(status);
         }
     }
 }

@@ -3,10 +3,12 @@
 use crate::error::{check, Result};
 use crate::ffi::{self, Object};
 use crate::op::{Op, Turn};
+use crate::stream::owned;
 use asyncloop_sys as sys;
 use std::ffi::c_void;
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::unix::io::{AsRawFd, IntoRawFd};
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -145,7 +147,9 @@ pub struct DatagramOptions {
     remote_path: Option<String>,
     reuse_port: bool,
     broadcast: bool,
+    family: Option<i32>,
     receive_buffer: Option<i32>,
+    batch: Option<i32>,
     max_size: Option<usize>,
 }
 
@@ -176,6 +180,24 @@ impl DatagramOptions {
     /// Its only peer, as a Unix socket.
     pub fn remote_path(mut self, path: &str) -> DatagramOptions {
         self.remote_path = Some(path.into());
+        self
+    }
+
+    /// IPv4, where no address tells.
+    pub fn ipv4(mut self) -> DatagramOptions {
+        self.family = Some(2);
+        self
+    }
+
+    /// IPv6, where no address tells.
+    pub fn ipv6(mut self) -> DatagramOptions {
+        self.family = Some(10);
+        self
+    }
+
+    /// How many datagrams one system call takes, and so how many wait here: 1 to 32, default 16.
+    pub fn batch(mut self, datagrams: i32) -> DatagramOptions {
+        self.batch = Some(datagrams);
         self
     }
 
@@ -225,6 +247,12 @@ impl DatagramOptions {
             }
             check(sys::aloop_datagram_options_set_reuse_port(to, self.reuse_port.into()))?;
             check(sys::aloop_datagram_options_set_broadcast(to, self.broadcast.into()))?;
+            if let Some(family) = self.family {
+                check(sys::aloop_datagram_options_set_family(to, family))?;
+            }
+            if let Some(datagrams) = self.batch {
+                check(sys::aloop_datagram_options_set_batch(to, datagrams))?;
+            }
             if let Some(bytes) = self.receive_buffer {
                 check(sys::aloop_datagram_options_set_receive_buffer(to, bytes))?;
             }
@@ -241,9 +269,27 @@ impl DatagramOptions {
             Err(why) => Op::failed(why),
             Ok(options) => {
                 let op = unsafe { sys::aloop_create_datagram_endpoint(options.raw()) };
-                Op::new(op, |_, value| Datagram {
-                    raw: Object::new(value as *mut sys::aloop_datagram),
-                    turn: Rc::default(),
+                Op::new(op, |_, value| Datagram::from_raw(value))
+            }
+        }
+    }
+
+    /// Over a datagram socket, which becomes the endpoint's; it is closed where this fails.
+    /// [`Code::Invalid`](crate::Code) with an address or flag set beside it.
+    pub fn over(&self, socket: impl IntoRawFd) -> Op<Datagram> {
+        let fd = owned(socket);
+        let options = self.make().and_then(|options| {
+            let set = sys::aloop_datagram_options_set_descriptor;
+            check(unsafe { set(options.raw(), fd.as_raw_fd()) })?;
+            Ok(options)
+        });
+        match options {
+            Err(why) => Op::failed(why),
+            Ok(options) => {
+                let op = unsafe { sys::aloop_create_datagram_endpoint(options.raw()) };
+                Op::new(op, move |_, value| {
+                    let _ = fd.into_raw_fd(); // the endpoint's from now on
+                    Datagram::from_raw(value)
                 })
             }
         }
@@ -257,6 +303,10 @@ pub struct Datagram {
 }
 
 impl Datagram {
+    fn from_raw(raw: *mut c_void) -> Datagram {
+        Datagram { raw: Object::new(raw as *mut sys::aloop_datagram), turn: Rc::default() }
+    }
+
     /// Over UDP, bound to an address; port 0: any.
     pub fn bind(host: &str, port: u16) -> Op<Datagram> {
         DatagramOptions::new().local(host, port).open()
@@ -316,14 +366,21 @@ impl Datagram {
         Op::new(unsafe { sys::aloop_datagram_drain(self.raw.raw()) }, ffi::nothing)
     }
 
+    /// When [`drain`](Datagram::drain) begins to wait, and when it ends.
+    pub fn set_write_buffer_limits(&self, high: usize, low: usize) -> Result<()> {
+        let [high, low] = [high, low].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        let set = sys::aloop_datagram_set_write_buffer_limits;
+        check(unsafe { set(self.raw.raw(), high, low) }).map(drop)
+    }
+
     /// Its own address.
     pub fn local_addr(&self) -> Option<Address> {
-        owned(unsafe { sys::aloop_datagram_local_address(self.raw.raw()) })
+        taken(unsafe { sys::aloop_datagram_local_address(self.raw.raw()) })
     }
 
     /// Its peer's.
     pub fn peer_addr(&self) -> Option<Address> {
-        owned(unsafe { sys::aloop_datagram_remote_address(self.raw.raw()) })
+        taken(unsafe { sys::aloop_datagram_remote_address(self.raw.raw()) })
     }
 
     /// How many datagrams the kernel has dropped because nobody took them in time.
@@ -349,6 +406,6 @@ impl Datagram {
     }
 }
 
-fn owned(raw: *mut sys::aloop_address) -> Option<Address> {
+fn taken(raw: *mut sys::aloop_address) -> Option<Address> {
     (!raw.is_null()).then(|| Address(Object::new(raw)))
 }

@@ -257,6 +257,17 @@ impl Error {
         self.detail().and_then(|detail| detail.partial.as_deref())
     }
 
+    /// The same failure, with other bytes.
+    pub(crate) fn with_partial(&self, partial: Vec<u8>) -> Error {
+        Error::of(Detail {
+            code: Some(self.code()),
+            message: self.message().into(),
+            location: self.location().into(),
+            partial: Some(partial),
+            ..Detail::default()
+        })
+    }
+
     /// Whether it says that something was cancelled.
     pub fn is_canceled(&self) -> bool {
         self.code() == Code::Canceled

@@ -52,6 +52,7 @@ mod outcome;
 pub mod process;
 mod promise;
 pub mod queue;
+mod reading;
 mod runtime;
 pub mod scope;
 pub mod signal;

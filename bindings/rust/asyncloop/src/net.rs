@@ -4,13 +4,18 @@
 use crate::error::{check, Result};
 use crate::ffi::{self, Object};
 use crate::op::Op;
-use crate::stream::{Options, Stream};
+use crate::stream::{owned, Options, Stream};
 use crate::task::{Builder, JoinHandle};
 use crate::tls::TlsContext;
 use asyncloop_sys as sys;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ffi::c_void;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
-use std::ptr::null_mut;
+use std::os::unix::io::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::ptr::{null, null_mut};
+use std::rc::Rc;
 use std::time::Duration;
 
 macro_rules! kinds {
@@ -139,7 +144,23 @@ impl TlsStream {
 
 /// A server: it listens, and gives connections by [`accept`](Listener::accept). It listens
 /// until it is closed or dropped. `asyncio.start_server`.
-pub struct Listener(Object<sys::aloop_server>);
+///
+/// A connection whose `accept` was dropped at the very moment when it came goes to the next
+/// one; if others wait already, which C gives only new ones, it is closed.
+pub struct Listener {
+    raw: Object<sys::aloop_server>,
+    returned: Rc<RefCell<VecDeque<Stream>>>,
+    waiting: Rc<Cell<usize>>, // how many wait in C
+}
+
+/// One that waits in C.
+struct Waiting(Rc<Cell<usize>>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
 
 impl Listener {
     /// Listens on TCP; host `""`: every address of this machine, port 0: any.
@@ -169,13 +190,64 @@ impl Listener {
         }
     }
 
+    /// Listens on a bound socket, which becomes the server's; it is closed where this fails.
+    pub fn from_socket(socket: impl IntoRawFd, options: &Options) -> Op<Listener> {
+        let fd = owned(socket);
+        let options = match options.make_over(&fd) {
+            Err(why) => return Op::failed(why),
+            Ok(options) => options.into_raw(),
+        };
+        let op = unsafe {
+            let op = if is_unix(&fd) {
+                sys::aloop_start_unix_server(None, null_mut(), null(), options)
+            } else {
+                sys::aloop_start_server(None, null_mut(), null(), 0, options)
+            };
+            sys::aloop_unref(options as *mut c_void);
+            op
+        };
+        Op::new(op, move |_, value| {
+            let _ = fd.into_raw_fd(); // the server's from now on
+            Listener::from_raw(value)
+        })
+    }
+
+    fn from_raw(raw: *mut c_void) -> Listener {
+        Listener {
+            raw: Object::new(raw as *mut sys::aloop_server),
+            returned: Rc::default(),
+            waiting: Rc::default(),
+        }
+    }
+
     fn op(future: *mut sys::aloop_future) -> Op<Listener> {
-        Op::new(future, |_, value| Listener(Object::new(value as *mut sys::aloop_server)))
+        Op::new(future, |_, value| Listener::from_raw(value))
+    }
+
+    /// Listens, after [`Options::not_serving`]. Again: nothing.
+    pub fn start_serving(&self) -> Op<()> {
+        Op::new(unsafe { sys::aloop_server_start_serving(self.raw.raw()) }, ffi::nothing)
     }
 
     /// The next connection. [`Code::Closed`](crate::Code) once the server is.
     pub fn accept(&self) -> Op<Stream> {
-        Stream::op(unsafe { sys::aloop_server_accept(self.0.raw()) })
+        let (returned, waiting) = (self.returned.clone(), self.waiting.clone());
+        let back = move |stream| {
+            if waiting.get() == 0 {
+                returned.borrow_mut().push_back(stream);
+            }
+        };
+        let first = self.returned.borrow_mut().pop_front();
+        if let Some(stream) = first {
+            return Op::ready(stream).or_undo(back);
+        }
+        self.waiting.set(self.waiting.get() + 1);
+        let one = Waiting(self.waiting.clone());
+        let op = Op::new(unsafe { sys::aloop_server_accept(self.raw.raw()) }, move |_, value| {
+            drop(one);
+            Stream::from_raw(value as *mut sys::aloop_stream)
+        });
+        op.or_undo(back)
     }
 
     /// Spawns a task for each connection, until the server is closed or this is cancelled. A
@@ -195,46 +267,47 @@ impl Listener {
 
     /// The port on which it listens; 0 over Unix sockets, and once it is closed.
     pub fn port(&self) -> u16 {
-        let port = unsafe { sys::aloop_server_port(self.0.raw(), 0) };
+        let port = unsafe { sys::aloop_server_port(self.raw.raw(), 0) };
         u16::try_from(port).unwrap_or(0)
     }
 
     /// Whether it listens.
     pub fn is_serving(&self) -> bool {
-        unsafe { sys::aloop_server_is_serving(self.0.raw()) > 0 }
+        unsafe { sys::aloop_server_is_serving(self.raw.raw()) > 0 }
     }
 
     /// How many connections it has.
     pub fn connections(&self) -> usize {
-        let n = unsafe { sys::aloop_server_connections(self.0.raw(), null_mut(), 0) };
+        let n = unsafe { sys::aloop_server_connections(self.raw.raw(), null_mut(), 0) };
         usize::try_from(n).unwrap_or(0)
     }
 
     /// Listens no more; the connections stay.
     pub fn close(&self) {
-        unsafe { sys::aloop_server_close(self.0.raw()) };
+        unsafe { sys::aloop_server_close(self.raw.raw()) };
+        drop(self.returned.take()); // nobody comes for these
     }
 
     /// Waits until it is closed and its last connection is.
     pub fn wait_closed(&self) -> Op<()> {
-        Op::new(unsafe { sys::aloop_server_wait_closed(self.0.raw()) }, ffi::nothing)
+        Op::new(unsafe { sys::aloop_server_wait_closed(self.raw.raw()) }, ffi::nothing)
     }
 
     /// Closes it and waits for its connections, `limit` at most: [`Code::TimedOut`](crate::Code)
     /// names those that are still open.
     pub fn shut_down(&self, limit: Duration) -> Op<()> {
         let seconds = limit.as_secs_f64();
-        Op::new(unsafe { sys::aloop_server_shutdown(self.0.raw(), seconds) }, ffi::nothing)
+        Op::new(unsafe { sys::aloop_server_shutdown(self.raw.raw(), seconds) }, ffi::nothing)
     }
 
     /// Closes every connection.
     pub fn close_clients(&self) -> Result<()> {
-        check(unsafe { sys::aloop_server_close_clients(self.0.raw()) }).map(drop)
+        check(unsafe { sys::aloop_server_close_clients(self.raw.raw()) }).map(drop)
     }
 
     /// Aborts every connection.
     pub fn abort_clients(&self) -> Result<()> {
-        check(unsafe { sys::aloop_server_abort_clients(self.0.raw()) }).map(drop)
+        check(unsafe { sys::aloop_server_abort_clients(self.raw.raw()) }).map(drop)
     }
 }
 
@@ -242,6 +315,13 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn is_unix(fd: &OwnedFd) -> bool {
+    let over = unsafe { std::os::unix::net::UnixListener::from_raw_fd(fd.as_raw_fd()) };
+    let found = over.local_addr().is_ok(); // fails for every other family
+    let _ = over.into_raw_fd();
+    found
 }
 
 /// A [`Listener`] that gives [`TcpStream`]s.

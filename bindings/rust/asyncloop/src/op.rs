@@ -30,7 +30,7 @@ struct Later<T> {
 
 impl<T> Later<T> {
     fn waits(&self) -> bool {
-        self.turn.as_ref().map_or(false, |turn| turn.leaving.get() > 0)
+        self.turn.as_ref().map_or(false, |turn| !turn.is_free())
     }
 }
 
@@ -43,6 +43,11 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// Nobody has to leave first.
+    pub(crate) fn is_free(&self) -> bool {
+        self.leaving.get() == 0
+    }
+
     fn left(&self) {
         self.leaving.set(self.leaving.get() - 1);
         if self.leaving.get() == 0 {
@@ -161,7 +166,7 @@ impl<T: 'static> Op<T> {
             _ => return true,
         };
         if let (Some(Some(turn)), Some(waker)) = (later.as_ref().map(|l| &l.turn), waker) {
-            if turn.leaving.get() > 0 {
+            if !turn.is_free() {
                 turn.wakers.borrow_mut().push(waker.clone());
                 return false;
             }

@@ -185,6 +185,8 @@ pub struct Builder {
     virtual_clock: bool,
     seed: u64,
     simulator: Option<(u64, Duration)>,
+    simulated_loss: f64,
+    busy_poll: Duration,
     eager: bool,
 }
 
@@ -219,6 +221,19 @@ impl Builder {
         self
     }
 
+    /// The share of its datagrams, 0 to 1, that the simulated world loses.
+    pub fn simulated_loss(mut self, share: f64) -> Builder {
+        self.simulated_loss = share;
+        self
+    }
+
+    /// For how long, a second at most, an idle loop looks for work before it sleeps: what comes
+    /// meanwhile is served earlier, for the processor's time.
+    pub fn busy_poll(mut self, most: Duration) -> Builder {
+        self.busy_poll = most;
+        self
+    }
+
     /// Tasks run at once, inside `spawn`, up to where they first wait.
     pub fn eager_tasks(mut self) -> Builder {
         self.eager = true;
@@ -240,6 +255,9 @@ impl Builder {
                 let delay = delay.as_secs_f64();
                 check(sys::aloop_loop_options_set_simulator(set, seed, delay))?;
             }
+            check(sys::aloop_loop_options_set_simulated_loss(set, self.simulated_loss))?;
+            let seconds = self.busy_poll.as_secs_f64();
+            check(sys::aloop_loop_options_set_busy_poll(set, seconds))?;
             check(sys::aloop_loop_options_set_seed(set, self.seed))?;
             check(sys::aloop_loop_options_set_eager_tasks(set, self.eager.into()))?;
             let mut raw = null_mut();

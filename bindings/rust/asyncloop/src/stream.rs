@@ -1,17 +1,18 @@
 //! Connections: reading and writing bytes. asyncio's StreamReader and StreamWriter in one.
 //!
-//! Bytes that came for a read which was dropped at that very moment lie in `returned`, and
+//! Bytes that came for a read which was dropped at that very moment lie in `source`, and
 //! those that `AsyncBufRead` has shown but not consumed in `ahead`; both come before what C
 //! still has.
 
-use crate::error::{check, Result};
+use crate::error::{check, Code, Result};
 use crate::ffi::{self, Object};
-use crate::op::{Op, Turn};
+use crate::op::Op;
+use crate::reading::{self, Ahead, Source};
 use crate::tls::TlsContext;
 use asyncloop_sys as sys;
 use std::cell::RefCell;
 use std::ffi::c_void;
-use std::os::unix::io::{AsRawFd, IntoRawFd};
+use std::os::unix::io::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Options {
     pub(crate) keep_alive: bool,
     pub(crate) hosts: Vec<String>,
     pub(crate) max_connections: usize,
+    pub(crate) not_serving: bool,
+    pub(crate) keep_socket: bool,
     pub(crate) tls: Option<TlsContext>,
     pub(crate) server_hostname: Option<String>,
     pub(crate) handshake_timeout: Option<Duration>,
@@ -80,6 +83,12 @@ setters! {
     keep_alive(keep_alive: bool) keep_alive = keep_alive;
     /// Of servers: how many connections there may be at a time; 0: any number.
     max_connections(n: usize) max_connections = n;
+    /// Of servers: bound, but listening from [`start_serving`](crate::Listener::start_serving)
+    /// on only.
+    not_serving() not_serving = true;
+    /// Of servers on Unix sockets: whether the socket's file goes with the server, unless it is
+    /// another's by then; default true.
+    cleanup_socket(cleanup: bool) keep_socket = !cleanup;
     /// Speaks TLS.
     tls(context: &TlsContext) tls = Some(context.clone());
     /// Of TLS clients: the name that the certificate must be for; default: the host.
@@ -127,8 +136,17 @@ impl Options {
                 let n = i64::try_from(self.max_connections).unwrap_or(i64::MAX);
                 check(sys::aloop_stream_options_set_max_connections(to, n))?;
             }
+            check(sys::aloop_stream_options_set_start_serving(to, (!self.not_serving).into()))?;
+            check(sys::aloop_stream_options_set_cleanup_socket(to, (!self.keep_socket).into()))?;
             self.make_tls(to)?;
         }
+        Ok(made)
+    }
+
+    /// The same for a socket that the program made.
+    pub(crate) fn make_over(&self, fd: &OwnedFd) -> Result<Object<sys::aloop_stream_options>> {
+        let made = self.make()?;
+        check(unsafe { sys::aloop_stream_options_set_descriptor(made.raw(), fd.as_raw_fd()) })?;
         Ok(made)
     }
 
@@ -162,8 +180,7 @@ impl Options {
 /// a time and one write.
 pub struct Stream {
     raw: Object<sys::aloop_stream>,
-    turn: Rc<Turn>,
-    returned: Rc<RefCell<Vec<u8>>>,
+    source: Rc<Source>,
     pub(crate) ahead: RefCell<Vec<u8>>,
     pub(crate) reading: RefCell<Option<Op<Vec<u8>>>>,
     #[cfg(feature = "futures-io")]
@@ -174,10 +191,10 @@ pub struct Stream {
 
 impl Stream {
     pub(crate) fn from_raw(raw: *mut sys::aloop_stream) -> Stream {
+        let raw = Object::new(raw);
         Stream {
-            raw: Object::new(raw),
-            turn: Rc::default(),
-            returned: Rc::default(),
+            source: Source::new(raw.clone()),
+            raw,
             ahead: RefCell::default(),
             reading: RefCell::new(None),
             #[cfg(feature = "futures-io")]
@@ -225,6 +242,22 @@ impl Stream {
         Ok((Stream::from_raw(a.into_raw()), Stream::from_raw(b)))
     }
 
+    /// Over a connected socket, which becomes the stream's; it is closed where this fails. TLS
+    /// over it is [`start_tls`](Stream::start_tls)'s.
+    pub fn from_socket(socket: impl IntoRawFd) -> Op<Stream> {
+        let fd = owned(socket);
+        match Options::new().make_over(&fd) {
+            Err(why) => Op::failed(why),
+            Ok(options) => {
+                let op = unsafe { sys::aloop_open_connection(null(), 0, options.raw()) };
+                Op::new(op, move |_, value| {
+                    let _ = fd.into_raw_fd(); // the stream's from now on
+                    Stream::from_raw(value as *mut sys::aloop_stream)
+                })
+            }
+        }
+    }
+
     /// Over the reading end of a pipe, a socket or a device, which becomes the stream's.
     pub fn from_reader(file: impl IntoRawFd) -> Op<Stream> {
         Stream::over(file, |fd| unsafe { sys::aloop_connect_read_pipe(fd, null()) })
@@ -250,89 +283,44 @@ impl Stream {
 
     // Reading ------------------------------------------------------------------------------
 
-    /// What was read before it was asked for.
-    pub(crate) fn take_ahead(&self) -> Vec<u8> {
+    /// The reading side, where what `AsyncBufRead` has shown goes first.
+    fn source(&self) -> &Rc<Source> {
         self.reading.take();
-        let mut bytes = self.ahead.take();
-        bytes.append(&mut self.returned.borrow_mut());
-        bytes
-    }
-
-    // `ahead` goes first; what is not used of it comes back.
-    fn read_op(
-        &self,
-        ahead: Vec<u8>,
-        make: impl FnOnce(*mut sys::aloop_stream) -> *mut sys::aloop_future + 'static,
-    ) -> Op<Vec<u8>> {
-        let raw = self.raw.clone();
-        let returned = self.returned.clone();
-        let back = returned.clone();
-        let mut ahead = Returning { bytes: ahead, to: returned };
-        let op = Op::in_turn(
-            &self.turn,
-            move || make(raw.raw()),
-            move |status, value| {
-                let mut bytes = std::mem::take(&mut ahead.bytes);
-                if bytes.is_empty() {
-                    return Ok(ffi::take_bytes(status, value));
-                }
-                bytes.append(&mut ffi::take_bytes(status, value));
-                Ok(bytes)
-            },
-        );
-        op.or_undo(move |mut bytes| {
-            let mut back = back.borrow_mut();
-            bytes.append(&mut back);
-            *back = bytes;
-        })
-    }
-
-    fn split_ahead(&self, mut bytes: Vec<u8>, at: usize) -> Op<Vec<u8>> {
-        let rest = bytes.split_off(at);
-        self.returned.replace(rest);
-        let back = self.returned.clone();
-        Op::ready(bytes).or_undo(move |mut bytes| {
-            let mut back = back.borrow_mut();
-            bytes.append(&mut back);
-            *back = bytes;
-        })
+        self.source.put_back(self.ahead.take());
+        &self.source
     }
 
     /// Up to `n` bytes, at least one; none at the end.
     pub fn read(&self, n: usize) -> Op<Vec<u8>> {
-        let ahead = self.take_ahead();
-        if !ahead.is_empty() {
-            let at = n.min(ahead.len());
-            return self.split_ahead(ahead, at);
-        }
-        let n = i64::try_from(n).unwrap_or(i64::MAX);
-        self.read_op(ahead, move |raw| unsafe { sys::aloop_stream_read(raw, n) })
+        let most = i64::try_from(n).unwrap_or(i64::MAX);
+        self.source().read(
+            |here| (!here.is_empty()).then(|| n.min(here.len())),
+            move |raw| unsafe { sys::aloop_stream_read(raw, most) },
+            move |ahead| ahead.some(n),
+        )
     }
 
     /// All until the end.
     pub fn read_to_end(&self) -> Op<Vec<u8>> {
-        let ahead = self.take_ahead();
-        self.read_op(ahead, |raw| unsafe { sys::aloop_stream_read(raw, -1) })
+        let all = |raw| unsafe { sys::aloop_stream_read(raw, -1) };
+        self.source().read(|_| None, all, Ahead::to_end)
     }
 
     /// A line with its `\n`; at the end what is left, perhaps nothing.
     pub fn read_line(&self) -> Op<Vec<u8>> {
-        let ahead = self.take_ahead();
-        if let Some(at) = ahead.iter().position(|byte| *byte == b'\n') {
-            return self.split_ahead(ahead, at + 1);
-        }
-        self.read_op(ahead, |raw| unsafe { sys::aloop_stream_readline(raw) })
+        let line = |raw| unsafe { sys::aloop_stream_readline(raw) };
+        self.source().read(reading::end_of_line, line, Ahead::line)
     }
 
     /// `n` bytes. [`Code::IncompleteRead`](crate::Code) if the stream ends before:
     /// [`Error::partial`](crate::Error::partial) has what came.
     pub fn read_exactly(&self, n: usize) -> Op<Vec<u8>> {
-        let ahead = self.take_ahead();
-        if ahead.len() >= n && n > 0 {
-            return self.split_ahead(ahead, n);
-        }
-        let n = i64::try_from(n - ahead.len()).unwrap_or(i64::MAX);
-        self.read_op(ahead, move |raw| unsafe { sys::aloop_stream_readexactly(raw, n) })
+        let all = i64::try_from(n).unwrap_or(i64::MAX);
+        self.source().read(
+            |here| (!here.is_empty() && here.len() >= n).then(|| n),
+            move |raw| unsafe { sys::aloop_stream_readexactly(raw, all) },
+            move |ahead| ahead.exactly(n),
+        )
     }
 
     /// Up to and including the separator.
@@ -342,26 +330,25 @@ impl Stream {
 
     /// The same with several; the one that ends first counts.
     pub fn read_until_any(&self, separators: &[&[u8]]) -> Op<Vec<u8>> {
-        let ahead = self.take_ahead();
-        let end = separators
-            .iter()
-            .filter(|one| !one.is_empty())
-            .filter_map(|one| find(&ahead, one))
-            .min();
-        if let Some(end) = end {
-            return self.split_ahead(ahead, end);
+        if separators.iter().any(|one| one.is_empty()) {
+            return Op::failed(Code::Invalid.into());
         }
         let separators: Vec<Vec<u8>> = separators.iter().map(|one| one.to_vec()).collect();
-        self.read_op(ahead, move |raw| unsafe {
-            let parts: Vec<_> = separators.iter().map(|one| buf(one)).collect();
-            sys::aloop_stream_readuntil_any(raw, parts.as_ptr(), parts.len())
-        })
+        let again = separators.clone();
+        self.source().read(
+            |here| reading::end_of_first(here, &separators),
+            move |raw| reading::read_until(raw, &again),
+            {
+                let separators = separators.clone();
+                move |ahead| ahead.until(separators)
+            },
+        )
     }
 
     /// Whether the end was read, and nothing is left.
     pub fn at_eof(&self) -> bool {
         self.ahead.borrow().is_empty()
-            && self.returned.borrow().is_empty()
+            && self.source.returned.borrow().is_empty()
             && unsafe { sys::aloop_stream_at_eof(self.raw.raw()) > 0 }
     }
 
@@ -522,29 +509,11 @@ impl Stream {
     }
 }
 
-fn buf(part: &[u8]) -> sys::aloop_buf {
+pub(crate) fn buf(part: &[u8]) -> sys::aloop_buf {
     sys::aloop_buf { base: part.as_ptr() as *const c_void, len: part.len() }
 }
 
-fn find(bytes: &[u8], separator: &[u8]) -> Option<usize> {
-    bytes
-        .windows(separator.len())
-        .position(|window| window == separator)
-        .map(|at| at + separator.len())
-}
-
-/// Bytes that go back if nobody takes them.
-struct Returning {
-    bytes: Vec<u8>,
-    to: Rc<RefCell<Vec<u8>>>,
-}
-
-impl Drop for Returning {
-    fn drop(&mut self) {
-        if !self.bytes.is_empty() {
-            let mut to = self.to.borrow_mut();
-            self.bytes.append(&mut to);
-            *to = std::mem::take(&mut self.bytes);
-        }
-    }
+/// What closes it until C has taken it over.
+pub(crate) fn owned(socket: impl IntoRawFd) -> OwnedFd {
+    unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) }
 }

@@ -2,11 +2,11 @@
 
 mod support;
 
-use asyncloop::datagram::{lookup, Datagram};
+use asyncloop::datagram::{lookup, Address, Datagram, DatagramOptions};
 use asyncloop::stream::{Options, Stream};
 use asyncloop::{
-    block_on, join, select, sleep, spawn, timeout, Code, Listener, Result, TcpListener, TcpStream,
-    TlsContext, TlsStream, UnixListener, UnixStream,
+    block_on, join, select, sleep, spawn, timeout, Builder, Code, Listener, Result, TcpListener,
+    TcpStream, TlsContext, TlsStream, UnixListener, UnixStream,
 };
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::path::PathBuf;
@@ -102,6 +102,162 @@ fn a_read_that_is_dropped_loses_nothing() {
     nothing_is_left();
 }
 
+// What AsyncBufRead has shown comes first, and what is asked for may lie across its end.
+#[test]
+fn reads_across_what_was_shown() {
+    on_virtual(async {
+        let (a, mut b) = Stream::pair().unwrap();
+        for (shown, more, separators) in [
+            (&b"one\r"[..], &b"\nrest"[..], &[&b"\r\n"[..]][..]),
+            (b"one--", b"-end-rest", &[b"---end-"]),
+            (b"onea", b"bcde", &[b"abcd", b"c"]), // the second one ends first
+            (b"one\r", b"\r\nrest", &[b"\r\n"]),
+        ] {
+            a.write(shown).unwrap();
+            let n = poll_fn(|c| Pin::new(&mut b).poll_fill_buf(c).map_ok(<[u8]>::len)).await;
+            assert_eq!(n.unwrap(), shown.len());
+            // Given up before the end has come: all stays where it is.
+            assert!(timeout(ms(1), b.read_until_any(separators)).await.is_err());
+            a.write(more).unwrap();
+            let all = [shown, more].concat();
+            let ends = separators.iter().filter_map(|one| {
+                all.windows(one.len()).position(|w| w == *one).map(|at| at + one.len())
+            });
+            let end = ends.min().unwrap();
+            assert_eq!(b.read_until_any(separators).await.unwrap(), all[..end]);
+            assert_eq!(b.read_exactly(all.len() - end).await.unwrap(), all[end..]);
+        }
+        a.write(b"ab").unwrap();
+        poll_fn(|c| Pin::new(&mut b).poll_fill_buf(c).map_ok(<[u8]>::len)).await.unwrap();
+        assert_eq!(b.read_until(b"").await.unwrap_err().code(), Code::Invalid);
+        a.write(b"c").unwrap();
+        a.write_eof().unwrap();
+        let short = b.read_until(b"bd").await.unwrap_err();
+        assert_eq!((short.code(), short.partial()), (Code::IncompleteRead, Some(&b"abc"[..])));
+        assert_eq!(b.read_line().await.unwrap(), b"");
+    });
+    nothing_is_left();
+}
+
+// An accept that is dropped when its connection has come: the next one gets it.
+#[test]
+fn a_connection_is_not_lost() {
+    block_on(async {
+        let server = Listener::bind("127.0.0.1", 0).await.unwrap();
+        let port = server.port();
+        for _ in 0..20 {
+            let mut accepting = Box::pin(server.accept());
+            let waker = support::idle_waker();
+            let mut context = std::task::Context::from_waker(&waker);
+            assert!(std::future::Future::poll(accepting.as_mut(), &mut context).is_pending());
+            let client = TcpStream::connect("127.0.0.1", port).await.unwrap();
+            sleep(ms(1)).await.unwrap();
+            drop(accepting); // its outcome is there, and nobody has taken it
+            client.send(b"hello").await.unwrap();
+            let stream = timeout(Duration::from_secs(10), server.accept()).await.unwrap().unwrap();
+            assert_eq!(stream.read(5).await.unwrap(), b"hello");
+        }
+        // One that is still here when the server is closed is closed, too.
+        let accepting = spawn(server.accept());
+        let client = TcpStream::connect("127.0.0.1", port).await.unwrap();
+        drop(accepting.await.unwrap());
+        assert_eq!(client.read(1).await.unwrap(), b"");
+        server.shut_down(Duration::from_secs(10)).await.unwrap();
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn sockets_that_the_program_made() {
+    block_on(async {
+        let listening = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listening.local_addr().unwrap().port();
+        let server = Listener::from_socket(listening, &Options::new()).await.unwrap();
+        assert_eq!(server.port(), port);
+        let theirs = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let ours = Stream::from_socket(theirs).await.unwrap();
+        let accepted = server.accept().await.unwrap();
+        ours.send(b"over it").await.unwrap();
+        assert_eq!(accepted.read_exactly(7).await.unwrap(), b"over it");
+
+        let path = std::env::temp_dir().join(format!("asyncloop-rust-own-{}", std::process::id()));
+        for keep in [false, true] {
+            let own = std::os::unix::net::UnixListener::bind(&path).unwrap();
+            let options = Options::new().cleanup_socket(!keep);
+            drop(Listener::from_socket(own, &options).await.unwrap());
+            sleep(ms(1)).await.unwrap();
+            assert_eq!(path.exists(), keep);
+        }
+        std::fs::remove_file(&path).unwrap();
+
+        let own = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let at = own.local_addr().unwrap();
+        let endpoint = DatagramOptions::new().batch(4).over(own).await.unwrap();
+        assert_eq!(endpoint.local_addr().unwrap().socket_addr(), Some(at));
+        drop(endpoint);
+
+        // What is refused is closed.
+        let (mut here, there) = std::os::unix::net::UnixStream::pair().unwrap();
+        let refused = DatagramOptions::new().over(there).await.err().unwrap();
+        assert_eq!(refused.code(), Code::Invalid);
+        assert_eq!(std::io::Read::read(&mut here, &mut [0]).unwrap(), 0);
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!(Stream::from_socket(file).await.err().unwrap().code(), Code::Os(88));
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let refused = Listener::from_socket(file, &Options::new()).await.err().unwrap();
+        assert_eq!(refused.code(), Code::Os(88)); // ENOTSOCK
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn options_of_servers() {
+    block_on(async {
+        let options = Options::new().not_serving().max_connections(1).add_host("127.0.0.2");
+        let server = Listener::bind_with("127.0.0.1", 0, &options).await.unwrap();
+        assert!(!server.is_serving());
+        server.start_serving().await.unwrap();
+        assert!(server.is_serving());
+        let port = server.port();
+        let clients = [
+            TcpStream::connect("127.0.0.1", port).await.unwrap(),
+            TcpStream::connect("127.0.0.1", port).await.unwrap(),
+        ];
+        let first = server.accept().await.unwrap();
+        assert!(timeout(ms(5), server.accept()).await.is_err()); // one at a time
+        drop((first, clients));
+        drop(server.accept().await.unwrap());
+        let refused = Listener::bind_with("127.0.0.1", 0, &Options::new().limit(0)).await;
+        assert_eq!(refused.err().map(|why| why.code()), Some(Code::Invalid));
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn busy_polling_and_a_lossy_network() {
+    let of = |builder: Builder| builder.build().err().map(|why| why.code());
+    assert_eq!(of(Builder::new().busy_poll(Duration::from_secs(2))), Some(Code::Invalid));
+    assert_eq!(of(Builder::new().simulated_loss(1.5)), Some(Code::Invalid));
+    assert_eq!(of(Builder::new().simulated_loss(f64::NAN)), Some(Code::Invalid));
+    let runtime = Builder::new().busy_poll(Duration::from_micros(50)).build().unwrap();
+    runtime.block_on(async { sleep(ms(2)).await.unwrap() });
+    drop(runtime);
+    for (share, arrives) in [(0.0, true), (1.0, false)] {
+        let builder = Builder::new().simulator(7, ms(10)).simulated_loss(share);
+        builder.build().unwrap().block_on(async {
+            let there = Datagram::bind("127.0.0.1", 0).await.unwrap();
+            let to = there.local_addr().unwrap();
+            let here = Datagram::connect(&to.host(), to.port()).await.unwrap();
+            for _ in 0..10 {
+                here.send(b"x").unwrap();
+                let got = timeout(Duration::from_secs(1), there.recv_from()).await;
+                assert_eq!(got.is_ok(), arrives);
+            }
+        });
+    }
+    nothing_is_left();
+}
+
 #[test]
 fn the_traits_of_futures_io() {
     on_virtual(async {
@@ -166,14 +322,16 @@ fn files_and_pipes_over_streams() {
     nothing_is_left();
 }
 
-fn certificate() -> (PathBuf, PathBuf) {
-    let folder = std::env::temp_dir().join(format!("asyncloop-rust-{}", std::process::id()));
+fn certificate(name: &str) -> (PathBuf, PathBuf) {
+    let folder = format!("asyncloop-rust-{}-{name}", std::process::id());
+    let folder = std::env::temp_dir().join(folder);
     std::fs::create_dir_all(&folder).unwrap();
     let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"])
+        .args(["-nodes", "-days", "2", "-subj", &format!("/CN={name}"), "-addext"])
+        .arg(format!("subjectAltName=DNS:{name},IP:127.0.0.1"))
+        .arg("-keyout")
         .arg(&key)
         .arg("-out")
         .arg(&certificate)
@@ -185,7 +343,7 @@ fn certificate() -> (PathBuf, PathBuf) {
 
 #[test]
 fn tls() {
-    let (certificate, key) = certificate();
+    let (certificate, key) = certificate("localhost");
     block_on(async {
         let server = TlsContext::server().unwrap();
         server.load_cert_chain(&certificate, Some(&key), None).unwrap();
@@ -226,6 +384,135 @@ fn tls() {
         assert_eq!(b.read_exactly(8).await.unwrap(), b"upgraded");
     });
     let _ = std::fs::remove_dir_all(certificate.parent().unwrap());
+    nothing_is_left();
+}
+
+#[test]
+fn tls_sessions_and_names() {
+    let (first_certificate, first_key) = certificate("one.example");
+    let (other_certificate, other_key) = certificate("other.example");
+    block_on(async {
+        let server = TlsContext::server().unwrap();
+        server.load_cert_chain(&first_certificate, Some(&first_key), None).unwrap();
+        let other = TlsContext::server().unwrap();
+        other.load_cert_chain(&other_certificate, Some(&other_key), None).unwrap();
+        server.add_name("other.example", &other).unwrap();
+        assert_eq!(server.add_name("", &other).unwrap_err().code(), Code::Invalid);
+        let client = TlsContext::client().unwrap();
+        assert_eq!(client.add_name("other.example", &other).unwrap_err().code(), Code::Invalid);
+        for certificate in [&first_certificate, &other_certificate] {
+            client.load_verify_memory(&std::fs::read_to_string(certificate).unwrap()).unwrap();
+        }
+        let listener =
+            Listener::bind_with("127.0.0.1", 0, &Options::new().tls(&server)).await.unwrap();
+        let port = listener.port();
+        let serving = async { listener.serve(echo).await.unwrap() };
+        let talk = |name: &'static str, session: Option<Vec<u8>>| {
+            let mut options = Options::new().tls(&client).server_hostname(name);
+            if let Some(session) = session {
+                options = options.tls_session(&session);
+            }
+            async move {
+                let stream = Stream::connect_with("127.0.0.1", port, &options).await?;
+                stream.send(b"hello\n").await?;
+                assert_eq!(stream.read_line().await?, b"hello\n");
+                let subject = stream.info("peercert_subject").unwrap();
+                let resumed = stream.info("session_reused");
+                let session = stream.tls_session()?;
+                stream.close();
+                stream.wait_closed().await?;
+                Result::Ok((subject, resumed, session))
+            }
+        };
+        let asking = async {
+            let (subject, resumed, session) = talk("one.example", None).await.unwrap();
+            assert!(subject.contains("one.example"), "{subject}");
+            assert_ne!(resumed.as_deref(), Some("1"));
+            assert!(!session.is_empty());
+            let (subject, ..) = talk("other.example", None).await.unwrap();
+            assert!(subject.contains("other.example"), "{subject}");
+            let (_, resumed, _) = talk("one.example", Some(session)).await.unwrap();
+            assert_eq!(resumed.as_deref(), Some("1"));
+            let why = talk("third.example", None).await.unwrap_err();
+            assert_eq!(why.code(), Code::TlsCertificate);
+            let (_, resumed, _) = talk("one.example", Some(b"nonsense".to_vec())).await.unwrap();
+            assert_eq!(resumed.as_deref(), Some("0")); // left out
+            listener.close();
+        };
+        asyncloop::debug::set_exception_handler(|_| ()).unwrap(); // of the handshake that failed
+        join!(serving, asking);
+        let (plain, _) = Stream::pair().unwrap();
+        assert_eq!(plain.tls_session().unwrap_err().code(), Code::Os(2));
+        client.set_session_cache(4).unwrap();
+        assert_eq!(server.set_session_cache(4).unwrap_err().code(), Code::Invalid);
+    });
+    for certificate in [first_certificate, other_certificate] {
+        let _ = std::fs::remove_dir_all(certificate.parent().unwrap());
+    }
+    nothing_is_left();
+}
+
+#[test]
+fn unix_datagrams() {
+    let folder = std::env::temp_dir().join(format!("asyncloop-rust-dgram-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    block_on(async {
+        let server = DatagramOptions::new().local_path(&path("server")).open().await.unwrap();
+        let options = DatagramOptions::new().local_path(&path("client"));
+        let client = options.remote_path(&path("server")).open().await.unwrap();
+        client.set_write_buffer_limits(1000, 100).unwrap();
+        client.send(b"ping").unwrap();
+        let packet = server.recv_from().await.unwrap();
+        assert_eq!(packet.data, b"ping");
+        let from = packet.from.unwrap();
+        assert_eq!((from.host(), from.port()), (path("client"), 0));
+        server.send_to(b"pong", &from).unwrap();
+        assert_eq!(client.recv_from().await.unwrap().data, b"pong");
+        assert_eq!(client.peer_addr(), Some(Address::unix(&path("server")).unwrap()));
+        let nobody = Address::unix(&path("nobody")).unwrap();
+        assert!(server.send_to(b"x", &nobody).is_err() || server.drain().await.is_ok());
+        let gone = DatagramOptions::new().remote_path(&path("nobody")).open().await;
+        assert_eq!(gone.err().map(|why| why.code()), Some(Code::Os(2)));
+        let both = DatagramOptions::new().local_path("@x").local("127.0.0.1", 0).open().await;
+        assert_eq!(both.err().map(|why| why.code()), Some(Code::Invalid));
+        assert_eq!(Address::unix(&"x".repeat(200)).err().unwrap().code(), Code::Invalid);
+        let unbound = DatagramOptions::new().remote_path(&path("server")).open().await.unwrap();
+        unbound.send(b"from nobody").unwrap();
+        assert_eq!(server.recv_from().await.unwrap().data, b"from nobody");
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
+    nothing_is_left();
+}
+
+#[test]
+fn many_datagrams_at_once() {
+    block_on(async {
+        let there = DatagramOptions::new().ipv4().local("127.0.0.1", 0).batch(8).max_size(4);
+        let there = there.receive_buffer(1 << 18).open().await.unwrap();
+        let to = there.local_addr().unwrap();
+        let here = Datagram::connect(&to.host(), to.port()).await.unwrap();
+        assert!(timeout(ms(1), there.recv_many(5)).await.is_err());
+        for i in 0..20u8 {
+            here.send(&[i; 5]).unwrap();
+        }
+        let mut got = Vec::new();
+        while got.len() < 20 {
+            let some = there.recv_many(5).await.unwrap();
+            assert!((1..=5).contains(&some.len()));
+            got.extend(some);
+        }
+        for (i, packet) in got.iter().enumerate() {
+            assert_eq!((&packet.data[..], packet.truncated), (&[i as u8; 4][..], true));
+        }
+        assert_eq!(there.recv_many(0).await.unwrap_err().code(), Code::Invalid);
+        let waiting = there.recv_many(1);
+        let (closed, _) = join!(waiting, async { there.abort() });
+        assert_eq!(closed.unwrap_err().code(), Code::Closed);
+        assert_eq!(there.recv_many(1).await.unwrap_err().code(), Code::Closed);
+        let wide = DatagramOptions::new().batch(33).open().await;
+        assert_eq!(wide.err().map(|why| why.code()), Some(Code::Invalid));
+    });
     nothing_is_left();
 }
 

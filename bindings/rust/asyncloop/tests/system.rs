@@ -9,7 +9,8 @@ use asyncloop::{
     try_spawn, Code, Error, ProcessPool, ThreadPool,
 };
 use std::cell::RefCell;
-use std::io::{Read, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
@@ -46,6 +47,60 @@ fn processes() {
         let listed = Command::new("pwd").current_dir("/").output().await.unwrap();
         assert_eq!(listed.stdout, b"/\n");
     });
+    nothing_is_left();
+}
+
+#[test]
+fn rights_and_limits_of_processes() {
+    let root = std::fs::metadata("/proc/self").map(|own| own.uid() == 0).unwrap();
+    block_on(async {
+        let mut command = Command::shell("umask; ulimit -n; ulimit -c");
+        command.umask(0o27).rlimit(7, 50, 60).rlimit(4, 0, 0); // RLIMIT_NOFILE, RLIMIT_CORE
+        assert_eq!(command.output().await.unwrap().stdout, b"0027\n50\n0\n");
+        // Above the hard limit, which takes rights; no such resource; too many.
+        let raised = Command::new("true").rlimit(7, 2, 1).spawn().await.err().unwrap();
+        assert_eq!(raised.code(), Code::Invalid);
+        let unknown = Command::new("true").rlimit(1000, 1, 1).spawn().await.err().unwrap();
+        assert_eq!(unknown.code(), Code::Invalid);
+        let mut many = Command::new("true");
+        for _ in 0..17 {
+            many.rlimit(4, 0, 0);
+        }
+        assert_eq!(many.spawn().await.err().unwrap().code(), Code::Invalid);
+        assert_eq!(Command::new("true").umask(-1).spawn().await.err().unwrap(), Code::Invalid);
+
+        let mut nobody = Command::shell("id -u; id -g");
+        nobody.uid(65534).gid(65534).current_dir("/");
+        if root {
+            assert_eq!(nobody.output().await.unwrap().stdout, b"65534\n65534\n");
+        } else {
+            assert_eq!(nobody.output().await.unwrap_err().code(), Code::Os(1));
+        }
+    });
+    nothing_is_left();
+}
+
+// A callback that blocks the loop is written down while it does.
+#[test]
+fn the_watchdog_shows_what_blocks() {
+    let mut file = tempfile("watchdog");
+    on_virtual(async {
+        debug::set_watchdog(Some(ms(5)), &file).unwrap();
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while file.metadata().unwrap().len() == 0 {
+            asyncloop::yield_now().await;
+            std::thread::sleep(ms(20));
+            assert!(std::time::Instant::now() < end, "it wrote nothing");
+        }
+        debug::set_watchdog(None, &file).unwrap();
+        assert_eq!(debug::set_watchdog(Some(ms(5)), &-1).unwrap_err().code(), Code::Invalid);
+    });
+    let outside = debug::set_watchdog(Some(ms(5)), &file).unwrap_err();
+    assert_eq!(outside.code(), Code::NoRunningLoop);
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.read_to_string(&mut text).unwrap();
+    assert!(text.lines().count() > 1, "{text}");
     nothing_is_left();
 }
 
@@ -226,10 +281,10 @@ fn looking_inside() {
         debug::reset_trace_hook().unwrap();
         assert!(*events.borrow() > 3);
         assert!(debug::metrics().unwrap().iter().any(|(name, n)| *name == "iterations" && *n > 0));
-        let mut file = tempfile();
+        let mut file = tempfile("dump");
         debug::dump(&file).unwrap();
         let mut text = String::new();
-        std::io::Seek::seek(&mut file, SeekFrom::Start(0)).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
         file.read_to_string(&mut text).unwrap();
         assert!(!text.is_empty());
         assert_eq!(debug::version(), env!("CARGO_PKG_VERSION"));
@@ -238,8 +293,8 @@ fn looking_inside() {
     nothing_is_left();
 }
 
-fn tempfile() -> std::fs::File {
-    let path = std::env::temp_dir().join(format!("asyncloop-rust-dump-{}", std::process::id()));
+fn tempfile(name: &str) -> std::fs::File {
+    let path = std::env::temp_dir().join(format!("asyncloop-rust-{name}-{}", std::process::id()));
     let file =
         std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path).unwrap();
     std::fs::remove_file(path).unwrap();
