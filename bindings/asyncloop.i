@@ -49,6 +49,7 @@ _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_execu
 %ignore aloop_task_options_set_coro;
 %ignore aloop_task_options_set_stack_size;
 %ignore aloop_run;
+%ignore aloop_main;
 %ignore aloop_runner_run;
 %ignore aloop_run_coroutine_threadsafe;
 %ignore aloop_task_group_create_task;

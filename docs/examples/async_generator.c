@@ -39,4 +39,4 @@ static int64_t run(void *arg, void **value) {
     return rc == ALOOP_ESTOPITERATION ? 0 : rc;
 }
 
-int main(void) { return aloop_run(run, NULL, NULL) < 0; }
+int main(void) { return aloop_main(run, NULL); }

@@ -26,4 +26,4 @@ static int64_t run(void *arg, void **value) {
     return item == ALOOP_ESTOPITERATION ? 0 : item;
 }
 
-int main(void) { return aloop_run(run, NULL, NULL) < 0; }
+int main(void) { return aloop_main(run, NULL); }

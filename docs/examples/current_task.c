@@ -24,5 +24,5 @@ static int64_t run(void *arg, void **value) {
 
 int main(void) {
     printf("outside there is none: %s\n", aloop_current_task(NULL) == NULL ? "yes" : "no");
-    return aloop_run(run, NULL, NULL) < 0;
+    return aloop_main(run, NULL);
 }

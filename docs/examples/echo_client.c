@@ -21,10 +21,7 @@ static int64_t tcp_echo_client(void *arg, void **value) {
     aloop_stream *stream = NULL;
     int64_t rc =
         aloop_await(aloop_open_connection("127.0.0.1", message->port, NULL), (void **)&stream);
-    if (rc < 0) {
-        fprintf(stderr, "%s\n", aloop_error_message(aloop_last_error()));
-        return rc;
-    }
+    if (rc < 0) return rc;
     printf("Send: '%s'\n", message->text);
     aloop_stream_write(stream, message->text, strlen(message->text));
     rc = aloop_await(aloop_stream_drain(stream), NULL);
@@ -45,5 +42,5 @@ int main(int argc, char **argv) {
     struct message message = {"Hello World!", 8888};
     if (argc > 1) message.text = argv[1];
     if (argc > 2) message.port = atoi(argv[2]);
-    return aloop_run(tcp_echo_client, &message, NULL) < 0;
+    return aloop_main(tcp_echo_client, &message);
 }

@@ -74,9 +74,8 @@ int main(void) {
     /* The pool of processes first: it forks, and there is just one thread yet. */
     struct executors own = {.processes = aloop_executor_new_processes(2)};
     own.threads = aloop_executor_new_threads(3);
-    const int64_t rc = aloop_run(run, &own, NULL);
+    const int status = aloop_main(run, &own);
     aloop_unref(own.threads);
     aloop_unref(own.processes);
-    if (rc < 0) fprintf(stderr, "executors: %s\n", aloop_strerror(rc));
-    return rc < 0;
+    return status;
 }

@@ -28,4 +28,4 @@ static int64_t run(void *arg, void **value) {
     return 0;
 }
 
-int main(void) { return aloop_run(run, NULL, NULL) < 0; }
+int main(void) { return aloop_main(run, NULL); }

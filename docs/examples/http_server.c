@@ -130,10 +130,7 @@ static int64_t run(void *arg, void **value) {
                                                 argv[2] != NULL ? atoi(argv[2]) : 8080, options),
                              (void **)&server);
     aloop_unref(options);
-    if (rc < 0) {
-        fprintf(stderr, "%s\n", aloop_error_message(aloop_last_error()));
-        return rc;
-    }
+    if (rc < 0) return rc;
     printf("Serving %s on 127.0.0.1:%d\n", argv[1], (int)aloop_server_port(server, 0));
     aloop_loop *loop = aloop_get_running_loop();
     aloop_loop_add_signal_handler(loop, SIGINT, stop, server, NULL);
@@ -151,5 +148,5 @@ int main(int argc, char **argv) {
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    return aloop_run(run, argv, NULL) < 0;
+    return aloop_main(run, argv);
 }

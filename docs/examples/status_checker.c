@@ -304,7 +304,5 @@ static int64_t run(void *arg, void **value) {
 
 int main(int argc, char **argv) {
     (void)argc;
-    const int64_t rc = aloop_run(run, argv + 1, NULL);
-    if (rc < 0) fprintf(stderr, "status_checker: %s\n", aloop_strerror(rc));
-    return rc < 0;
+    return aloop_main(run, argv + 1);
 }

@@ -59,5 +59,5 @@ static int64_t run(void *arg, void **value) {
 
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0); /* the children write there, too */
-    return aloop_run(run, NULL, NULL) < 0;
+    return aloop_main(run, NULL);
 }

@@ -43,5 +43,5 @@ static int64_t run(void *seconds, void **value) {
 int main(int argc, char **argv) {
     int seconds = argc > 1 ? atoi(argv[1]) : 1;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    return aloop_run(run, &seconds, NULL) < 0;
+    return aloop_main(run, &seconds);
 }

@@ -46,8 +46,4 @@ static int64_t run(void *arg, void **value) {
     return 0;
 }
 
-int main(void) {
-    int64_t status = aloop_run(run, NULL, NULL);
-    if (status < 0) fprintf(stderr, "three_tasks: %s\n", aloop_strerror(status));
-    return status < 0;
-}
+int main(void) { return aloop_main(run, NULL); }

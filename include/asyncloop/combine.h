@@ -27,6 +27,10 @@ extern "C" {
  * the program awaits aloop_loop_shutdown_default_executor itself.
  * ALOOP_ELOOPRUNNING inside a running loop. asyncio.run. */
 ALOOP_API int64_t aloop_run(aloop_coro_fn fn, void *arg, void **value);
+/* The same for a program's main(), which returns what this returns: 0; or 1 if fn
+ * failed, when standard error has been told with what, where it was raised, and what
+ * was behind it; or 130 after Ctrl-C. Never inside a loop. */
+ALOOP_API int32_t aloop_main(aloop_coro_fn fn, void *arg);
 
 /* The same in parts: several main tasks on one loop and in one context. */
 typedef struct aloop_runner aloop_runner;

@@ -115,6 +115,8 @@ int64_t aloop_run(aloop_coro_fn fn, void *arg, void **value) {
     return status;
 }
 
+int32_t aloop_main(aloop_coro_fn fn, void *arg) { return run_program(fn, arg); }
+
 // Sleeping ---------------------------------------------------------------------------------
 
 aloop_future *aloop_sleep(double delay) {

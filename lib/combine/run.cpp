@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "run.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
+#include <csignal>
 #include <utility>
 
 #include "../introspect/trace.hpp"
+#include "../loop/report.hpp"
 #include "../loop/signals.hpp"
 #include "gather.hpp"
 
@@ -18,6 +22,9 @@ void destroy_runner(object *o) {
 }
 
 const register_kind g_runner(kind::runner, {"runner", destroy_runner});
+
+// What a shell shows of a program that Ctrl-C ended: 128 and the signal.
+constexpr int32_t k_exit_interrupted = 128 + SIGINT;
 
 int64_t stop_loop(aloop_future *handle, void *) { return loop_of(from_c(handle))->stop(); }
 
@@ -151,7 +158,7 @@ private:
 
 }  // namespace
 
-int64_t run_main(runner *r, task_options *main, void **value) {
+int64_t run_main(runner *r, task_options *main, void **value, ptr<error> *why) {
     if (running_loop() != nullptr) return ALOOP_ELOOPRUNNING;
     const int64_t code = init_runner(r);
     if (code < 0) return code;
@@ -163,6 +170,9 @@ int64_t run_main(runner *r, task_options *main, void **value) {
     ref(f.get());
     interrupt_watch watch(r->loop, f.get());
     const int64_t status = watch.outcome(run_until_complete(r->loop, f.get(), nullptr));
+    if (why != nullptr && f->failed() && f->status() == status) {
+        *why = ptr<error>::share(error_of(f.get()));
+    }
     return status >= 0 && value != nullptr ? take_value(f.get(), value) : status;
 }
 
@@ -223,6 +233,29 @@ int64_t close_runner(runner *r) {
     }
     r->closed = true;
     return 0;
+}
+
+int32_t run_program(aloop_coro_fn fn, void *arg) {
+    const ptr<runner> r(create<runner>());
+    const ptr<task_options> o(create<task_options>());
+    ptr<error> why;
+    int64_t status = ALOOP_EINVAL;
+    if (!r || !o) {
+        status = ALOOP_ENOMEM;
+    } else if (fn != nullptr) {
+        o->fn = fn;
+        o->arg = arg;
+        status = run_main(r.get(), o.get(), nullptr, &why);
+        close_runner(r.get());
+    }
+    if (status >= 0) return 0;
+    if (status == -EINTR) return k_exit_interrupted;
+    char text[4096];
+    writer out(text, sizeof text);
+    out.add("The main coroutine failed\n");
+    describe_failure(out, status, why.get());
+    write_all(STDERR_FILENO, text, out.written());
+    return 1;
 }
 
 }  // namespace aloop

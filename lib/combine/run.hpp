@@ -28,7 +28,11 @@ struct runner final : object {
 };
 
 int64_t init_runner(runner *r);
-int64_t run_main(runner *r, task_options *main, void **value);
+// why: the error behind a failure, if there is one; may be nullptr.
+int64_t run_main(runner *r, task_options *main, void **value, ptr<error> *why = nullptr);
 int64_t close_runner(runner *r);
+
+// For main(): tells a failure on standard error, and gives the status to exit with.
+int32_t run_program(aloop_coro_fn fn, void *arg);
 
 }  // namespace aloop

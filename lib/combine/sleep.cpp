@@ -82,7 +82,7 @@ void destroy_sleep(object *o) {
         f->flags |= k_queue_has_it | k_orphan;
         return;
     }
-    note_never_awaited(f, "sleep");
+    loop_of(f)->tell_unawaited(f);
     if (f->pending() && f->has(k_started)) loop_of(f)->timer_wheel().cancel(&f->timer);
     release_outcome(f);
     loop_of(f)->free_object(f);

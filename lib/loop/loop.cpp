@@ -129,6 +129,7 @@ int64_t loop::close() {
     if (forks_ != fork_generation()) return ALOOP_ECHILD;
     thread.store(thread_token(), std::memory_order_relaxed);
     running_.store(true, std::memory_order_relaxed);  // destructors may not run or close it
+    tell_all_unawaited();
     while (link *last = resources_.tail()) {
         resources_.remove(last);
         resource *r = static_cast<resource *>(last);

@@ -161,7 +161,7 @@ public:
         if (block == nullptr) return nullptr;
         count_object(1);
         T *made = new (block) T(this, std::forward<Args>(args)...);
-        if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(made);
+        if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(made, true);
         return made;
     }
     template <typename T>
@@ -216,9 +216,11 @@ public:
     // Another thread called where it may not: the loop's own thread reports it.
     void post_misuse();
     // In debug mode: where things of this loop are made; its thread.
-    void note_origin(const void *thing);
+    void note_origin(const void *thing, bool is_object);
     const origin *origin_of(const void *thing) const;
     void drop_origins();
+    void tell_unawaited(object *o);  // if it is an operation that never began
+    void tell_all_unawaited();       // of what is left when the loop closes
     int64_t set_exception_handler(aloop_exception_handler_fn fn, void *data,
                                   aloop_free_fn free_fn);
 
@@ -355,7 +357,7 @@ inline handle *loop::make_handle(aloop_callback_fn fn, void *data, aloop_free_fn
     h->data = data;
     h->free_fn = free_fn;
     h->context = capture_context();
-    if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(h);
+    if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(h, false);
     return h;
 }
 

@@ -123,9 +123,9 @@ void loop::shuffle_batch() {
 
 // Where things were made ---------------------------------------------------------------
 
-void loop::note_origin(const void *thing) {
+void loop::note_origin(const void *thing, bool is_object) {
     if (origins_ == nullptr) origins_ = create<origin_table>();
-    if (origins_ != nullptr) origins_->note(thing);
+    if (origins_ != nullptr) origins_->note(thing, is_object);
 }
 
 const origin *loop::origin_of(const void *thing) const {
@@ -135,6 +135,37 @@ const origin *loop::origin_of(const void *thing) const {
 void loop::drop_origins() {
     destroy(origins_);
     origins_ = nullptr;
+}
+
+void loop::tell_unawaited(object *o) {
+    const char *name = debug && !closed ? g_unawaited(o) : nullptr;
+    if (name == nullptr) return;
+    char text[128];
+    std::snprintf(text, sizeof text, "operation '%s' was never awaited", name);
+    aloop_exception_context context;
+    context.message = text;
+    context.made = o;
+    report(&context);
+}
+
+// In C what nobody awaits is mostly not dropped either, so that nothing else would tell.
+// Held while they are told, for a handler may drop them, or make others.
+void loop::tell_all_unawaited() {
+    if (origins_ == nullptr || !debug) return;
+    collect_drops(this);
+    constexpr int k_most = 32;
+    object *left[k_most];
+    int n = 0;
+    size_t at = 0;
+    while (object *o = n < k_most ? origins_->next_object(&at) : nullptr) {
+        if (g_unawaited(o) == nullptr) continue;
+        ref(o);
+        left[n++] = o;
+    }
+    for (int i = 0; i < n; i++) {
+        tell_unawaited(left[i]);
+        unref(left[i]);
+    }
 }
 
 }  // namespace aloop

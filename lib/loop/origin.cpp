@@ -62,7 +62,7 @@ bool origin_table::grow() {
     return true;
 }
 
-void origin_table::note(const void *key) {
+void origin_table::note(const void *key, bool is_object) {
     if (used_ + 1 > room_ / 4 * 3 && !grow()) {
         forget(key);
         return;
@@ -70,6 +70,7 @@ void origin_table::note(const void *key) {
     entry &e = entries_[place_of(key)];
     if (e.key == nullptr) used_++;
     e.key = key;
+    e.is_object = is_object;
     capture_origin(&e.made);
 }
 
@@ -91,6 +92,15 @@ const origin *origin_table::find(const void *key) const {
     if (room_ == 0 || key == nullptr) return nullptr;
     const entry &e = entries_[place_of(key)];
     return e.key != nullptr ? &e.made : nullptr;
+}
+
+object *origin_table::next_object(size_t *at) const {
+    while (*at < room_) {
+        const entry &e = entries_[(*at)++];
+        if (e.key == nullptr || !e.is_object) continue;
+        return static_cast<object *>(const_cast<void *>(e.key));
+    }
+    return nullptr;
 }
 
 }  // namespace aloop

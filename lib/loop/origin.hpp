@@ -9,6 +9,7 @@
 #pragma once
 
 #include "../base/memory.hpp"
+#include "../base/object.hpp"
 #include "../base/writer.hpp"
 
 namespace aloop {
@@ -33,14 +34,18 @@ public:
     origin_table &operator=(const origin_table &) = delete;
     ~origin_table() { release(entries_); }
 
-    void note(const void *key);
+    // An object of the library, not a callback: next_object finds it.
+    void note(const void *key, bool is_object);
     void forget(const void *key);
     // nullptr: not noted. Until the next note.
     const origin *find(const void *key) const;
+    // The next object from `at` on, which becomes the place behind it; nullptr: no more.
+    object *next_object(size_t *at) const;
 
 private:
     struct entry {
         const void *key;
+        bool is_object;
         origin made;
     };
 

@@ -14,6 +14,7 @@
 namespace aloop {
 
 void (*g_describe)(object *o, char *buffer, size_t size) = nullptr;
+const char *(*g_unawaited)(const object *o) = nullptr;
 var_cell *(*g_context_of)(object *o) = nullptr;
 
 namespace {
@@ -94,6 +95,14 @@ bool on_some_fiber() {
 
 }  // namespace
 
+void describe_failure(writer &out, int64_t code, const error *e) {
+    if (e != nullptr) {
+        add_error(out, e, 0);
+    } else if (code < 0) {
+        out.add("%s (%ld): %s\n", name_of(code), static_cast<long>(code), describe(code));
+    }
+}
+
 // In debug mode: where the object was made, and the callback that runs.
 void loop::add_sources(aloop_exception_context *context, char *source, char *handle_source) {
     const void *made = context->made != nullptr   ? context->made
@@ -159,12 +168,7 @@ void loop::default_report(aloop_exception_context *context) {
     char buffer[8192];
     writer out(buffer, sizeof buffer);
     out.add("%s\n", context->message);
-    if (context->failure != nullptr) {
-        add_error(out, context->failure, 0);
-    } else if (context->code < 0) {
-        out.add("%s (%ld): %s\n", name_of(context->code), static_cast<long>(context->code),
-                describe(context->code));
-    }
+    describe_failure(out, context->code, context->failure);
     add_object(out, "future", context->future);
     add_object(out, "task", context->task);
     if (context->source[0] != '\0') {

@@ -2,24 +2,24 @@
 #include "operation.hpp"
 
 #include <cstdarg>
-#include <cstdio>
 
+#include "../loop/report.hpp"
 #include "task.hpp"
 
 namespace aloop {
 
-void note_never_awaited(future *f, const char *name) {
-    loop *l = loop_of(f);
-    if (!f->pending() || f->has(k_started) || !l->debug || l->closed) return;
-    char text[128];
-    std::snprintf(text, sizeof text, "operation '%s' was never awaited", name);
-    aloop_exception_context context;
-    context.message = text;
-    context.made = f;
-    l->report(&context);
+namespace {
+
+const char *unawaited(const object *o) {
+    if (o->type != kind::operation && o->type != kind::sleep) return nullptr;
+    const future *f = static_cast<const future *>(o);
+    if (!f->pending() || f->has(k_started)) return nullptr;
+    return o->type == kind::sleep ? "sleep" : static_cast<const operation *>(f)->ops->name;
 }
 
-namespace {
+struct announce {
+    announce() { g_unawaited = unawaited; }
+} g_announced;
 
 void destroy_operation(object *o) {
     operation *op = static_cast<operation *>(o);
@@ -28,7 +28,7 @@ void destroy_operation(object *o) {
         return;
     }
     if (bury_if_on_fiber(op)) return;
-    note_never_awaited(op, op->ops->name);
+    loop_of(op)->tell_unawaited(op);
     if (op->has(k_unretrieved)) {
         op->refs = 1;
         report_unretrieved(op, "Future exception was never retrieved");

@@ -76,9 +76,6 @@ private:
 // Ends op, which is pending (await.cpp).
 void finish_operation(operation *op, int64_t status);
 
-// In debug mode, of one that is destroyed: nobody ever awaited it.
-void note_never_awaited(future *f, const char *name);
-
 template <typename T>
 void free_operation(operation *op) {
     loop_of(op)->free_object(static_cast<T *>(op));

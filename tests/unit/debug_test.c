@@ -199,6 +199,65 @@ static void test_operations_never_awaited(void **state) {
     close_loop(loop);
 }
 
+static aloop_future *kept;
+
+/* In C, what is forgotten is mostly not dropped either. */
+__attribute__((noinline)) static void keep_sleep(void) {
+    kept = aloop_sleep(1);
+    __asm__ volatile("");
+}
+
+static int64_t forget_to_drop(void *which, void **value) {
+    (void)value;
+    if (which == NULL) {
+        keep_sleep();
+        return 0;
+    }
+    kept = aloop_wait_for(aloop_loop_create_future(aloop_get_running_loop()), 1);
+    return aloop_await(aloop_ref(kept), NULL); /* the time is up: this one is known about */
+}
+
+static void drop_kept(aloop_loop *loop, aloop_exception_context *context, void *data) {
+    note_told(loop, context, data);
+    aloop_unref(kept);
+    kept = NULL;
+}
+
+static void test_operations_never_awaited_nor_dropped(void **state) {
+    (void)state;
+    struct told told;
+    aloop_loop *loop = debug_loop(&told);
+    assert_code(run_on(loop, forget_to_drop, NULL), 0);
+    assert_int_equal(told.count, 0); /* it might be awaited yet */
+    aloop_loop_close(loop);
+    assert_int_equal(told.count, 1);
+    assert_string_equal(told.message, "operation 'sleep' was never awaited");
+    assert_true(names(told.source, (uintptr_t)keep_sleep));
+    aloop_unref(kept); /* once is enough */
+    close_loop(loop);
+    assert_int_equal(told.count, 1);
+
+    loop = debug_loop(&told);
+    assert_code(run_on(loop, forget_to_drop, loop), ALOOP_ETIMEDOUT);
+    close_loop(loop);
+    assert_int_equal(told.count, 0);
+    aloop_unref(kept);
+
+    loop = debug_loop(&told); /* the handler drops it */
+    assert_code(run_on(loop, forget_to_drop, NULL), 0);
+    assert_code(aloop_loop_set_exception_handler(loop, drop_kept, &told, NULL), 0);
+    close_loop(loop);
+    assert_null(kept);
+
+    loop = virtual_loop(); /* not in debug mode */
+    struct reports reports;
+    capture_reports(loop, &reports);
+    assert_code(run_on(loop, forget_to_drop, NULL), 0);
+    close_loop(loop);
+    assert_int_equal(reports.count, 0);
+    aloop_unref(kept);
+}
+
 static int64_t swallow(void *uncancels, void **value) {
     (void)value;
     assert_code(aloop_await(aloop_sleep(9), NULL), ALOOP_ECANCELED);
@@ -393,6 +452,7 @@ SUITE(CASE(test_failed_callbacks_tell_who_scheduled_them),
       CASE(test_reports_from_a_callback_tell_who_scheduled_it),
       CASE(test_failed_tasks_tell_where_they_were_made),
       CASE(test_pending_tasks_tell_where_they_were_made), CASE(test_operations_never_awaited),
+      CASE(test_operations_never_awaited_nor_dropped),
       CASE(test_swallowed_cancellations), CASE(test_calls_from_a_wrong_thread),
       CASE(test_slow_callbacks_show_what_was_slow), CASE(test_loops_never_closed),
       CASE(test_the_default_report_has_the_source), CASE(test_tasks_that_end_instead_of_yielding),

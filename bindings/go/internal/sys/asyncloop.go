@@ -607,615 +607,615 @@ typedef long long swig_type_579;
 typedef long long swig_type_580;
 typedef long long swig_type_581;
 typedef long long swig_type_582;
-extern void _wrap_Swig_free_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_Swig_malloc_sys_6c96b6e831386849(swig_intgo arg1);
-extern swig_type_1 _wrap_version_sys_6c96b6e831386849(void);
-extern swig_type_2 _wrap_version_string_sys_6c96b6e831386849(void);
-extern swig_type_3 _wrap_strerror_sys_6c96b6e831386849(swig_type_4 arg1);
-extern swig_type_5 _wrap_errname_sys_6c96b6e831386849(swig_type_6 arg1);
-extern swig_type_7 _wrap_set_allocator_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_new_sys_6c96b6e831386849(swig_type_8 arg1, swig_type_9 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_error_new_payload_sys_6c96b6e831386849(swig_type_10 arg1, swig_type_11 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_error_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_error_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_12 _wrap_error_code_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_13 _wrap_error_message_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_cause_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_14 _wrap_error_child_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_child_sys_6c96b6e831386849(uintptr_t arg1, swig_type_15 arg2);
-extern uintptr_t _wrap_error_payload_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_16 _wrap_error_where_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_17 _wrap_raise_message_sys_6c96b6e831386849(swig_type_18 arg1, swig_type_19 arg2);
-extern swig_type_20 _wrap_raise_payload_sys_6c96b6e831386849(swig_type_21 arg1, swig_type_22 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_23 _wrap_raise_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_last_error_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_bytes_new_sys_6c96b6e831386849(swig_type_24 arg1);
-extern uintptr_t _wrap_bytes_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_bytes_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_bytes_data_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_25 _wrap_bytes_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_results_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_results_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_26 _wrap_results_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_27 _wrap_results_status_sys_6c96b6e831386849(uintptr_t arg1, swig_type_28 arg2);
-extern uintptr_t _wrap_results_value_sys_6c96b6e831386849(uintptr_t arg1, swig_type_29 arg2);
-extern uintptr_t _wrap_results_take_sys_6c96b6e831386849(uintptr_t arg1, swig_type_30 arg2);
-extern uintptr_t _wrap_results_error_sys_6c96b6e831386849(uintptr_t arg1, swig_type_31 arg2);
-extern uintptr_t _wrap_results_future_sys_6c96b6e831386849(uintptr_t arg1, swig_type_32 arg2);
-extern swig_type_33 _wrap_debug_stats_sys_6c96b6e831386849(int arg1);
-extern swig_type_34 _wrap_debug_stats_name_sys_6c96b6e831386849(int arg1);
-extern uintptr_t _wrap_loop_options_new_sys_6c96b6e831386849(void);
-extern swig_type_35 _wrap_loop_options_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_36 _wrap_loop_options_set_clock_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_37 _wrap_loop_options_set_simulator_sys_6c96b6e831386849(uintptr_t arg1, swig_type_38 arg2, double arg3);
-extern swig_type_39 _wrap_loop_options_set_simulated_loss_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_40 _wrap_loop_options_set_seed_sys_6c96b6e831386849(uintptr_t arg1, swig_type_41 arg2);
-extern swig_type_42 _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_43 arg2);
-extern swig_type_44 _wrap_loop_options_set_busy_poll_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_45 _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_46 _wrap_loop_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_loop_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_loop_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_47 _wrap_loop_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_48 _wrap_loop_is_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_49 _wrap_loop_is_running_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_50 _wrap_loop_run_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_51 _wrap_loop_run_until_complete_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern swig_type_52 _wrap_loop_run_once_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_53 _wrap_loop_stop_sys_6c96b6e831386849(uintptr_t arg1);
-extern double _wrap_loop_time_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_54 _wrap_loop_iteration_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_get_running_loop_sys_6c96b6e831386849(void);
-extern swig_type_55 _wrap_set_event_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_get_event_loop_sys_6c96b6e831386849(void);
-extern swig_type_56 _wrap_loop_after_fork_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_57 _wrap_loop_call_soon_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_58 _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_59 _wrap_loop_call_later_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_60 _wrap_loop_call_at_sys_6c96b6e831386849(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_61 _wrap_loop_cancel_handle_sys_6c96b6e831386849(uintptr_t arg1, swig_type_62 arg2);
-extern double _wrap_loop_handle_when_sys_6c96b6e831386849(uintptr_t arg1, swig_type_63 arg2);
-extern uintptr_t _wrap_loop_create_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_64 _wrap_loop_set_task_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_loop_get_task_factory_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_65 _wrap_loop_add_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_66 _wrap_loop_remove_reader_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_67 _wrap_loop_add_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_68 _wrap_loop_remove_writer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_69 _wrap_loop_add_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern swig_type_70 _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_71 _wrap_exception_context_message_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_72 _wrap_exception_context_code_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_exception_context_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_73 _wrap_exception_context_handle_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_74 _wrap_exception_context_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_75 _wrap_exception_context_handle_source_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_76 _wrap_loop_set_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_loop_get_exception_handler_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_77 _wrap_loop_default_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_78 _wrap_loop_call_exception_handler_sys_6c96b6e831386849(uintptr_t arg1, swig_type_79 arg2, uintptr_t arg3);
-extern swig_type_80 _wrap_loop_set_debug_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_81 _wrap_loop_get_debug_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_82 _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_83 _wrap_loop_set_default_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_84 _wrap_loop_backend_fd_sys_6c96b6e831386849(uintptr_t arg1);
-extern double _wrap_loop_backend_timeout_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_85 _wrap_loop_start_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3);
-extern swig_type_87 _wrap_loop_poll_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_88 arg3, double arg4);
-extern swig_type_89 _wrap_future_set_result_sys_6c96b6e831386849(uintptr_t arg1, swig_type_90 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_91 _wrap_future_set_error_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_92 _wrap_future_set_error_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_93 arg2);
-extern swig_type_94 _wrap_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_95 _wrap_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_future_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_96 _wrap_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_97 _wrap_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_98 _wrap_future_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_99 arg2);
-extern swig_type_100 _wrap_future_add_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_101 _wrap_future_remove_done_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_future_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_102 _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_103 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_104 _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_105 _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(uintptr_t arg1, swig_type_106 arg2);
-extern swig_type_107 _wrap_suspend_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_108 _wrap_awaited_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_create_stackless_task_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_new_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_task_options_new_sys_6c96b6e831386849(void);
-extern swig_type_109 _wrap_task_options_set_step_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_110 _wrap_task_options_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_111 arg2);
-extern swig_type_112 _wrap_task_options_set_context_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_113 _wrap_task_options_set_eager_start_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_ensure_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_114 _wrap_set_eager_task_factory_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_current_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_all_tasks_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_115 _wrap_task_cancel_sys_6c96b6e831386849(uintptr_t arg1, swig_type_116 arg2);
-extern swig_type_117 _wrap_task_cancelling_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_118 _wrap_task_uncancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_119 _wrap_task_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_120 arg2);
-extern swig_type_121 _wrap_task_get_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_122 arg2);
-extern swig_type_123 _wrap_task_get_coro_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_get_context_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_124 _wrap_task_state_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_125 _wrap_task_repr_sys_6c96b6e831386849(uintptr_t arg1, swig_type_126 arg2);
-extern swig_type_127 _wrap_task_get_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_128 arg3);
-extern swig_type_129 _wrap_task_print_stack_sys_6c96b6e831386849(uintptr_t arg1, swig_type_130 arg2, int arg3);
-extern uintptr_t _wrap_task_waker_new_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_waker_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_131 _wrap_task_waker_wake_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_task_waker_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_context_copy_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_context_ref_sys_6c96b6e831386849(uintptr_t arg1);
-extern void _wrap_context_unref_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_132 _wrap_context_run_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_contextvar_new_sys_6c96b6e831386849(swig_type_133 arg1, uintptr_t arg2);
-extern swig_type_134 _wrap_contextvar_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_contextvar_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_135 _wrap_contextvar_set_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
-extern swig_type_136 _wrap_contextvar_reset_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_137 _wrap_runner_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern swig_type_138 _wrap_runner_run_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
-extern uintptr_t _wrap_runner_get_loop_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_139 _wrap_runner_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_sleep_sys_6c96b6e831386849(double arg1);
-extern uintptr_t _wrap_sleep_result_sys_6c96b6e831386849(double arg1, swig_type_140 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_gather_sys_6c96b6e831386849(swig_voidp arg1, swig_type_141 arg2, int arg3);
-extern uintptr_t _wrap_shield_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_wait_sys_6c96b6e831386849(swig_voidp arg1, swig_type_142 arg2, double arg3, int arg4);
-extern uintptr_t _wrap_wait_result_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_wait_result_pending_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_Select_sys_6c96b6e831386849(swig_voidp arg1, swig_type_143 arg2);
-extern uintptr_t _wrap_wait_for_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_144 _wrap_as_completed_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_145 arg3, double arg4);
-extern uintptr_t _wrap_as_completed_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_as_completed_next_result_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_146 _wrap_timeout_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_147 _wrap_timeout_at_sys_6c96b6e831386849(swig_voidp arg1, double arg2);
-extern swig_type_148 _wrap_timeout_reschedule_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern double _wrap_timeout_when_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_149 _wrap_timeout_expired_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_150 _wrap_timeout_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_151 arg2);
-extern swig_type_152 _wrap_task_group_enter_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_task_group_create_task_ex_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_153 _wrap_task_group_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_task_group_join_sys_6c96b6e831386849(uintptr_t arg1, swig_type_154 arg2);
-extern uintptr_t _wrap_generator_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_generator_send_sys_6c96b6e831386849(uintptr_t arg1, swig_type_155 arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_generator_throw_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_generator_throw_code_sys_6c96b6e831386849(uintptr_t arg1, swig_type_156 arg2);
-extern uintptr_t _wrap_generator_aclose_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_generator_collect_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_157 _wrap_lock_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_lock_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_158 _wrap_lock_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_159 _wrap_lock_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_160 _wrap_lock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_161 _wrap_event_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_162 _wrap_event_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_163 _wrap_event_clear_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_164 _wrap_event_is_set_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_event_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_165 _wrap_event_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_166 _wrap_condition_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_condition_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_167 _wrap_condition_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_168 _wrap_condition_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_condition_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_condition_wait_for_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_169 _wrap_condition_notify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_170 arg2);
-extern swig_type_171 _wrap_condition_notify_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_172 _wrap_condition_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_173 _wrap_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_174 arg2);
-extern swig_type_175 _wrap_bounded_semaphore_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_176 arg2);
-extern uintptr_t _wrap_semaphore_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_177 _wrap_semaphore_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_178 _wrap_semaphore_locked_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_179 _wrap_semaphore_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_180 _wrap_semaphore_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_181 _wrap_barrier_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_182 arg2);
-extern uintptr_t _wrap_barrier_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_barrier_reset_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_barrier_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_183 _wrap_barrier_parties_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_184 _wrap_barrier_n_waiting_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_185 _wrap_barrier_broken_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_186 _wrap_barrier_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_187 _wrap_rwlock_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_rwlock_acquire_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_rwlock_acquire_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_188 _wrap_rwlock_release_read_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_189 _wrap_rwlock_release_write_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_190 _wrap_rwlock_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_191 _wrap_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_192 arg2);
-extern uintptr_t _wrap_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_193 _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_194 _wrap_limiter_release_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_195 _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_196 _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_197 _wrap_limiter_has_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_198 _wrap_limiter_total_tokens_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_199 _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(uintptr_t arg1, swig_type_200 arg2);
-extern swig_type_201 _wrap_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_202 _wrap_rate_limiter_new_sys_6c96b6e831386849(swig_voidp arg1, double arg2, swig_type_203 arg3);
-extern uintptr_t _wrap_rate_limiter_acquire_sys_6c96b6e831386849(uintptr_t arg1, swig_type_204 arg2);
-extern swig_type_205 _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_206 arg2);
-extern swig_type_207 _wrap_rate_limiter_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_208 _wrap_once_new_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_once_get_or_init_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_209 _wrap_once_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_210 _wrap_once_set_sys_6c96b6e831386849(uintptr_t arg1, swig_type_211 arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_212 _wrap_once_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_queue_options_new_sys_6c96b6e831386849(void);
-extern swig_type_213 _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(uintptr_t arg1, swig_type_214 arg2);
-extern swig_type_215 _wrap_queue_options_set_kind_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_216 _wrap_queue_options_set_compare_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern swig_type_217 _wrap_queue_options_set_item_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_218 _wrap_queue_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2);
-extern uintptr_t _wrap_queue_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_219 _wrap_queue_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_queue_get_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_220 _wrap_queue_get_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_queue_join_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_221 _wrap_queue_task_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_222 _wrap_queue_qsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_223 _wrap_queue_empty_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_224 _wrap_queue_full_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_225 _wrap_queue_maxsize_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_226 _wrap_queue_shutdown_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_227 _wrap_queue_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_228 _wrap_inlet_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_229 arg3);
-extern swig_type_230 _wrap_inlet_put_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, double arg3);
-extern swig_type_231 _wrap_inlet_put_nowait_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_232 _wrap_inlet_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_233 _wrap_inlet_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_234 _wrap_channel_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, swig_type_235 arg3, uintptr_t arg4);
-extern swig_type_236 _wrap_oneshot_new_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
-extern uintptr_t _wrap_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_237 _wrap_sender_try_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_238 _wrap_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_239 _wrap_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_240 _wrap_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_241 _wrap_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_242 _wrap_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_message_value_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_243 _wrap_broadcast_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_244 arg2, uintptr_t arg3);
-extern swig_type_245 _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_246 _wrap_broadcast_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_broadcast_receiver_receive_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_247 _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_248 _wrap_broadcast_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_249 _wrap_broadcast_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_250 _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_251 _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_252 _wrap_watch_new_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_253 _wrap_watch_sender_subscribe_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_254 _wrap_watch_sender_send_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_255 _wrap_watch_sender_replace_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_watch_sender_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_watch_receiver_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_256 _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_257 _wrap_watch_sender_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_258 _wrap_watch_receiver_get_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_259 _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_260 _wrap_watch_sender_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_261 _wrap_watch_receiver_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_262 _wrap_watch_sender_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_263 _wrap_watch_receiver_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_exit_stack_new_sys_6c96b6e831386849(void);
-extern swig_type_264 _wrap_exit_stack_push_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_265 _wrap_exit_stack_callback_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_266 _wrap_exit_stack_unref_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_exit_stack_pop_all_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_267 _wrap_exit_stack_close_sys_6c96b6e831386849(uintptr_t arg1, swig_type_268 arg2);
-extern swig_type_269 _wrap_cancel_scope_enter_sys_6c96b6e831386849(swig_voidp arg1, double arg2, int arg3);
-extern swig_type_270 _wrap_cancel_scope_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_271 _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_272 _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_273 _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_274 _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_275 _wrap_cancel_scope_exit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_276 arg2);
-extern swig_type_277 _wrap_in_cancelled_scope_sys_6c96b6e831386849(void);
-extern uintptr_t _wrap_capture_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_278 arg2);
-extern uintptr_t _wrap_call_graph_future_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_279 _wrap_call_graph_frame_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_frame_sys_6c96b6e831386849(uintptr_t arg1, swig_type_280 arg2);
-extern swig_type_281 _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_call_graph_awaited_by_sys_6c96b6e831386849(uintptr_t arg1, swig_type_282 arg2);
-extern swig_type_283 _wrap_format_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_284 arg2, swig_type_285 arg3);
-extern swig_type_286 _wrap_print_call_graph_sys_6c96b6e831386849(uintptr_t arg1, swig_type_287 arg2, int arg3);
-extern swig_type_288 _wrap_loop_dump_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_289 _wrap_loop_metrics_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_290 _wrap_loop_metrics_name_sys_6c96b6e831386849(int arg1);
-extern swig_type_291 _wrap_loop_set_trace_hook_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern int _wrap_trace_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_292 _wrap_trace_event_time_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_293 _wrap_trace_event_duration_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_trace_event_task_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_294 _wrap_trace_event_code_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_295 _wrap_loop_set_watchdog_sys_6c96b6e831386849(uintptr_t arg1, double arg2, int arg3);
-extern swig_type_296 _wrap_address_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_297 arg2, int arg3);
-extern swig_type_298 _wrap_address_new_unix_sys_6c96b6e831386849(swig_voidp arg1, swig_type_299 arg2);
-extern swig_type_300 _wrap_address_from_sockaddr_sys_6c96b6e831386849(swig_voidp arg1, uintptr_t arg2, swig_type_301 arg3);
-extern swig_type_302 _wrap_address_family_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_303 _wrap_address_port_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_304 _wrap_address_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_305 arg2);
-extern swig_type_306 _wrap_address_format_sys_6c96b6e831386849(uintptr_t arg1, swig_type_307 arg2);
-extern swig_type_308 _wrap_address_sockaddr_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_309 arg3);
-extern swig_type_310 _wrap_address_equal_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_311 _wrap_address_type_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_312 _wrap_address_protocol_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_313 _wrap_address_canonname_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_314 _wrap_addresses_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_addresses_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_315 arg2);
-extern uintptr_t _wrap_addrinfo_options_new_sys_6c96b6e831386849(void);
-extern swig_type_316 _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_317 _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_318 _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_319 _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_getaddrinfo_sys_6c96b6e831386849(swig_type_320 arg1, swig_type_321 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_getnameinfo_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_322 _wrap_host_name_host_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_323 _wrap_host_name_service_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_options_new_sys_6c96b6e831386849(void);
-extern swig_type_324 _wrap_stream_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_325 arg2);
-extern swig_type_326 _wrap_stream_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_327 _wrap_stream_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_328 arg2, int arg3);
-extern swig_type_329 _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_330 _wrap_stream_options_set_backlog_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_331 _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_332 _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_333 _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_334 _wrap_stream_options_add_host_sys_6c96b6e831386849(uintptr_t arg1, swig_type_335 arg2);
-extern swig_type_336 _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_type_337 arg2);
-extern swig_type_338 _wrap_stream_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_339 _wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_340 _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_341 _wrap_stream_options_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_open_connection_sys_6c96b6e831386849(swig_type_342 arg1, int arg2, uintptr_t arg3);
-extern uintptr_t _wrap_open_unix_connection_sys_6c96b6e831386849(swig_type_343 arg1, uintptr_t arg2);
-extern swig_type_344 _wrap_stream_pair_sys_6c96b6e831386849(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
-extern uintptr_t _wrap_connect_read_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_connect_write_pipe_sys_6c96b6e831386849(int arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_345 arg2);
-extern uintptr_t _wrap_stream_read_into_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_346 arg3);
-extern uintptr_t _wrap_stream_readline_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_readexactly_sys_6c96b6e831386849(uintptr_t arg1, swig_type_347 arg2);
-extern uintptr_t _wrap_stream_readuntil_sys_6c96b6e831386849(uintptr_t arg1, swig_type_348 arg2);
-extern uintptr_t _wrap_stream_readuntil_any_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_349 arg3);
-extern swig_type_350 _wrap_stream_at_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_351 _wrap_stream_pause_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_352 _wrap_stream_resume_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_353 _wrap_stream_is_reading_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_error_partial_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_354 _wrap_error_expected_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_355 _wrap_error_consumed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_356 _wrap_stream_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_357 arg2);
-extern swig_type_358 _wrap_stream_writelines_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_359 arg3);
-extern uintptr_t _wrap_stream_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_360 _wrap_stream_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_361 _wrap_stream_can_write_eof_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_362 _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_363 arg2, swig_type_364 arg3);
-extern swig_type_365 _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_366 _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_sendfile_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_367 arg3, swig_type_368 arg4);
-extern uintptr_t _wrap_stream_sendfile_native_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_369 arg3, swig_type_370 arg4);
-extern swig_type_371 _wrap_stream_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_372 _wrap_stream_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_373 _wrap_stream_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_stream_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_374 _wrap_stream_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_375 arg2, swig_type_376 arg3);
-extern uintptr_t _wrap_start_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_377 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_start_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_378 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_server_accept_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_379 _wrap_server_sockets_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_380 arg3);
-extern swig_type_381 _wrap_server_port_sys_6c96b6e831386849(uintptr_t arg1, swig_type_382 arg2);
-extern swig_type_383 _wrap_server_is_serving_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_server_start_serving_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_server_serve_forever_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_384 _wrap_server_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_server_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_server_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_385 _wrap_server_connections_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2, swig_type_386 arg3);
-extern swig_type_387 _wrap_server_close_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_388 _wrap_server_abort_clients_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_389 _wrap_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_390 _wrap_protocol_set_data_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_391 _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_392 _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_393 _wrap_protocol_set_eof_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_394 _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_395 _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_396 _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_397 _wrap_protocol_set_factory_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_398 _wrap_protocol_set_data_free_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_399 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_connection_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_400 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_read_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_write_pipe_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_401 arg3, int arg4, uintptr_t arg5);
-extern uintptr_t _wrap_create_unix_server_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_402 arg3, uintptr_t arg4);
-extern swig_type_403 _wrap_stream_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_stream_get_protocol_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_packet_data_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_404 _wrap_packet_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_packet_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_405 _wrap_packet_truncated_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_406 _wrap_packets_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_packets_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_407 arg2);
-extern uintptr_t _wrap_datagram_options_new_sys_6c96b6e831386849(void);
-extern swig_type_408 _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_409 arg2, int arg3);
-extern swig_type_410 _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(uintptr_t arg1, swig_type_411 arg2, int arg3);
-extern swig_type_412 _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_413 arg2);
-extern swig_type_414 _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(uintptr_t arg1, swig_type_415 arg2);
-extern swig_type_416 _wrap_datagram_options_set_family_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_417 _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_418 _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_419 _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_420 _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_421 _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(uintptr_t arg1, swig_type_422 arg2);
-extern swig_type_423 _wrap_datagram_options_set_batch_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_datagram_protocol_new_sys_6c96b6e831386849(void);
-extern swig_type_424 _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_425 _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_426 _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_427 _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_428 _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_429 _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_430 _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
-extern uintptr_t _wrap_create_datagram_endpoint_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_431 _wrap_datagram_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_432 _wrap_datagram_abort_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_433 _wrap_datagram_is_closing_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_wait_closed_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvfrom_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_recvmany_sys_6c96b6e831386849(uintptr_t arg1, swig_type_434 arg2);
-extern uintptr_t _wrap_datagram_sendto_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_type_435 arg3, uintptr_t arg4);
-extern swig_type_436 _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(uintptr_t arg1, swig_type_437 arg2, uintptr_t arg3);
-extern uintptr_t _wrap_datagram_sendmany_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_438 arg4);
-extern uintptr_t _wrap_datagram_drain_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_439 _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(uintptr_t arg1, swig_type_440 arg2, swig_type_441 arg3);
-extern swig_type_442 _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_443 _wrap_datagram_get_extra_info_sys_6c96b6e831386849(uintptr_t arg1, swig_type_444 arg2, swig_type_445 arg3);
-extern uintptr_t _wrap_datagram_local_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_datagram_remote_address_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_446 _wrap_datagram_statistic_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_sock_recv_sys_6c96b6e831386849(int arg1, swig_type_447 arg2);
-extern uintptr_t _wrap_sock_recv_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_448 arg3);
-extern uintptr_t _wrap_sock_recvfrom_sys_6c96b6e831386849(int arg1, swig_type_449 arg2);
-extern uintptr_t _wrap_sock_recvfrom_into_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_450 arg3);
-extern uintptr_t _wrap_sock_sendall_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_451 arg3);
-extern uintptr_t _wrap_sock_sendto_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_452 arg3, uintptr_t arg4);
-extern uintptr_t _wrap_sock_sendfile_sys_6c96b6e831386849(int arg1, int arg2, swig_type_453 arg3, swig_type_454 arg4);
-extern uintptr_t _wrap_sock_sendfile_native_sys_6c96b6e831386849(int arg1, int arg2, swig_type_455 arg3, swig_type_456 arg4);
-extern uintptr_t _wrap_sock_connect_sys_6c96b6e831386849(int arg1, swig_type_457 arg2, int arg3);
-extern uintptr_t _wrap_sock_accept_sys_6c96b6e831386849(int arg1);
-extern uintptr_t _wrap_sock_send_fds_sys_6c96b6e831386849(int arg1, uintptr_t arg2, swig_type_458 arg3, swig_voidp arg4, swig_type_459 arg5);
-extern uintptr_t _wrap_sock_recv_fds_sys_6c96b6e831386849(int arg1, swig_type_460 arg2);
-extern swig_type_461 _wrap_packet_fd_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_462 _wrap_packet_take_fd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_463 arg2);
-extern swig_type_464 _wrap_tls_context_new_client_sys_6c96b6e831386849(swig_voidp arg1);
-extern swig_type_465 _wrap_tls_context_new_server_sys_6c96b6e831386849(swig_voidp arg1);
-extern uintptr_t _wrap_tls_context_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_466 _wrap_tls_context_load_verify_sys_6c96b6e831386849(uintptr_t arg1, swig_type_467 arg2, swig_type_468 arg3);
-extern swig_type_469 _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_470 arg2);
-extern swig_type_471 _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(uintptr_t arg1, swig_type_472 arg2, swig_type_473 arg3, swig_type_474 arg4);
-extern swig_type_475 _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(uintptr_t arg1, swig_type_476 arg2, swig_type_477 arg3, swig_type_478 arg4);
-extern swig_type_479 _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_480 _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_481 _wrap_tls_context_set_alpn_sys_6c96b6e831386849(uintptr_t arg1, swig_type_482 arg2);
-extern swig_type_483 _wrap_tls_context_set_min_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_484 _wrap_tls_context_set_max_version_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_485 _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(uintptr_t arg1, swig_type_486 arg2);
-extern swig_type_487 _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(uintptr_t arg1, swig_type_488 arg2);
-extern swig_type_489 _wrap_tls_context_add_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_490 arg2, uintptr_t arg3);
-extern swig_type_491 _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_492 _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(uintptr_t arg1, swig_type_493 arg2);
-extern swig_type_494 _wrap_stream_options_set_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_495 _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(uintptr_t arg1, swig_type_496 arg2);
-extern swig_type_497 _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_498 _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_499 _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_stream_start_tls_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_500 _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_501 _wrap_stream_get_tls_session_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_file_open_sys_6c96b6e831386849(swig_type_502 arg1, int arg2, int arg3);
-extern uintptr_t _wrap_file_read_sys_6c96b6e831386849(uintptr_t arg1, swig_type_503 arg2);
-extern uintptr_t _wrap_file_pread_sys_6c96b6e831386849(uintptr_t arg1, swig_type_504 arg2, swig_type_505 arg3);
-extern uintptr_t _wrap_file_write_sys_6c96b6e831386849(uintptr_t arg1, swig_type_506 arg2);
-extern uintptr_t _wrap_file_pwrite_sys_6c96b6e831386849(uintptr_t arg1, swig_type_507 arg2, swig_type_508 arg3);
-extern uintptr_t _wrap_file_seek_sys_6c96b6e831386849(uintptr_t arg1, swig_type_509 arg2, int arg3);
-extern uintptr_t _wrap_file_fstat_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_file_fsync_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_file_fdatasync_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_file_truncate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_510 arg2);
-extern uintptr_t _wrap_file_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_511 _wrap_file_descriptor_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_read_file_sys_6c96b6e831386849(swig_type_512 arg1, swig_type_513 arg2);
-extern uintptr_t _wrap_write_file_sys_6c96b6e831386849(swig_type_514 arg1, swig_type_515 arg2);
-extern uintptr_t _wrap_stat_file_sys_6c96b6e831386849(swig_type_516 arg1, int arg2);
-extern uintptr_t _wrap_list_directory_sys_6c96b6e831386849(swig_type_517 arg1);
-extern swig_type_518 _wrap_file_stat_size_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_519 _wrap_file_stat_mode_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_520 _wrap_file_stat_inode_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_521 _wrap_file_stat_links_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_522 _wrap_file_stat_uid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_523 _wrap_file_stat_gid_sys_6c96b6e831386849(uintptr_t arg1);
-extern double _wrap_file_stat_mtime_sys_6c96b6e831386849(uintptr_t arg1);
-extern double _wrap_file_stat_atime_sys_6c96b6e831386849(uintptr_t arg1);
-extern double _wrap_file_stat_ctime_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_524 _wrap_file_names_count_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_525 _wrap_file_names_at_sys_6c96b6e831386849(uintptr_t arg1, swig_type_526 arg2);
-extern swig_type_527 _wrap_file_watch_new_sys_6c96b6e831386849(swig_voidp arg1, swig_type_528 arg2);
-extern uintptr_t _wrap_file_watch_next_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_529 _wrap_file_watch_close_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_530 _wrap_file_event_kind_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_531 _wrap_file_event_is_directory_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_532 _wrap_file_event_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_533 _wrap_file_event_old_name_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_534 _wrap_job_return_sys_6c96b6e831386849(swig_type_535 arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_536 _wrap_job_cancelled_sys_6c96b6e831386849(void);
-extern swig_type_537 _wrap_job_set_name_sys_6c96b6e831386849(swig_type_538 arg1);
-extern uintptr_t _wrap_to_thread_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern uintptr_t _wrap_run_in_executor_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
-extern uintptr_t _wrap_executor_new_threads_sys_6c96b6e831386849(swig_type_539 arg1);
-extern swig_type_540 _wrap_executor_set_name_sys_6c96b6e831386849(uintptr_t arg1, swig_type_541 arg2);
-extern swig_type_542 _wrap_executor_set_max_queue_sys_6c96b6e831386849(uintptr_t arg1, swig_type_543 arg2);
-extern uintptr_t _wrap_executor_new_processes_sys_6c96b6e831386849(swig_type_544 arg1);
-extern uintptr_t _wrap_run_in_process_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_545 arg4);
-extern uintptr_t _wrap_executor_new_custom_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
-extern swig_type_546 _wrap_job_run_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_547 _wrap_job_drop_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_executor_shutdown_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_548 _wrap_executor_running_sys_6c96b6e831386849(uintptr_t arg1, swig_type_549 arg2);
-extern swig_type_550 _wrap_thread_future_wait_sys_6c96b6e831386849(uintptr_t arg1, double arg2);
-extern swig_type_551 _wrap_thread_future_done_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_552 _wrap_thread_future_cancelled_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_553 _wrap_thread_future_cancel_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_554 _wrap_thread_future_result_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern swig_type_555 _wrap_thread_future_take_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_thread_future_error_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_options_new_sys_6c96b6e831386849(void);
-extern swig_type_556 _wrap_process_options_set_stdin_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_557 _wrap_process_options_set_stdout_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_558 _wrap_process_options_set_stderr_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_559 _wrap_process_options_set_cwd_sys_6c96b6e831386849(uintptr_t arg1, swig_type_560 arg2);
-extern swig_type_561 _wrap_process_options_set_env_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern swig_type_562 _wrap_process_options_add_fd_sys_6c96b6e831386849(uintptr_t arg1, int arg2, int arg3);
-extern swig_type_563 _wrap_process_options_set_new_session_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_564 _wrap_process_options_set_process_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_565 _wrap_process_options_set_user_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_566 _wrap_process_options_set_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_567 _wrap_process_options_set_umask_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_568 _wrap_process_options_add_rlimit_sys_6c96b6e831386849(uintptr_t arg1, int arg2, swig_type_569 arg3, swig_type_570 arg4);
-extern swig_type_571 _wrap_process_options_set_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_572 arg2);
-extern swig_type_573 _wrap_process_options_set_output_limit_sys_6c96b6e831386849(uintptr_t arg1, swig_type_574 arg2);
-extern uintptr_t _wrap_create_subprocess_exec_sys_6c96b6e831386849(uintptr_t arg1, uintptr_t arg2);
-extern uintptr_t _wrap_create_subprocess_shell_sys_6c96b6e831386849(swig_type_575 arg1, uintptr_t arg2);
-extern swig_type_576 _wrap_process_pid_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_577 _wrap_process_returncode_sys_6c96b6e831386849(uintptr_t arg1, swig_voidp arg2);
-extern uintptr_t _wrap_process_stdin_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_stdout_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_stderr_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_wait_sys_6c96b6e831386849(uintptr_t arg1);
-extern uintptr_t _wrap_process_communicate_sys_6c96b6e831386849(uintptr_t arg1, swig_type_578 arg2);
-extern uintptr_t _wrap_process_output_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_579 _wrap_process_send_signal_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern swig_type_580 _wrap_process_terminate_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_581 _wrap_process_kill_sys_6c96b6e831386849(uintptr_t arg1);
-extern swig_type_582 _wrap_process_signal_group_sys_6c96b6e831386849(uintptr_t arg1, int arg2);
-extern uintptr_t _wrap_loop_event_base_sys_6c96b6e831386849(uintptr_t arg1);
+extern void _wrap_Swig_free_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_Swig_malloc_sys_326c311da2a5137b(swig_intgo arg1);
+extern swig_type_1 _wrap_version_sys_326c311da2a5137b(void);
+extern swig_type_2 _wrap_version_string_sys_326c311da2a5137b(void);
+extern swig_type_3 _wrap_strerror_sys_326c311da2a5137b(swig_type_4 arg1);
+extern swig_type_5 _wrap_errname_sys_326c311da2a5137b(swig_type_6 arg1);
+extern swig_type_7 _wrap_set_allocator_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_ref_sys_326c311da2a5137b(uintptr_t arg1);
+extern void _wrap_unref_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_error_new_sys_326c311da2a5137b(swig_type_8 arg1, swig_type_9 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_error_new_payload_sys_326c311da2a5137b(swig_type_10 arg1, swig_type_11 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_error_ref_sys_326c311da2a5137b(uintptr_t arg1);
+extern void _wrap_error_unref_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_12 _wrap_error_code_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_13 _wrap_error_message_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_error_cause_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_14 _wrap_error_child_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_error_child_sys_326c311da2a5137b(uintptr_t arg1, swig_type_15 arg2);
+extern uintptr_t _wrap_error_payload_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_16 _wrap_error_where_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_17 _wrap_raise_message_sys_326c311da2a5137b(swig_type_18 arg1, swig_type_19 arg2);
+extern swig_type_20 _wrap_raise_payload_sys_326c311da2a5137b(swig_type_21 arg1, swig_type_22 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_23 _wrap_raise_error_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_last_error_sys_326c311da2a5137b(void);
+extern uintptr_t _wrap_bytes_new_sys_326c311da2a5137b(swig_type_24 arg1);
+extern uintptr_t _wrap_bytes_ref_sys_326c311da2a5137b(uintptr_t arg1);
+extern void _wrap_bytes_unref_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_bytes_data_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_25 _wrap_bytes_size_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_results_ref_sys_326c311da2a5137b(uintptr_t arg1);
+extern void _wrap_results_unref_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_26 _wrap_results_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_27 _wrap_results_status_sys_326c311da2a5137b(uintptr_t arg1, swig_type_28 arg2);
+extern uintptr_t _wrap_results_value_sys_326c311da2a5137b(uintptr_t arg1, swig_type_29 arg2);
+extern uintptr_t _wrap_results_take_sys_326c311da2a5137b(uintptr_t arg1, swig_type_30 arg2);
+extern uintptr_t _wrap_results_error_sys_326c311da2a5137b(uintptr_t arg1, swig_type_31 arg2);
+extern uintptr_t _wrap_results_future_sys_326c311da2a5137b(uintptr_t arg1, swig_type_32 arg2);
+extern swig_type_33 _wrap_debug_stats_sys_326c311da2a5137b(int arg1);
+extern swig_type_34 _wrap_debug_stats_name_sys_326c311da2a5137b(int arg1);
+extern uintptr_t _wrap_loop_options_new_sys_326c311da2a5137b(void);
+extern swig_type_35 _wrap_loop_options_set_debug_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_36 _wrap_loop_options_set_clock_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_37 _wrap_loop_options_set_simulator_sys_326c311da2a5137b(uintptr_t arg1, swig_type_38 arg2, double arg3);
+extern swig_type_39 _wrap_loop_options_set_simulated_loss_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_40 _wrap_loop_options_set_seed_sys_326c311da2a5137b(uintptr_t arg1, swig_type_41 arg2);
+extern swig_type_42 _wrap_loop_options_set_stack_size_sys_326c311da2a5137b(uintptr_t arg1, swig_type_43 arg2);
+extern swig_type_44 _wrap_loop_options_set_busy_poll_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_45 _wrap_loop_options_set_eager_tasks_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_46 _wrap_loop_new_sys_326c311da2a5137b(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_loop_ref_sys_326c311da2a5137b(uintptr_t arg1);
+extern void _wrap_loop_unref_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_47 _wrap_loop_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_48 _wrap_loop_is_closed_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_49 _wrap_loop_is_running_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_50 _wrap_loop_run_forever_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_51 _wrap_loop_run_until_complete_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern swig_type_52 _wrap_loop_run_once_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_53 _wrap_loop_stop_sys_326c311da2a5137b(uintptr_t arg1);
+extern double _wrap_loop_time_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_54 _wrap_loop_iteration_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_get_running_loop_sys_326c311da2a5137b(void);
+extern swig_type_55 _wrap_set_event_loop_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_get_event_loop_sys_326c311da2a5137b(void);
+extern swig_type_56 _wrap_loop_after_fork_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_57 _wrap_loop_call_soon_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_58 _wrap_loop_call_soon_threadsafe_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_59 _wrap_loop_call_later_sys_326c311da2a5137b(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_60 _wrap_loop_call_at_sys_326c311da2a5137b(uintptr_t arg1, double arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_61 _wrap_loop_cancel_handle_sys_326c311da2a5137b(uintptr_t arg1, swig_type_62 arg2);
+extern double _wrap_loop_handle_when_sys_326c311da2a5137b(uintptr_t arg1, swig_type_63 arg2);
+extern uintptr_t _wrap_loop_create_future_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_64 _wrap_loop_set_task_factory_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_loop_get_task_factory_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_65 _wrap_loop_add_reader_sys_326c311da2a5137b(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_66 _wrap_loop_remove_reader_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_67 _wrap_loop_add_writer_sys_326c311da2a5137b(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_68 _wrap_loop_remove_writer_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_69 _wrap_loop_add_signal_handler_sys_326c311da2a5137b(uintptr_t arg1, int arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern swig_type_70 _wrap_loop_remove_signal_handler_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_71 _wrap_exception_context_message_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_72 _wrap_exception_context_code_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_error_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_future_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_exception_context_task_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_73 _wrap_exception_context_handle_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_74 _wrap_exception_context_source_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_75 _wrap_exception_context_handle_source_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_76 _wrap_loop_set_exception_handler_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_loop_get_exception_handler_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_77 _wrap_loop_default_exception_handler_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_78 _wrap_loop_call_exception_handler_sys_326c311da2a5137b(uintptr_t arg1, swig_type_79 arg2, uintptr_t arg3);
+extern swig_type_80 _wrap_loop_set_debug_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_81 _wrap_loop_get_debug_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_82 _wrap_loop_set_slow_callback_duration_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern uintptr_t _wrap_loop_shutdown_asyncgens_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_loop_shutdown_default_executor_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_83 _wrap_loop_set_default_executor_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_84 _wrap_loop_backend_fd_sys_326c311da2a5137b(uintptr_t arg1);
+extern double _wrap_loop_backend_timeout_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_85 _wrap_loop_start_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_86 arg3);
+extern swig_type_87 _wrap_loop_poll_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_88 arg3, double arg4);
+extern swig_type_89 _wrap_future_set_result_sys_326c311da2a5137b(uintptr_t arg1, swig_type_90 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_91 _wrap_future_set_error_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_92 _wrap_future_set_error_code_sys_326c311da2a5137b(uintptr_t arg1, swig_type_93 arg2);
+extern swig_type_94 _wrap_future_result_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_95 _wrap_future_take_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_future_error_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_96 _wrap_future_done_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_97 _wrap_future_cancelled_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_98 _wrap_future_cancel_sys_326c311da2a5137b(uintptr_t arg1, swig_type_99 arg2);
+extern swig_type_100 _wrap_future_add_done_callback_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_101 _wrap_future_remove_done_callback_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_future_loop_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_102 _wrap_future_set_result_threadsafe_sys_326c311da2a5137b(uintptr_t arg1, swig_type_103 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_104 _wrap_future_set_error_threadsafe_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_105 _wrap_future_cancel_threadsafe_sys_326c311da2a5137b(uintptr_t arg1, swig_type_106 arg2);
+extern swig_type_107 _wrap_suspend_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_108 _wrap_awaited_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_create_stackless_task_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_create_task_ex_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_task_new_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_task_options_new_sys_326c311da2a5137b(void);
+extern swig_type_109 _wrap_task_options_set_step_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_110 _wrap_task_options_set_name_sys_326c311da2a5137b(uintptr_t arg1, swig_type_111 arg2);
+extern swig_type_112 _wrap_task_options_set_context_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_113 _wrap_task_options_set_eager_start_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_ensure_future_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_114 _wrap_set_eager_task_factory_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_current_task_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_all_tasks_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_115 _wrap_task_cancel_sys_326c311da2a5137b(uintptr_t arg1, swig_type_116 arg2);
+extern swig_type_117 _wrap_task_cancelling_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_118 _wrap_task_uncancel_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_119 _wrap_task_set_name_sys_326c311da2a5137b(uintptr_t arg1, swig_type_120 arg2);
+extern swig_type_121 _wrap_task_get_name_sys_326c311da2a5137b(uintptr_t arg1, swig_type_122 arg2);
+extern swig_type_123 _wrap_task_get_coro_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_task_get_context_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_124 _wrap_task_state_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_125 _wrap_task_repr_sys_326c311da2a5137b(uintptr_t arg1, swig_type_126 arg2);
+extern swig_type_127 _wrap_task_get_stack_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2, swig_type_128 arg3);
+extern swig_type_129 _wrap_task_print_stack_sys_326c311da2a5137b(uintptr_t arg1, swig_type_130 arg2, int arg3);
+extern uintptr_t _wrap_task_waker_new_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_task_waker_future_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_131 _wrap_task_waker_wake_sys_326c311da2a5137b(uintptr_t arg1);
+extern void _wrap_task_waker_unref_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_context_copy_sys_326c311da2a5137b(void);
+extern uintptr_t _wrap_context_ref_sys_326c311da2a5137b(uintptr_t arg1);
+extern void _wrap_context_unref_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_132 _wrap_context_run_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_contextvar_new_sys_326c311da2a5137b(swig_type_133 arg1, uintptr_t arg2);
+extern swig_type_134 _wrap_contextvar_name_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_contextvar_get_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_135 _wrap_contextvar_set_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_voidp arg4);
+extern swig_type_136 _wrap_contextvar_reset_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_137 _wrap_runner_new_sys_326c311da2a5137b(swig_voidp arg1, uintptr_t arg2);
+extern swig_type_138 _wrap_runner_run_ex_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3);
+extern uintptr_t _wrap_runner_get_loop_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_139 _wrap_runner_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_sleep_sys_326c311da2a5137b(double arg1);
+extern uintptr_t _wrap_sleep_result_sys_326c311da2a5137b(double arg1, swig_type_140 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_gather_sys_326c311da2a5137b(swig_voidp arg1, swig_type_141 arg2, int arg3);
+extern uintptr_t _wrap_shield_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_wait_sys_326c311da2a5137b(swig_voidp arg1, swig_type_142 arg2, double arg3, int arg4);
+extern uintptr_t _wrap_wait_result_done_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_wait_result_pending_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_Select_sys_326c311da2a5137b(swig_voidp arg1, swig_type_143 arg2);
+extern uintptr_t _wrap_wait_for_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_144 _wrap_as_completed_sys_326c311da2a5137b(swig_voidp arg1, swig_voidp arg2, swig_type_145 arg3, double arg4);
+extern uintptr_t _wrap_as_completed_next_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_as_completed_next_result_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_146 _wrap_timeout_enter_sys_326c311da2a5137b(swig_voidp arg1, double arg2);
+extern swig_type_147 _wrap_timeout_at_sys_326c311da2a5137b(swig_voidp arg1, double arg2);
+extern swig_type_148 _wrap_timeout_reschedule_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern double _wrap_timeout_when_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_149 _wrap_timeout_expired_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_150 _wrap_timeout_exit_sys_326c311da2a5137b(uintptr_t arg1, swig_type_151 arg2);
+extern swig_type_152 _wrap_task_group_enter_sys_326c311da2a5137b(swig_voidp arg1);
+extern uintptr_t _wrap_task_group_create_task_ex_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_153 _wrap_task_group_cancel_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_task_group_join_sys_326c311da2a5137b(uintptr_t arg1, swig_type_154 arg2);
+extern uintptr_t _wrap_generator_next_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_generator_send_sys_326c311da2a5137b(uintptr_t arg1, swig_type_155 arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_generator_throw_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_generator_throw_code_sys_326c311da2a5137b(uintptr_t arg1, swig_type_156 arg2);
+extern uintptr_t _wrap_generator_aclose_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_generator_collect_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_157 _wrap_lock_new_sys_326c311da2a5137b(swig_voidp arg1);
+extern uintptr_t _wrap_lock_acquire_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_158 _wrap_lock_release_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_159 _wrap_lock_locked_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_160 _wrap_lock_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_161 _wrap_event_new_sys_326c311da2a5137b(swig_voidp arg1);
+extern swig_type_162 _wrap_event_set_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_163 _wrap_event_clear_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_164 _wrap_event_is_set_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_event_wait_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_165 _wrap_event_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_166 _wrap_condition_new_sys_326c311da2a5137b(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_condition_acquire_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_167 _wrap_condition_release_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_168 _wrap_condition_locked_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_condition_wait_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_condition_wait_for_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_169 _wrap_condition_notify_sys_326c311da2a5137b(uintptr_t arg1, swig_type_170 arg2);
+extern swig_type_171 _wrap_condition_notify_all_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_172 _wrap_condition_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_173 _wrap_semaphore_new_sys_326c311da2a5137b(swig_voidp arg1, swig_type_174 arg2);
+extern swig_type_175 _wrap_bounded_semaphore_new_sys_326c311da2a5137b(swig_voidp arg1, swig_type_176 arg2);
+extern uintptr_t _wrap_semaphore_acquire_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_177 _wrap_semaphore_release_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_178 _wrap_semaphore_locked_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_179 _wrap_semaphore_value_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_180 _wrap_semaphore_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_181 _wrap_barrier_new_sys_326c311da2a5137b(swig_voidp arg1, swig_type_182 arg2);
+extern uintptr_t _wrap_barrier_wait_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_barrier_reset_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_barrier_abort_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_183 _wrap_barrier_parties_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_184 _wrap_barrier_n_waiting_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_185 _wrap_barrier_broken_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_186 _wrap_barrier_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_187 _wrap_rwlock_new_sys_326c311da2a5137b(swig_voidp arg1);
+extern uintptr_t _wrap_rwlock_acquire_read_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_rwlock_acquire_write_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_188 _wrap_rwlock_release_read_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_189 _wrap_rwlock_release_write_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_190 _wrap_rwlock_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_191 _wrap_limiter_new_sys_326c311da2a5137b(swig_voidp arg1, swig_type_192 arg2);
+extern uintptr_t _wrap_limiter_acquire_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_193 _wrap_limiter_acquire_nowait_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_194 _wrap_limiter_release_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_limiter_acquire_on_behalf_of_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_195 _wrap_limiter_acquire_on_behalf_of_nowait_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_196 _wrap_limiter_release_on_behalf_of_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_197 _wrap_limiter_has_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_198 _wrap_limiter_total_tokens_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_199 _wrap_limiter_set_total_tokens_sys_326c311da2a5137b(uintptr_t arg1, swig_type_200 arg2);
+extern swig_type_201 _wrap_limiter_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_202 _wrap_rate_limiter_new_sys_326c311da2a5137b(swig_voidp arg1, double arg2, swig_type_203 arg3);
+extern uintptr_t _wrap_rate_limiter_acquire_sys_326c311da2a5137b(uintptr_t arg1, swig_type_204 arg2);
+extern swig_type_205 _wrap_rate_limiter_acquire_nowait_sys_326c311da2a5137b(uintptr_t arg1, swig_type_206 arg2);
+extern swig_type_207 _wrap_rate_limiter_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_208 _wrap_once_new_sys_326c311da2a5137b(swig_voidp arg1);
+extern uintptr_t _wrap_once_get_or_init_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_209 _wrap_once_get_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_210 _wrap_once_set_sys_326c311da2a5137b(uintptr_t arg1, swig_type_211 arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_212 _wrap_once_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_queue_options_new_sys_326c311da2a5137b(void);
+extern swig_type_213 _wrap_queue_options_set_maxsize_sys_326c311da2a5137b(uintptr_t arg1, swig_type_214 arg2);
+extern swig_type_215 _wrap_queue_options_set_kind_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_216 _wrap_queue_options_set_compare_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern swig_type_217 _wrap_queue_options_set_item_free_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_218 _wrap_queue_new_sys_326c311da2a5137b(swig_voidp arg1, uintptr_t arg2);
+extern uintptr_t _wrap_queue_put_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_219 _wrap_queue_put_nowait_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_queue_get_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_220 _wrap_queue_get_nowait_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_queue_join_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_221 _wrap_queue_task_done_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_222 _wrap_queue_qsize_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_223 _wrap_queue_empty_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_224 _wrap_queue_full_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_225 _wrap_queue_maxsize_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_226 _wrap_queue_shutdown_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_227 _wrap_queue_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_228 _wrap_inlet_new_sys_326c311da2a5137b(swig_voidp arg1, uintptr_t arg2, swig_type_229 arg3);
+extern swig_type_230 _wrap_inlet_put_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, double arg3);
+extern swig_type_231 _wrap_inlet_put_nowait_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_232 _wrap_inlet_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_233 _wrap_inlet_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_234 _wrap_channel_new_sys_326c311da2a5137b(swig_voidp arg1, swig_voidp arg2, swig_type_235 arg3, uintptr_t arg4);
+extern swig_type_236 _wrap_oneshot_new_sys_326c311da2a5137b(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern uintptr_t _wrap_sender_send_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_237 _wrap_sender_try_send_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_receiver_receive_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_238 _wrap_receiver_try_receive_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_239 _wrap_sender_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_240 _wrap_receiver_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_241 _wrap_sender_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_242 _wrap_receiver_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_message_value_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_243 _wrap_broadcast_new_sys_326c311da2a5137b(swig_voidp arg1, swig_type_244 arg2, uintptr_t arg3);
+extern swig_type_245 _wrap_broadcast_sender_subscribe_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_246 _wrap_broadcast_sender_send_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_broadcast_receiver_receive_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_247 _wrap_broadcast_receiver_try_receive_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_248 _wrap_broadcast_sender_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_249 _wrap_broadcast_receiver_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_250 _wrap_broadcast_sender_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_251 _wrap_broadcast_receiver_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_252 _wrap_watch_new_sys_326c311da2a5137b(swig_voidp arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_253 _wrap_watch_sender_subscribe_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_254 _wrap_watch_sender_send_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_255 _wrap_watch_sender_replace_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_watch_sender_closed_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_watch_receiver_changed_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_256 _wrap_watch_receiver_has_changed_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_257 _wrap_watch_sender_get_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_258 _wrap_watch_receiver_get_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_259 _wrap_watch_receiver_get_and_update_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_260 _wrap_watch_sender_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_261 _wrap_watch_receiver_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_262 _wrap_watch_sender_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_263 _wrap_watch_receiver_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_exit_stack_new_sys_326c311da2a5137b(void);
+extern swig_type_264 _wrap_exit_stack_push_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_265 _wrap_exit_stack_callback_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_266 _wrap_exit_stack_unref_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_exit_stack_pop_all_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_267 _wrap_exit_stack_close_sys_326c311da2a5137b(uintptr_t arg1, swig_type_268 arg2);
+extern swig_type_269 _wrap_cancel_scope_enter_sys_326c311da2a5137b(swig_voidp arg1, double arg2, int arg3);
+extern swig_type_270 _wrap_cancel_scope_cancel_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_271 _wrap_cancel_scope_set_deadline_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern double _wrap_cancel_scope_deadline_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_272 _wrap_cancel_scope_set_shield_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_273 _wrap_cancel_scope_cancel_called_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_274 _wrap_cancel_scope_cancelled_caught_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_275 _wrap_cancel_scope_exit_sys_326c311da2a5137b(uintptr_t arg1, swig_type_276 arg2);
+extern swig_type_277 _wrap_in_cancelled_scope_sys_326c311da2a5137b(void);
+extern uintptr_t _wrap_capture_call_graph_sys_326c311da2a5137b(uintptr_t arg1, swig_type_278 arg2);
+extern uintptr_t _wrap_call_graph_future_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_279 _wrap_call_graph_frame_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_frame_sys_326c311da2a5137b(uintptr_t arg1, swig_type_280 arg2);
+extern swig_type_281 _wrap_call_graph_awaited_by_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_call_graph_awaited_by_sys_326c311da2a5137b(uintptr_t arg1, swig_type_282 arg2);
+extern swig_type_283 _wrap_format_call_graph_sys_326c311da2a5137b(uintptr_t arg1, swig_type_284 arg2, swig_type_285 arg3);
+extern swig_type_286 _wrap_print_call_graph_sys_326c311da2a5137b(uintptr_t arg1, swig_type_287 arg2, int arg3);
+extern swig_type_288 _wrap_loop_dump_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_289 _wrap_loop_metrics_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_290 _wrap_loop_metrics_name_sys_326c311da2a5137b(int arg1);
+extern swig_type_291 _wrap_loop_set_trace_hook_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern int _wrap_trace_event_kind_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_292 _wrap_trace_event_time_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_293 _wrap_trace_event_duration_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_trace_event_task_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_294 _wrap_trace_event_code_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_295 _wrap_loop_set_watchdog_sys_326c311da2a5137b(uintptr_t arg1, double arg2, int arg3);
+extern swig_type_296 _wrap_address_new_sys_326c311da2a5137b(swig_voidp arg1, swig_type_297 arg2, int arg3);
+extern swig_type_298 _wrap_address_new_unix_sys_326c311da2a5137b(swig_voidp arg1, swig_type_299 arg2);
+extern swig_type_300 _wrap_address_from_sockaddr_sys_326c311da2a5137b(swig_voidp arg1, uintptr_t arg2, swig_type_301 arg3);
+extern swig_type_302 _wrap_address_family_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_303 _wrap_address_port_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_304 _wrap_address_host_sys_326c311da2a5137b(uintptr_t arg1, swig_type_305 arg2);
+extern swig_type_306 _wrap_address_format_sys_326c311da2a5137b(uintptr_t arg1, swig_type_307 arg2);
+extern swig_type_308 _wrap_address_sockaddr_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_309 arg3);
+extern swig_type_310 _wrap_address_equal_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_311 _wrap_address_type_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_312 _wrap_address_protocol_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_313 _wrap_address_canonname_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_314 _wrap_addresses_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_addresses_at_sys_326c311da2a5137b(uintptr_t arg1, swig_type_315 arg2);
+extern uintptr_t _wrap_addrinfo_options_new_sys_326c311da2a5137b(void);
+extern swig_type_316 _wrap_addrinfo_options_set_family_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_317 _wrap_addrinfo_options_set_type_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_318 _wrap_addrinfo_options_set_protocol_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_319 _wrap_addrinfo_options_set_flags_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_getaddrinfo_sys_326c311da2a5137b(swig_type_320 arg1, swig_type_321 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_getnameinfo_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_322 _wrap_host_name_host_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_323 _wrap_host_name_service_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_stream_options_new_sys_326c311da2a5137b(void);
+extern swig_type_324 _wrap_stream_options_set_limit_sys_326c311da2a5137b(uintptr_t arg1, swig_type_325 arg2);
+extern swig_type_326 _wrap_stream_options_set_family_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_327 _wrap_stream_options_set_local_address_sys_326c311da2a5137b(uintptr_t arg1, swig_type_328 arg2, int arg3);
+extern swig_type_329 _wrap_stream_options_set_happy_eyeballs_delay_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_330 _wrap_stream_options_set_backlog_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_331 _wrap_stream_options_set_reuse_address_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_332 _wrap_stream_options_set_reuse_port_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_333 _wrap_stream_options_set_start_serving_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_334 _wrap_stream_options_add_host_sys_326c311da2a5137b(uintptr_t arg1, swig_type_335 arg2);
+extern swig_type_336 _wrap_stream_options_set_max_connections_sys_326c311da2a5137b(uintptr_t arg1, swig_type_337 arg2);
+extern swig_type_338 _wrap_stream_options_set_descriptor_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_339 _wrap_stream_options_set_cleanup_socket_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_340 _wrap_stream_options_set_keep_alive_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_341 _wrap_stream_options_set_data_free_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_open_connection_sys_326c311da2a5137b(swig_type_342 arg1, int arg2, uintptr_t arg3);
+extern uintptr_t _wrap_open_unix_connection_sys_326c311da2a5137b(swig_type_343 arg1, uintptr_t arg2);
+extern swig_type_344 _wrap_stream_pair_sys_326c311da2a5137b(swig_voidp arg1, swig_voidp arg2, uintptr_t arg3);
+extern uintptr_t _wrap_connect_read_pipe_sys_326c311da2a5137b(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_connect_write_pipe_sys_326c311da2a5137b(int arg1, uintptr_t arg2);
+extern uintptr_t _wrap_stream_read_sys_326c311da2a5137b(uintptr_t arg1, swig_type_345 arg2);
+extern uintptr_t _wrap_stream_read_into_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_346 arg3);
+extern uintptr_t _wrap_stream_readline_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_stream_readexactly_sys_326c311da2a5137b(uintptr_t arg1, swig_type_347 arg2);
+extern uintptr_t _wrap_stream_readuntil_sys_326c311da2a5137b(uintptr_t arg1, swig_type_348 arg2);
+extern uintptr_t _wrap_stream_readuntil_any_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_349 arg3);
+extern swig_type_350 _wrap_stream_at_eof_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_351 _wrap_stream_pause_reading_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_352 _wrap_stream_resume_reading_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_353 _wrap_stream_is_reading_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_error_partial_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_354 _wrap_error_expected_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_355 _wrap_error_consumed_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_356 _wrap_stream_write_sys_326c311da2a5137b(uintptr_t arg1, swig_type_357 arg2);
+extern swig_type_358 _wrap_stream_writelines_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_359 arg3);
+extern uintptr_t _wrap_stream_drain_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_360 _wrap_stream_write_eof_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_361 _wrap_stream_can_write_eof_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_362 _wrap_stream_set_write_buffer_limits_sys_326c311da2a5137b(uintptr_t arg1, swig_type_363 arg2, swig_type_364 arg3);
+extern swig_type_365 _wrap_stream_get_write_buffer_limits_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_366 _wrap_stream_get_write_buffer_size_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_stream_sendfile_sys_326c311da2a5137b(uintptr_t arg1, int arg2, swig_type_367 arg3, swig_type_368 arg4);
+extern uintptr_t _wrap_stream_sendfile_native_sys_326c311da2a5137b(uintptr_t arg1, int arg2, swig_type_369 arg3, swig_type_370 arg4);
+extern swig_type_371 _wrap_stream_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_372 _wrap_stream_abort_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_373 _wrap_stream_is_closing_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_stream_wait_closed_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_374 _wrap_stream_get_extra_info_sys_326c311da2a5137b(uintptr_t arg1, swig_type_375 arg2, swig_type_376 arg3);
+extern uintptr_t _wrap_start_server_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_377 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_start_unix_server_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_378 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_server_accept_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_379 _wrap_server_sockets_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2, swig_type_380 arg3);
+extern swig_type_381 _wrap_server_port_sys_326c311da2a5137b(uintptr_t arg1, swig_type_382 arg2);
+extern swig_type_383 _wrap_server_is_serving_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_server_start_serving_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_server_serve_forever_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_384 _wrap_server_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_server_wait_closed_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_server_shutdown_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_385 _wrap_server_connections_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2, swig_type_386 arg3);
+extern swig_type_387 _wrap_server_close_clients_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_388 _wrap_server_abort_clients_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_protocol_new_sys_326c311da2a5137b(void);
+extern swig_type_389 _wrap_protocol_set_connection_made_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_390 _wrap_protocol_set_data_received_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_391 _wrap_protocol_set_get_buffer_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_392 _wrap_protocol_set_buffer_updated_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_393 _wrap_protocol_set_eof_received_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_394 _wrap_protocol_set_pause_writing_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_395 _wrap_protocol_set_resume_writing_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_396 _wrap_protocol_set_connection_lost_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_397 _wrap_protocol_set_factory_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_398 _wrap_protocol_set_data_free_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_connection_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_399 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_connection_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_400 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_read_pipe_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_write_pipe_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, int arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_server_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_401 arg3, int arg4, uintptr_t arg5);
+extern uintptr_t _wrap_create_unix_server_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_402 arg3, uintptr_t arg4);
+extern swig_type_403 _wrap_stream_set_protocol_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_stream_get_protocol_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_packet_data_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_404 _wrap_packet_size_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_packet_address_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_405 _wrap_packet_truncated_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_406 _wrap_packets_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_packets_at_sys_326c311da2a5137b(uintptr_t arg1, swig_type_407 arg2);
+extern uintptr_t _wrap_datagram_options_new_sys_326c311da2a5137b(void);
+extern swig_type_408 _wrap_datagram_options_set_local_address_sys_326c311da2a5137b(uintptr_t arg1, swig_type_409 arg2, int arg3);
+extern swig_type_410 _wrap_datagram_options_set_remote_address_sys_326c311da2a5137b(uintptr_t arg1, swig_type_411 arg2, int arg3);
+extern swig_type_412 _wrap_datagram_options_set_local_path_sys_326c311da2a5137b(uintptr_t arg1, swig_type_413 arg2);
+extern swig_type_414 _wrap_datagram_options_set_remote_path_sys_326c311da2a5137b(uintptr_t arg1, swig_type_415 arg2);
+extern swig_type_416 _wrap_datagram_options_set_family_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_417 _wrap_datagram_options_set_reuse_port_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_418 _wrap_datagram_options_set_broadcast_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_419 _wrap_datagram_options_set_receive_buffer_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_420 _wrap_datagram_options_set_descriptor_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_421 _wrap_datagram_options_set_max_size_sys_326c311da2a5137b(uintptr_t arg1, swig_type_422 arg2);
+extern swig_type_423 _wrap_datagram_options_set_batch_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_datagram_protocol_new_sys_326c311da2a5137b(void);
+extern swig_type_424 _wrap_datagram_protocol_set_connection_made_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_425 _wrap_datagram_protocol_set_datagram_received_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_426 _wrap_datagram_protocol_set_error_received_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_427 _wrap_datagram_protocol_set_pause_writing_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_428 _wrap_datagram_protocol_set_resume_writing_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_429 _wrap_datagram_protocol_set_connection_lost_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_430 _wrap_datagram_options_set_protocol_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4);
+extern uintptr_t _wrap_create_datagram_endpoint_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_431 _wrap_datagram_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_432 _wrap_datagram_abort_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_433 _wrap_datagram_is_closing_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_wait_closed_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_recvfrom_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_recvmany_sys_326c311da2a5137b(uintptr_t arg1, swig_type_434 arg2);
+extern uintptr_t _wrap_datagram_sendto_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_type_435 arg3, uintptr_t arg4);
+extern swig_type_436 _wrap_datagram_sendto_nowait_sys_326c311da2a5137b(uintptr_t arg1, swig_type_437 arg2, uintptr_t arg3);
+extern uintptr_t _wrap_datagram_sendmany_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, swig_voidp arg3, swig_type_438 arg4);
+extern uintptr_t _wrap_datagram_drain_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_439 _wrap_datagram_set_write_buffer_limits_sys_326c311da2a5137b(uintptr_t arg1, swig_type_440 arg2, swig_type_441 arg3);
+extern swig_type_442 _wrap_datagram_get_write_buffer_size_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_443 _wrap_datagram_get_extra_info_sys_326c311da2a5137b(uintptr_t arg1, swig_type_444 arg2, swig_type_445 arg3);
+extern uintptr_t _wrap_datagram_local_address_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_datagram_remote_address_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_446 _wrap_datagram_statistic_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_sock_recv_sys_326c311da2a5137b(int arg1, swig_type_447 arg2);
+extern uintptr_t _wrap_sock_recv_into_sys_326c311da2a5137b(int arg1, uintptr_t arg2, swig_type_448 arg3);
+extern uintptr_t _wrap_sock_recvfrom_sys_326c311da2a5137b(int arg1, swig_type_449 arg2);
+extern uintptr_t _wrap_sock_recvfrom_into_sys_326c311da2a5137b(int arg1, uintptr_t arg2, swig_type_450 arg3);
+extern uintptr_t _wrap_sock_sendall_sys_326c311da2a5137b(int arg1, uintptr_t arg2, swig_type_451 arg3);
+extern uintptr_t _wrap_sock_sendto_sys_326c311da2a5137b(int arg1, uintptr_t arg2, swig_type_452 arg3, uintptr_t arg4);
+extern uintptr_t _wrap_sock_sendfile_sys_326c311da2a5137b(int arg1, int arg2, swig_type_453 arg3, swig_type_454 arg4);
+extern uintptr_t _wrap_sock_sendfile_native_sys_326c311da2a5137b(int arg1, int arg2, swig_type_455 arg3, swig_type_456 arg4);
+extern uintptr_t _wrap_sock_connect_sys_326c311da2a5137b(int arg1, swig_type_457 arg2, int arg3);
+extern uintptr_t _wrap_sock_accept_sys_326c311da2a5137b(int arg1);
+extern uintptr_t _wrap_sock_send_fds_sys_326c311da2a5137b(int arg1, uintptr_t arg2, swig_type_458 arg3, swig_voidp arg4, swig_type_459 arg5);
+extern uintptr_t _wrap_sock_recv_fds_sys_326c311da2a5137b(int arg1, swig_type_460 arg2);
+extern swig_type_461 _wrap_packet_fd_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_462 _wrap_packet_take_fd_sys_326c311da2a5137b(uintptr_t arg1, swig_type_463 arg2);
+extern swig_type_464 _wrap_tls_context_new_client_sys_326c311da2a5137b(swig_voidp arg1);
+extern swig_type_465 _wrap_tls_context_new_server_sys_326c311da2a5137b(swig_voidp arg1);
+extern uintptr_t _wrap_tls_context_error_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_466 _wrap_tls_context_load_verify_sys_326c311da2a5137b(uintptr_t arg1, swig_type_467 arg2, swig_type_468 arg3);
+extern swig_type_469 _wrap_tls_context_load_verify_memory_sys_326c311da2a5137b(uintptr_t arg1, swig_type_470 arg2);
+extern swig_type_471 _wrap_tls_context_load_cert_chain_sys_326c311da2a5137b(uintptr_t arg1, swig_type_472 arg2, swig_type_473 arg3, swig_type_474 arg4);
+extern swig_type_475 _wrap_tls_context_load_cert_chain_memory_sys_326c311da2a5137b(uintptr_t arg1, swig_type_476 arg2, swig_type_477 arg3, swig_type_478 arg4);
+extern swig_type_479 _wrap_tls_context_set_verify_mode_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_480 _wrap_tls_context_set_check_hostname_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_481 _wrap_tls_context_set_alpn_sys_326c311da2a5137b(uintptr_t arg1, swig_type_482 arg2);
+extern swig_type_483 _wrap_tls_context_set_min_version_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_484 _wrap_tls_context_set_max_version_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_485 _wrap_tls_context_set_ciphers_sys_326c311da2a5137b(uintptr_t arg1, swig_type_486 arg2);
+extern swig_type_487 _wrap_tls_context_set_ciphersuites_sys_326c311da2a5137b(uintptr_t arg1, swig_type_488 arg2);
+extern swig_type_489 _wrap_tls_context_add_name_sys_326c311da2a5137b(uintptr_t arg1, swig_type_490 arg2, uintptr_t arg3);
+extern swig_type_491 _wrap_tls_context_set_session_cache_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_492 _wrap_tls_context_set_keylog_file_sys_326c311da2a5137b(uintptr_t arg1, swig_type_493 arg2);
+extern swig_type_494 _wrap_stream_options_set_tls_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_495 _wrap_stream_options_set_server_hostname_sys_326c311da2a5137b(uintptr_t arg1, swig_type_496 arg2);
+extern swig_type_497 _wrap_stream_options_set_tls_handshake_timeout_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_498 _wrap_stream_options_set_tls_shutdown_timeout_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_499 _wrap_stream_options_set_tls_session_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_stream_start_tls_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_500 _wrap_stream_get_peer_certificate_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_501 _wrap_stream_get_tls_session_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_file_open_sys_326c311da2a5137b(swig_type_502 arg1, int arg2, int arg3);
+extern uintptr_t _wrap_file_read_sys_326c311da2a5137b(uintptr_t arg1, swig_type_503 arg2);
+extern uintptr_t _wrap_file_pread_sys_326c311da2a5137b(uintptr_t arg1, swig_type_504 arg2, swig_type_505 arg3);
+extern uintptr_t _wrap_file_write_sys_326c311da2a5137b(uintptr_t arg1, swig_type_506 arg2);
+extern uintptr_t _wrap_file_pwrite_sys_326c311da2a5137b(uintptr_t arg1, swig_type_507 arg2, swig_type_508 arg3);
+extern uintptr_t _wrap_file_seek_sys_326c311da2a5137b(uintptr_t arg1, swig_type_509 arg2, int arg3);
+extern uintptr_t _wrap_file_fstat_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_file_fsync_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_file_fdatasync_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_file_truncate_sys_326c311da2a5137b(uintptr_t arg1, swig_type_510 arg2);
+extern uintptr_t _wrap_file_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_511 _wrap_file_descriptor_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_read_file_sys_326c311da2a5137b(swig_type_512 arg1, swig_type_513 arg2);
+extern uintptr_t _wrap_write_file_sys_326c311da2a5137b(swig_type_514 arg1, swig_type_515 arg2);
+extern uintptr_t _wrap_stat_file_sys_326c311da2a5137b(swig_type_516 arg1, int arg2);
+extern uintptr_t _wrap_list_directory_sys_326c311da2a5137b(swig_type_517 arg1);
+extern swig_type_518 _wrap_file_stat_size_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_519 _wrap_file_stat_mode_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_520 _wrap_file_stat_inode_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_521 _wrap_file_stat_links_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_522 _wrap_file_stat_uid_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_523 _wrap_file_stat_gid_sys_326c311da2a5137b(uintptr_t arg1);
+extern double _wrap_file_stat_mtime_sys_326c311da2a5137b(uintptr_t arg1);
+extern double _wrap_file_stat_atime_sys_326c311da2a5137b(uintptr_t arg1);
+extern double _wrap_file_stat_ctime_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_524 _wrap_file_names_count_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_525 _wrap_file_names_at_sys_326c311da2a5137b(uintptr_t arg1, swig_type_526 arg2);
+extern swig_type_527 _wrap_file_watch_new_sys_326c311da2a5137b(swig_voidp arg1, swig_type_528 arg2);
+extern uintptr_t _wrap_file_watch_next_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_529 _wrap_file_watch_close_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_530 _wrap_file_event_kind_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_531 _wrap_file_event_is_directory_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_532 _wrap_file_event_name_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_533 _wrap_file_event_old_name_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_534 _wrap_job_return_sys_326c311da2a5137b(swig_type_535 arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_536 _wrap_job_cancelled_sys_326c311da2a5137b(void);
+extern swig_type_537 _wrap_job_set_name_sys_326c311da2a5137b(swig_type_538 arg1);
+extern uintptr_t _wrap_to_thread_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern uintptr_t _wrap_run_in_executor_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, uintptr_t arg4, uintptr_t arg5);
+extern uintptr_t _wrap_executor_new_threads_sys_326c311da2a5137b(swig_type_539 arg1);
+extern swig_type_540 _wrap_executor_set_name_sys_326c311da2a5137b(uintptr_t arg1, swig_type_541 arg2);
+extern swig_type_542 _wrap_executor_set_max_queue_sys_326c311da2a5137b(uintptr_t arg1, swig_type_543 arg2);
+extern uintptr_t _wrap_executor_new_processes_sys_326c311da2a5137b(swig_type_544 arg1);
+extern uintptr_t _wrap_run_in_process_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3, swig_type_545 arg4);
+extern uintptr_t _wrap_executor_new_custom_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2, uintptr_t arg3);
+extern swig_type_546 _wrap_job_run_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_547 _wrap_job_drop_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_executor_shutdown_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_548 _wrap_executor_running_sys_326c311da2a5137b(uintptr_t arg1, swig_type_549 arg2);
+extern swig_type_550 _wrap_thread_future_wait_sys_326c311da2a5137b(uintptr_t arg1, double arg2);
+extern swig_type_551 _wrap_thread_future_done_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_552 _wrap_thread_future_cancelled_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_553 _wrap_thread_future_cancel_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_554 _wrap_thread_future_result_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern swig_type_555 _wrap_thread_future_take_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_thread_future_error_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_process_options_new_sys_326c311da2a5137b(void);
+extern swig_type_556 _wrap_process_options_set_stdin_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_557 _wrap_process_options_set_stdout_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_558 _wrap_process_options_set_stderr_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_559 _wrap_process_options_set_cwd_sys_326c311da2a5137b(uintptr_t arg1, swig_type_560 arg2);
+extern swig_type_561 _wrap_process_options_set_env_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern swig_type_562 _wrap_process_options_add_fd_sys_326c311da2a5137b(uintptr_t arg1, int arg2, int arg3);
+extern swig_type_563 _wrap_process_options_set_new_session_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_564 _wrap_process_options_set_process_group_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_565 _wrap_process_options_set_user_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_566 _wrap_process_options_set_group_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_567 _wrap_process_options_set_umask_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_568 _wrap_process_options_add_rlimit_sys_326c311da2a5137b(uintptr_t arg1, int arg2, swig_type_569 arg3, swig_type_570 arg4);
+extern swig_type_571 _wrap_process_options_set_limit_sys_326c311da2a5137b(uintptr_t arg1, swig_type_572 arg2);
+extern swig_type_573 _wrap_process_options_set_output_limit_sys_326c311da2a5137b(uintptr_t arg1, swig_type_574 arg2);
+extern uintptr_t _wrap_create_subprocess_exec_sys_326c311da2a5137b(uintptr_t arg1, uintptr_t arg2);
+extern uintptr_t _wrap_create_subprocess_shell_sys_326c311da2a5137b(swig_type_575 arg1, uintptr_t arg2);
+extern swig_type_576 _wrap_process_pid_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_577 _wrap_process_returncode_sys_326c311da2a5137b(uintptr_t arg1, swig_voidp arg2);
+extern uintptr_t _wrap_process_stdin_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_process_stdout_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_process_stderr_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_process_wait_sys_326c311da2a5137b(uintptr_t arg1);
+extern uintptr_t _wrap_process_communicate_sys_326c311da2a5137b(uintptr_t arg1, swig_type_578 arg2);
+extern uintptr_t _wrap_process_output_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_579 _wrap_process_send_signal_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern swig_type_580 _wrap_process_terminate_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_581 _wrap_process_kill_sys_326c311da2a5137b(uintptr_t arg1);
+extern swig_type_582 _wrap_process_signal_group_sys_326c311da2a5137b(uintptr_t arg1, int arg2);
+extern uintptr_t _wrap_loop_event_base_sys_326c311da2a5137b(uintptr_t arg1);
 #undef intgo
 */
 import "C"
@@ -1258,25 +1258,25 @@ func swigCopyString(s string) string {
 
 func Swig_free(arg1 uintptr) {
 	_swig_i_0 := arg1
-	C._wrap_Swig_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_Swig_free_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Swig_malloc(arg1 int) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_Swig_malloc_sys_6c96b6e831386849(C.swig_intgo(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_Swig_malloc_sys_326c311da2a5137b(C.swig_intgo(_swig_i_0)))
 	return swig_r
 }
 
 func Version() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_version_sys_6c96b6e831386849())
+	swig_r = (int64)(C._wrap_version_sys_326c311da2a5137b())
 	return swig_r
 }
 
 func Version_string() (_swig_ret string) {
 	var swig_r string
-	swig_r_p := C._wrap_version_string_sys_6c96b6e831386849()
+	swig_r_p := C._wrap_version_string_sys_326c311da2a5137b()
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1286,7 +1286,7 @@ func Version_string() (_swig_ret string) {
 func Strerror(arg1 int64) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_strerror_sys_6c96b6e831386849(C.swig_type_4(_swig_i_0))
+	swig_r_p := C._wrap_strerror_sys_326c311da2a5137b(C.swig_type_4(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1296,7 +1296,7 @@ func Strerror(arg1 int64) (_swig_ret string) {
 func Errname(arg1 int64) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_errname_sys_6c96b6e831386849(C.swig_type_6(_swig_i_0))
+	swig_r_p := C._wrap_errname_sys_326c311da2a5137b(C.swig_type_6(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1311,7 +1311,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_set_allocator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_set_allocator_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -1319,7 +1319,7 @@ func Ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_ref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1328,7 +1328,7 @@ swig_r_1 = swig_r
 func Unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Error_new(arg1 int64, arg2 string, arg3 uintptr) (_swig_ret uintptr) {
@@ -1338,7 +1338,7 @@ func Error_new(arg1 int64, arg2 string, arg3 uintptr) (_swig_ret uintptr) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_error_new_sys_6c96b6e831386849(C.swig_type_8(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_error_new_sys_326c311da2a5137b(C.swig_type_8(_swig_i_0), *(*C.swig_type_9)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1356,7 +1356,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_error_new_payload_sys_6c96b6e831386849(C.swig_type_10(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_error_new_payload_sys_326c311da2a5137b(C.swig_type_10(_swig_i_0), *(*C.swig_type_11)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1369,7 +1369,7 @@ func Error_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_ref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1378,14 +1378,14 @@ swig_r_1 = swig_r
 func Error_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_error_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_error_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Error_code(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_code_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1393,7 +1393,7 @@ func Error_message(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_error_message_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_error_message_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1404,7 +1404,7 @@ func Error_cause(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_cause_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_cause_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1414,7 +1414,7 @@ func Error_child_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_child_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_child_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1423,7 +1423,7 @@ func Error_child(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_error_child_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_error_child_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_15(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1433,7 +1433,7 @@ func Error_payload(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_payload_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_payload_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1443,7 +1443,7 @@ func Error_where(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_error_where_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_error_where_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1455,7 +1455,7 @@ func Raise_message(arg1 int64, arg2 string) (_swig_ret int64) {
 	_swig_i_0 := arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_raise_message_sys_6c96b6e831386849(C.swig_type_18(_swig_i_0), *(*C.swig_type_19)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_raise_message_sys_326c311da2a5137b(C.swig_type_18(_swig_i_0), *(*C.swig_type_19)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1471,7 +1471,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_raise_payload_sys_6c96b6e831386849(C.swig_type_21(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_raise_payload_sys_326c311da2a5137b(C.swig_type_21(_swig_i_0), *(*C.swig_type_22)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -1482,13 +1482,13 @@ func Raise_error(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_raise_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_raise_error_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Last_error() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_last_error_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_last_error_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1498,7 +1498,7 @@ func Bytes_new(arg1 []byte) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 []byte
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_new_sys_6c96b6e831386849(*(*C.swig_type_24)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (uintptr)(C._wrap_bytes_new_sys_326c311da2a5137b(*(*C.swig_type_24)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -1511,7 +1511,7 @@ func Bytes_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_bytes_ref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1520,14 +1520,14 @@ swig_r_1 = swig_r
 func Bytes_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_bytes_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_bytes_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Bytes_data(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_bytes_data_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_bytes_data_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1537,7 +1537,7 @@ func Bytes_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_bytes_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_bytes_size_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1545,7 +1545,7 @@ func Results_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_results_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_results_ref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1554,14 +1554,14 @@ swig_r_1 = swig_r
 func Results_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_results_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_results_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Results_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_results_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_results_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1570,7 +1570,7 @@ func Results_status(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_results_status_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
+	swig_r = (int64)(C._wrap_results_status_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_28(_swig_i_1)))
 	return swig_r
 }
 
@@ -1579,7 +1579,7 @@ func Results_value(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_value_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_29(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1590,7 +1590,7 @@ func Results_take(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_take_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_30(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1601,7 +1601,7 @@ func Results_error(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_error_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_31(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1612,7 +1612,7 @@ func Results_future(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_results_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_32(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_results_future_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_32(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1621,14 +1621,14 @@ swig_r_1 = swig_r
 func Debug_stats(arg1 int32) (_swig_ret int64) {
 	var swig_r int64
 	_swig_i_0 := arg1
-	swig_r = (int64)(C._wrap_debug_stats_sys_6c96b6e831386849(C.int(_swig_i_0)))
+	swig_r = (int64)(C._wrap_debug_stats_sys_326c311da2a5137b(C.int(_swig_i_0)))
 	return swig_r
 }
 
 func Debug_stats_name(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_debug_stats_name_sys_6c96b6e831386849(C.int(_swig_i_0))
+	swig_r_p := C._wrap_debug_stats_name_sys_326c311da2a5137b(C.int(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -1637,7 +1637,7 @@ func Debug_stats_name(arg1 int32) (_swig_ret string) {
 
 func Loop_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_loop_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_loop_options_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1648,7 +1648,7 @@ func Loop_options_set_debug(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_debug_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1657,7 +1657,7 @@ func Loop_options_set_clock(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_clock_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_clock_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1667,7 +1667,7 @@ func Loop_options_set_simulator(arg1 uintptr, arg2 uint64, arg3 float64) (_swig_
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1), C.double(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_options_set_simulator_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_38(_swig_i_1), C.double(_swig_i_2)))
 	return swig_r
 }
 
@@ -1676,7 +1676,7 @@ func Loop_options_set_simulated_loss(arg1 uintptr, arg2 float64) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_simulated_loss_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_simulated_loss_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -1685,7 +1685,7 @@ func Loop_options_set_seed(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_41(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_seed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_41(_swig_i_1)))
 	return swig_r
 }
 
@@ -1694,7 +1694,7 @@ func Loop_options_set_stack_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_43(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_stack_size_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_43(_swig_i_1)))
 	return swig_r
 }
 
@@ -1703,7 +1703,7 @@ func Loop_options_set_busy_poll(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_busy_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_busy_poll_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -1712,7 +1712,7 @@ func Loop_options_set_eager_tasks(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_options_set_eager_tasks_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1722,7 +1722,7 @@ func Loop_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -1730,7 +1730,7 @@ func Loop_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_ref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1739,14 +1739,14 @@ swig_r_1 = swig_r
 func Loop_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_loop_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_loop_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Loop_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1754,7 +1754,7 @@ func Loop_is_closed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_is_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_is_closed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1762,7 +1762,7 @@ func Loop_is_running(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_is_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_is_running_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1770,7 +1770,7 @@ func Loop_run_forever(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_run_forever_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_run_forever_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1782,7 +1782,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_run_until_complete_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_run_until_complete_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	return swig_r
 }
 
@@ -1791,7 +1791,7 @@ func Loop_run_once(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_run_once_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_run_once_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -1799,7 +1799,7 @@ func Loop_stop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_stop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_stop_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1807,7 +1807,7 @@ func Loop_time(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_loop_time_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_loop_time_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1815,13 +1815,13 @@ func Loop_iteration(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_iteration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_iteration_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Get_running_loop() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_get_running_loop_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_get_running_loop_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1831,13 +1831,13 @@ func Set_event_loop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_set_event_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_set_event_loop_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Get_event_loop() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_get_event_loop_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_get_event_loop_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1847,7 +1847,7 @@ func Loop_after_fork(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_after_fork_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_after_fork_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -1861,7 +1861,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_call_soon_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_call_soon_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1875,7 +1875,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_call_soon_threadsafe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1890,7 +1890,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_call_later_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_call_later_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1905,7 +1905,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_call_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_call_at_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1914,7 +1914,7 @@ func Loop_cancel_handle(arg1 uintptr, arg2 uint64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_62(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_cancel_handle_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_62(_swig_i_1)))
 	return swig_r
 }
 
@@ -1923,7 +1923,7 @@ func Loop_handle_when(arg1 uintptr, arg2 uint64) (_swig_ret float64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (float64)(C._wrap_loop_handle_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_63(_swig_i_1)))
+	swig_r = (float64)(C._wrap_loop_handle_when_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_63(_swig_i_1)))
 	return swig_r
 }
 
@@ -1931,7 +1931,7 @@ func Loop_create_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_create_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_create_future_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1947,7 +1947,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_set_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_set_task_factory_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -1955,7 +1955,7 @@ func Loop_get_task_factory(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_get_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_get_task_factory_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -1972,7 +1972,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_reader_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_reader_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -1981,7 +1981,7 @@ func Loop_remove_reader(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_reader_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_reader_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -1996,7 +1996,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_writer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_writer_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -2005,7 +2005,7 @@ func Loop_remove_writer(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_writer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_writer_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2020,7 +2020,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (int64)(C._wrap_loop_add_signal_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (int64)(C._wrap_loop_add_signal_handler_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	return swig_r
 }
 
@@ -2029,7 +2029,7 @@ func Loop_remove_signal_handler(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_remove_signal_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_remove_signal_handler_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2037,7 +2037,7 @@ func Exception_context_message(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_message_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_message_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -2048,7 +2048,7 @@ func Exception_context_code(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_exception_context_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_exception_context_code_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2056,7 +2056,7 @@ func Exception_context_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_error_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2066,7 +2066,7 @@ func Exception_context_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_future_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2076,7 +2076,7 @@ func Exception_context_task(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exception_context_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exception_context_task_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2086,7 +2086,7 @@ func Exception_context_handle(arg1 uintptr) (_swig_ret uint64) {
 	var swig_r uint64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uint64)(C._wrap_exception_context_handle_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_exception_context_handle_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2094,7 +2094,7 @@ func Exception_context_source(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_source_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_source_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -2105,7 +2105,7 @@ func Exception_context_handle_source(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_exception_context_handle_source_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_exception_context_handle_source_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -2122,7 +2122,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_set_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_set_exception_handler_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2130,7 +2130,7 @@ func Loop_get_exception_handler(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_get_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_get_exception_handler_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2142,7 +2142,7 @@ func Loop_default_exception_handler(arg1 uintptr, arg2 uintptr) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_default_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_default_exception_handler_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2154,7 +2154,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_79)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_call_exception_handler_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_79)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2166,7 +2166,7 @@ func Loop_set_debug(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_set_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_debug_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2174,7 +2174,7 @@ func Loop_get_debug(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_get_debug_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_get_debug_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2183,7 +2183,7 @@ func Loop_set_slow_callback_duration(arg1 uintptr, arg2 float64) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_slow_callback_duration_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -2191,7 +2191,7 @@ func Loop_shutdown_asyncgens(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_shutdown_asyncgens_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2202,7 +2202,7 @@ func Loop_shutdown_default_executor(arg1 uintptr, arg2 float64) (_swig_ret uintp
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_loop_shutdown_default_executor_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2214,7 +2214,7 @@ func Loop_set_default_executor(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_loop_set_default_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_set_default_executor_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2222,7 +2222,7 @@ func Loop_backend_fd(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_loop_backend_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_loop_backend_fd_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2230,7 +2230,7 @@ func Loop_backend_timeout(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_loop_backend_timeout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_loop_backend_timeout_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2241,7 +2241,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_start_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_86(_swig_i_2)))
 	return swig_r
 }
 
@@ -2253,7 +2253,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_loop_poll_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_88(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_poll_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_88(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2266,7 +2266,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_90(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_90(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2276,7 +2276,7 @@ func Future_set_error(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_set_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2285,7 +2285,7 @@ func Future_set_error_code(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_future_set_error_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_93(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_code_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_93(_swig_i_1)))
 	return swig_r
 }
 
@@ -2295,7 +2295,7 @@ func Future_result(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_result_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2305,7 +2305,7 @@ func Future_take(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_take_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2313,7 +2313,7 @@ func Future_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_future_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_future_error_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2323,7 +2323,7 @@ func Future_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_future_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_future_done_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2331,7 +2331,7 @@ func Future_cancelled(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_future_cancelled_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_future_cancelled_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2341,7 +2341,7 @@ func Future_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_99)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_99)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2358,7 +2358,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_add_done_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_add_done_callback_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2370,7 +2370,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_future_remove_done_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_future_remove_done_callback_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -2378,7 +2378,7 @@ func Future_loop(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_future_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_future_loop_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2393,7 +2393,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_103(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_future_set_result_threadsafe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_103(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2403,7 +2403,7 @@ func Future_set_error_threadsafe(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_set_error_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_future_set_error_threadsafe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2413,7 +2413,7 @@ func Future_cancel_threadsafe(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_106)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_future_cancel_threadsafe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_106)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2426,7 +2426,7 @@ func Suspend(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_suspend_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_suspend_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2436,7 +2436,7 @@ func Awaited(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_awaited_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_awaited_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -2448,7 +2448,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_create_stackless_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_create_stackless_task_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2458,7 +2458,7 @@ func Create_task_ex(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_create_task_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_create_task_ex_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2470,7 +2470,7 @@ func Task_new(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_task_new_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_new_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2478,7 +2478,7 @@ swig_r_1 = swig_r
 
 func Task_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_task_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_task_options_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2494,7 +2494,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_task_options_set_step_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_task_options_set_step_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -2504,7 +2504,7 @@ func Task_options_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_111)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_options_set_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_111)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2517,7 +2517,7 @@ func Task_options_set_context(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_options_set_context_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_task_options_set_context_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2526,7 +2526,7 @@ func Task_options_set_eager_start(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_task_options_set_eager_start_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_task_options_set_eager_start_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2534,7 +2534,7 @@ func Ensure_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_ensure_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_ensure_future_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2545,7 +2545,7 @@ func Set_eager_task_factory(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_set_eager_task_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_set_eager_task_factory_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -2553,7 +2553,7 @@ func Current_task(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_current_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_current_task_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2563,7 +2563,7 @@ func All_tasks(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_all_tasks_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_all_tasks_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2575,7 +2575,7 @@ func Task_cancel(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_116)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_cancel_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_116)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2586,7 +2586,7 @@ func Task_cancelling(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_cancelling_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_cancelling_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2594,7 +2594,7 @@ func Task_uncancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_uncancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_uncancel_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2604,7 +2604,7 @@ func Task_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_set_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_120)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2617,7 +2617,7 @@ func Task_get_name(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_get_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_122)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_get_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_122)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2628,7 +2628,7 @@ func Task_get_coro(arg1 uintptr) (_swig_ret uint64) {
 	var swig_r uint64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uint64)(C._wrap_task_get_coro_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_task_get_coro_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2636,7 +2636,7 @@ func Task_get_context(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_get_context_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_get_context_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2646,7 +2646,7 @@ func Task_state(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_state_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_state_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -2656,7 +2656,7 @@ func Task_repr(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_task_repr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_126)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_task_repr_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_126)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -2670,7 +2670,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_get_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_128(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_get_stack_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_128(_swig_i_2)))
 	return swig_r
 }
 
@@ -2680,7 +2680,7 @@ func Task_print_stack(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_task_print_stack_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_130(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_task_print_stack_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_130(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -2688,7 +2688,7 @@ func Task_waker_new(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_waker_new_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_waker_new_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2698,7 +2698,7 @@ func Task_waker_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_task_waker_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_task_waker_future_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2708,19 +2708,19 @@ func Task_waker_wake(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_waker_wake_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_waker_wake_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Task_waker_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_task_waker_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_task_waker_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Context_copy() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_context_copy_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_context_copy_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2730,7 +2730,7 @@ func Context_ref(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_context_ref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_context_ref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2739,7 +2739,7 @@ swig_r_1 = swig_r
 func Context_unref(arg1 uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	C._wrap_context_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	C._wrap_context_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 }
 
 func Context_run(arg1 uintptr, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
@@ -2750,7 +2750,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_context_run_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_context_run_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -2760,7 +2760,7 @@ func Contextvar_new(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_contextvar_new_sys_6c96b6e831386849(*(*C.swig_type_133)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_contextvar_new_sys_326c311da2a5137b(*(*C.swig_type_133)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -2773,7 +2773,7 @@ func Contextvar_name(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_contextvar_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_contextvar_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -2784,7 +2784,7 @@ func Contextvar_get(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_contextvar_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_contextvar_get_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2800,7 +2800,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 *uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_contextvar_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.swig_voidp(_swig_i_3)))
+	swig_r = (int64)(C._wrap_contextvar_set_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.swig_voidp(_swig_i_3)))
 	return swig_r
 }
 
@@ -2810,7 +2810,7 @@ func Contextvar_reset(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_contextvar_reset_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_contextvar_reset_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2820,7 +2820,7 @@ func Runner_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_runner_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_runner_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -2832,7 +2832,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_runner_run_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
+	swig_r = (int64)(C._wrap_runner_run_ex_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2)))
 	return swig_r
 }
 
@@ -2840,7 +2840,7 @@ func Runner_get_loop(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_runner_get_loop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_runner_get_loop_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2850,14 +2850,14 @@ func Runner_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_runner_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_runner_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Sleep(arg1 float64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_sleep_sys_6c96b6e831386849(C.double(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_sleep_sys_326c311da2a5137b(C.double(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2871,7 +2871,7 @@ func Sleep_result(arg1 float64, arg2 int64, arg3 uintptr, arg4 uintptr) (_swig_r
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sleep_result_sys_6c96b6e831386849(C.double(_swig_i_0), C.swig_type_140(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sleep_result_sys_326c311da2a5137b(C.double(_swig_i_0), C.swig_type_140(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2883,7 +2883,7 @@ func Gather(arg1 *uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_gather_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_gather_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_141(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2893,7 +2893,7 @@ func Shield(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_shield_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_shield_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2906,7 +2906,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_wait_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_142(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_wait_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_142(_swig_i_1), C.double(_swig_i_2), C.int(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2916,7 +2916,7 @@ func Wait_result_done(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_wait_result_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_wait_result_done_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2926,7 +2926,7 @@ func Wait_result_pending(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_wait_result_pending_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_wait_result_pending_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2937,7 +2937,7 @@ func Select(arg1 *uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_Select_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_143(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_Select_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_143(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2948,7 +2948,7 @@ func Wait_for(arg1 uintptr, arg2 float64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_wait_for_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_wait_for_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2962,7 +2962,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_as_completed_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_145(_swig_i_2), C.double(_swig_i_3)))
+	swig_r = (int64)(C._wrap_as_completed_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_145(_swig_i_2), C.double(_swig_i_3)))
 	return swig_r
 }
 
@@ -2970,7 +2970,7 @@ func As_completed_next(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_as_completed_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_as_completed_next_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2980,7 +2980,7 @@ func As_completed_next_result(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_as_completed_next_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_as_completed_next_result_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -2991,7 +2991,7 @@ func Timeout_enter(arg1 *uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_enter_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -3000,7 +3000,7 @@ func Timeout_at(arg1 *uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_at_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_at_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -3009,7 +3009,7 @@ func Timeout_reschedule(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_reschedule_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_reschedule_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -3017,7 +3017,7 @@ func Timeout_when(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_timeout_when_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_timeout_when_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3025,7 +3025,7 @@ func Timeout_expired(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_timeout_expired_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_timeout_expired_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3034,7 +3034,7 @@ func Timeout_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_timeout_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_151(_swig_i_1)))
+	swig_r = (int64)(C._wrap_timeout_exit_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_151(_swig_i_1)))
 	return swig_r
 }
 
@@ -3042,7 +3042,7 @@ func Task_group_enter(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_group_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_group_enter_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3052,7 +3052,7 @@ func Task_group_create_task_ex(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_task_group_create_task_ex_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_create_task_ex_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3062,7 +3062,7 @@ func Task_group_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_task_group_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_task_group_cancel_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3071,7 +3071,7 @@ func Task_group_join(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_task_group_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_task_group_join_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_154(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3081,7 +3081,7 @@ func Generator_next(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_next_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3096,7 +3096,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_generator_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_155(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_generator_send_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_155(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3108,7 +3108,7 @@ func Generator_throw(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3119,7 +3119,7 @@ func Generator_throw_code(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_156(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_generator_throw_code_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_156(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3129,7 +3129,7 @@ func Generator_aclose(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_aclose_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_aclose_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3139,7 +3139,7 @@ func Generator_collect(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_generator_collect_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_generator_collect_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3149,7 +3149,7 @@ func Lock_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3157,7 +3157,7 @@ func Lock_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_lock_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_lock_acquire_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3167,7 +3167,7 @@ func Lock_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_release_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3175,7 +3175,7 @@ func Lock_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_lock_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_lock_locked_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3184,7 +3184,7 @@ func Lock_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_lock_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_lock_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3192,7 +3192,7 @@ func Event_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3200,7 +3200,7 @@ func Event_set(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_set_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3208,7 +3208,7 @@ func Event_clear(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_clear_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_clear_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3216,7 +3216,7 @@ func Event_is_set(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_event_is_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_event_is_set_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3224,7 +3224,7 @@ func Event_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_event_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_event_wait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3235,7 +3235,7 @@ func Event_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_event_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_event_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3245,7 +3245,7 @@ func Condition_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_condition_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3253,7 +3253,7 @@ func Condition_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_condition_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_condition_acquire_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3263,7 +3263,7 @@ func Condition_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_release_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3271,7 +3271,7 @@ func Condition_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_locked_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3279,7 +3279,7 @@ func Condition_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_condition_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_condition_wait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3293,7 +3293,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_condition_wait_for_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_condition_wait_for_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3304,7 +3304,7 @@ func Condition_notify(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_notify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_170(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_notify_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_170(_swig_i_1)))
 	return swig_r
 }
 
@@ -3312,7 +3312,7 @@ func Condition_notify_all(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_condition_notify_all_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_condition_notify_all_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3321,7 +3321,7 @@ func Condition_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_condition_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_condition_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3330,7 +3330,7 @@ func Semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_174(_swig_i_1)))
 	return swig_r
 }
 
@@ -3339,7 +3339,7 @@ func Bounded_semaphore_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_176(_swig_i_1)))
+	swig_r = (int64)(C._wrap_bounded_semaphore_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_176(_swig_i_1)))
 	return swig_r
 }
 
@@ -3347,7 +3347,7 @@ func Semaphore_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_semaphore_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_semaphore_acquire_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3357,7 +3357,7 @@ func Semaphore_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_release_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3365,7 +3365,7 @@ func Semaphore_locked(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_locked_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_locked_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3373,7 +3373,7 @@ func Semaphore_value(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_semaphore_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_semaphore_value_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3382,7 +3382,7 @@ func Semaphore_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_semaphore_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_semaphore_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3391,7 +3391,7 @@ func Barrier_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_182(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_182(_swig_i_1)))
 	return swig_r
 }
 
@@ -3399,7 +3399,7 @@ func Barrier_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_wait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3409,7 +3409,7 @@ func Barrier_reset(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_reset_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_reset_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3419,7 +3419,7 @@ func Barrier_abort(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_barrier_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_barrier_abort_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3429,7 +3429,7 @@ func Barrier_parties(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_parties_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_parties_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3437,7 +3437,7 @@ func Barrier_n_waiting(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_n_waiting_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_n_waiting_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3445,7 +3445,7 @@ func Barrier_broken(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_barrier_broken_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_barrier_broken_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3454,7 +3454,7 @@ func Barrier_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_barrier_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_barrier_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3462,7 +3462,7 @@ func Rwlock_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3470,7 +3470,7 @@ func Rwlock_acquire_read(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_rwlock_acquire_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_rwlock_acquire_read_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3480,7 +3480,7 @@ func Rwlock_acquire_write(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_rwlock_acquire_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_rwlock_acquire_write_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3490,7 +3490,7 @@ func Rwlock_release_read(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_release_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_release_read_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3498,7 +3498,7 @@ func Rwlock_release_write(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_rwlock_release_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_rwlock_release_write_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3507,7 +3507,7 @@ func Rwlock_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rwlock_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rwlock_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3516,7 +3516,7 @@ func Limiter_new(arg1 *uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_192(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_192(_swig_i_1)))
 	return swig_r
 }
 
@@ -3524,7 +3524,7 @@ func Limiter_acquire(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_limiter_acquire_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3534,7 +3534,7 @@ func Limiter_acquire_nowait(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_acquire_nowait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3542,7 +3542,7 @@ func Limiter_release(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_release_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_release_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3552,7 +3552,7 @@ func Limiter_acquire_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_limiter_acquire_on_behalf_of_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3564,7 +3564,7 @@ func Limiter_acquire_on_behalf_of_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_acquire_on_behalf_of_nowait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3574,7 +3574,7 @@ func Limiter_release_on_behalf_of(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_release_on_behalf_of_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3584,7 +3584,7 @@ func Limiter_has(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_limiter_has_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_has_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3592,7 +3592,7 @@ func Limiter_total_tokens(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_limiter_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_limiter_total_tokens_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3601,7 +3601,7 @@ func Limiter_set_total_tokens(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_200(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_set_total_tokens_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_200(_swig_i_1)))
 	return swig_r
 }
 
@@ -3610,7 +3610,7 @@ func Limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_limiter_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3620,7 +3620,7 @@ func Rate_limiter_new(arg1 *uintptr, arg2 float64, arg3 int64) (_swig_ret int64)
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_rate_limiter_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_203(_swig_i_2)))
+	swig_r = (int64)(C._wrap_rate_limiter_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.swig_type_203(_swig_i_2)))
 	return swig_r
 }
 
@@ -3629,7 +3629,7 @@ func Rate_limiter_acquire(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_rate_limiter_acquire_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_204(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3640,7 +3640,7 @@ func Rate_limiter_acquire_nowait(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_206(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_acquire_nowait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_206(_swig_i_1)))
 	return swig_r
 }
 
@@ -3649,7 +3649,7 @@ func Rate_limiter_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_rate_limiter_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_rate_limiter_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3657,7 +3657,7 @@ func Once_new(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_once_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_once_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -3669,7 +3669,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_once_get_or_init_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_once_get_or_init_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3681,7 +3681,7 @@ func Once_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_once_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_once_get_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3694,7 +3694,7 @@ _swig_i_0 = arg1
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_once_set_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_211(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_once_set_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_211(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3703,13 +3703,13 @@ func Once_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_once_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_once_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Queue_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_queue_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_queue_options_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3720,7 +3720,7 @@ func Queue_options_set_maxsize(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_214(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_maxsize_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_214(_swig_i_1)))
 	return swig_r
 }
 
@@ -3729,7 +3729,7 @@ func Queue_options_set_kind(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_options_set_kind_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_kind_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3743,7 +3743,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_queue_options_set_compare_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_queue_options_set_compare_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3753,7 +3753,7 @@ func Queue_options_set_item_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_options_set_item_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_options_set_item_free_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3763,7 +3763,7 @@ func Queue_new(arg1 *uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3773,7 +3773,7 @@ func Queue_put(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_queue_put_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_queue_put_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3785,7 +3785,7 @@ func Queue_put_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_put_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_put_nowait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3793,7 +3793,7 @@ func Queue_get(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_queue_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_queue_get_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3805,7 +3805,7 @@ func Queue_get_nowait(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_queue_get_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_get_nowait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3813,7 +3813,7 @@ func Queue_join(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_queue_join_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_queue_join_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3823,7 +3823,7 @@ func Queue_task_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_task_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_task_done_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3831,7 +3831,7 @@ func Queue_qsize(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_qsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_qsize_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3839,7 +3839,7 @@ func Queue_empty(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_empty_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_empty_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3847,7 +3847,7 @@ func Queue_full(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_full_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_full_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3855,7 +3855,7 @@ func Queue_maxsize(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_queue_maxsize_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_queue_maxsize_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3864,7 +3864,7 @@ func Queue_shutdown(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_shutdown_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_shutdown_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3873,7 +3873,7 @@ func Queue_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_queue_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_queue_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3884,7 +3884,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_inlet_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_229(_swig_i_2)))
+	swig_r = (int64)(C._wrap_inlet_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_229(_swig_i_2)))
 	return swig_r
 }
 
@@ -3895,7 +3895,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_inlet_put_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.double(_swig_i_2)))
+	swig_r = (int64)(C._wrap_inlet_put_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.double(_swig_i_2)))
 	return swig_r
 }
 
@@ -3905,7 +3905,7 @@ func Inlet_put_nowait(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_inlet_put_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_inlet_put_nowait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3913,7 +3913,7 @@ func Inlet_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_inlet_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_inlet_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -3922,7 +3922,7 @@ func Inlet_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_inlet_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_inlet_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -3935,7 +3935,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_channel_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_235(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_channel_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_235(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -3947,7 +3947,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_oneshot_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_oneshot_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -3957,7 +3957,7 @@ func Sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sender_send_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3969,7 +3969,7 @@ func Sender_try_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_sender_try_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_sender_try_send_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -3977,7 +3977,7 @@ func Receiver_receive(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_receiver_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_receiver_receive_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -3989,7 +3989,7 @@ func Receiver_try_receive(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_receiver_try_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_receiver_try_receive_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -3997,7 +3997,7 @@ func Sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_sender_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4005,7 +4005,7 @@ func Receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_receiver_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4014,7 +4014,7 @@ func Sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_sender_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4023,7 +4023,7 @@ func Receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_receiver_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4031,7 +4031,7 @@ func Message_value(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_message_value_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_message_value_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4044,7 +4044,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_broadcast_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_type_244(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_broadcast_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_type_244(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4054,7 +4054,7 @@ func Broadcast_sender_subscribe(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_subscribe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -4064,7 +4064,7 @@ func Broadcast_sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_send_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4072,7 +4072,7 @@ func Broadcast_receiver_receive(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_broadcast_receiver_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_broadcast_receiver_receive_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4084,7 +4084,7 @@ func Broadcast_receiver_try_receive(arg1 uintptr, arg2 *uintptr) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_try_receive_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -4092,7 +4092,7 @@ func Broadcast_sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_broadcast_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_broadcast_sender_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4100,7 +4100,7 @@ func Broadcast_receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_broadcast_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4109,7 +4109,7 @@ func Broadcast_sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_broadcast_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_sender_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4118,7 +4118,7 @@ func Broadcast_receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_broadcast_receiver_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4130,7 +4130,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_watch_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4140,7 +4140,7 @@ func Watch_sender_subscribe(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_subscribe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_subscribe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -4150,7 +4150,7 @@ func Watch_sender_send(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_send_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_send_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4160,7 +4160,7 @@ func Watch_sender_replace(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_replace_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_replace_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4168,7 +4168,7 @@ func Watch_sender_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_watch_sender_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_watch_sender_closed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4178,7 +4178,7 @@ func Watch_receiver_changed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_watch_receiver_changed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_watch_receiver_changed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4188,7 +4188,7 @@ func Watch_receiver_has_changed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_receiver_has_changed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_receiver_has_changed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4198,7 +4198,7 @@ func Watch_sender_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_sender_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_get_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -4208,7 +4208,7 @@ func Watch_receiver_get(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_receiver_get_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_get_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -4218,7 +4218,7 @@ func Watch_receiver_get_and_update(arg1 uintptr, arg2 *uintptr) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_get_and_update_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -4226,7 +4226,7 @@ func Watch_sender_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_sender_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_sender_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4234,7 +4234,7 @@ func Watch_receiver_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_watch_receiver_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_watch_receiver_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4243,7 +4243,7 @@ func Watch_sender_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_watch_sender_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_sender_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4252,13 +4252,13 @@ func Watch_receiver_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_watch_receiver_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_watch_receiver_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Exit_stack_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_exit_stack_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_exit_stack_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4272,7 +4272,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_exit_stack_push_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_exit_stack_push_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4284,7 +4284,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_exit_stack_callback_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_exit_stack_callback_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -4294,7 +4294,7 @@ func Exit_stack_unref(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_exit_stack_unref_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_unref_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4302,7 +4302,7 @@ func Exit_stack_pop_all(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_exit_stack_pop_all_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_exit_stack_pop_all_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4313,7 +4313,7 @@ func Exit_stack_close(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_exit_stack_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
+	swig_r = (int64)(C._wrap_exit_stack_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_268(_swig_i_1)))
 	return swig_r
 }
 
@@ -4323,7 +4323,7 @@ func Cancel_scope_enter(arg1 *uintptr, arg2 float64, arg3 int32) (_swig_ret int6
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_cancel_scope_enter_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_cancel_scope_enter_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4331,7 +4331,7 @@ func Cancel_scope_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancel_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4340,7 +4340,7 @@ func Cancel_scope_set_deadline(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_set_deadline_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -4348,7 +4348,7 @@ func Cancel_scope_deadline(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_cancel_scope_deadline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_cancel_scope_deadline_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4357,7 +4357,7 @@ func Cancel_scope_set_shield(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_set_shield_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_set_shield_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4365,7 +4365,7 @@ func Cancel_scope_cancel_called(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancel_called_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4373,7 +4373,7 @@ func Cancel_scope_cancelled_caught(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_cancel_scope_cancelled_caught_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4382,13 +4382,13 @@ func Cancel_scope_exit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1)))
+	swig_r = (int64)(C._wrap_cancel_scope_exit_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_276(_swig_i_1)))
 	return swig_r
 }
 
 func In_cancelled_scope() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_in_cancelled_scope_sys_6c96b6e831386849())
+	swig_r = (int64)(C._wrap_in_cancelled_scope_sys_326c311da2a5137b())
 	return swig_r
 }
 
@@ -4397,7 +4397,7 @@ func Capture_call_graph(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_278(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_capture_call_graph_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_278(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4407,7 +4407,7 @@ func Call_graph_future(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_call_graph_future_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_call_graph_future_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4417,7 +4417,7 @@ func Call_graph_frame_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_call_graph_frame_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_call_graph_frame_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4426,7 +4426,7 @@ func Call_graph_frame(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_280(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_frame_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_280(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4436,7 +4436,7 @@ func Call_graph_awaited_by_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_call_graph_awaited_by_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4445,7 +4445,7 @@ func Call_graph_awaited_by(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_282(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_call_graph_awaited_by_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_282(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4458,7 +4458,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_format_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_284(_swig_i_1), *(*C.swig_type_285)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_format_call_graph_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_284(_swig_i_1), *(*C.swig_type_285)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -4471,7 +4471,7 @@ func Print_call_graph(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_print_call_graph_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_287(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_print_call_graph_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_287(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4480,7 +4480,7 @@ func Loop_dump(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_dump_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_dump_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4489,14 +4489,14 @@ func Loop_metrics(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_loop_metrics_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_loop_metrics_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Loop_metrics_name(arg1 int32) (_swig_ret string) {
 	var swig_r string
 	_swig_i_0 := arg1
-	swig_r_p := C._wrap_loop_metrics_name_sys_6c96b6e831386849(C.int(_swig_i_0))
+	swig_r_p := C._wrap_loop_metrics_name_sys_326c311da2a5137b(C.int(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4513,7 +4513,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_loop_set_trace_hook_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_loop_set_trace_hook_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -4521,7 +4521,7 @@ func Trace_event_kind(arg1 uintptr) (_swig_ret int32) {
 	var swig_r int32
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int32)(C._wrap_trace_event_kind_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int32)(C._wrap_trace_event_kind_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4529,7 +4529,7 @@ func Trace_event_time(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_trace_event_time_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_trace_event_time_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4537,7 +4537,7 @@ func Trace_event_duration(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_trace_event_duration_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_trace_event_duration_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4545,7 +4545,7 @@ func Trace_event_task(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_trace_event_task_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_trace_event_task_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4555,7 +4555,7 @@ func Trace_event_code(arg1 uintptr) (_swig_ret uint64) {
 	var swig_r uint64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uint64)(C._wrap_trace_event_code_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uint64)(C._wrap_trace_event_code_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4565,7 +4565,7 @@ func Loop_set_watchdog(arg1 uintptr, arg2 float64, arg3 int32) (_swig_ret int64)
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_loop_set_watchdog_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_loop_set_watchdog_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -4576,7 +4576,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_297)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), *(*C.swig_type_297)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4589,7 +4589,7 @@ func Address_new_unix(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_new_unix_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_299)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_new_unix_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), *(*C.swig_type_299)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4603,7 +4603,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_301(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_from_sockaddr_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_301(_swig_i_2)))
 	return swig_r
 }
 
@@ -4611,7 +4611,7 @@ func Address_family(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_family_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4619,7 +4619,7 @@ func Address_port(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_port_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4629,7 +4629,7 @@ func Address_host(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_305)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_host_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_305)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4642,7 +4642,7 @@ func Address_format(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_format_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_307)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_address_format_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_307)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4656,7 +4656,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_address_sockaddr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_309(_swig_i_2)))
+	swig_r = (int64)(C._wrap_address_sockaddr_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_309(_swig_i_2)))
 	return swig_r
 }
 
@@ -4666,7 +4666,7 @@ func Address_equal(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_address_equal_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_address_equal_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4674,7 +4674,7 @@ func Address_type(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_type_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_type_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4682,7 +4682,7 @@ func Address_protocol(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_address_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_address_protocol_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4690,7 +4690,7 @@ func Address_canonname(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_address_canonname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_address_canonname_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4701,7 +4701,7 @@ func Addresses_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_addresses_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_addresses_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -4710,7 +4710,7 @@ func Addresses_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_addresses_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_315(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_addresses_at_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_315(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4718,7 +4718,7 @@ swig_r_1 = swig_r
 
 func Addrinfo_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_addrinfo_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_addrinfo_options_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4729,7 +4729,7 @@ func Addrinfo_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_family_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4738,7 +4738,7 @@ func Addrinfo_options_set_type(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_type_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_type_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4747,7 +4747,7 @@ func Addrinfo_options_set_protocol(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_protocol_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4756,7 +4756,7 @@ func Addrinfo_options_set_flags(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_addrinfo_options_set_flags_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4768,7 +4768,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_6c96b6e831386849(*(*C.swig_type_320)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_getaddrinfo_sys_326c311da2a5137b(*(*C.swig_type_320)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_321)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4785,7 +4785,7 @@ func Getnameinfo(arg1 uintptr, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_getnameinfo_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_getnameinfo_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4795,7 +4795,7 @@ func Host_name_host(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_host_name_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_host_name_host_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4806,7 +4806,7 @@ func Host_name_service(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_host_name_service_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_host_name_service_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -4815,7 +4815,7 @@ _swig_i_0 = arg1
 
 func Stream_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_stream_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_stream_options_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -4826,7 +4826,7 @@ func Stream_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_325(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_limit_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_325(_swig_i_1)))
 	return swig_r
 }
 
@@ -4835,7 +4835,7 @@ func Stream_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_family_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4846,7 +4846,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_options_set_local_address_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_328)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4858,7 +4858,7 @@ func Stream_options_set_happy_eyeballs_delay(arg1 uintptr, arg2 float64) (_swig_
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_happy_eyeballs_delay_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -4867,7 +4867,7 @@ func Stream_options_set_backlog(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_backlog_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_backlog_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4876,7 +4876,7 @@ func Stream_options_set_reuse_address(arg1 uintptr, arg2 int32) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_reuse_address_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4885,7 +4885,7 @@ func Stream_options_set_reuse_port(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_reuse_port_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4894,7 +4894,7 @@ func Stream_options_set_start_serving(arg1 uintptr, arg2 int32) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_start_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_start_serving_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4904,7 +4904,7 @@ func Stream_options_add_host(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_add_host_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_335)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_options_add_host_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_335)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -4916,7 +4916,7 @@ func Stream_options_set_max_connections(arg1 uintptr, arg2 int64) (_swig_ret int
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_max_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_337(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_max_connections_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_337(_swig_i_1)))
 	return swig_r
 }
 
@@ -4925,7 +4925,7 @@ func Stream_options_set_descriptor(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_descriptor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_descriptor_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4934,7 +4934,7 @@ func Stream_options_set_cleanup_socket(arg1 uintptr, arg2 int32) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_cleanup_socket_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4943,7 +4943,7 @@ func Stream_options_set_keep_alive(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_keep_alive_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -4953,7 +4953,7 @@ func Stream_options_set_data_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_data_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_data_free_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -4964,7 +4964,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_open_connection_sys_6c96b6e831386849(*(*C.swig_type_342)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_open_connection_sys_326c311da2a5137b(*(*C.swig_type_342)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4979,7 +4979,7 @@ func Open_unix_connection(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_6c96b6e831386849(*(*C.swig_type_343)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_open_unix_connection_sys_326c311da2a5137b(*(*C.swig_type_343)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -4996,7 +4996,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_pair_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_pair_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), C.swig_voidp(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -5005,7 +5005,7 @@ func Connect_read_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
 	_swig_i_0 := arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_connect_read_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_connect_read_pipe_sys_326c311da2a5137b(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5016,7 +5016,7 @@ func Connect_write_pipe(arg1 int32, arg2 uintptr) (_swig_ret uintptr) {
 	_swig_i_0 := arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_connect_write_pipe_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_connect_write_pipe_sys_326c311da2a5137b(C.int(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5027,7 +5027,7 @@ func Stream_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_345(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_read_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_345(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5040,7 +5040,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_read_into_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_346(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_read_into_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_346(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5050,7 +5050,7 @@ func Stream_readline(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_readline_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_readline_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5061,7 +5061,7 @@ func Stream_readexactly(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_347(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_readexactly_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_347(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5073,7 +5073,7 @@ func Stream_readuntil(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_348)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_348)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5089,7 +5089,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_349(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_readuntil_any_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_349(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5099,7 +5099,7 @@ func Stream_at_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_at_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_at_eof_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5107,7 +5107,7 @@ func Stream_pause_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_pause_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_pause_reading_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5115,7 +5115,7 @@ func Stream_resume_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_resume_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_resume_reading_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5123,7 +5123,7 @@ func Stream_is_reading(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_is_reading_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_is_reading_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5131,7 +5131,7 @@ func Error_partial(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_error_partial_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_error_partial_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5141,7 +5141,7 @@ func Error_expected(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_expected_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_expected_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5149,7 +5149,7 @@ func Error_consumed(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_error_consumed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_error_consumed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5159,7 +5159,7 @@ func Stream_write(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_write_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_357)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5173,7 +5173,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_writelines_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_359(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_writelines_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_359(_swig_i_2)))
 	return swig_r
 }
 
@@ -5181,7 +5181,7 @@ func Stream_drain(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_drain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_drain_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5191,7 +5191,7 @@ func Stream_write_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_write_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_write_eof_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5199,7 +5199,7 @@ func Stream_can_write_eof(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_can_write_eof_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_can_write_eof_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5209,7 +5209,7 @@ func Stream_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_swig
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_363(_swig_i_1), C.swig_type_364(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_write_buffer_limits_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_363(_swig_i_1), C.swig_type_364(_swig_i_2)))
 	return swig_r
 }
 
@@ -5221,7 +5221,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_get_write_buffer_limits_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -5229,7 +5229,7 @@ func Stream_get_write_buffer_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_get_write_buffer_size_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5240,7 +5240,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_367(_swig_i_2), C.swig_type_368(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_367(_swig_i_2), C.swig_type_368(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5253,7 +5253,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_369(_swig_i_2), C.swig_type_370(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_stream_sendfile_native_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_369(_swig_i_2), C.swig_type_370(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5263,7 +5263,7 @@ func Stream_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5271,7 +5271,7 @@ func Stream_abort(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_abort_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5279,7 +5279,7 @@ func Stream_is_closing(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_stream_is_closing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_stream_is_closing_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5287,7 +5287,7 @@ func Stream_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_stream_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_stream_wait_closed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5301,7 +5301,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_376)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_stream_get_extra_info_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_375)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_376)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5322,7 +5322,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_start_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_377)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_start_server_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_377)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5341,7 +5341,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_start_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_378)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_start_unix_server_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_378)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5354,7 +5354,7 @@ func Server_accept(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_accept_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_accept_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5367,7 +5367,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_sockets_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_380(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_sockets_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_380(_swig_i_2)))
 	return swig_r
 }
 
@@ -5376,7 +5376,7 @@ func Server_port(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_server_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_382(_swig_i_1)))
+	swig_r = (int64)(C._wrap_server_port_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_382(_swig_i_1)))
 	return swig_r
 }
 
@@ -5384,7 +5384,7 @@ func Server_is_serving(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_is_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_is_serving_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5392,7 +5392,7 @@ func Server_start_serving(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_start_serving_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_start_serving_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5402,7 +5402,7 @@ func Server_serve_forever(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_serve_forever_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_serve_forever_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5412,7 +5412,7 @@ func Server_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5420,7 +5420,7 @@ func Server_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_server_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_server_wait_closed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5431,7 +5431,7 @@ func Server_shutdown(arg1 uintptr, arg2 float64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_server_shutdown_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_server_shutdown_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5444,7 +5444,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_server_connections_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_386(_swig_i_2)))
+	swig_r = (int64)(C._wrap_server_connections_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1), C.swig_type_386(_swig_i_2)))
 	return swig_r
 }
 
@@ -5452,7 +5452,7 @@ func Server_close_clients(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_close_clients_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_close_clients_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5460,13 +5460,13 @@ func Server_abort_clients(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_server_abort_clients_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_server_abort_clients_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
 func Protocol_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_protocol_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_protocol_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5478,7 +5478,7 @@ func Protocol_set_connection_made(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_connection_made_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_connection_made_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5488,7 +5488,7 @@ func Protocol_set_data_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_data_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_data_received_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5498,7 +5498,7 @@ func Protocol_set_get_buffer(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_get_buffer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_get_buffer_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5508,7 +5508,7 @@ func Protocol_set_buffer_updated(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_buffer_updated_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5518,7 +5518,7 @@ func Protocol_set_eof_received(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_eof_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_eof_received_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5528,7 +5528,7 @@ func Protocol_set_pause_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_pause_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_pause_writing_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5538,7 +5538,7 @@ func Protocol_set_resume_writing(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_resume_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_resume_writing_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5548,7 +5548,7 @@ func Protocol_set_connection_lost(arg1 uintptr, arg2 uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_connection_lost_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_connection_lost_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5558,7 +5558,7 @@ func Protocol_set_factory(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_factory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_factory_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5568,7 +5568,7 @@ func Protocol_set_data_free(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_protocol_set_data_free_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_protocol_set_data_free_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5583,7 +5583,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_399)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_connection_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_399)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5602,7 +5602,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_connection_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_400)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5620,7 +5620,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_read_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_read_pipe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5635,7 +5635,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_write_pipe_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_write_pipe_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.int(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5652,7 +5652,7 @@ _swig_i_2 = arg3
 	_swig_i_3 := arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_create_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_401)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_create_server_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_401)(unsafe.Pointer(&_swig_i_2)), C.int(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5671,7 +5671,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_create_unix_server_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_402)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_create_unix_server_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), *(*C.swig_type_402)(unsafe.Pointer(&_swig_i_2)), C.uintptr_t(_swig_i_3)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_2
 	}
@@ -5688,7 +5688,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_stream_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_stream_set_protocol_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
@@ -5698,7 +5698,7 @@ func Stream_get_protocol(arg1 uintptr, arg2 *uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_stream_get_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stream_get_protocol_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5708,7 +5708,7 @@ func Packet_data(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_packet_data_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_packet_data_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5718,7 +5718,7 @@ func Packet_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_packet_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_packet_size_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5726,7 +5726,7 @@ func Packet_address(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_packet_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_packet_address_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5736,7 +5736,7 @@ func Packet_truncated(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_packet_truncated_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_packet_truncated_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5744,7 +5744,7 @@ func Packets_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_packets_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_packets_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5753,7 +5753,7 @@ func Packets_at(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_packets_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_packets_at_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_407(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5761,7 +5761,7 @@ swig_r_1 = swig_r
 
 func Datagram_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_datagram_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_datagram_options_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5774,7 +5774,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_address_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_409)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5788,7 +5788,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_411)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_address_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_411)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5801,7 +5801,7 @@ func Datagram_options_set_local_path(arg1 uintptr, arg2 string) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_413)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_local_path_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_413)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5814,7 +5814,7 @@ func Datagram_options_set_remote_path(arg1 uintptr, arg2 string) (_swig_ret int6
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_415)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_datagram_options_set_remote_path_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_415)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -5826,7 +5826,7 @@ func Datagram_options_set_family(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_family_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_family_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5835,7 +5835,7 @@ func Datagram_options_set_reuse_port(arg1 uintptr, arg2 int32) (_swig_ret int64)
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_reuse_port_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5844,7 +5844,7 @@ func Datagram_options_set_broadcast(arg1 uintptr, arg2 int32) (_swig_ret int64) 
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_broadcast_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5853,7 +5853,7 @@ func Datagram_options_set_receive_buffer(arg1 uintptr, arg2 int32) (_swig_ret in
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_receive_buffer_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5862,7 +5862,7 @@ func Datagram_options_set_descriptor(arg1 uintptr, arg2 int32) (_swig_ret int64)
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_descriptor_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -5871,7 +5871,7 @@ func Datagram_options_set_max_size(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_422(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_max_size_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_422(_swig_i_1)))
 	return swig_r
 }
 
@@ -5880,13 +5880,13 @@ func Datagram_options_set_batch(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_options_set_batch_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_options_set_batch_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
 func Datagram_protocol_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_datagram_protocol_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_datagram_protocol_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5898,7 +5898,7 @@ func Datagram_protocol_set_connection_made(arg1 uintptr, arg2 uintptr) (_swig_re
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_protocol_set_connection_made_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5908,7 +5908,7 @@ func Datagram_protocol_set_datagram_received(arg1 uintptr, arg2 uintptr) (_swig_
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_protocol_set_datagram_received_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5918,7 +5918,7 @@ func Datagram_protocol_set_error_received(arg1 uintptr, arg2 uintptr) (_swig_ret
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_protocol_set_error_received_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5928,7 +5928,7 @@ func Datagram_protocol_set_pause_writing(arg1 uintptr, arg2 uintptr) (_swig_ret 
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_protocol_set_pause_writing_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5938,7 +5938,7 @@ func Datagram_protocol_set_resume_writing(arg1 uintptr, arg2 uintptr) (_swig_ret
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_protocol_set_resume_writing_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5948,7 +5948,7 @@ func Datagram_protocol_set_connection_lost(arg1 uintptr, arg2 uintptr) (_swig_re
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_protocol_set_connection_lost_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -5962,7 +5962,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_datagram_options_set_protocol_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (int64)(C._wrap_datagram_options_set_protocol_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	return swig_r
 }
 
@@ -5970,7 +5970,7 @@ func Create_datagram_endpoint(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_create_datagram_endpoint_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_create_datagram_endpoint_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -5980,7 +5980,7 @@ func Datagram_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5988,7 +5988,7 @@ func Datagram_abort(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_abort_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_abort_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -5996,7 +5996,7 @@ func Datagram_is_closing(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_is_closing_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_is_closing_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6004,7 +6004,7 @@ func Datagram_wait_closed(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_wait_closed_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_wait_closed_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6014,7 +6014,7 @@ func Datagram_recvfrom(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_recvfrom_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_recvfrom_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6025,7 +6025,7 @@ func Datagram_recvmany(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_434(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_datagram_recvmany_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_434(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6040,7 +6040,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_435(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendto_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_435(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6054,7 +6054,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_437)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_sendto_nowait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_437)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6070,7 +6070,7 @@ _swig_i_1 = arg2
 	var _swig_i_2 *uintptr
 _swig_i_2 = arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_438(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_datagram_sendmany_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_voidp(_swig_i_2), C.swig_type_438(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6080,7 +6080,7 @@ func Datagram_drain(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_drain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_drain_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6092,7 +6092,7 @@ func Datagram_set_write_buffer_limits(arg1 uintptr, arg2 int64, arg3 int64) (_sw
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_440(_swig_i_1), C.swig_type_441(_swig_i_2)))
+	swig_r = (int64)(C._wrap_datagram_set_write_buffer_limits_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_440(_swig_i_1), C.swig_type_441(_swig_i_2)))
 	return swig_r
 }
 
@@ -6100,7 +6100,7 @@ func Datagram_get_write_buffer_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_datagram_get_write_buffer_size_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6112,7 +6112,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 []byte
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_444)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_445)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_datagram_get_extra_info_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_444)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_445)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6126,7 +6126,7 @@ func Datagram_local_address(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_local_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_local_address_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6136,7 +6136,7 @@ func Datagram_remote_address(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_datagram_remote_address_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_datagram_remote_address_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6147,7 +6147,7 @@ func Datagram_statistic(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_datagram_statistic_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_datagram_statistic_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6155,7 +6155,7 @@ func Sock_recv(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_447(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_sys_326c311da2a5137b(C.int(_swig_i_0), C.swig_type_447(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6167,7 +6167,7 @@ func Sock_recv_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_448(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recv_into_sys_326c311da2a5137b(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_448(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6177,7 +6177,7 @@ func Sock_recvfrom(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_449(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_sys_326c311da2a5137b(C.int(_swig_i_0), C.swig_type_449(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6189,7 +6189,7 @@ func Sock_recvfrom_into(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_450(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_recvfrom_into_sys_326c311da2a5137b(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_450(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6201,7 +6201,7 @@ func Sock_sendall(arg1 int32, arg2 uintptr, arg3 int64) (_swig_ret uintptr) {
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_sendall_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_451(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_sendall_sys_326c311da2a5137b(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_451(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6215,7 +6215,7 @@ _swig_i_1 = arg2
 	_swig_i_2 := arg3
 	var _swig_i_3 uintptr
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_sock_sendto_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_452(_swig_i_2), C.uintptr_t(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendto_sys_326c311da2a5137b(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_452(_swig_i_2), C.uintptr_t(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6227,7 +6227,7 @@ func Sock_sendfile(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig_ret ui
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_453(_swig_i_2), C.swig_type_454(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_sys_326c311da2a5137b(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_453(_swig_i_2), C.swig_type_454(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6239,7 +6239,7 @@ func Sock_sendfile_native(arg1 int32, arg2 int32, arg3 int64, arg4 int64) (_swig
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_6c96b6e831386849(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_455(_swig_i_2), C.swig_type_456(_swig_i_3)))
+	swig_r = (uintptr)(C._wrap_sock_sendfile_native_sys_326c311da2a5137b(C.int(_swig_i_0), C.int(_swig_i_1), C.swig_type_455(_swig_i_2), C.swig_type_456(_swig_i_3)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6251,7 +6251,7 @@ func Sock_connect(arg1 int32, arg2 string, arg3 int32) (_swig_ret uintptr) {
 	var _swig_i_1 string
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_sock_connect_sys_6c96b6e831386849(C.int(_swig_i_0), *(*C.swig_type_457)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_sock_connect_sys_326c311da2a5137b(C.int(_swig_i_0), *(*C.swig_type_457)(unsafe.Pointer(&_swig_i_1)), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6263,7 +6263,7 @@ swig_r_1 = swig_r
 func Sock_accept(arg1 int32) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_sock_accept_sys_6c96b6e831386849(C.int(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_sock_accept_sys_326c311da2a5137b(C.int(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6278,7 +6278,7 @@ _swig_i_1 = arg2
 	var _swig_i_3 *int32
 _swig_i_3 = arg4
 	_swig_i_4 := arg5
-	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_458(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_459(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_sock_send_fds_sys_326c311da2a5137b(C.int(_swig_i_0), C.uintptr_t(_swig_i_1), C.swig_type_458(_swig_i_2), C.swig_voidp(_swig_i_3), C.swig_type_459(_swig_i_4)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6288,7 +6288,7 @@ func Sock_recv_fds(arg1 int32, arg2 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_6c96b6e831386849(C.int(_swig_i_0), C.swig_type_460(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_sock_recv_fds_sys_326c311da2a5137b(C.int(_swig_i_0), C.swig_type_460(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6298,7 +6298,7 @@ func Packet_fd_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_packet_fd_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_packet_fd_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6307,7 +6307,7 @@ func Packet_take_fd(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_packet_take_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_463(_swig_i_1)))
+	swig_r = (int64)(C._wrap_packet_take_fd_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_463(_swig_i_1)))
 	return swig_r
 }
 
@@ -6315,7 +6315,7 @@ func Tls_context_new_client(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_tls_context_new_client_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_tls_context_new_client_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -6323,7 +6323,7 @@ func Tls_context_new_server(arg1 *uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 *uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_tls_context_new_server_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0)))
+	swig_r = (int64)(C._wrap_tls_context_new_server_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0)))
 	return swig_r
 }
 
@@ -6331,7 +6331,7 @@ func Tls_context_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_tls_context_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_tls_context_error_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6345,7 +6345,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 string
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_tls_context_load_verify_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_467)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_468)(unsafe.Pointer(&_swig_i_2))))
+	swig_r = (int64)(C._wrap_tls_context_load_verify_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_467)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_468)(unsafe.Pointer(&_swig_i_2))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6361,7 +6361,7 @@ func Tls_context_load_verify_memory(arg1 uintptr, arg2 string) (_swig_ret int64)
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_load_verify_memory_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_470)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6378,7 +6378,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 string
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_472)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_473)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_474)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_472)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_473)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_474)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6401,7 +6401,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 string
 _swig_i_3 = arg4
-	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_476)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_477)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_478)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (int64)(C._wrap_tls_context_load_cert_chain_memory_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_476)(unsafe.Pointer(&_swig_i_1)), *(*C.swig_type_477)(unsafe.Pointer(&_swig_i_2)), *(*C.swig_type_478)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6419,7 +6419,7 @@ func Tls_context_set_verify_mode(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_tls_context_set_verify_mode_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6428,7 +6428,7 @@ func Tls_context_set_check_hostname(arg1 uintptr, arg2 int32) (_swig_ret int64) 
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_tls_context_set_check_hostname_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6438,7 +6438,7 @@ func Tls_context_set_alpn(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_alpn_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_482)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_alpn_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_482)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6450,7 +6450,7 @@ func Tls_context_set_min_version(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_tls_context_set_min_version_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_tls_context_set_min_version_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6459,7 +6459,7 @@ func Tls_context_set_max_version(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_tls_context_set_max_version_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_tls_context_set_max_version_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6469,7 +6469,7 @@ func Tls_context_set_ciphers(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_ciphers_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_ciphers_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_486)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6482,7 +6482,7 @@ func Tls_context_set_ciphersuites(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_488)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_ciphersuites_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_488)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6497,7 +6497,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_tls_context_add_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_490)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_tls_context_add_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_490)(unsafe.Pointer(&_swig_i_1)), C.uintptr_t(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6509,7 +6509,7 @@ func Tls_context_set_session_cache(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_tls_context_set_session_cache_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_tls_context_set_session_cache_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -6519,7 +6519,7 @@ func Tls_context_set_keylog_file(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_493)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_tls_context_set_keylog_file_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_493)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6532,7 +6532,7 @@ func Stream_options_set_tls(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_tls_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_tls_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -6542,7 +6542,7 @@ func Stream_options_set_server_hostname(arg1 uintptr, arg2 string) (_swig_ret in
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_496)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_stream_options_set_server_hostname_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_496)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6554,7 +6554,7 @@ func Stream_options_set_tls_handshake_timeout(arg1 uintptr, arg2 float64) (_swig
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_tls_handshake_timeout_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -6563,7 +6563,7 @@ func Stream_options_set_tls_shutdown_timeout(arg1 uintptr, arg2 float64) (_swig_
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_tls_shutdown_timeout_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -6573,7 +6573,7 @@ func Stream_options_set_tls_session(arg1 uintptr, arg2 uintptr) (_swig_ret int64
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_options_set_tls_session_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_options_set_tls_session_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -6585,7 +6585,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_stream_start_tls_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_stream_start_tls_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6597,7 +6597,7 @@ func Stream_get_peer_certificate(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) 
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_get_peer_certificate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_get_peer_certificate_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -6607,7 +6607,7 @@ func Stream_get_tls_session(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_stream_get_tls_session_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_stream_get_tls_session_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -6617,7 +6617,7 @@ func File_open(arg1 string, arg2 int32, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_open_sys_6c96b6e831386849(*(*C.swig_type_502)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_open_sys_326c311da2a5137b(*(*C.swig_type_502)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1), C.int(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6631,7 +6631,7 @@ func File_read(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_file_read_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_503(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_file_read_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_503(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6643,7 +6643,7 @@ func File_pread(arg1 uintptr, arg2 int64, arg3 int64) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_pread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_504(_swig_i_1), C.swig_type_505(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_pread_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_504(_swig_i_1), C.swig_type_505(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6655,7 +6655,7 @@ func File_write(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_file_write_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_506)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_file_write_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_506)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6671,7 +6671,7 @@ _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_pwrite_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_507)(unsafe.Pointer(&_swig_i_1)), C.swig_type_508(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_pwrite_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_507)(unsafe.Pointer(&_swig_i_1)), C.swig_type_508(_swig_i_2)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6686,7 +6686,7 @@ func File_seek(arg1 uintptr, arg2 int64, arg3 int32) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (uintptr)(C._wrap_file_seek_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_509(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_file_seek_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_509(_swig_i_1), C.int(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6696,7 +6696,7 @@ func File_fstat(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_file_fstat_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_file_fstat_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6706,7 +6706,7 @@ func File_fsync(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_file_fsync_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_file_fsync_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6716,7 +6716,7 @@ func File_fdatasync(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_file_fdatasync_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_file_fdatasync_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6727,7 +6727,7 @@ func File_truncate(arg1 uintptr, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_file_truncate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_510(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_file_truncate_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_510(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6737,7 +6737,7 @@ func File_close(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_file_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_file_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6747,7 +6747,7 @@ func File_descriptor(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_descriptor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_descriptor_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6756,7 +6756,7 @@ func Read_file(arg1 string, arg2 int64) (_swig_ret uintptr) {
 	var _swig_i_0 string
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_read_file_sys_6c96b6e831386849(*(*C.swig_type_512)(unsafe.Pointer(&_swig_i_0)), C.swig_type_513(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_read_file_sys_326c311da2a5137b(*(*C.swig_type_512)(unsafe.Pointer(&_swig_i_0)), C.swig_type_513(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6771,7 +6771,7 @@ func Write_file(arg1 string, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_write_file_sys_6c96b6e831386849(*(*C.swig_type_514)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_515)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_write_file_sys_326c311da2a5137b(*(*C.swig_type_514)(unsafe.Pointer(&_swig_i_0)), *(*C.swig_type_515)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6788,7 +6788,7 @@ func Stat_file(arg1 string, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 string
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_stat_file_sys_6c96b6e831386849(*(*C.swig_type_516)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_stat_file_sys_326c311da2a5137b(*(*C.swig_type_516)(unsafe.Pointer(&_swig_i_0)), C.int(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6801,7 +6801,7 @@ func List_directory(arg1 string) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_list_directory_sys_6c96b6e831386849(*(*C.swig_type_517)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (uintptr)(C._wrap_list_directory_sys_326c311da2a5137b(*(*C.swig_type_517)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -6814,7 +6814,7 @@ func File_stat_size(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_stat_size_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_stat_size_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6822,7 +6822,7 @@ func File_stat_mode(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_stat_mode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_stat_mode_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6830,7 +6830,7 @@ func File_stat_inode(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_stat_inode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_stat_inode_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6838,7 +6838,7 @@ func File_stat_links(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_stat_links_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_stat_links_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6846,7 +6846,7 @@ func File_stat_uid(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_stat_uid_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_stat_uid_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6854,7 +6854,7 @@ func File_stat_gid(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_stat_gid_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_stat_gid_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6862,7 +6862,7 @@ func File_stat_mtime(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_file_stat_mtime_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_file_stat_mtime_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6870,7 +6870,7 @@ func File_stat_atime(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_file_stat_atime_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_file_stat_atime_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6878,7 +6878,7 @@ func File_stat_ctime(arg1 uintptr) (_swig_ret float64) {
 	var swig_r float64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (float64)(C._wrap_file_stat_ctime_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (float64)(C._wrap_file_stat_ctime_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6886,7 +6886,7 @@ func File_names_count(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_names_count_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_names_count_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6895,7 +6895,7 @@ func File_names_at(arg1 uintptr, arg2 int64) (_swig_ret string) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r_p := C._wrap_file_names_at_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_526(_swig_i_1))
+	swig_r_p := C._wrap_file_names_at_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_526(_swig_i_1))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -6908,7 +6908,7 @@ func File_watch_new(arg1 *uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_file_watch_new_sys_6c96b6e831386849(C.swig_voidp(_swig_i_0), *(*C.swig_type_528)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_file_watch_new_sys_326c311da2a5137b(C.swig_voidp(_swig_i_0), *(*C.swig_type_528)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -6919,7 +6919,7 @@ func File_watch_next(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_file_watch_next_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_file_watch_next_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -6929,7 +6929,7 @@ func File_watch_close(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_watch_close_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_watch_close_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6937,7 +6937,7 @@ func File_event_kind(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_event_kind_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_event_kind_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6945,7 +6945,7 @@ func File_event_is_directory(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_file_event_is_directory_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_file_event_is_directory_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -6953,7 +6953,7 @@ func File_event_name(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_file_event_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_file_event_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -6964,7 +6964,7 @@ func File_event_old_name(arg1 uintptr) (_swig_ret string) {
 	var swig_r string
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r_p := C._wrap_file_event_old_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0))
+	swig_r_p := C._wrap_file_event_old_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0))
 	swig_r = *(*string)(unsafe.Pointer(&swig_r_p))
 	var swig_r_1 string
  swig_r_1 = swigCopyString(swig_r)
@@ -6978,13 +6978,13 @@ func Job_return(arg1 int64, arg2 uintptr, arg3 uintptr) (_swig_ret int64) {
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (int64)(C._wrap_job_return_sys_6c96b6e831386849(C.swig_type_535(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (int64)(C._wrap_job_return_sys_326c311da2a5137b(C.swig_type_535(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	return swig_r
 }
 
 func Job_cancelled() (_swig_ret int64) {
 	var swig_r int64
-	swig_r = (int64)(C._wrap_job_cancelled_sys_6c96b6e831386849())
+	swig_r = (int64)(C._wrap_job_cancelled_sys_326c311da2a5137b())
 	return swig_r
 }
 
@@ -6992,7 +6992,7 @@ func Job_set_name(arg1 string) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 string
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_set_name_sys_6c96b6e831386849(*(*C.swig_type_538)(unsafe.Pointer(&_swig_i_0))))
+	swig_r = (int64)(C._wrap_job_set_name_sys_326c311da2a5137b(*(*C.swig_type_538)(unsafe.Pointer(&_swig_i_0))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -7007,7 +7007,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_to_thread_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_to_thread_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7025,7 +7025,7 @@ _swig_i_2 = arg3
 _swig_i_3 = arg4
 	var _swig_i_4 uintptr
 _swig_i_4 = arg5
-	swig_r = (uintptr)(C._wrap_run_in_executor_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
+	swig_r = (uintptr)(C._wrap_run_in_executor_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), C.uintptr_t(_swig_i_3), C.uintptr_t(_swig_i_4)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7034,7 +7034,7 @@ swig_r_1 = swig_r
 func Executor_new_threads(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_6c96b6e831386849(C.swig_type_539(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_threads_sys_326c311da2a5137b(C.swig_type_539(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7046,7 +7046,7 @@ func Executor_set_name(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_set_name_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_541)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_set_name_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_541)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7058,14 +7058,14 @@ func Executor_set_max_queue(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_543(_swig_i_1)))
+	swig_r = (int64)(C._wrap_executor_set_max_queue_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_543(_swig_i_1)))
 	return swig_r
 }
 
 func Executor_new_processes(arg1 int64) (_swig_ret uintptr) {
 	var swig_r uintptr
 	_swig_i_0 := arg1
-	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_6c96b6e831386849(C.swig_type_544(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_executor_new_processes_sys_326c311da2a5137b(C.swig_type_544(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7081,7 +7081,7 @@ _swig_i_1 = arg2
 _swig_i_2 = arg3
 	var _swig_i_3 []byte
 _swig_i_3 = arg4
-	swig_r = (uintptr)(C._wrap_run_in_process_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_545)(unsafe.Pointer(&_swig_i_3))))
+	swig_r = (uintptr)(C._wrap_run_in_process_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2), *(*C.swig_type_545)(unsafe.Pointer(&_swig_i_3))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_3
 	}
@@ -7098,7 +7098,7 @@ _swig_i_0 = arg1
 _swig_i_1 = arg2
 	var _swig_i_2 uintptr
 _swig_i_2 = arg3
-	swig_r = (uintptr)(C._wrap_executor_new_custom_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
+	swig_r = (uintptr)(C._wrap_executor_new_custom_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1), C.uintptr_t(_swig_i_2)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7108,7 +7108,7 @@ func Job_run(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_run_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_job_run_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7116,7 +7116,7 @@ func Job_drop(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_job_drop_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_job_drop_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7125,7 +7125,7 @@ func Executor_shutdown(arg1 uintptr, arg2 float64) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_executor_shutdown_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_executor_shutdown_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7137,7 +7137,7 @@ func Executor_running(arg1 uintptr, arg2 []byte) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_executor_running_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_549)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_executor_running_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_549)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7149,7 +7149,7 @@ func Thread_future_wait(arg1 uintptr, arg2 float64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_thread_future_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_wait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.double(_swig_i_1)))
 	return swig_r
 }
 
@@ -7157,7 +7157,7 @@ func Thread_future_done(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_done_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_done_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7165,7 +7165,7 @@ func Thread_future_cancelled(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_cancelled_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_cancelled_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7173,7 +7173,7 @@ func Thread_future_cancel(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_thread_future_cancel_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_thread_future_cancel_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7183,7 +7183,7 @@ func Thread_future_result(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_thread_future_result_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_result_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -7193,7 +7193,7 @@ func Thread_future_take(arg1 uintptr, arg2 *uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_thread_future_take_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_thread_future_take_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -7201,7 +7201,7 @@ func Thread_future_error(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_thread_future_error_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_thread_future_error_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7209,7 +7209,7 @@ swig_r_1 = swig_r
 
 func Process_options_new() (_swig_ret uintptr) {
 	var swig_r uintptr
-	swig_r = (uintptr)(C._wrap_process_options_new_sys_6c96b6e831386849())
+	swig_r = (uintptr)(C._wrap_process_options_new_sys_326c311da2a5137b())
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7220,7 +7220,7 @@ func Process_options_set_stdin(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stdin_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stdin_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7229,7 +7229,7 @@ func Process_options_set_stdout(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stdout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stdout_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7238,7 +7238,7 @@ func Process_options_set_stderr(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_stderr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_stderr_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7248,7 +7248,7 @@ func Process_options_set_cwd(arg1 uintptr, arg2 string) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 string
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_560)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (int64)(C._wrap_process_options_set_cwd_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_560)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7261,7 +7261,7 @@ func Process_options_set_env(arg1 uintptr, arg2 uintptr) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_options_set_env_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_env_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	return swig_r
 }
 
@@ -7271,7 +7271,7 @@ func Process_options_add_fd(arg1 uintptr, arg2 int32, arg3 int32) (_swig_ret int
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
-	swig_r = (int64)(C._wrap_process_options_add_fd_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
+	swig_r = (int64)(C._wrap_process_options_add_fd_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.int(_swig_i_2)))
 	return swig_r
 }
 
@@ -7280,7 +7280,7 @@ func Process_options_set_new_session(arg1 uintptr, arg2 int32) (_swig_ret int64)
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_new_session_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_new_session_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7289,7 +7289,7 @@ func Process_options_set_process_group(arg1 uintptr, arg2 int32) (_swig_ret int6
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_process_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_process_group_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7298,7 +7298,7 @@ func Process_options_set_user(arg1 uintptr, arg2 uint32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_user_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_user_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7307,7 +7307,7 @@ func Process_options_set_group(arg1 uintptr, arg2 uint32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_group_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7316,7 +7316,7 @@ func Process_options_set_umask(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_umask_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_umask_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7327,7 +7327,7 @@ _swig_i_0 = arg1
 	_swig_i_1 := arg2
 	_swig_i_2 := arg3
 	_swig_i_3 := arg4
-	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_569(_swig_i_2), C.swig_type_570(_swig_i_3)))
+	swig_r = (int64)(C._wrap_process_options_add_rlimit_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1), C.swig_type_569(_swig_i_2), C.swig_type_570(_swig_i_3)))
 	return swig_r
 }
 
@@ -7336,7 +7336,7 @@ func Process_options_set_limit(arg1 uintptr, arg2 int64) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_572(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_limit_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_572(_swig_i_1)))
 	return swig_r
 }
 
@@ -7345,7 +7345,7 @@ func Process_options_set_output_limit(arg1 uintptr, arg2 int64) (_swig_ret int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_type_574(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_options_set_output_limit_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_type_574(_swig_i_1)))
 	return swig_r
 }
 
@@ -7355,7 +7355,7 @@ func Create_subprocess_exec(arg1 uintptr, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_exec_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_exec_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.uintptr_t(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7367,7 +7367,7 @@ func Create_subprocess_shell(arg1 string, arg2 uintptr) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 uintptr
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_6c96b6e831386849(*(*C.swig_type_575)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_create_subprocess_shell_sys_326c311da2a5137b(*(*C.swig_type_575)(unsafe.Pointer(&_swig_i_0)), C.uintptr_t(_swig_i_1)))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_0
 	}
@@ -7380,7 +7380,7 @@ func Process_pid(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_pid_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_pid_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7390,7 +7390,7 @@ func Process_returncode(arg1 uintptr, arg2 *int32) (_swig_ret int64) {
 _swig_i_0 = arg1
 	var _swig_i_1 *int32
 _swig_i_1 = arg2
-	swig_r = (int64)(C._wrap_process_returncode_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_returncode_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.swig_voidp(_swig_i_1)))
 	return swig_r
 }
 
@@ -7398,7 +7398,7 @@ func Process_stdin(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stdin_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stdin_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7408,7 +7408,7 @@ func Process_stdout(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stdout_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stdout_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7418,7 +7418,7 @@ func Process_stderr(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_stderr_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_stderr_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7428,7 +7428,7 @@ func Process_wait(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_process_wait_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_process_wait_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7440,7 +7440,7 @@ func Process_communicate(arg1 uintptr, arg2 []byte) (_swig_ret uintptr) {
 _swig_i_0 = arg1
 	var _swig_i_1 []byte
 _swig_i_1 = arg2
-	swig_r = (uintptr)(C._wrap_process_communicate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), *(*C.swig_type_578)(unsafe.Pointer(&_swig_i_1))))
+	swig_r = (uintptr)(C._wrap_process_communicate_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), *(*C.swig_type_578)(unsafe.Pointer(&_swig_i_1))))
 	if Swig_escape_always_false {
 		Swig_escape_val = _swig_i_1
 	}
@@ -7454,7 +7454,7 @@ func Process_output(arg1 uintptr, arg2 int32) (_swig_ret uintptr) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (uintptr)(C._wrap_process_output_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (uintptr)(C._wrap_process_output_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1
@@ -7465,7 +7465,7 @@ func Process_send_signal(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_send_signal_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_send_signal_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7473,7 +7473,7 @@ func Process_terminate(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_terminate_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_terminate_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7481,7 +7481,7 @@ func Process_kill(arg1 uintptr) (_swig_ret int64) {
 	var swig_r int64
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (int64)(C._wrap_process_kill_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (int64)(C._wrap_process_kill_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	return swig_r
 }
 
@@ -7490,7 +7490,7 @@ func Process_signal_group(arg1 uintptr, arg2 int32) (_swig_ret int64) {
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
 	_swig_i_1 := arg2
-	swig_r = (int64)(C._wrap_process_signal_group_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
+	swig_r = (int64)(C._wrap_process_signal_group_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0), C.int(_swig_i_1)))
 	return swig_r
 }
 
@@ -7498,7 +7498,7 @@ func Loop_event_base(arg1 uintptr) (_swig_ret uintptr) {
 	var swig_r uintptr
 	var _swig_i_0 uintptr
 _swig_i_0 = arg1
-	swig_r = (uintptr)(C._wrap_loop_event_base_sys_6c96b6e831386849(C.uintptr_t(_swig_i_0)))
+	swig_r = (uintptr)(C._wrap_loop_event_base_sys_326c311da2a5137b(C.uintptr_t(_swig_i_0)))
 	var swig_r_1 uintptr
 swig_r_1 = swig_r
 	return swig_r_1

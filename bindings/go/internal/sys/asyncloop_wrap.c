@@ -197,7 +197,7 @@ _Static_assert(sizeof(aloop_executor_vtable) == 3 * sizeof(void *), "aloop_execu
 extern "C" {
 #endif
 
-void _wrap_Swig_free_sys_6c96b6e831386849(void *_swig_go_0) {
+void _wrap_Swig_free_sys_326c311da2a5137b(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
 
   arg1 = *(void **)&_swig_go_0;
@@ -207,7 +207,7 @@ void _wrap_Swig_free_sys_6c96b6e831386849(void *_swig_go_0) {
 }
 
 
-void *_wrap_Swig_malloc_sys_6c96b6e831386849(intgo _swig_go_0) {
+void *_wrap_Swig_malloc_sys_326c311da2a5137b(intgo _swig_go_0) {
   int arg1 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -220,7 +220,7 @@ void *_wrap_Swig_malloc_sys_6c96b6e831386849(intgo _swig_go_0) {
 }
 
 
-long long _wrap_version_sys_6c96b6e831386849() {
+long long _wrap_version_sys_326c311da2a5137b() {
   int64_t result;
   long long _swig_go_result;
 
@@ -231,7 +231,7 @@ long long _wrap_version_sys_6c96b6e831386849() {
 }
 
 
-_gostring_ _wrap_version_string_sys_6c96b6e831386849() {
+_gostring_ _wrap_version_string_sys_326c311da2a5137b() {
   char *result = 0 ;
   _gostring_ _swig_go_result;
 
@@ -242,7 +242,7 @@ _gostring_ _wrap_version_string_sys_6c96b6e831386849() {
 }
 
 
-_gostring_ _wrap_strerror_sys_6c96b6e831386849(long long _swig_go_0) {
+_gostring_ _wrap_strerror_sys_326c311da2a5137b(long long _swig_go_0) {
   int64_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -255,7 +255,7 @@ _gostring_ _wrap_strerror_sys_6c96b6e831386849(long long _swig_go_0) {
 }
 
 
-_gostring_ _wrap_errname_sys_6c96b6e831386849(long long _swig_go_0) {
+_gostring_ _wrap_errname_sys_326c311da2a5137b(long long _swig_go_0) {
   int64_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -268,7 +268,7 @@ _gostring_ _wrap_errname_sys_6c96b6e831386849(long long _swig_go_0) {
 }
 
 
-long long _wrap_set_allocator_sys_6c96b6e831386849(aloop_malloc_fn _swig_go_0, aloop_realloc_fn _swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_set_allocator_sys_326c311da2a5137b(aloop_malloc_fn _swig_go_0, aloop_realloc_fn _swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_malloc_fn arg1 = (aloop_malloc_fn) 0 ;
   aloop_realloc_fn arg2 = (aloop_realloc_fn) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -285,7 +285,7 @@ long long _wrap_set_allocator_sys_6c96b6e831386849(aloop_malloc_fn _swig_go_0, a
 }
 
 
-void *_wrap_ref_sys_6c96b6e831386849(void *_swig_go_0) {
+void *_wrap_ref_sys_326c311da2a5137b(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -298,7 +298,7 @@ void *_wrap_ref_sys_6c96b6e831386849(void *_swig_go_0) {
 }
 
 
-void _wrap_unref_sys_6c96b6e831386849(void *_swig_go_0) {
+void _wrap_unref_sys_326c311da2a5137b(void *_swig_go_0) {
   void *arg1 = (void *) 0 ;
 
   arg1 = *(void **)&_swig_go_0;
@@ -308,7 +308,7 @@ void _wrap_unref_sys_6c96b6e831386849(void *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_error_new_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
+aloop_error *_wrap_error_new_sys_326c311da2a5137b(long long _swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   aloop_error *arg3 = (aloop_error *) 0 ;
@@ -335,7 +335,7 @@ aloop_error *_wrap_error_new_sys_6c96b6e831386849(long long _swig_go_0, _gostrin
 }
 
 
-aloop_error *_wrap_error_new_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_error *_wrap_error_new_payload_sys_326c311da2a5137b(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -364,7 +364,7 @@ aloop_error *_wrap_error_new_payload_sys_6c96b6e831386849(long long _swig_go_0, 
 }
 
 
-aloop_error *_wrap_error_ref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+aloop_error *_wrap_error_ref_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -377,7 +377,7 @@ aloop_error *_wrap_error_ref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-void _wrap_error_unref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+void _wrap_error_unref_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
 
   arg1 = *(aloop_error **)&_swig_go_0;
@@ -387,7 +387,7 @@ void _wrap_error_unref_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_code_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_code_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -400,7 +400,7 @@ long long _wrap_error_code_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_error_message_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+_gostring_ _wrap_error_message_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -413,7 +413,7 @@ _gostring_ _wrap_error_message_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_error_cause_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+aloop_error *_wrap_error_cause_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -426,7 +426,7 @@ aloop_error *_wrap_error_cause_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_child_count_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_child_count_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -439,7 +439,7 @@ long long _wrap_error_child_count_sys_6c96b6e831386849(aloop_error *_swig_go_0) 
 }
 
 
-aloop_error *_wrap_error_child_sys_6c96b6e831386849(aloop_error *_swig_go_0, long long _swig_go_1) {
+aloop_error *_wrap_error_child_sys_326c311da2a5137b(aloop_error *_swig_go_0, long long _swig_go_1) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t arg2 ;
   aloop_error *result = 0 ;
@@ -454,7 +454,7 @@ aloop_error *_wrap_error_child_sys_6c96b6e831386849(aloop_error *_swig_go_0, lon
 }
 
 
-void *_wrap_error_payload_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+void *_wrap_error_payload_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -467,7 +467,7 @@ void *_wrap_error_payload_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-_gostring_ _wrap_error_where_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+_gostring_ _wrap_error_where_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -480,7 +480,7 @@ _gostring_ _wrap_error_where_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_raise_message_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_raise_message_sys_326c311da2a5137b(long long _swig_go_0, _gostring_ _swig_go_1) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -505,7 +505,7 @@ long long _wrap_raise_message_sys_6c96b6e831386849(long long _swig_go_0, _gostri
 }
 
 
-long long _wrap_raise_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_raise_payload_sys_326c311da2a5137b(long long _swig_go_0, _gostring_ _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   int64_t arg1 ;
   char *arg2 = (char *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -534,7 +534,7 @@ long long _wrap_raise_payload_sys_6c96b6e831386849(long long _swig_go_0, _gostri
 }
 
 
-long long _wrap_raise_error_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_raise_error_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -547,7 +547,7 @@ long long _wrap_raise_error_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-aloop_error *_wrap_last_error_sys_6c96b6e831386849() {
+aloop_error *_wrap_last_error_sys_326c311da2a5137b() {
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
 
@@ -558,7 +558,7 @@ aloop_error *_wrap_last_error_sys_6c96b6e831386849() {
 }
 
 
-aloop_bytes *_wrap_bytes_new_sys_6c96b6e831386849(_goslice_ _swig_go_0) {
+aloop_bytes *_wrap_bytes_new_sys_326c311da2a5137b(_goslice_ _swig_go_0) {
   void *arg1 = (void *) 0 ;
   size_t arg2 ;
   aloop_bytes *result = 0 ;
@@ -575,7 +575,7 @@ aloop_bytes *_wrap_bytes_new_sys_6c96b6e831386849(_goslice_ _swig_go_0) {
 }
 
 
-aloop_bytes *_wrap_bytes_ref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+aloop_bytes *_wrap_bytes_ref_sys_326c311da2a5137b(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   aloop_bytes *result = 0 ;
   aloop_bytes *_swig_go_result;
@@ -588,7 +588,7 @@ aloop_bytes *_wrap_bytes_ref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-void _wrap_bytes_unref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+void _wrap_bytes_unref_sys_326c311da2a5137b(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
 
   arg1 = *(aloop_bytes **)&_swig_go_0;
@@ -598,7 +598,7 @@ void _wrap_bytes_unref_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-uint8_t *_wrap_bytes_data_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+uint8_t *_wrap_bytes_data_sys_326c311da2a5137b(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   uint8_t *result = 0 ;
   uint8_t *_swig_go_result;
@@ -611,7 +611,7 @@ uint8_t *_wrap_bytes_data_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-long long _wrap_bytes_size_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
+long long _wrap_bytes_size_sys_326c311da2a5137b(aloop_bytes *_swig_go_0) {
   aloop_bytes *arg1 = (aloop_bytes *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -624,7 +624,7 @@ long long _wrap_bytes_size_sys_6c96b6e831386849(aloop_bytes *_swig_go_0) {
 }
 
 
-aloop_results *_wrap_results_ref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
+aloop_results *_wrap_results_ref_sys_326c311da2a5137b(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -637,7 +637,7 @@ aloop_results *_wrap_results_ref_sys_6c96b6e831386849(aloop_results *_swig_go_0)
 }
 
 
-void _wrap_results_unref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
+void _wrap_results_unref_sys_326c311da2a5137b(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
 
   arg1 = *(aloop_results **)&_swig_go_0;
@@ -647,7 +647,7 @@ void _wrap_results_unref_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
 }
 
 
-long long _wrap_results_count_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
+long long _wrap_results_count_sys_326c311da2a5137b(aloop_results *_swig_go_0) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -660,7 +660,7 @@ long long _wrap_results_count_sys_6c96b6e831386849(aloop_results *_swig_go_0) {
 }
 
 
-long long _wrap_results_status_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+long long _wrap_results_status_sys_326c311da2a5137b(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -675,7 +675,7 @@ long long _wrap_results_status_sys_6c96b6e831386849(aloop_results *_swig_go_0, l
 }
 
 
-void *_wrap_results_value_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+void *_wrap_results_value_sys_326c311da2a5137b(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -690,7 +690,7 @@ void *_wrap_results_value_sys_6c96b6e831386849(aloop_results *_swig_go_0, long l
 }
 
 
-void *_wrap_results_take_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+void *_wrap_results_take_sys_326c311da2a5137b(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -705,7 +705,7 @@ void *_wrap_results_take_sys_6c96b6e831386849(aloop_results *_swig_go_0, long lo
 }
 
 
-aloop_error *_wrap_results_error_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+aloop_error *_wrap_results_error_sys_326c311da2a5137b(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   aloop_error *result = 0 ;
@@ -720,7 +720,7 @@ aloop_error *_wrap_results_error_sys_6c96b6e831386849(aloop_results *_swig_go_0,
 }
 
 
-aloop_future *_wrap_results_future_sys_6c96b6e831386849(aloop_results *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_results_future_sys_326c311da2a5137b(aloop_results *_swig_go_0, long long _swig_go_1) {
   aloop_results *arg1 = (aloop_results *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -735,7 +735,7 @@ aloop_future *_wrap_results_future_sys_6c96b6e831386849(aloop_results *_swig_go_
 }
 
 
-long long _wrap_debug_stats_sys_6c96b6e831386849(int _swig_go_0) {
+long long _wrap_debug_stats_sys_326c311da2a5137b(int _swig_go_0) {
   int32_t arg1 ;
   int64_t result;
   long long _swig_go_result;
@@ -748,7 +748,7 @@ long long _wrap_debug_stats_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
-_gostring_ _wrap_debug_stats_name_sys_6c96b6e831386849(int _swig_go_0) {
+_gostring_ _wrap_debug_stats_name_sys_326c311da2a5137b(int _swig_go_0) {
   int32_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -761,7 +761,7 @@ _gostring_ _wrap_debug_stats_name_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
-aloop_loop_options *_wrap_loop_options_new_sys_6c96b6e831386849() {
+aloop_loop_options *_wrap_loop_options_new_sys_326c311da2a5137b() {
   aloop_loop_options *result = 0 ;
   aloop_loop_options *_swig_go_result;
 
@@ -772,7 +772,7 @@ aloop_loop_options *_wrap_loop_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_loop_options_set_debug_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_debug_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -787,7 +787,7 @@ long long _wrap_loop_options_set_debug_sys_6c96b6e831386849(aloop_loop_options *
 }
 
 
-long long _wrap_loop_options_set_clock_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_clock_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -802,7 +802,7 @@ long long _wrap_loop_options_set_clock_sys_6c96b6e831386849(aloop_loop_options *
 }
 
 
-long long _wrap_loop_options_set_simulator_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1, double _swig_go_2) {
+long long _wrap_loop_options_set_simulator_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, long long _swig_go_1, double _swig_go_2) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   uint64_t arg2 ;
   double arg3 ;
@@ -819,7 +819,7 @@ long long _wrap_loop_options_set_simulator_sys_6c96b6e831386849(aloop_loop_optio
 }
 
 
-long long _wrap_loop_options_set_simulated_loss_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_options_set_simulated_loss_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, double _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   double arg2 ;
   int64_t result;
@@ -834,7 +834,7 @@ long long _wrap_loop_options_set_simulated_loss_sys_6c96b6e831386849(aloop_loop_
 }
 
 
-long long _wrap_loop_options_set_seed_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_options_set_seed_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   uint64_t arg2 ;
   int64_t result;
@@ -849,7 +849,7 @@ long long _wrap_loop_options_set_seed_sys_6c96b6e831386849(aloop_loop_options *_
 }
 
 
-long long _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_options_set_stack_size_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, long long _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -864,7 +864,7 @@ long long _wrap_loop_options_set_stack_size_sys_6c96b6e831386849(aloop_loop_opti
 }
 
 
-long long _wrap_loop_options_set_busy_poll_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_options_set_busy_poll_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, double _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   double arg2 ;
   int64_t result;
@@ -879,7 +879,7 @@ long long _wrap_loop_options_set_busy_poll_sys_6c96b6e831386849(aloop_loop_optio
 }
 
 
-long long _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(aloop_loop_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_options_set_eager_tasks_sys_326c311da2a5137b(aloop_loop_options *_swig_go_0, int _swig_go_1) {
   aloop_loop_options *arg1 = (aloop_loop_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -894,7 +894,7 @@ long long _wrap_loop_options_set_eager_tasks_sys_6c96b6e831386849(aloop_loop_opt
 }
 
 
-long long _wrap_loop_new_sys_6c96b6e831386849(aloop_loop **_swig_go_0, aloop_loop_options *_swig_go_1) {
+long long _wrap_loop_new_sys_326c311da2a5137b(aloop_loop **_swig_go_0, aloop_loop_options *_swig_go_1) {
   aloop_loop **arg1 = (aloop_loop **) 0 ;
   aloop_loop_options *arg2 = (aloop_loop_options *) 0 ;
   int64_t result;
@@ -909,7 +909,7 @@ long long _wrap_loop_new_sys_6c96b6e831386849(aloop_loop **_swig_go_0, aloop_loo
 }
 
 
-aloop_loop *_wrap_loop_ref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_loop *_wrap_loop_ref_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -922,7 +922,7 @@ aloop_loop *_wrap_loop_ref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-void _wrap_loop_unref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+void _wrap_loop_unref_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
 
   arg1 = *(aloop_loop **)&_swig_go_0;
@@ -932,7 +932,7 @@ void _wrap_loop_unref_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_close_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_close_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -945,7 +945,7 @@ long long _wrap_loop_close_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_is_closed_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_is_closed_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -958,7 +958,7 @@ long long _wrap_loop_is_closed_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_is_running_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_is_running_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -971,7 +971,7 @@ long long _wrap_loop_is_running_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_run_forever_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_run_forever_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -984,7 +984,7 @@ long long _wrap_loop_run_forever_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_run_until_complete_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, void **_swig_go_2) {
+long long _wrap_loop_run_until_complete_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, void **_swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   void **arg3 = (void **) 0 ;
@@ -1001,7 +1001,7 @@ long long _wrap_loop_run_until_complete_sys_6c96b6e831386849(aloop_loop *_swig_g
 }
 
 
-long long _wrap_loop_run_once_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_run_once_sys_326c311da2a5137b(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   int64_t result;
@@ -1016,7 +1016,7 @@ long long _wrap_loop_run_once_sys_6c96b6e831386849(aloop_loop *_swig_go_0, doubl
 }
 
 
-long long _wrap_loop_stop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_stop_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1029,7 +1029,7 @@ long long _wrap_loop_stop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-double _wrap_loop_time_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+double _wrap_loop_time_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double result;
   double _swig_go_result;
@@ -1042,7 +1042,7 @@ double _wrap_loop_time_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_iteration_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_iteration_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1055,7 +1055,7 @@ long long _wrap_loop_iteration_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_loop *_wrap_get_running_loop_sys_6c96b6e831386849() {
+aloop_loop *_wrap_get_running_loop_sys_326c311da2a5137b() {
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
 
@@ -1066,7 +1066,7 @@ aloop_loop *_wrap_get_running_loop_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_set_event_loop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_set_event_loop_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1079,7 +1079,7 @@ long long _wrap_set_event_loop_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_loop *_wrap_get_event_loop_sys_6c96b6e831386849() {
+aloop_loop *_wrap_get_event_loop_sys_326c311da2a5137b() {
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
 
@@ -1090,7 +1090,7 @@ aloop_loop *_wrap_get_event_loop_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_loop_after_fork_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_after_fork_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1103,7 +1103,7 @@ long long _wrap_loop_after_fork_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_call_soon_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_call_soon_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1122,7 +1122,7 @@ long long _wrap_loop_call_soon_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloo
 }
 
 
-long long _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_call_soon_threadsafe_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1141,7 +1141,7 @@ long long _wrap_loop_call_soon_threadsafe_sys_6c96b6e831386849(aloop_loop *_swig
 }
 
 
-long long _wrap_loop_call_later_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_call_later_sys_326c311da2a5137b(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1162,7 +1162,7 @@ long long _wrap_loop_call_later_sys_6c96b6e831386849(aloop_loop *_swig_go_0, dou
 }
 
 
-long long _wrap_loop_call_at_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_call_at_sys_326c311da2a5137b(aloop_loop *_swig_go_0, double _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1183,7 +1183,7 @@ long long _wrap_loop_call_at_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double
 }
 
 
-long long _wrap_loop_cancel_handle_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long long _swig_go_1) {
+long long _wrap_loop_cancel_handle_sys_326c311da2a5137b(aloop_loop *_swig_go_0, long long _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_handle arg2 ;
   int64_t result;
@@ -1198,7 +1198,7 @@ long long _wrap_loop_cancel_handle_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-double _wrap_loop_handle_when_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long long _swig_go_1) {
+double _wrap_loop_handle_when_sys_326c311da2a5137b(aloop_loop *_swig_go_0, long long _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_handle arg2 ;
   double result;
@@ -1213,7 +1213,7 @@ double _wrap_loop_handle_when_sys_6c96b6e831386849(aloop_loop *_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_loop_create_future_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_future *_wrap_loop_create_future_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1226,7 +1226,7 @@ aloop_future *_wrap_loop_create_future_sys_6c96b6e831386849(aloop_loop *_swig_go
 }
 
 
-long long _wrap_loop_set_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_task_factory_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_set_task_factory_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_task_factory_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_factory_fn arg2 = (aloop_task_factory_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1245,7 +1245,7 @@ long long _wrap_loop_set_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_
 }
 
 
-aloop_task_factory_fn _wrap_loop_get_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_task_factory_fn _wrap_loop_get_task_factory_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_factory_fn result;
   aloop_task_factory_fn _swig_go_result;
@@ -1258,7 +1258,7 @@ aloop_task_factory_fn _wrap_loop_get_task_factory_sys_6c96b6e831386849(aloop_loo
 }
 
 
-long long _wrap_loop_add_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_reader_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1279,7 +1279,7 @@ long long _wrap_loop_add_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int
 }
 
 
-long long _wrap_loop_remove_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_reader_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1294,7 +1294,7 @@ long long _wrap_loop_remove_reader_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-long long _wrap_loop_add_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_writer_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1315,7 +1315,7 @@ long long _wrap_loop_add_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int
 }
 
 
-long long _wrap_loop_remove_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_writer_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1330,7 +1330,7 @@ long long _wrap_loop_remove_writer_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-long long _wrap_loop_add_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+long long _wrap_loop_add_signal_handler_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1, aloop_callback_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   aloop_callback_fn arg3 = (aloop_callback_fn) 0 ;
@@ -1351,7 +1351,7 @@ long long _wrap_loop_add_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_g
 }
 
 
-long long _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_remove_signal_handler_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1366,7 +1366,7 @@ long long _wrap_loop_remove_signal_handler_sys_6c96b6e831386849(aloop_loop *_swi
 }
 
 
-_gostring_ _wrap_exception_context_message_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_message_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1379,7 +1379,7 @@ _gostring_ _wrap_exception_context_message_sys_6c96b6e831386849(aloop_exception_
 }
 
 
-long long _wrap_exception_context_code_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+long long _wrap_exception_context_code_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1392,7 +1392,7 @@ long long _wrap_exception_context_code_sys_6c96b6e831386849(aloop_exception_cont
 }
 
 
-aloop_error *_wrap_exception_context_error_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+aloop_error *_wrap_exception_context_error_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -1405,7 +1405,7 @@ aloop_error *_wrap_exception_context_error_sys_6c96b6e831386849(aloop_exception_
 }
 
 
-aloop_future *_wrap_exception_context_future_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+aloop_future *_wrap_exception_context_future_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1418,7 +1418,7 @@ aloop_future *_wrap_exception_context_future_sys_6c96b6e831386849(aloop_exceptio
 }
 
 
-aloop_task *_wrap_exception_context_task_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+aloop_task *_wrap_exception_context_task_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -1431,7 +1431,7 @@ aloop_task *_wrap_exception_context_task_sys_6c96b6e831386849(aloop_exception_co
 }
 
 
-long long _wrap_exception_context_handle_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+long long _wrap_exception_context_handle_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   aloop_handle result;
   long long _swig_go_result;
@@ -1444,7 +1444,7 @@ long long _wrap_exception_context_handle_sys_6c96b6e831386849(aloop_exception_co
 }
 
 
-_gostring_ _wrap_exception_context_source_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_source_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1457,7 +1457,7 @@ _gostring_ _wrap_exception_context_source_sys_6c96b6e831386849(aloop_exception_c
 }
 
 
-_gostring_ _wrap_exception_context_handle_source_sys_6c96b6e831386849(aloop_exception_context *_swig_go_0) {
+_gostring_ _wrap_exception_context_handle_source_sys_326c311da2a5137b(aloop_exception_context *_swig_go_0) {
   aloop_exception_context *arg1 = (aloop_exception_context *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -1470,7 +1470,7 @@ _gostring_ _wrap_exception_context_handle_source_sys_6c96b6e831386849(aloop_exce
 }
 
 
-long long _wrap_loop_set_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_exception_handler_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_set_exception_handler_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_exception_handler_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_handler_fn arg2 = (aloop_exception_handler_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1489,7 +1489,7 @@ long long _wrap_loop_set_exception_handler_sys_6c96b6e831386849(aloop_loop *_swi
 }
 
 
-aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_handler_fn result;
   aloop_exception_handler_fn _swig_go_result;
@@ -1502,7 +1502,7 @@ aloop_exception_handler_fn _wrap_loop_get_exception_handler_sys_6c96b6e831386849
 }
 
 
-long long _wrap_loop_default_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_exception_context *_swig_go_1) {
+long long _wrap_loop_default_exception_handler_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_exception_context *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_exception_context *arg2 = (aloop_exception_context *) 0 ;
   int64_t result;
@@ -1517,7 +1517,7 @@ long long _wrap_loop_default_exception_handler_sys_6c96b6e831386849(aloop_loop *
 }
 
 
-long long _wrap_loop_call_exception_handler_sys_6c96b6e831386849(aloop_loop *_swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
+long long _wrap_loop_call_exception_handler_sys_326c311da2a5137b(aloop_loop *_swig_go_0, _gostring_ _swig_go_1, aloop_error *_swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   char *arg2 = (char *) 0 ;
   aloop_error *arg3 = (aloop_error *) 0 ;
@@ -1544,7 +1544,7 @@ long long _wrap_loop_call_exception_handler_sys_6c96b6e831386849(aloop_loop *_sw
 }
 
 
-long long _wrap_loop_set_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_set_debug_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -1559,7 +1559,7 @@ long long _wrap_loop_set_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int 
 }
 
 
-long long _wrap_loop_get_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_get_debug_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1572,7 +1572,7 @@ long long _wrap_loop_get_debug_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
+long long _wrap_loop_set_slow_callback_duration_sys_326c311da2a5137b(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   int64_t result;
@@ -1587,7 +1587,7 @@ long long _wrap_loop_set_slow_callback_duration_sys_6c96b6e831386849(aloop_loop 
 }
 
 
-aloop_future *_wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_future *_wrap_loop_shutdown_asyncgens_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -1600,7 +1600,7 @@ aloop_future *_wrap_loop_shutdown_asyncgens_sys_6c96b6e831386849(aloop_loop *_sw
 }
 
 
-aloop_future *_wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_loop_shutdown_default_executor_sys_326c311da2a5137b(aloop_loop *_swig_go_0, double _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -1615,7 +1615,7 @@ aloop_future *_wrap_loop_shutdown_default_executor_sys_6c96b6e831386849(aloop_lo
 }
 
 
-long long _wrap_loop_set_default_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1) {
+long long _wrap_loop_set_default_executor_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   int64_t result;
@@ -1630,7 +1630,7 @@ long long _wrap_loop_set_default_executor_sys_6c96b6e831386849(aloop_loop *_swig
 }
 
 
-long long _wrap_loop_backend_fd_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+long long _wrap_loop_backend_fd_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1643,7 +1643,7 @@ long long _wrap_loop_backend_fd_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-double _wrap_loop_backend_timeout_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+double _wrap_loop_backend_timeout_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double result;
   double _swig_go_result;
@@ -1656,7 +1656,7 @@ double _wrap_loop_backend_timeout_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_loop_start_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, long long _swig_go_2) {
+long long _wrap_loop_start_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_future *_swig_go_1, long long _swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   uint64_t arg3 ;
@@ -1673,7 +1673,7 @@ long long _wrap_loop_start_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_fu
 }
 
 
-long long _wrap_loop_poll_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_completion *_swig_go_1, long long _swig_go_2, double _swig_go_3) {
+long long _wrap_loop_poll_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_completion *_swig_go_1, long long _swig_go_2, double _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_completion *arg2 = (aloop_completion *) 0 ;
   int64_t arg3 ;
@@ -1692,7 +1692,7 @@ long long _wrap_loop_poll_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_com
 }
 
 
-long long _wrap_future_set_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_set_result_sys_326c311da2a5137b(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -1711,7 +1711,7 @@ long long _wrap_future_set_result_sys_6c96b6e831386849(aloop_future *_swig_go_0,
 }
 
 
-long long _wrap_future_set_error_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
+long long _wrap_future_set_error_sys_326c311da2a5137b(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   int64_t result;
@@ -1726,7 +1726,7 @@ long long _wrap_future_set_error_sys_6c96b6e831386849(aloop_future *_swig_go_0, 
 }
 
 
-long long _wrap_future_set_error_code_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1) {
+long long _wrap_future_set_error_code_sys_326c311da2a5137b(aloop_future *_swig_go_0, long long _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -1741,7 +1741,7 @@ long long _wrap_future_set_error_code_sys_6c96b6e831386849(aloop_future *_swig_g
 }
 
 
-long long _wrap_future_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_future_result_sys_326c311da2a5137b(aloop_future *_swig_go_0, void **_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1756,7 +1756,7 @@ long long _wrap_future_result_sys_6c96b6e831386849(aloop_future *_swig_go_0, voi
 }
 
 
-long long _wrap_future_take_sys_6c96b6e831386849(aloop_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_future_take_sys_326c311da2a5137b(aloop_future *_swig_go_0, void **_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1771,7 +1771,7 @@ long long _wrap_future_take_sys_6c96b6e831386849(aloop_future *_swig_go_0, void 
 }
 
 
-aloop_error *_wrap_future_error_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_error *_wrap_future_error_sys_326c311da2a5137b(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -1784,7 +1784,7 @@ aloop_error *_wrap_future_error_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_done_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+long long _wrap_future_done_sys_326c311da2a5137b(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1797,7 +1797,7 @@ long long _wrap_future_done_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_cancelled_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+long long _wrap_future_cancelled_sys_326c311da2a5137b(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -1810,7 +1810,7 @@ long long _wrap_future_cancelled_sys_6c96b6e831386849(aloop_future *_swig_go_0) 
 }
 
 
-long long _wrap_future_cancel_sys_6c96b6e831386849(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_future_cancel_sys_326c311da2a5137b(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -1835,7 +1835,7 @@ long long _wrap_future_cancel_sys_6c96b6e831386849(aloop_future *_swig_go_0, _go
 }
 
 
-long long _wrap_future_add_done_callback_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_add_done_callback_sys_326c311da2a5137b(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_done_fn arg2 = (aloop_done_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1854,7 +1854,7 @@ long long _wrap_future_add_done_callback_sys_6c96b6e831386849(aloop_future *_swi
 }
 
 
-long long _wrap_future_remove_done_callback_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_future_remove_done_callback_sys_326c311da2a5137b(aloop_future *_swig_go_0, aloop_done_fn _swig_go_1, void *_swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_done_fn arg2 = (aloop_done_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -1871,7 +1871,7 @@ long long _wrap_future_remove_done_callback_sys_6c96b6e831386849(aloop_future *_
 }
 
 
-aloop_loop *_wrap_future_loop_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_loop *_wrap_future_loop_sys_326c311da2a5137b(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -1884,7 +1884,7 @@ aloop_loop *_wrap_future_loop_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-long long _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_future_set_result_threadsafe_sys_326c311da2a5137b(aloop_future *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -1903,7 +1903,7 @@ long long _wrap_future_set_result_threadsafe_sys_6c96b6e831386849(aloop_future *
 }
 
 
-long long _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
+long long _wrap_future_set_error_threadsafe_sys_326c311da2a5137b(aloop_future *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   int64_t result;
@@ -1918,7 +1918,7 @@ long long _wrap_future_set_error_threadsafe_sys_6c96b6e831386849(aloop_future *_
 }
 
 
-long long _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_future_cancel_threadsafe_sys_326c311da2a5137b(aloop_future *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -1943,7 +1943,7 @@ long long _wrap_future_cancel_threadsafe_sys_6c96b6e831386849(aloop_future *_swi
 }
 
 
-long long _wrap_suspend_sys_6c96b6e831386849(aloop_task *_swig_go_0, aloop_future *_swig_go_1) {
+long long _wrap_suspend_sys_326c311da2a5137b(aloop_task *_swig_go_0, aloop_future *_swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_future *arg2 = (aloop_future *) 0 ;
   int64_t result;
@@ -1958,7 +1958,7 @@ long long _wrap_suspend_sys_6c96b6e831386849(aloop_task *_swig_go_0, aloop_futur
 }
 
 
-long long _wrap_awaited_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swig_go_1) {
+long long _wrap_awaited_sys_326c311da2a5137b(aloop_task *_swig_go_0, void **_swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -1973,7 +1973,7 @@ long long _wrap_awaited_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swi
 }
 
 
-aloop_task *_wrap_create_stackless_task_sys_6c96b6e831386849(aloop_step_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_task *_wrap_create_stackless_task_sys_326c311da2a5137b(aloop_step_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_step_fn arg1 = (aloop_step_fn) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -1990,7 +1990,7 @@ aloop_task *_wrap_create_stackless_task_sys_6c96b6e831386849(aloop_step_fn _swig
 }
 
 
-aloop_task *_wrap_create_task_ex_sys_6c96b6e831386849(aloop_task_options *_swig_go_0) {
+aloop_task *_wrap_create_task_ex_sys_326c311da2a5137b(aloop_task_options *_swig_go_0) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -2003,7 +2003,7 @@ aloop_task *_wrap_create_task_ex_sys_6c96b6e831386849(aloop_task_options *_swig_
 }
 
 
-aloop_task *_wrap_task_new_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_task_options *_swig_go_1) {
+aloop_task *_wrap_task_new_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_task_options *_swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
@@ -2018,7 +2018,7 @@ aloop_task *_wrap_task_new_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_ta
 }
 
 
-aloop_task_options *_wrap_task_options_new_sys_6c96b6e831386849() {
+aloop_task_options *_wrap_task_options_new_sys_326c311da2a5137b() {
   aloop_task_options *result = 0 ;
   aloop_task_options *_swig_go_result;
 
@@ -2029,7 +2029,7 @@ aloop_task_options *_wrap_task_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_task_options_set_step_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, aloop_step_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_task_options_set_step_sys_326c311da2a5137b(aloop_task_options *_swig_go_0, aloop_step_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_step_fn arg2 = (aloop_step_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -2048,7 +2048,7 @@ long long _wrap_task_options_set_step_sys_6c96b6e831386849(aloop_task_options *_
 }
 
 
-long long _wrap_task_options_set_name_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_options_set_name_sys_326c311da2a5137b(aloop_task_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2073,7 +2073,7 @@ long long _wrap_task_options_set_name_sys_6c96b6e831386849(aloop_task_options *_
 }
 
 
-long long _wrap_task_options_set_context_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, aloop_context *_swig_go_1) {
+long long _wrap_task_options_set_context_sys_326c311da2a5137b(aloop_task_options *_swig_go_0, aloop_context *_swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   aloop_context *arg2 = (aloop_context *) 0 ;
   int64_t result;
@@ -2088,7 +2088,7 @@ long long _wrap_task_options_set_context_sys_6c96b6e831386849(aloop_task_options
 }
 
 
-long long _wrap_task_options_set_eager_start_sys_6c96b6e831386849(aloop_task_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_task_options_set_eager_start_sys_326c311da2a5137b(aloop_task_options *_swig_go_0, int _swig_go_1) {
   aloop_task_options *arg1 = (aloop_task_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -2103,7 +2103,7 @@ long long _wrap_task_options_set_eager_start_sys_6c96b6e831386849(aloop_task_opt
 }
 
 
-aloop_future *_wrap_ensure_future_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_future *_wrap_ensure_future_sys_326c311da2a5137b(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2116,7 +2116,7 @@ aloop_future *_wrap_ensure_future_sys_6c96b6e831386849(aloop_future *_swig_go_0)
 }
 
 
-long long _wrap_set_eager_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_set_eager_task_factory_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -2131,7 +2131,7 @@ long long _wrap_set_eager_task_factory_sys_6c96b6e831386849(aloop_loop *_swig_go
 }
 
 
-aloop_task *_wrap_current_task_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_task *_wrap_current_task_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -2144,7 +2144,7 @@ aloop_task *_wrap_current_task_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-aloop_results *_wrap_all_tasks_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+aloop_results *_wrap_all_tasks_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2157,7 +2157,7 @@ aloop_results *_wrap_all_tasks_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
 }
 
 
-long long _wrap_task_cancel_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_cancel_sys_326c311da2a5137b(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2182,7 +2182,7 @@ long long _wrap_task_cancel_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostri
 }
 
 
-long long _wrap_task_cancelling_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_cancelling_sys_326c311da2a5137b(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2195,7 +2195,7 @@ long long _wrap_task_cancelling_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_uncancel_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_uncancel_sys_326c311da2a5137b(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2208,7 +2208,7 @@ long long _wrap_task_uncancel_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_set_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_task_set_name_sys_326c311da2a5137b(aloop_task *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -2233,7 +2233,7 @@ long long _wrap_task_set_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gost
 }
 
 
-long long _wrap_task_get_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_task_get_name_sys_326c311da2a5137b(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -2252,7 +2252,7 @@ long long _wrap_task_get_name_sys_6c96b6e831386849(aloop_task *_swig_go_0, _gosl
 }
 
 
-long long _wrap_task_get_coro_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_get_coro_sys_326c311da2a5137b(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -2265,7 +2265,7 @@ long long _wrap_task_get_coro_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-aloop_context *_wrap_task_get_context_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+aloop_context *_wrap_task_get_context_sys_326c311da2a5137b(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
@@ -2278,7 +2278,7 @@ aloop_context *_wrap_task_get_context_sys_6c96b6e831386849(aloop_task *_swig_go_
 }
 
 
-long long _wrap_task_state_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+long long _wrap_task_state_sys_326c311da2a5137b(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2291,7 +2291,7 @@ long long _wrap_task_state_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
 }
 
 
-long long _wrap_task_repr_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_task_repr_sys_326c311da2a5137b(aloop_task *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -2310,7 +2310,7 @@ long long _wrap_task_repr_sys_6c96b6e831386849(aloop_task *_swig_go_0, _goslice_
 }
 
 
-long long _wrap_task_get_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, void **_swig_go_1, long long _swig_go_2) {
+long long _wrap_task_get_stack_sys_326c311da2a5137b(aloop_task *_swig_go_0, void **_swig_go_1, long long _swig_go_2) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t arg3 ;
@@ -2327,7 +2327,7 @@ long long _wrap_task_get_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, void
 }
 
 
-long long _wrap_task_print_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+long long _wrap_task_print_stack_sys_326c311da2a5137b(aloop_task *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -2344,7 +2344,7 @@ long long _wrap_task_print_stack_sys_6c96b6e831386849(aloop_task *_swig_go_0, lo
 }
 
 
-aloop_task_waker *_wrap_task_waker_new_sys_6c96b6e831386849(aloop_task *_swig_go_0) {
+aloop_task_waker *_wrap_task_waker_new_sys_326c311da2a5137b(aloop_task *_swig_go_0) {
   aloop_task *arg1 = (aloop_task *) 0 ;
   aloop_task_waker *result = 0 ;
   aloop_task_waker *_swig_go_result;
@@ -2357,7 +2357,7 @@ aloop_task_waker *_wrap_task_waker_new_sys_6c96b6e831386849(aloop_task *_swig_go
 }
 
 
-aloop_future *_wrap_task_waker_future_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
+aloop_future *_wrap_task_waker_future_sys_326c311da2a5137b(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2370,7 +2370,7 @@ aloop_future *_wrap_task_waker_future_sys_6c96b6e831386849(aloop_task_waker *_sw
 }
 
 
-long long _wrap_task_waker_wake_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
+long long _wrap_task_waker_wake_sys_326c311da2a5137b(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2383,7 +2383,7 @@ long long _wrap_task_waker_wake_sys_6c96b6e831386849(aloop_task_waker *_swig_go_
 }
 
 
-void _wrap_task_waker_unref_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
+void _wrap_task_waker_unref_sys_326c311da2a5137b(aloop_task_waker *_swig_go_0) {
   aloop_task_waker *arg1 = (aloop_task_waker *) 0 ;
 
   arg1 = *(aloop_task_waker **)&_swig_go_0;
@@ -2393,7 +2393,7 @@ void _wrap_task_waker_unref_sys_6c96b6e831386849(aloop_task_waker *_swig_go_0) {
 }
 
 
-aloop_context *_wrap_context_copy_sys_6c96b6e831386849() {
+aloop_context *_wrap_context_copy_sys_326c311da2a5137b() {
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
 
@@ -2404,7 +2404,7 @@ aloop_context *_wrap_context_copy_sys_6c96b6e831386849() {
 }
 
 
-aloop_context *_wrap_context_ref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
+aloop_context *_wrap_context_ref_sys_326c311da2a5137b(aloop_context *_swig_go_0) {
   aloop_context *arg1 = (aloop_context *) 0 ;
   aloop_context *result = 0 ;
   aloop_context *_swig_go_result;
@@ -2417,7 +2417,7 @@ aloop_context *_wrap_context_ref_sys_6c96b6e831386849(aloop_context *_swig_go_0)
 }
 
 
-void _wrap_context_unref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
+void _wrap_context_unref_sys_326c311da2a5137b(aloop_context *_swig_go_0) {
   aloop_context *arg1 = (aloop_context *) 0 ;
 
   arg1 = *(aloop_context **)&_swig_go_0;
@@ -2427,7 +2427,7 @@ void _wrap_context_unref_sys_6c96b6e831386849(aloop_context *_swig_go_0) {
 }
 
 
-long long _wrap_context_run_sys_6c96b6e831386849(aloop_context *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_context_run_sys_326c311da2a5137b(aloop_context *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
   aloop_context *arg1 = (aloop_context *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -2444,7 +2444,7 @@ long long _wrap_context_run_sys_6c96b6e831386849(aloop_context *_swig_go_0, aloo
 }
 
 
-aloop_contextvar *_wrap_contextvar_new_sys_6c96b6e831386849(_gostring_ _swig_go_0, void *_swig_go_1) {
+aloop_contextvar *_wrap_contextvar_new_sys_326c311da2a5137b(_gostring_ _swig_go_0, void *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_contextvar *result = 0 ;
@@ -2469,7 +2469,7 @@ aloop_contextvar *_wrap_contextvar_new_sys_6c96b6e831386849(_gostring_ _swig_go_
 }
 
 
-_gostring_ _wrap_contextvar_name_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
+_gostring_ _wrap_contextvar_name_sys_326c311da2a5137b(aloop_contextvar *_swig_go_0) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -2482,7 +2482,7 @@ _gostring_ _wrap_contextvar_name_sys_6c96b6e831386849(aloop_contextvar *_swig_go
 }
 
 
-void *_wrap_contextvar_get_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
+void *_wrap_contextvar_get_sys_326c311da2a5137b(aloop_contextvar *_swig_go_0) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -2495,7 +2495,7 @@ void *_wrap_contextvar_get_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0) {
 }
 
 
-long long _wrap_contextvar_set_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2, aloop_context_token **_swig_go_3) {
+long long _wrap_contextvar_set_sys_326c311da2a5137b(aloop_contextvar *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2, aloop_context_token **_swig_go_3) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -2514,7 +2514,7 @@ long long _wrap_contextvar_set_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0
 }
 
 
-long long _wrap_contextvar_reset_sys_6c96b6e831386849(aloop_contextvar *_swig_go_0, aloop_context_token *_swig_go_1) {
+long long _wrap_contextvar_reset_sys_326c311da2a5137b(aloop_contextvar *_swig_go_0, aloop_context_token *_swig_go_1) {
   aloop_contextvar *arg1 = (aloop_contextvar *) 0 ;
   aloop_context_token *arg2 = (aloop_context_token *) 0 ;
   int64_t result;
@@ -2529,7 +2529,7 @@ long long _wrap_contextvar_reset_sys_6c96b6e831386849(aloop_contextvar *_swig_go
 }
 
 
-long long _wrap_runner_new_sys_6c96b6e831386849(aloop_runner **_swig_go_0, aloop_loop_options *_swig_go_1) {
+long long _wrap_runner_new_sys_326c311da2a5137b(aloop_runner **_swig_go_0, aloop_loop_options *_swig_go_1) {
   aloop_runner **arg1 = (aloop_runner **) 0 ;
   aloop_loop_options *arg2 = (aloop_loop_options *) 0 ;
   int64_t result;
@@ -2544,7 +2544,7 @@ long long _wrap_runner_new_sys_6c96b6e831386849(aloop_runner **_swig_go_0, aloop
 }
 
 
-long long _wrap_runner_run_ex_sys_6c96b6e831386849(aloop_runner *_swig_go_0, aloop_task_options *_swig_go_1, void **_swig_go_2) {
+long long _wrap_runner_run_ex_sys_326c311da2a5137b(aloop_runner *_swig_go_0, aloop_task_options *_swig_go_1, void **_swig_go_2) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   void **arg3 = (void **) 0 ;
@@ -2561,7 +2561,7 @@ long long _wrap_runner_run_ex_sys_6c96b6e831386849(aloop_runner *_swig_go_0, alo
 }
 
 
-aloop_loop *_wrap_runner_get_loop_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
+aloop_loop *_wrap_runner_get_loop_sys_326c311da2a5137b(aloop_runner *_swig_go_0) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   aloop_loop *result = 0 ;
   aloop_loop *_swig_go_result;
@@ -2574,7 +2574,7 @@ aloop_loop *_wrap_runner_get_loop_sys_6c96b6e831386849(aloop_runner *_swig_go_0)
 }
 
 
-long long _wrap_runner_close_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
+long long _wrap_runner_close_sys_326c311da2a5137b(aloop_runner *_swig_go_0) {
   aloop_runner *arg1 = (aloop_runner *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2587,7 +2587,7 @@ long long _wrap_runner_close_sys_6c96b6e831386849(aloop_runner *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_sleep_sys_6c96b6e831386849(double _swig_go_0) {
+aloop_future *_wrap_sleep_sys_326c311da2a5137b(double _swig_go_0) {
   double arg1 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2600,7 +2600,7 @@ aloop_future *_wrap_sleep_sys_6c96b6e831386849(double _swig_go_0) {
 }
 
 
-aloop_future *_wrap_sleep_result_sys_6c96b6e831386849(double _swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_future *_wrap_sleep_result_sys_326c311da2a5137b(double _swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   double arg1 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -2619,7 +2619,7 @@ aloop_future *_wrap_sleep_result_sys_6c96b6e831386849(double _swig_go_0, long lo
 }
 
 
-aloop_future *_wrap_gather_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+aloop_future *_wrap_gather_sys_326c311da2a5137b(aloop_future **_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -2636,7 +2636,7 @@ aloop_future *_wrap_gather_sys_6c96b6e831386849(aloop_future **_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_shield_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
+aloop_future *_wrap_shield_sys_326c311da2a5137b(aloop_future *_swig_go_0) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2649,7 +2649,7 @@ aloop_future *_wrap_shield_sys_6c96b6e831386849(aloop_future *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_wait_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1, double _swig_go_2, int _swig_go_3) {
+aloop_future *_wrap_wait_sys_326c311da2a5137b(aloop_future **_swig_go_0, long long _swig_go_1, double _swig_go_2, int _swig_go_3) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   double arg3 ;
@@ -2668,7 +2668,7 @@ aloop_future *_wrap_wait_sys_6c96b6e831386849(aloop_future **_swig_go_0, long lo
 }
 
 
-aloop_results *_wrap_wait_result_done_sys_6c96b6e831386849(aloop_wait_result *_swig_go_0) {
+aloop_results *_wrap_wait_result_done_sys_326c311da2a5137b(aloop_wait_result *_swig_go_0) {
   aloop_wait_result *arg1 = (aloop_wait_result *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2681,7 +2681,7 @@ aloop_results *_wrap_wait_result_done_sys_6c96b6e831386849(aloop_wait_result *_s
 }
 
 
-aloop_results *_wrap_wait_result_pending_sys_6c96b6e831386849(aloop_wait_result *_swig_go_0) {
+aloop_results *_wrap_wait_result_pending_sys_326c311da2a5137b(aloop_wait_result *_swig_go_0) {
   aloop_wait_result *arg1 = (aloop_wait_result *) 0 ;
   aloop_results *result = 0 ;
   aloop_results *_swig_go_result;
@@ -2694,7 +2694,7 @@ aloop_results *_wrap_wait_result_pending_sys_6c96b6e831386849(aloop_wait_result 
 }
 
 
-aloop_future *_wrap_Select_sys_6c96b6e831386849(aloop_future **_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_Select_sys_326c311da2a5137b(aloop_future **_swig_go_0, long long _swig_go_1) {
   aloop_future **arg1 = (aloop_future **) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2709,7 +2709,7 @@ aloop_future *_wrap_Select_sys_6c96b6e831386849(aloop_future **_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_wait_for_sys_6c96b6e831386849(aloop_future *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_wait_for_sys_326c311da2a5137b(aloop_future *_swig_go_0, double _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -2724,7 +2724,7 @@ aloop_future *_wrap_wait_for_sys_6c96b6e831386849(aloop_future *_swig_go_0, doub
 }
 
 
-long long _wrap_as_completed_sys_6c96b6e831386849(aloop_completions **_swig_go_0, aloop_future **_swig_go_1, long long _swig_go_2, double _swig_go_3) {
+long long _wrap_as_completed_sys_326c311da2a5137b(aloop_completions **_swig_go_0, aloop_future **_swig_go_1, long long _swig_go_2, double _swig_go_3) {
   aloop_completions **arg1 = (aloop_completions **) 0 ;
   aloop_future **arg2 = (aloop_future **) 0 ;
   int64_t arg3 ;
@@ -2743,7 +2743,7 @@ long long _wrap_as_completed_sys_6c96b6e831386849(aloop_completions **_swig_go_0
 }
 
 
-aloop_future *_wrap_as_completed_next_sys_6c96b6e831386849(aloop_completions *_swig_go_0) {
+aloop_future *_wrap_as_completed_next_sys_326c311da2a5137b(aloop_completions *_swig_go_0) {
   aloop_completions *arg1 = (aloop_completions *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2756,7 +2756,7 @@ aloop_future *_wrap_as_completed_next_sys_6c96b6e831386849(aloop_completions *_s
 }
 
 
-aloop_future *_wrap_as_completed_next_result_sys_6c96b6e831386849(aloop_completions *_swig_go_0) {
+aloop_future *_wrap_as_completed_next_result_sys_326c311da2a5137b(aloop_completions *_swig_go_0) {
   aloop_completions *arg1 = (aloop_completions *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2769,7 +2769,7 @@ aloop_future *_wrap_as_completed_next_result_sys_6c96b6e831386849(aloop_completi
 }
 
 
-long long _wrap_timeout_enter_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_enter_sys_326c311da2a5137b(aloop_timeout **_swig_go_0, double _swig_go_1) {
   aloop_timeout **arg1 = (aloop_timeout **) 0 ;
   double arg2 ;
   int64_t result;
@@ -2784,7 +2784,7 @@ long long _wrap_timeout_enter_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, d
 }
 
 
-long long _wrap_timeout_at_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_at_sys_326c311da2a5137b(aloop_timeout **_swig_go_0, double _swig_go_1) {
   aloop_timeout **arg1 = (aloop_timeout **) 0 ;
   double arg2 ;
   int64_t result;
@@ -2799,7 +2799,7 @@ long long _wrap_timeout_at_sys_6c96b6e831386849(aloop_timeout **_swig_go_0, doub
 }
 
 
-long long _wrap_timeout_reschedule_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, double _swig_go_1) {
+long long _wrap_timeout_reschedule_sys_326c311da2a5137b(aloop_timeout *_swig_go_0, double _swig_go_1) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   double arg2 ;
   int64_t result;
@@ -2814,7 +2814,7 @@ long long _wrap_timeout_reschedule_sys_6c96b6e831386849(aloop_timeout *_swig_go_
 }
 
 
-double _wrap_timeout_when_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
+double _wrap_timeout_when_sys_326c311da2a5137b(aloop_timeout *_swig_go_0) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   double result;
   double _swig_go_result;
@@ -2827,7 +2827,7 @@ double _wrap_timeout_when_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
 }
 
 
-long long _wrap_timeout_expired_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) {
+long long _wrap_timeout_expired_sys_326c311da2a5137b(aloop_timeout *_swig_go_0) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2840,7 +2840,7 @@ long long _wrap_timeout_expired_sys_6c96b6e831386849(aloop_timeout *_swig_go_0) 
 }
 
 
-long long _wrap_timeout_exit_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, long long _swig_go_1) {
+long long _wrap_timeout_exit_sys_326c311da2a5137b(aloop_timeout *_swig_go_0, long long _swig_go_1) {
   aloop_timeout *arg1 = (aloop_timeout *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -2855,7 +2855,7 @@ long long _wrap_timeout_exit_sys_6c96b6e831386849(aloop_timeout *_swig_go_0, lon
 }
 
 
-long long _wrap_task_group_enter_sys_6c96b6e831386849(aloop_task_group **_swig_go_0) {
+long long _wrap_task_group_enter_sys_326c311da2a5137b(aloop_task_group **_swig_go_0) {
   aloop_task_group **arg1 = (aloop_task_group **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2868,7 +2868,7 @@ long long _wrap_task_group_enter_sys_6c96b6e831386849(aloop_task_group **_swig_g
 }
 
 
-aloop_task *_wrap_task_group_create_task_ex_sys_6c96b6e831386849(aloop_task_group *_swig_go_0, aloop_task_options *_swig_go_1) {
+aloop_task *_wrap_task_group_create_task_ex_sys_326c311da2a5137b(aloop_task_group *_swig_go_0, aloop_task_options *_swig_go_1) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   aloop_task_options *arg2 = (aloop_task_options *) 0 ;
   aloop_task *result = 0 ;
@@ -2883,7 +2883,7 @@ aloop_task *_wrap_task_group_create_task_ex_sys_6c96b6e831386849(aloop_task_grou
 }
 
 
-long long _wrap_task_group_cancel_sys_6c96b6e831386849(aloop_task_group *_swig_go_0) {
+long long _wrap_task_group_cancel_sys_326c311da2a5137b(aloop_task_group *_swig_go_0) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -2896,7 +2896,7 @@ long long _wrap_task_group_cancel_sys_6c96b6e831386849(aloop_task_group *_swig_g
 }
 
 
-aloop_future *_wrap_task_group_join_sys_6c96b6e831386849(aloop_task_group *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_task_group_join_sys_326c311da2a5137b(aloop_task_group *_swig_go_0, long long _swig_go_1) {
   aloop_task_group *arg1 = (aloop_task_group *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2911,7 +2911,7 @@ aloop_future *_wrap_task_group_join_sys_6c96b6e831386849(aloop_task_group *_swig
 }
 
 
-aloop_future *_wrap_generator_next_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_next_sys_326c311da2a5137b(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2924,7 +2924,7 @@ aloop_future *_wrap_generator_next_sys_6c96b6e831386849(aloop_generator *_swig_g
 }
 
 
-aloop_future *_wrap_generator_send_sys_6c96b6e831386849(aloop_generator *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+aloop_future *_wrap_generator_send_sys_326c311da2a5137b(aloop_generator *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -2943,7 +2943,7 @@ aloop_future *_wrap_generator_send_sys_6c96b6e831386849(aloop_generator *_swig_g
 }
 
 
-aloop_future *_wrap_generator_throw_sys_6c96b6e831386849(aloop_generator *_swig_go_0, aloop_error *_swig_go_1) {
+aloop_future *_wrap_generator_throw_sys_326c311da2a5137b(aloop_generator *_swig_go_0, aloop_error *_swig_go_1) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_error *arg2 = (aloop_error *) 0 ;
   aloop_future *result = 0 ;
@@ -2958,7 +2958,7 @@ aloop_future *_wrap_generator_throw_sys_6c96b6e831386849(aloop_generator *_swig_
 }
 
 
-aloop_future *_wrap_generator_throw_code_sys_6c96b6e831386849(aloop_generator *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_generator_throw_code_sys_326c311da2a5137b(aloop_generator *_swig_go_0, long long _swig_go_1) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -2973,7 +2973,7 @@ aloop_future *_wrap_generator_throw_code_sys_6c96b6e831386849(aloop_generator *_
 }
 
 
-aloop_future *_wrap_generator_aclose_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_aclose_sys_326c311da2a5137b(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2986,7 +2986,7 @@ aloop_future *_wrap_generator_aclose_sys_6c96b6e831386849(aloop_generator *_swig
 }
 
 
-aloop_future *_wrap_generator_collect_sys_6c96b6e831386849(aloop_generator *_swig_go_0) {
+aloop_future *_wrap_generator_collect_sys_326c311da2a5137b(aloop_generator *_swig_go_0) {
   aloop_generator *arg1 = (aloop_generator *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -2999,7 +2999,7 @@ aloop_future *_wrap_generator_collect_sys_6c96b6e831386849(aloop_generator *_swi
 }
 
 
-long long _wrap_lock_new_sys_6c96b6e831386849(aloop_lock **_swig_go_0) {
+long long _wrap_lock_new_sys_326c311da2a5137b(aloop_lock **_swig_go_0) {
   aloop_lock **arg1 = (aloop_lock **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3012,7 +3012,7 @@ long long _wrap_lock_new_sys_6c96b6e831386849(aloop_lock **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_lock_acquire_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
+aloop_future *_wrap_lock_acquire_sys_326c311da2a5137b(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3025,7 +3025,7 @@ aloop_future *_wrap_lock_acquire_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_release_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
+long long _wrap_lock_release_sys_326c311da2a5137b(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3038,7 +3038,7 @@ long long _wrap_lock_release_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_locked_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
+long long _wrap_lock_locked_sys_326c311da2a5137b(aloop_lock *_swig_go_0) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3051,7 +3051,7 @@ long long _wrap_lock_locked_sys_6c96b6e831386849(aloop_lock *_swig_go_0) {
 }
 
 
-long long _wrap_lock_statistic_sys_6c96b6e831386849(aloop_lock *_swig_go_0, int _swig_go_1) {
+long long _wrap_lock_statistic_sys_326c311da2a5137b(aloop_lock *_swig_go_0, int _swig_go_1) {
   aloop_lock *arg1 = (aloop_lock *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3066,7 +3066,7 @@ long long _wrap_lock_statistic_sys_6c96b6e831386849(aloop_lock *_swig_go_0, int 
 }
 
 
-long long _wrap_event_new_sys_6c96b6e831386849(aloop_event **_swig_go_0) {
+long long _wrap_event_new_sys_326c311da2a5137b(aloop_event **_swig_go_0) {
   aloop_event **arg1 = (aloop_event **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3079,7 +3079,7 @@ long long _wrap_event_new_sys_6c96b6e831386849(aloop_event **_swig_go_0) {
 }
 
 
-long long _wrap_event_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+long long _wrap_event_set_sys_326c311da2a5137b(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3092,7 +3092,7 @@ long long _wrap_event_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_clear_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+long long _wrap_event_clear_sys_326c311da2a5137b(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3105,7 +3105,7 @@ long long _wrap_event_clear_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_is_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+long long _wrap_event_is_set_sys_326c311da2a5137b(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3118,7 +3118,7 @@ long long _wrap_event_is_set_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_event_wait_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
+aloop_future *_wrap_event_wait_sys_326c311da2a5137b(aloop_event *_swig_go_0) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3131,7 +3131,7 @@ aloop_future *_wrap_event_wait_sys_6c96b6e831386849(aloop_event *_swig_go_0) {
 }
 
 
-long long _wrap_event_statistic_sys_6c96b6e831386849(aloop_event *_swig_go_0, int _swig_go_1) {
+long long _wrap_event_statistic_sys_326c311da2a5137b(aloop_event *_swig_go_0, int _swig_go_1) {
   aloop_event *arg1 = (aloop_event *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3146,7 +3146,7 @@ long long _wrap_event_statistic_sys_6c96b6e831386849(aloop_event *_swig_go_0, in
 }
 
 
-long long _wrap_condition_new_sys_6c96b6e831386849(aloop_condition **_swig_go_0, aloop_lock *_swig_go_1) {
+long long _wrap_condition_new_sys_326c311da2a5137b(aloop_condition **_swig_go_0, aloop_lock *_swig_go_1) {
   aloop_condition **arg1 = (aloop_condition **) 0 ;
   aloop_lock *arg2 = (aloop_lock *) 0 ;
   int64_t result;
@@ -3161,7 +3161,7 @@ long long _wrap_condition_new_sys_6c96b6e831386849(aloop_condition **_swig_go_0,
 }
 
 
-aloop_future *_wrap_condition_acquire_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+aloop_future *_wrap_condition_acquire_sys_326c311da2a5137b(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3174,7 +3174,7 @@ aloop_future *_wrap_condition_acquire_sys_6c96b6e831386849(aloop_condition *_swi
 }
 
 
-long long _wrap_condition_release_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+long long _wrap_condition_release_sys_326c311da2a5137b(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3187,7 +3187,7 @@ long long _wrap_condition_release_sys_6c96b6e831386849(aloop_condition *_swig_go
 }
 
 
-long long _wrap_condition_locked_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+long long _wrap_condition_locked_sys_326c311da2a5137b(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3200,7 +3200,7 @@ long long _wrap_condition_locked_sys_6c96b6e831386849(aloop_condition *_swig_go_
 }
 
 
-aloop_future *_wrap_condition_wait_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+aloop_future *_wrap_condition_wait_sys_326c311da2a5137b(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3213,7 +3213,7 @@ aloop_future *_wrap_condition_wait_sys_6c96b6e831386849(aloop_condition *_swig_g
 }
 
 
-aloop_future *_wrap_condition_wait_for_sys_6c96b6e831386849(aloop_condition *_swig_go_0, aloop_predicate_fn _swig_go_1, void *_swig_go_2) {
+aloop_future *_wrap_condition_wait_for_sys_326c311da2a5137b(aloop_condition *_swig_go_0, aloop_predicate_fn _swig_go_1, void *_swig_go_2) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   aloop_predicate_fn arg2 = (aloop_predicate_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3230,7 +3230,7 @@ aloop_future *_wrap_condition_wait_for_sys_6c96b6e831386849(aloop_condition *_sw
 }
 
 
-long long _wrap_condition_notify_sys_6c96b6e831386849(aloop_condition *_swig_go_0, long long _swig_go_1) {
+long long _wrap_condition_notify_sys_326c311da2a5137b(aloop_condition *_swig_go_0, long long _swig_go_1) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3245,7 +3245,7 @@ long long _wrap_condition_notify_sys_6c96b6e831386849(aloop_condition *_swig_go_
 }
 
 
-long long _wrap_condition_notify_all_sys_6c96b6e831386849(aloop_condition *_swig_go_0) {
+long long _wrap_condition_notify_all_sys_326c311da2a5137b(aloop_condition *_swig_go_0) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3258,7 +3258,7 @@ long long _wrap_condition_notify_all_sys_6c96b6e831386849(aloop_condition *_swig
 }
 
 
-long long _wrap_condition_statistic_sys_6c96b6e831386849(aloop_condition *_swig_go_0, int _swig_go_1) {
+long long _wrap_condition_statistic_sys_326c311da2a5137b(aloop_condition *_swig_go_0, int _swig_go_1) {
   aloop_condition *arg1 = (aloop_condition *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3273,7 +3273,7 @@ long long _wrap_condition_statistic_sys_6c96b6e831386849(aloop_condition *_swig_
 }
 
 
-long long _wrap_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
+long long _wrap_semaphore_new_sys_326c311da2a5137b(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3288,7 +3288,7 @@ long long _wrap_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0,
 }
 
 
-long long _wrap_bounded_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
+long long _wrap_bounded_semaphore_new_sys_326c311da2a5137b(aloop_semaphore **_swig_go_0, long long _swig_go_1) {
   aloop_semaphore **arg1 = (aloop_semaphore **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3303,7 +3303,7 @@ long long _wrap_bounded_semaphore_new_sys_6c96b6e831386849(aloop_semaphore **_sw
 }
 
 
-aloop_future *_wrap_semaphore_acquire_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+aloop_future *_wrap_semaphore_acquire_sys_326c311da2a5137b(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3316,7 +3316,7 @@ aloop_future *_wrap_semaphore_acquire_sys_6c96b6e831386849(aloop_semaphore *_swi
 }
 
 
-long long _wrap_semaphore_release_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_release_sys_326c311da2a5137b(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3329,7 +3329,7 @@ long long _wrap_semaphore_release_sys_6c96b6e831386849(aloop_semaphore *_swig_go
 }
 
 
-long long _wrap_semaphore_locked_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_locked_sys_326c311da2a5137b(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3342,7 +3342,7 @@ long long _wrap_semaphore_locked_sys_6c96b6e831386849(aloop_semaphore *_swig_go_
 }
 
 
-long long _wrap_semaphore_value_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0) {
+long long _wrap_semaphore_value_sys_326c311da2a5137b(aloop_semaphore *_swig_go_0) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3355,7 +3355,7 @@ long long _wrap_semaphore_value_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0
 }
 
 
-long long _wrap_semaphore_statistic_sys_6c96b6e831386849(aloop_semaphore *_swig_go_0, int _swig_go_1) {
+long long _wrap_semaphore_statistic_sys_326c311da2a5137b(aloop_semaphore *_swig_go_0, int _swig_go_1) {
   aloop_semaphore *arg1 = (aloop_semaphore *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3370,7 +3370,7 @@ long long _wrap_semaphore_statistic_sys_6c96b6e831386849(aloop_semaphore *_swig_
 }
 
 
-long long _wrap_barrier_new_sys_6c96b6e831386849(aloop_barrier **_swig_go_0, long long _swig_go_1) {
+long long _wrap_barrier_new_sys_326c311da2a5137b(aloop_barrier **_swig_go_0, long long _swig_go_1) {
   aloop_barrier **arg1 = (aloop_barrier **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3385,7 +3385,7 @@ long long _wrap_barrier_new_sys_6c96b6e831386849(aloop_barrier **_swig_go_0, lon
 }
 
 
-aloop_future *_wrap_barrier_wait_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_wait_sys_326c311da2a5137b(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3398,7 +3398,7 @@ aloop_future *_wrap_barrier_wait_sys_6c96b6e831386849(aloop_barrier *_swig_go_0)
 }
 
 
-aloop_future *_wrap_barrier_reset_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_reset_sys_326c311da2a5137b(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3411,7 +3411,7 @@ aloop_future *_wrap_barrier_reset_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-aloop_future *_wrap_barrier_abort_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+aloop_future *_wrap_barrier_abort_sys_326c311da2a5137b(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3424,7 +3424,7 @@ aloop_future *_wrap_barrier_abort_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_barrier_parties_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_parties_sys_326c311da2a5137b(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3437,7 +3437,7 @@ long long _wrap_barrier_parties_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) 
 }
 
 
-long long _wrap_barrier_n_waiting_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_n_waiting_sys_326c311da2a5137b(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3450,7 +3450,7 @@ long long _wrap_barrier_n_waiting_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_barrier_broken_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
+long long _wrap_barrier_broken_sys_326c311da2a5137b(aloop_barrier *_swig_go_0) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3463,7 +3463,7 @@ long long _wrap_barrier_broken_sys_6c96b6e831386849(aloop_barrier *_swig_go_0) {
 }
 
 
-long long _wrap_barrier_statistic_sys_6c96b6e831386849(aloop_barrier *_swig_go_0, int _swig_go_1) {
+long long _wrap_barrier_statistic_sys_326c311da2a5137b(aloop_barrier *_swig_go_0, int _swig_go_1) {
   aloop_barrier *arg1 = (aloop_barrier *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3478,7 +3478,7 @@ long long _wrap_barrier_statistic_sys_6c96b6e831386849(aloop_barrier *_swig_go_0
 }
 
 
-long long _wrap_rwlock_new_sys_6c96b6e831386849(aloop_rwlock **_swig_go_0) {
+long long _wrap_rwlock_new_sys_326c311da2a5137b(aloop_rwlock **_swig_go_0) {
   aloop_rwlock **arg1 = (aloop_rwlock **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3491,7 +3491,7 @@ long long _wrap_rwlock_new_sys_6c96b6e831386849(aloop_rwlock **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_rwlock_acquire_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+aloop_future *_wrap_rwlock_acquire_read_sys_326c311da2a5137b(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3504,7 +3504,7 @@ aloop_future *_wrap_rwlock_acquire_read_sys_6c96b6e831386849(aloop_rwlock *_swig
 }
 
 
-aloop_future *_wrap_rwlock_acquire_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+aloop_future *_wrap_rwlock_acquire_write_sys_326c311da2a5137b(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3517,7 +3517,7 @@ aloop_future *_wrap_rwlock_acquire_write_sys_6c96b6e831386849(aloop_rwlock *_swi
 }
 
 
-long long _wrap_rwlock_release_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+long long _wrap_rwlock_release_read_sys_326c311da2a5137b(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3530,7 +3530,7 @@ long long _wrap_rwlock_release_read_sys_6c96b6e831386849(aloop_rwlock *_swig_go_
 }
 
 
-long long _wrap_rwlock_release_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0) {
+long long _wrap_rwlock_release_write_sys_326c311da2a5137b(aloop_rwlock *_swig_go_0) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3543,7 +3543,7 @@ long long _wrap_rwlock_release_write_sys_6c96b6e831386849(aloop_rwlock *_swig_go
 }
 
 
-long long _wrap_rwlock_statistic_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0, int _swig_go_1) {
+long long _wrap_rwlock_statistic_sys_326c311da2a5137b(aloop_rwlock *_swig_go_0, int _swig_go_1) {
   aloop_rwlock *arg1 = (aloop_rwlock *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3558,7 +3558,7 @@ long long _wrap_rwlock_statistic_sys_6c96b6e831386849(aloop_rwlock *_swig_go_0, 
 }
 
 
-long long _wrap_limiter_new_sys_6c96b6e831386849(aloop_limiter **_swig_go_0, long long _swig_go_1) {
+long long _wrap_limiter_new_sys_326c311da2a5137b(aloop_limiter **_swig_go_0, long long _swig_go_1) {
   aloop_limiter **arg1 = (aloop_limiter **) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3573,7 +3573,7 @@ long long _wrap_limiter_new_sys_6c96b6e831386849(aloop_limiter **_swig_go_0, lon
 }
 
 
-aloop_future *_wrap_limiter_acquire_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+aloop_future *_wrap_limiter_acquire_sys_326c311da2a5137b(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3586,7 +3586,7 @@ aloop_future *_wrap_limiter_acquire_sys_6c96b6e831386849(aloop_limiter *_swig_go
 }
 
 
-long long _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_acquire_nowait_sys_326c311da2a5137b(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3599,7 +3599,7 @@ long long _wrap_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_limiter *_swig
 }
 
 
-long long _wrap_limiter_release_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_release_sys_326c311da2a5137b(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3612,7 +3612,7 @@ long long _wrap_limiter_release_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) 
 }
 
 
-aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_326c311da2a5137b(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -3627,7 +3627,7 @@ aloop_future *_wrap_limiter_acquire_on_behalf_of_sys_6c96b6e831386849(aloop_limi
 }
 
 
-long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_326c311da2a5137b(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3642,7 +3642,7 @@ long long _wrap_limiter_acquire_on_behalf_of_nowait_sys_6c96b6e831386849(aloop_l
 }
 
 
-long long _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_release_on_behalf_of_sys_326c311da2a5137b(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3657,7 +3657,7 @@ long long _wrap_limiter_release_on_behalf_of_sys_6c96b6e831386849(aloop_limiter 
 }
 
 
-long long _wrap_limiter_has_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void *_swig_go_1) {
+long long _wrap_limiter_has_sys_326c311da2a5137b(aloop_limiter *_swig_go_0, void *_swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3672,7 +3672,7 @@ long long _wrap_limiter_has_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, void
 }
 
 
-long long _wrap_limiter_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0) {
+long long _wrap_limiter_total_tokens_sys_326c311da2a5137b(aloop_limiter *_swig_go_0) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3685,7 +3685,7 @@ long long _wrap_limiter_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_g
 }
 
 
-long long _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, long long _swig_go_1) {
+long long _wrap_limiter_set_total_tokens_sys_326c311da2a5137b(aloop_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3700,7 +3700,7 @@ long long _wrap_limiter_set_total_tokens_sys_6c96b6e831386849(aloop_limiter *_sw
 }
 
 
-long long _wrap_limiter_statistic_sys_6c96b6e831386849(aloop_limiter *_swig_go_0, int _swig_go_1) {
+long long _wrap_limiter_statistic_sys_326c311da2a5137b(aloop_limiter *_swig_go_0, int _swig_go_1) {
   aloop_limiter *arg1 = (aloop_limiter *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3715,7 +3715,7 @@ long long _wrap_limiter_statistic_sys_6c96b6e831386849(aloop_limiter *_swig_go_0
 }
 
 
-long long _wrap_rate_limiter_new_sys_6c96b6e831386849(aloop_rate_limiter **_swig_go_0, double _swig_go_1, long long _swig_go_2) {
+long long _wrap_rate_limiter_new_sys_326c311da2a5137b(aloop_rate_limiter **_swig_go_0, double _swig_go_1, long long _swig_go_2) {
   aloop_rate_limiter **arg1 = (aloop_rate_limiter **) 0 ;
   double arg2 ;
   int64_t arg3 ;
@@ -3732,7 +3732,7 @@ long long _wrap_rate_limiter_new_sys_6c96b6e831386849(aloop_rate_limiter **_swig
 }
 
 
-aloop_future *_wrap_rate_limiter_acquire_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_rate_limiter_acquire_sys_326c311da2a5137b(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -3747,7 +3747,7 @@ aloop_future *_wrap_rate_limiter_acquire_sys_6c96b6e831386849(aloop_rate_limiter
 }
 
 
-long long _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
+long long _wrap_rate_limiter_acquire_nowait_sys_326c311da2a5137b(aloop_rate_limiter *_swig_go_0, long long _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3762,7 +3762,7 @@ long long _wrap_rate_limiter_acquire_nowait_sys_6c96b6e831386849(aloop_rate_limi
 }
 
 
-long long _wrap_rate_limiter_statistic_sys_6c96b6e831386849(aloop_rate_limiter *_swig_go_0, int _swig_go_1) {
+long long _wrap_rate_limiter_statistic_sys_326c311da2a5137b(aloop_rate_limiter *_swig_go_0, int _swig_go_1) {
   aloop_rate_limiter *arg1 = (aloop_rate_limiter *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3777,7 +3777,7 @@ long long _wrap_rate_limiter_statistic_sys_6c96b6e831386849(aloop_rate_limiter *
 }
 
 
-long long _wrap_once_new_sys_6c96b6e831386849(aloop_once **_swig_go_0) {
+long long _wrap_once_new_sys_326c311da2a5137b(aloop_once **_swig_go_0) {
   aloop_once **arg1 = (aloop_once **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -3790,7 +3790,7 @@ long long _wrap_once_new_sys_6c96b6e831386849(aloop_once **_swig_go_0) {
 }
 
 
-aloop_future *_wrap_once_get_or_init_sys_6c96b6e831386849(aloop_once *_swig_go_0, aloop_once_fn _swig_go_1, void *_swig_go_2) {
+aloop_future *_wrap_once_get_or_init_sys_326c311da2a5137b(aloop_once *_swig_go_0, aloop_once_fn _swig_go_1, void *_swig_go_2) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   aloop_once_fn arg2 = (aloop_once_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3807,7 +3807,7 @@ aloop_future *_wrap_once_get_or_init_sys_6c96b6e831386849(aloop_once *_swig_go_0
 }
 
 
-long long _wrap_once_get_sys_6c96b6e831386849(aloop_once *_swig_go_0, void **_swig_go_1) {
+long long _wrap_once_get_sys_326c311da2a5137b(aloop_once *_swig_go_0, void **_swig_go_1) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -3822,7 +3822,7 @@ long long _wrap_once_get_sys_6c96b6e831386849(aloop_once *_swig_go_0, void **_sw
 }
 
 
-long long _wrap_once_set_sys_6c96b6e831386849(aloop_once *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_once_set_sys_326c311da2a5137b(aloop_once *_swig_go_0, long long _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   int64_t arg2 ;
   void *arg3 = (void *) 0 ;
@@ -3841,7 +3841,7 @@ long long _wrap_once_set_sys_6c96b6e831386849(aloop_once *_swig_go_0, long long 
 }
 
 
-long long _wrap_once_statistic_sys_6c96b6e831386849(aloop_once *_swig_go_0, int _swig_go_1) {
+long long _wrap_once_statistic_sys_326c311da2a5137b(aloop_once *_swig_go_0, int _swig_go_1) {
   aloop_once *arg1 = (aloop_once *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3856,7 +3856,7 @@ long long _wrap_once_statistic_sys_6c96b6e831386849(aloop_once *_swig_go_0, int 
 }
 
 
-aloop_queue_options *_wrap_queue_options_new_sys_6c96b6e831386849() {
+aloop_queue_options *_wrap_queue_options_new_sys_326c311da2a5137b() {
   aloop_queue_options *result = 0 ;
   aloop_queue_options *_swig_go_result;
 
@@ -3867,7 +3867,7 @@ aloop_queue_options *_wrap_queue_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_queue_options_set_maxsize_sys_326c311da2a5137b(aloop_queue_options *_swig_go_0, long long _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -3882,7 +3882,7 @@ long long _wrap_queue_options_set_maxsize_sys_6c96b6e831386849(aloop_queue_optio
 }
 
 
-long long _wrap_queue_options_set_kind_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_options_set_kind_sys_326c311da2a5137b(aloop_queue_options *_swig_go_0, int _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -3897,7 +3897,7 @@ long long _wrap_queue_options_set_kind_sys_6c96b6e831386849(aloop_queue_options 
 }
 
 
-long long _wrap_queue_options_set_compare_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, aloop_compare_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_queue_options_set_compare_sys_326c311da2a5137b(aloop_queue_options *_swig_go_0, aloop_compare_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   aloop_compare_fn arg2 = (aloop_compare_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -3916,7 +3916,7 @@ long long _wrap_queue_options_set_compare_sys_6c96b6e831386849(aloop_queue_optio
 }
 
 
-long long _wrap_queue_options_set_item_free_sys_6c96b6e831386849(aloop_queue_options *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_queue_options_set_item_free_sys_326c311da2a5137b(aloop_queue_options *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_queue_options *arg1 = (aloop_queue_options *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -3931,7 +3931,7 @@ long long _wrap_queue_options_set_item_free_sys_6c96b6e831386849(aloop_queue_opt
 }
 
 
-long long _wrap_queue_new_sys_6c96b6e831386849(aloop_queue **_swig_go_0, aloop_queue_options *_swig_go_1) {
+long long _wrap_queue_new_sys_326c311da2a5137b(aloop_queue **_swig_go_0, aloop_queue_options *_swig_go_1) {
   aloop_queue **arg1 = (aloop_queue **) 0 ;
   aloop_queue_options *arg2 = (aloop_queue_options *) 0 ;
   int64_t result;
@@ -3946,7 +3946,7 @@ long long _wrap_queue_new_sys_6c96b6e831386849(aloop_queue **_swig_go_0, aloop_q
 }
 
 
-aloop_future *_wrap_queue_put_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_queue_put_sys_326c311da2a5137b(aloop_queue *_swig_go_0, void *_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -3961,7 +3961,7 @@ aloop_future *_wrap_queue_put_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void
 }
 
 
-long long _wrap_queue_put_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void *_swig_go_1) {
+long long _wrap_queue_put_nowait_sys_326c311da2a5137b(aloop_queue *_swig_go_0, void *_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -3976,7 +3976,7 @@ long long _wrap_queue_put_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_queue_get_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+aloop_future *_wrap_queue_get_sys_326c311da2a5137b(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -3989,7 +3989,7 @@ aloop_future *_wrap_queue_get_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_get_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, void **_swig_go_1) {
+long long _wrap_queue_get_nowait_sys_326c311da2a5137b(aloop_queue *_swig_go_0, void **_swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -4004,7 +4004,7 @@ long long _wrap_queue_get_nowait_sys_6c96b6e831386849(aloop_queue *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_queue_join_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+aloop_future *_wrap_queue_join_sys_326c311da2a5137b(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4017,7 +4017,7 @@ aloop_future *_wrap_queue_join_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_task_done_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_task_done_sys_326c311da2a5137b(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4030,7 +4030,7 @@ long long _wrap_queue_task_done_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_qsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_qsize_sys_326c311da2a5137b(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4043,7 +4043,7 @@ long long _wrap_queue_qsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_empty_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_empty_sys_326c311da2a5137b(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4056,7 +4056,7 @@ long long _wrap_queue_empty_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_full_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_full_sys_326c311da2a5137b(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4069,7 +4069,7 @@ long long _wrap_queue_full_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_maxsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
+long long _wrap_queue_maxsize_sys_326c311da2a5137b(aloop_queue *_swig_go_0) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4082,7 +4082,7 @@ long long _wrap_queue_maxsize_sys_6c96b6e831386849(aloop_queue *_swig_go_0) {
 }
 
 
-long long _wrap_queue_shutdown_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_shutdown_sys_326c311da2a5137b(aloop_queue *_swig_go_0, int _swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4097,7 +4097,7 @@ long long _wrap_queue_shutdown_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int
 }
 
 
-long long _wrap_queue_statistic_sys_6c96b6e831386849(aloop_queue *_swig_go_0, int _swig_go_1) {
+long long _wrap_queue_statistic_sys_326c311da2a5137b(aloop_queue *_swig_go_0, int _swig_go_1) {
   aloop_queue *arg1 = (aloop_queue *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4112,7 +4112,7 @@ long long _wrap_queue_statistic_sys_6c96b6e831386849(aloop_queue *_swig_go_0, in
 }
 
 
-long long _wrap_inlet_new_sys_6c96b6e831386849(aloop_inlet **_swig_go_0, aloop_queue *_swig_go_1, long long _swig_go_2) {
+long long _wrap_inlet_new_sys_326c311da2a5137b(aloop_inlet **_swig_go_0, aloop_queue *_swig_go_1, long long _swig_go_2) {
   aloop_inlet **arg1 = (aloop_inlet **) 0 ;
   aloop_queue *arg2 = (aloop_queue *) 0 ;
   int64_t arg3 ;
@@ -4129,7 +4129,7 @@ long long _wrap_inlet_new_sys_6c96b6e831386849(aloop_inlet **_swig_go_0, aloop_q
 }
 
 
-long long _wrap_inlet_put_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, void *_swig_go_1, double _swig_go_2) {
+long long _wrap_inlet_put_sys_326c311da2a5137b(aloop_inlet *_swig_go_0, void *_swig_go_1, double _swig_go_2) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   void *arg2 = (void *) 0 ;
   double arg3 ;
@@ -4146,7 +4146,7 @@ long long _wrap_inlet_put_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, void *_s
 }
 
 
-long long _wrap_inlet_put_nowait_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, void *_swig_go_1) {
+long long _wrap_inlet_put_nowait_sys_326c311da2a5137b(aloop_inlet *_swig_go_0, void *_swig_go_1) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4161,7 +4161,7 @@ long long _wrap_inlet_put_nowait_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, v
 }
 
 
-long long _wrap_inlet_close_sys_6c96b6e831386849(aloop_inlet *_swig_go_0) {
+long long _wrap_inlet_close_sys_326c311da2a5137b(aloop_inlet *_swig_go_0) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4174,7 +4174,7 @@ long long _wrap_inlet_close_sys_6c96b6e831386849(aloop_inlet *_swig_go_0) {
 }
 
 
-long long _wrap_inlet_statistic_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, int _swig_go_1) {
+long long _wrap_inlet_statistic_sys_326c311da2a5137b(aloop_inlet *_swig_go_0, int _swig_go_1) {
   aloop_inlet *arg1 = (aloop_inlet *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4189,7 +4189,7 @@ long long _wrap_inlet_statistic_sys_6c96b6e831386849(aloop_inlet *_swig_go_0, in
 }
 
 
-long long _wrap_channel_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, long long _swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_channel_new_sys_326c311da2a5137b(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, long long _swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_sender **arg1 = (aloop_sender **) 0 ;
   aloop_receiver **arg2 = (aloop_receiver **) 0 ;
   int64_t arg3 ;
@@ -4208,7 +4208,7 @@ long long _wrap_channel_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloo
 }
 
 
-long long _wrap_oneshot_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_oneshot_new_sys_326c311da2a5137b(aloop_sender **_swig_go_0, aloop_receiver **_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_sender **arg1 = (aloop_sender **) 0 ;
   aloop_receiver **arg2 = (aloop_receiver **) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4225,7 +4225,7 @@ long long _wrap_oneshot_new_sys_6c96b6e831386849(aloop_sender **_swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_sender_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, void *_swig_go_1) {
+aloop_future *_wrap_sender_send_sys_326c311da2a5137b(aloop_sender *_swig_go_0, void *_swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_future *result = 0 ;
@@ -4240,7 +4240,7 @@ aloop_future *_wrap_sender_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, v
 }
 
 
-long long _wrap_sender_try_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_sender_try_send_sys_326c311da2a5137b(aloop_sender *_swig_go_0, void *_swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4255,7 +4255,7 @@ long long _wrap_sender_try_send_sys_6c96b6e831386849(aloop_sender *_swig_go_0, v
 }
 
 
-aloop_future *_wrap_receiver_receive_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) {
+aloop_future *_wrap_receiver_receive_sys_326c311da2a5137b(aloop_receiver *_swig_go_0) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4268,7 +4268,7 @@ aloop_future *_wrap_receiver_receive_sys_6c96b6e831386849(aloop_receiver *_swig_
 }
 
 
-long long _wrap_receiver_try_receive_sys_6c96b6e831386849(aloop_receiver *_swig_go_0, void **_swig_go_1) {
+long long _wrap_receiver_try_receive_sys_326c311da2a5137b(aloop_receiver *_swig_go_0, void **_swig_go_1) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -4283,7 +4283,7 @@ long long _wrap_receiver_try_receive_sys_6c96b6e831386849(aloop_receiver *_swig_
 }
 
 
-long long _wrap_sender_close_sys_6c96b6e831386849(aloop_sender *_swig_go_0) {
+long long _wrap_sender_close_sys_326c311da2a5137b(aloop_sender *_swig_go_0) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4296,7 +4296,7 @@ long long _wrap_sender_close_sys_6c96b6e831386849(aloop_sender *_swig_go_0) {
 }
 
 
-long long _wrap_receiver_close_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) {
+long long _wrap_receiver_close_sys_326c311da2a5137b(aloop_receiver *_swig_go_0) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4309,7 +4309,7 @@ long long _wrap_receiver_close_sys_6c96b6e831386849(aloop_receiver *_swig_go_0) 
 }
 
 
-long long _wrap_sender_statistic_sys_6c96b6e831386849(aloop_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_sender_statistic_sys_326c311da2a5137b(aloop_sender *_swig_go_0, int _swig_go_1) {
   aloop_sender *arg1 = (aloop_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4324,7 +4324,7 @@ long long _wrap_sender_statistic_sys_6c96b6e831386849(aloop_sender *_swig_go_0, 
 }
 
 
-long long _wrap_receiver_statistic_sys_6c96b6e831386849(aloop_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_receiver_statistic_sys_326c311da2a5137b(aloop_receiver *_swig_go_0, int _swig_go_1) {
   aloop_receiver *arg1 = (aloop_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4339,7 +4339,7 @@ long long _wrap_receiver_statistic_sys_6c96b6e831386849(aloop_receiver *_swig_go
 }
 
 
-void *_wrap_message_value_sys_6c96b6e831386849(aloop_message *_swig_go_0) {
+void *_wrap_message_value_sys_326c311da2a5137b(aloop_message *_swig_go_0) {
   aloop_message *arg1 = (aloop_message *) 0 ;
   void *result = 0 ;
   void *_swig_go_result;
@@ -4352,7 +4352,7 @@ void *_wrap_message_value_sys_6c96b6e831386849(aloop_message *_swig_go_0) {
 }
 
 
-long long _wrap_broadcast_new_sys_6c96b6e831386849(aloop_broadcast_sender **_swig_go_0, long long _swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_broadcast_new_sys_326c311da2a5137b(aloop_broadcast_sender **_swig_go_0, long long _swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_broadcast_sender **arg1 = (aloop_broadcast_sender **) 0 ;
   int64_t arg2 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4369,7 +4369,7 @@ long long _wrap_broadcast_new_sys_6c96b6e831386849(aloop_broadcast_sender **_swi
 }
 
 
-long long _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, aloop_broadcast_receiver **_swig_go_1) {
+long long _wrap_broadcast_sender_subscribe_sys_326c311da2a5137b(aloop_broadcast_sender *_swig_go_0, aloop_broadcast_receiver **_swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   aloop_broadcast_receiver **arg2 = (aloop_broadcast_receiver **) 0 ;
   int64_t result;
@@ -4384,7 +4384,7 @@ long long _wrap_broadcast_sender_subscribe_sys_6c96b6e831386849(aloop_broadcast_
 }
 
 
-long long _wrap_broadcast_sender_send_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_broadcast_sender_send_sys_326c311da2a5137b(aloop_broadcast_sender *_swig_go_0, void *_swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4399,7 +4399,7 @@ long long _wrap_broadcast_sender_send_sys_6c96b6e831386849(aloop_broadcast_sende
 }
 
 
-aloop_future *_wrap_broadcast_receiver_receive_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0) {
+aloop_future *_wrap_broadcast_receiver_receive_sys_326c311da2a5137b(aloop_broadcast_receiver *_swig_go_0) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4412,7 +4412,7 @@ aloop_future *_wrap_broadcast_receiver_receive_sys_6c96b6e831386849(aloop_broadc
 }
 
 
-long long _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_broadcast_receiver_try_receive_sys_326c311da2a5137b(aloop_broadcast_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4427,7 +4427,7 @@ long long _wrap_broadcast_receiver_try_receive_sys_6c96b6e831386849(aloop_broadc
 }
 
 
-long long _wrap_broadcast_sender_close_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0) {
+long long _wrap_broadcast_sender_close_sys_326c311da2a5137b(aloop_broadcast_sender *_swig_go_0) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4440,7 +4440,7 @@ long long _wrap_broadcast_sender_close_sys_6c96b6e831386849(aloop_broadcast_send
 }
 
 
-long long _wrap_broadcast_receiver_close_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0) {
+long long _wrap_broadcast_receiver_close_sys_326c311da2a5137b(aloop_broadcast_receiver *_swig_go_0) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4453,7 +4453,7 @@ long long _wrap_broadcast_receiver_close_sys_6c96b6e831386849(aloop_broadcast_re
 }
 
 
-long long _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(aloop_broadcast_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_broadcast_sender_statistic_sys_326c311da2a5137b(aloop_broadcast_sender *_swig_go_0, int _swig_go_1) {
   aloop_broadcast_sender *arg1 = (aloop_broadcast_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4468,7 +4468,7 @@ long long _wrap_broadcast_sender_statistic_sys_6c96b6e831386849(aloop_broadcast_
 }
 
 
-long long _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(aloop_broadcast_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_broadcast_receiver_statistic_sys_326c311da2a5137b(aloop_broadcast_receiver *_swig_go_0, int _swig_go_1) {
   aloop_broadcast_receiver *arg1 = (aloop_broadcast_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4483,7 +4483,7 @@ long long _wrap_broadcast_receiver_statistic_sys_6c96b6e831386849(aloop_broadcas
 }
 
 
-long long _wrap_watch_new_sys_6c96b6e831386849(aloop_watch_sender **_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_watch_new_sys_326c311da2a5137b(aloop_watch_sender **_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_watch_sender **arg1 = (aloop_watch_sender **) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -4500,7 +4500,7 @@ long long _wrap_watch_new_sys_6c96b6e831386849(aloop_watch_sender **_swig_go_0, 
 }
 
 
-long long _wrap_watch_sender_subscribe_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, aloop_watch_receiver **_swig_go_1) {
+long long _wrap_watch_sender_subscribe_sys_326c311da2a5137b(aloop_watch_sender *_swig_go_0, aloop_watch_receiver **_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_watch_receiver **arg2 = (aloop_watch_receiver **) 0 ;
   int64_t result;
@@ -4515,7 +4515,7 @@ long long _wrap_watch_sender_subscribe_sys_6c96b6e831386849(aloop_watch_sender *
 }
 
 
-long long _wrap_watch_sender_send_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_watch_sender_send_sys_326c311da2a5137b(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4530,7 +4530,7 @@ long long _wrap_watch_sender_send_sys_6c96b6e831386849(aloop_watch_sender *_swig
 }
 
 
-long long _wrap_watch_sender_replace_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
+long long _wrap_watch_sender_replace_sys_326c311da2a5137b(aloop_watch_sender *_swig_go_0, void *_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4545,7 +4545,7 @@ long long _wrap_watch_sender_replace_sys_6c96b6e831386849(aloop_watch_sender *_s
 }
 
 
-aloop_future *_wrap_watch_sender_closed_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0) {
+aloop_future *_wrap_watch_sender_closed_sys_326c311da2a5137b(aloop_watch_sender *_swig_go_0) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4558,7 +4558,7 @@ aloop_future *_wrap_watch_sender_closed_sys_6c96b6e831386849(aloop_watch_sender 
 }
 
 
-aloop_future *_wrap_watch_receiver_changed_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
+aloop_future *_wrap_watch_receiver_changed_sys_326c311da2a5137b(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4571,7 +4571,7 @@ aloop_future *_wrap_watch_receiver_changed_sys_6c96b6e831386849(aloop_watch_rece
 }
 
 
-long long _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
+long long _wrap_watch_receiver_has_changed_sys_326c311da2a5137b(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4584,7 +4584,7 @@ long long _wrap_watch_receiver_has_changed_sys_6c96b6e831386849(aloop_watch_rece
 }
 
 
-long long _wrap_watch_sender_get_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_sender_get_sys_326c311da2a5137b(aloop_watch_sender *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4599,7 +4599,7 @@ long long _wrap_watch_sender_get_sys_6c96b6e831386849(aloop_watch_sender *_swig_
 }
 
 
-long long _wrap_watch_receiver_get_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_receiver_get_sys_326c311da2a5137b(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4614,7 +4614,7 @@ long long _wrap_watch_receiver_get_sys_6c96b6e831386849(aloop_watch_receiver *_s
 }
 
 
-long long _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
+long long _wrap_watch_receiver_get_and_update_sys_326c311da2a5137b(aloop_watch_receiver *_swig_go_0, aloop_message **_swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   aloop_message **arg2 = (aloop_message **) 0 ;
   int64_t result;
@@ -4629,7 +4629,7 @@ long long _wrap_watch_receiver_get_and_update_sys_6c96b6e831386849(aloop_watch_r
 }
 
 
-long long _wrap_watch_sender_close_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0) {
+long long _wrap_watch_sender_close_sys_326c311da2a5137b(aloop_watch_sender *_swig_go_0) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4642,7 +4642,7 @@ long long _wrap_watch_sender_close_sys_6c96b6e831386849(aloop_watch_sender *_swi
 }
 
 
-long long _wrap_watch_receiver_close_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0) {
+long long _wrap_watch_receiver_close_sys_326c311da2a5137b(aloop_watch_receiver *_swig_go_0) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4655,7 +4655,7 @@ long long _wrap_watch_receiver_close_sys_6c96b6e831386849(aloop_watch_receiver *
 }
 
 
-long long _wrap_watch_sender_statistic_sys_6c96b6e831386849(aloop_watch_sender *_swig_go_0, int _swig_go_1) {
+long long _wrap_watch_sender_statistic_sys_326c311da2a5137b(aloop_watch_sender *_swig_go_0, int _swig_go_1) {
   aloop_watch_sender *arg1 = (aloop_watch_sender *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4670,7 +4670,7 @@ long long _wrap_watch_sender_statistic_sys_6c96b6e831386849(aloop_watch_sender *
 }
 
 
-long long _wrap_watch_receiver_statistic_sys_6c96b6e831386849(aloop_watch_receiver *_swig_go_0, int _swig_go_1) {
+long long _wrap_watch_receiver_statistic_sys_326c311da2a5137b(aloop_watch_receiver *_swig_go_0, int _swig_go_1) {
   aloop_watch_receiver *arg1 = (aloop_watch_receiver *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4685,7 +4685,7 @@ long long _wrap_watch_receiver_statistic_sys_6c96b6e831386849(aloop_watch_receiv
 }
 
 
-aloop_exit_stack *_wrap_exit_stack_new_sys_6c96b6e831386849() {
+aloop_exit_stack *_wrap_exit_stack_new_sys_326c311da2a5137b() {
   aloop_exit_stack *result = 0 ;
   aloop_exit_stack *_swig_go_result;
 
@@ -4696,7 +4696,7 @@ aloop_exit_stack *_wrap_exit_stack_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_exit_stack_push_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, aloop_exit_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_exit_stack_push_sys_326c311da2a5137b(aloop_exit_stack *_swig_go_0, aloop_exit_fn _swig_go_1, void *_swig_go_2) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_exit_fn arg2 = (aloop_exit_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -4713,7 +4713,7 @@ long long _wrap_exit_stack_push_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_
 }
 
 
-long long _wrap_exit_stack_callback_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
+long long _wrap_exit_stack_callback_sys_326c311da2a5137b(aloop_exit_stack *_swig_go_0, aloop_callback_fn _swig_go_1, void *_swig_go_2) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_callback_fn arg2 = (aloop_callback_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -4730,7 +4730,7 @@ long long _wrap_exit_stack_callback_sys_6c96b6e831386849(aloop_exit_stack *_swig
 }
 
 
-long long _wrap_exit_stack_unref_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, void *_swig_go_1) {
+long long _wrap_exit_stack_unref_sys_326c311da2a5137b(aloop_exit_stack *_swig_go_0, void *_swig_go_1) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   void *arg2 = (void *) 0 ;
   int64_t result;
@@ -4745,7 +4745,7 @@ long long _wrap_exit_stack_unref_sys_6c96b6e831386849(aloop_exit_stack *_swig_go
 }
 
 
-aloop_exit_stack *_wrap_exit_stack_pop_all_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0) {
+aloop_exit_stack *_wrap_exit_stack_pop_all_sys_326c311da2a5137b(aloop_exit_stack *_swig_go_0) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   aloop_exit_stack *result = 0 ;
   aloop_exit_stack *_swig_go_result;
@@ -4758,7 +4758,7 @@ aloop_exit_stack *_wrap_exit_stack_pop_all_sys_6c96b6e831386849(aloop_exit_stack
 }
 
 
-long long _wrap_exit_stack_close_sys_6c96b6e831386849(aloop_exit_stack *_swig_go_0, long long _swig_go_1) {
+long long _wrap_exit_stack_close_sys_326c311da2a5137b(aloop_exit_stack *_swig_go_0, long long _swig_go_1) {
   aloop_exit_stack *arg1 = (aloop_exit_stack *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -4773,7 +4773,7 @@ long long _wrap_exit_stack_close_sys_6c96b6e831386849(aloop_exit_stack *_swig_go
 }
 
 
-long long _wrap_cancel_scope_enter_sys_6c96b6e831386849(aloop_cancel_scope **_swig_go_0, double _swig_go_1, int _swig_go_2) {
+long long _wrap_cancel_scope_enter_sys_326c311da2a5137b(aloop_cancel_scope **_swig_go_0, double _swig_go_1, int _swig_go_2) {
   aloop_cancel_scope **arg1 = (aloop_cancel_scope **) 0 ;
   double arg2 ;
   int32_t arg3 ;
@@ -4790,7 +4790,7 @@ long long _wrap_cancel_scope_enter_sys_6c96b6e831386849(aloop_cancel_scope **_sw
 }
 
 
-long long _wrap_cancel_scope_cancel_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancel_sys_326c311da2a5137b(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4803,7 +4803,7 @@ long long _wrap_cancel_scope_cancel_sys_6c96b6e831386849(aloop_cancel_scope *_sw
 }
 
 
-long long _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, double _swig_go_1) {
+long long _wrap_cancel_scope_set_deadline_sys_326c311da2a5137b(aloop_cancel_scope *_swig_go_0, double _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   double arg2 ;
   int64_t result;
@@ -4818,7 +4818,7 @@ long long _wrap_cancel_scope_set_deadline_sys_6c96b6e831386849(aloop_cancel_scop
 }
 
 
-double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+double _wrap_cancel_scope_deadline_sys_326c311da2a5137b(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   double result;
   double _swig_go_result;
@@ -4831,7 +4831,7 @@ double _wrap_cancel_scope_deadline_sys_6c96b6e831386849(aloop_cancel_scope *_swi
 }
 
 
-long long _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, int _swig_go_1) {
+long long _wrap_cancel_scope_set_shield_sys_326c311da2a5137b(aloop_cancel_scope *_swig_go_0, int _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -4846,7 +4846,7 @@ long long _wrap_cancel_scope_set_shield_sys_6c96b6e831386849(aloop_cancel_scope 
 }
 
 
-long long _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancel_called_sys_326c311da2a5137b(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4859,7 +4859,7 @@ long long _wrap_cancel_scope_cancel_called_sys_6c96b6e831386849(aloop_cancel_sco
 }
 
 
-long long _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0) {
+long long _wrap_cancel_scope_cancelled_caught_sys_326c311da2a5137b(aloop_cancel_scope *_swig_go_0) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4872,7 +4872,7 @@ long long _wrap_cancel_scope_cancelled_caught_sys_6c96b6e831386849(aloop_cancel_
 }
 
 
-long long _wrap_cancel_scope_exit_sys_6c96b6e831386849(aloop_cancel_scope *_swig_go_0, long long _swig_go_1) {
+long long _wrap_cancel_scope_exit_sys_326c311da2a5137b(aloop_cancel_scope *_swig_go_0, long long _swig_go_1) {
   aloop_cancel_scope *arg1 = (aloop_cancel_scope *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -4887,7 +4887,7 @@ long long _wrap_cancel_scope_exit_sys_6c96b6e831386849(aloop_cancel_scope *_swig
 }
 
 
-long long _wrap_in_cancelled_scope_sys_6c96b6e831386849() {
+long long _wrap_in_cancelled_scope_sys_326c311da2a5137b() {
   int64_t result;
   long long _swig_go_result;
 
@@ -4898,7 +4898,7 @@ long long _wrap_in_cancelled_scope_sys_6c96b6e831386849() {
 }
 
 
-aloop_call_graph *_wrap_capture_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1) {
+aloop_call_graph *_wrap_capture_call_graph_sys_326c311da2a5137b(aloop_future *_swig_go_0, long long _swig_go_1) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   aloop_call_graph *result = 0 ;
@@ -4913,7 +4913,7 @@ aloop_call_graph *_wrap_capture_call_graph_sys_6c96b6e831386849(aloop_future *_s
 }
 
 
-aloop_future *_wrap_call_graph_future_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
+aloop_future *_wrap_call_graph_future_sys_326c311da2a5137b(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -4926,7 +4926,7 @@ aloop_future *_wrap_call_graph_future_sys_6c96b6e831386849(aloop_call_graph *_sw
 }
 
 
-long long _wrap_call_graph_frame_count_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
+long long _wrap_call_graph_frame_count_sys_326c311da2a5137b(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4939,7 +4939,7 @@ long long _wrap_call_graph_frame_count_sys_6c96b6e831386849(aloop_call_graph *_s
 }
 
 
-void *_wrap_call_graph_frame_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
+void *_wrap_call_graph_frame_sys_326c311da2a5137b(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t arg2 ;
   void *result = 0 ;
@@ -4954,7 +4954,7 @@ void *_wrap_call_graph_frame_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, 
 }
 
 
-long long _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0) {
+long long _wrap_call_graph_awaited_by_count_sys_326c311da2a5137b(aloop_call_graph *_swig_go_0) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -4967,7 +4967,7 @@ long long _wrap_call_graph_awaited_by_count_sys_6c96b6e831386849(aloop_call_grap
 }
 
 
-aloop_call_graph *_wrap_call_graph_awaited_by_sys_6c96b6e831386849(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
+aloop_call_graph *_wrap_call_graph_awaited_by_sys_326c311da2a5137b(aloop_call_graph *_swig_go_0, long long _swig_go_1) {
   aloop_call_graph *arg1 = (aloop_call_graph *) 0 ;
   int64_t arg2 ;
   aloop_call_graph *result = 0 ;
@@ -4982,7 +4982,7 @@ aloop_call_graph *_wrap_call_graph_awaited_by_sys_6c96b6e831386849(aloop_call_gr
 }
 
 
-long long _wrap_format_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_format_call_graph_sys_326c311da2a5137b(aloop_future *_swig_go_0, long long _swig_go_1, _goslice_ _swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   char *arg3 = (char *) 0 ;
@@ -5003,7 +5003,7 @@ long long _wrap_format_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0,
 }
 
 
-long long _wrap_print_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+long long _wrap_print_call_graph_sys_326c311da2a5137b(aloop_future *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_future *arg1 = (aloop_future *) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -5020,7 +5020,7 @@ long long _wrap_print_call_graph_sys_6c96b6e831386849(aloop_future *_swig_go_0, 
 }
 
 
-long long _wrap_loop_dump_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_dump_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5035,7 +5035,7 @@ long long _wrap_loop_dump_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig
 }
 
 
-long long _wrap_loop_metrics_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _swig_go_1) {
+long long _wrap_loop_metrics_sys_326c311da2a5137b(aloop_loop *_swig_go_0, int _swig_go_1) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5050,7 +5050,7 @@ long long _wrap_loop_metrics_sys_6c96b6e831386849(aloop_loop *_swig_go_0, int _s
 }
 
 
-_gostring_ _wrap_loop_metrics_name_sys_6c96b6e831386849(int _swig_go_0) {
+_gostring_ _wrap_loop_metrics_name_sys_326c311da2a5137b(int _swig_go_0) {
   int32_t arg1 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5063,7 +5063,7 @@ _gostring_ _wrap_loop_metrics_name_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
-long long _wrap_loop_set_trace_hook_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_trace_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_loop_set_trace_hook_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_trace_fn _swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_trace_fn arg2 = (aloop_trace_fn) 0 ;
   void *arg3 = (void *) 0 ;
@@ -5082,7 +5082,7 @@ long long _wrap_loop_set_trace_hook_sys_6c96b6e831386849(aloop_loop *_swig_go_0,
 }
 
 
-int _wrap_trace_event_kind_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+int _wrap_trace_event_kind_sys_326c311da2a5137b(aloop_trace_event *_swig_go_0) {
   aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
   int32_t result;
   int _swig_go_result;
@@ -5095,7 +5095,7 @@ int _wrap_trace_event_kind_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
 }
 
 
-long long _wrap_trace_event_time_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+long long _wrap_trace_event_time_sys_326c311da2a5137b(aloop_trace_event *_swig_go_0) {
   aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5108,7 +5108,7 @@ long long _wrap_trace_event_time_sys_6c96b6e831386849(aloop_trace_event *_swig_g
 }
 
 
-long long _wrap_trace_event_duration_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+long long _wrap_trace_event_duration_sys_326c311da2a5137b(aloop_trace_event *_swig_go_0) {
   aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5121,7 +5121,7 @@ long long _wrap_trace_event_duration_sys_6c96b6e831386849(aloop_trace_event *_sw
 }
 
 
-aloop_task *_wrap_trace_event_task_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+aloop_task *_wrap_trace_event_task_sys_326c311da2a5137b(aloop_trace_event *_swig_go_0) {
   aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
   aloop_task *result = 0 ;
   aloop_task *_swig_go_result;
@@ -5134,7 +5134,7 @@ aloop_task *_wrap_trace_event_task_sys_6c96b6e831386849(aloop_trace_event *_swig
 }
 
 
-long long _wrap_trace_event_code_sys_6c96b6e831386849(aloop_trace_event *_swig_go_0) {
+long long _wrap_trace_event_code_sys_326c311da2a5137b(aloop_trace_event *_swig_go_0) {
   aloop_trace_event *arg1 = (aloop_trace_event *) 0 ;
   uint64_t result;
   long long _swig_go_result;
@@ -5147,7 +5147,7 @@ long long _wrap_trace_event_code_sys_6c96b6e831386849(aloop_trace_event *_swig_g
 }
 
 
-long long _wrap_loop_set_watchdog_sys_6c96b6e831386849(aloop_loop *_swig_go_0, double _swig_go_1, int _swig_go_2) {
+long long _wrap_loop_set_watchdog_sys_326c311da2a5137b(aloop_loop *_swig_go_0, double _swig_go_1, int _swig_go_2) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   double arg2 ;
   int32_t arg3 ;
@@ -5164,7 +5164,7 @@ long long _wrap_loop_set_watchdog_sys_6c96b6e831386849(aloop_loop *_swig_go_0, d
 }
 
 
-long long _wrap_address_new_sys_6c96b6e831386849(aloop_address **_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_address_new_sys_326c311da2a5137b(aloop_address **_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -5191,7 +5191,7 @@ long long _wrap_address_new_sys_6c96b6e831386849(aloop_address **_swig_go_0, _go
 }
 
 
-long long _wrap_address_new_unix_sys_6c96b6e831386849(aloop_address **_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_address_new_unix_sys_326c311da2a5137b(aloop_address **_swig_go_0, _gostring_ _swig_go_1) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -5216,7 +5216,7 @@ long long _wrap_address_new_unix_sys_6c96b6e831386849(aloop_address **_swig_go_0
 }
 
 
-long long _wrap_address_from_sockaddr_sys_6c96b6e831386849(aloop_address **_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+long long _wrap_address_from_sockaddr_sys_326c311da2a5137b(aloop_address **_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_address **arg1 = (aloop_address **) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5233,7 +5233,7 @@ long long _wrap_address_from_sockaddr_sys_6c96b6e831386849(aloop_address **_swig
 }
 
 
-long long _wrap_address_family_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_family_sys_326c311da2a5137b(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5246,7 +5246,7 @@ long long _wrap_address_family_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_port_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_port_sys_326c311da2a5137b(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5259,7 +5259,7 @@ long long _wrap_address_port_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_host_sys_6c96b6e831386849(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_address_host_sys_326c311da2a5137b(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -5278,7 +5278,7 @@ long long _wrap_address_host_sys_6c96b6e831386849(aloop_address *_swig_go_0, _go
 }
 
 
-long long _wrap_address_format_sys_6c96b6e831386849(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_address_format_sys_326c311da2a5137b(aloop_address *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -5297,7 +5297,7 @@ long long _wrap_address_format_sys_6c96b6e831386849(aloop_address *_swig_go_0, _
 }
 
 
-long long _wrap_address_sockaddr_sys_6c96b6e831386849(aloop_address *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+long long _wrap_address_sockaddr_sys_326c311da2a5137b(aloop_address *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5314,7 +5314,7 @@ long long _wrap_address_sockaddr_sys_6c96b6e831386849(aloop_address *_swig_go_0,
 }
 
 
-long long _wrap_address_equal_sys_6c96b6e831386849(aloop_address *_swig_go_0, aloop_address *_swig_go_1) {
+long long _wrap_address_equal_sys_326c311da2a5137b(aloop_address *_swig_go_0, aloop_address *_swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   aloop_address *arg2 = (aloop_address *) 0 ;
   int64_t result;
@@ -5329,7 +5329,7 @@ long long _wrap_address_equal_sys_6c96b6e831386849(aloop_address *_swig_go_0, al
 }
 
 
-long long _wrap_address_type_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_type_sys_326c311da2a5137b(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5342,7 +5342,7 @@ long long _wrap_address_type_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
 }
 
 
-long long _wrap_address_protocol_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+long long _wrap_address_protocol_sys_326c311da2a5137b(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5355,7 +5355,7 @@ long long _wrap_address_protocol_sys_6c96b6e831386849(aloop_address *_swig_go_0)
 }
 
 
-_gostring_ _wrap_address_canonname_sys_6c96b6e831386849(aloop_address *_swig_go_0) {
+_gostring_ _wrap_address_canonname_sys_326c311da2a5137b(aloop_address *_swig_go_0) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5368,7 +5368,7 @@ _gostring_ _wrap_address_canonname_sys_6c96b6e831386849(aloop_address *_swig_go_
 }
 
 
-long long _wrap_addresses_count_sys_6c96b6e831386849(aloop_addresses *_swig_go_0) {
+long long _wrap_addresses_count_sys_326c311da2a5137b(aloop_addresses *_swig_go_0) {
   aloop_addresses *arg1 = (aloop_addresses *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5381,7 +5381,7 @@ long long _wrap_addresses_count_sys_6c96b6e831386849(aloop_addresses *_swig_go_0
 }
 
 
-aloop_address *_wrap_addresses_at_sys_6c96b6e831386849(aloop_addresses *_swig_go_0, long long _swig_go_1) {
+aloop_address *_wrap_addresses_at_sys_326c311da2a5137b(aloop_addresses *_swig_go_0, long long _swig_go_1) {
   aloop_addresses *arg1 = (aloop_addresses *) 0 ;
   int64_t arg2 ;
   aloop_address *result = 0 ;
@@ -5396,7 +5396,7 @@ aloop_address *_wrap_addresses_at_sys_6c96b6e831386849(aloop_addresses *_swig_go
 }
 
 
-aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_6c96b6e831386849() {
+aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_326c311da2a5137b() {
   aloop_addrinfo_options *result = 0 ;
   aloop_addrinfo_options *_swig_go_result;
 
@@ -5407,7 +5407,7 @@ aloop_addrinfo_options *_wrap_addrinfo_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_family_sys_326c311da2a5137b(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5422,7 +5422,7 @@ long long _wrap_addrinfo_options_set_family_sys_6c96b6e831386849(aloop_addrinfo_
 }
 
 
-long long _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_type_sys_326c311da2a5137b(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5437,7 +5437,7 @@ long long _wrap_addrinfo_options_set_type_sys_6c96b6e831386849(aloop_addrinfo_op
 }
 
 
-long long _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_protocol_sys_326c311da2a5137b(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5452,7 +5452,7 @@ long long _wrap_addrinfo_options_set_protocol_sys_6c96b6e831386849(aloop_addrinf
 }
 
 
-long long _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_addrinfo_options_set_flags_sys_326c311da2a5137b(aloop_addrinfo_options *_swig_go_0, int _swig_go_1) {
   aloop_addrinfo_options *arg1 = (aloop_addrinfo_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5467,7 +5467,7 @@ long long _wrap_addrinfo_options_set_flags_sys_6c96b6e831386849(aloop_addrinfo_o
 }
 
 
-aloop_future *_wrap_getaddrinfo_sys_6c96b6e831386849(_gostring_ _swig_go_0, _gostring_ _swig_go_1, aloop_addrinfo_options *_swig_go_2) {
+aloop_future *_wrap_getaddrinfo_sys_326c311da2a5137b(_gostring_ _swig_go_0, _gostring_ _swig_go_1, aloop_addrinfo_options *_swig_go_2) {
   char *arg1 = (char *) 0 ;
   char *arg2 = (char *) 0 ;
   aloop_addrinfo_options *arg3 = (aloop_addrinfo_options *) 0 ;
@@ -5504,7 +5504,7 @@ aloop_future *_wrap_getaddrinfo_sys_6c96b6e831386849(_gostring_ _swig_go_0, _gos
 }
 
 
-aloop_future *_wrap_getnameinfo_sys_6c96b6e831386849(aloop_address *_swig_go_0, int _swig_go_1) {
+aloop_future *_wrap_getnameinfo_sys_326c311da2a5137b(aloop_address *_swig_go_0, int _swig_go_1) {
   aloop_address *arg1 = (aloop_address *) 0 ;
   int32_t arg2 ;
   aloop_future *result = 0 ;
@@ -5519,7 +5519,7 @@ aloop_future *_wrap_getnameinfo_sys_6c96b6e831386849(aloop_address *_swig_go_0, 
 }
 
 
-_gostring_ _wrap_host_name_host_sys_6c96b6e831386849(aloop_host_name *_swig_go_0) {
+_gostring_ _wrap_host_name_host_sys_326c311da2a5137b(aloop_host_name *_swig_go_0) {
   aloop_host_name *arg1 = (aloop_host_name *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5532,7 +5532,7 @@ _gostring_ _wrap_host_name_host_sys_6c96b6e831386849(aloop_host_name *_swig_go_0
 }
 
 
-_gostring_ _wrap_host_name_service_sys_6c96b6e831386849(aloop_host_name *_swig_go_0) {
+_gostring_ _wrap_host_name_service_sys_326c311da2a5137b(aloop_host_name *_swig_go_0) {
   aloop_host_name *arg1 = (aloop_host_name *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -5545,7 +5545,7 @@ _gostring_ _wrap_host_name_service_sys_6c96b6e831386849(aloop_host_name *_swig_g
 }
 
 
-aloop_stream_options *_wrap_stream_options_new_sys_6c96b6e831386849() {
+aloop_stream_options *_wrap_stream_options_new_sys_326c311da2a5137b() {
   aloop_stream_options *result = 0 ;
   aloop_stream_options *_swig_go_result;
 
@@ -5556,7 +5556,7 @@ aloop_stream_options *_wrap_stream_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_stream_options_set_limit_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_stream_options_set_limit_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -5571,7 +5571,7 @@ long long _wrap_stream_options_set_limit_sys_6c96b6e831386849(aloop_stream_optio
 }
 
 
-long long _wrap_stream_options_set_family_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_family_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5586,7 +5586,7 @@ long long _wrap_stream_options_set_family_sys_6c96b6e831386849(aloop_stream_opti
 }
 
 
-long long _wrap_stream_options_set_local_address_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_stream_options_set_local_address_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -5613,7 +5613,7 @@ long long _wrap_stream_options_set_local_address_sys_6c96b6e831386849(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, double _swig_go_1) {
+long long _wrap_stream_options_set_happy_eyeballs_delay_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, double _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   double arg2 ;
   int64_t result;
@@ -5628,7 +5628,7 @@ long long _wrap_stream_options_set_happy_eyeballs_delay_sys_6c96b6e831386849(alo
 }
 
 
-long long _wrap_stream_options_set_backlog_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_backlog_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5643,7 +5643,7 @@ long long _wrap_stream_options_set_backlog_sys_6c96b6e831386849(aloop_stream_opt
 }
 
 
-long long _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_reuse_address_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5658,7 +5658,7 @@ long long _wrap_stream_options_set_reuse_address_sys_6c96b6e831386849(aloop_stre
 }
 
 
-long long _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_reuse_port_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5673,7 +5673,7 @@ long long _wrap_stream_options_set_reuse_port_sys_6c96b6e831386849(aloop_stream_
 }
 
 
-long long _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_start_serving_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5688,7 +5688,7 @@ long long _wrap_stream_options_set_start_serving_sys_6c96b6e831386849(aloop_stre
 }
 
 
-long long _wrap_stream_options_add_host_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_stream_options_add_host_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -5713,7 +5713,7 @@ long long _wrap_stream_options_add_host_sys_6c96b6e831386849(aloop_stream_option
 }
 
 
-long long _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_stream_options_set_max_connections_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, long long _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -5728,7 +5728,7 @@ long long _wrap_stream_options_set_max_connections_sys_6c96b6e831386849(aloop_st
 }
 
 
-long long _wrap_stream_options_set_descriptor_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_descriptor_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5743,7 +5743,7 @@ long long _wrap_stream_options_set_descriptor_sys_6c96b6e831386849(aloop_stream_
 }
 
 
-long long _wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_cleanup_socket_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5758,7 +5758,7 @@ long long _wrap_stream_options_set_cleanup_socket_sys_6c96b6e831386849(aloop_str
 }
 
 
-long long _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_stream_options_set_keep_alive_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, int _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -5773,7 +5773,7 @@ long long _wrap_stream_options_set_keep_alive_sys_6c96b6e831386849(aloop_stream_
 }
 
 
-long long _wrap_stream_options_set_data_free_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_stream_options_set_data_free_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -5788,7 +5788,7 @@ long long _wrap_stream_options_set_data_free_sys_6c96b6e831386849(aloop_stream_o
 }
 
 
-aloop_future *_wrap_open_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _swig_go_1, aloop_stream_options *_swig_go_2) {
+aloop_future *_wrap_open_connection_sys_326c311da2a5137b(_gostring_ _swig_go_0, int _swig_go_1, aloop_stream_options *_swig_go_2) {
   char *arg1 = (char *) 0 ;
   int32_t arg2 ;
   aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
@@ -5815,7 +5815,7 @@ aloop_future *_wrap_open_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, 
 }
 
 
-aloop_future *_wrap_open_unix_connection_sys_6c96b6e831386849(_gostring_ _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_open_unix_connection_sys_326c311da2a5137b(_gostring_ _swig_go_0, aloop_stream_options *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5840,7 +5840,7 @@ aloop_future *_wrap_open_unix_connection_sys_6c96b6e831386849(_gostring_ _swig_g
 }
 
 
-long long _wrap_stream_pair_sys_6c96b6e831386849(aloop_stream **_swig_go_0, aloop_stream **_swig_go_1, aloop_stream_options *_swig_go_2) {
+long long _wrap_stream_pair_sys_326c311da2a5137b(aloop_stream **_swig_go_0, aloop_stream **_swig_go_1, aloop_stream_options *_swig_go_2) {
   aloop_stream **arg1 = (aloop_stream **) 0 ;
   aloop_stream **arg2 = (aloop_stream **) 0 ;
   aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
@@ -5857,7 +5857,7 @@ long long _wrap_stream_pair_sys_6c96b6e831386849(aloop_stream **_swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_connect_read_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_connect_read_pipe_sys_326c311da2a5137b(int _swig_go_0, aloop_stream_options *_swig_go_1) {
   int32_t arg1 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5872,7 +5872,7 @@ aloop_future *_wrap_connect_read_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop
 }
 
 
-aloop_future *_wrap_connect_write_pipe_sys_6c96b6e831386849(int _swig_go_0, aloop_stream_options *_swig_go_1) {
+aloop_future *_wrap_connect_write_pipe_sys_326c311da2a5137b(int _swig_go_0, aloop_stream_options *_swig_go_1) {
   int32_t arg1 ;
   aloop_stream_options *arg2 = (aloop_stream_options *) 0 ;
   aloop_future *result = 0 ;
@@ -5887,7 +5887,7 @@ aloop_future *_wrap_connect_write_pipe_sys_6c96b6e831386849(int _swig_go_0, aloo
 }
 
 
-aloop_future *_wrap_stream_read_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_stream_read_sys_326c311da2a5137b(aloop_stream *_swig_go_0, long long _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -5902,7 +5902,7 @@ aloop_future *_wrap_stream_read_sys_6c96b6e831386849(aloop_stream *_swig_go_0, l
 }
 
 
-aloop_future *_wrap_stream_read_into_sys_6c96b6e831386849(aloop_stream *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_stream_read_into_sys_326c311da2a5137b(aloop_stream *_swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5919,7 +5919,7 @@ aloop_future *_wrap_stream_read_into_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-aloop_future *_wrap_stream_readline_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_readline_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -5932,7 +5932,7 @@ aloop_future *_wrap_stream_readline_sys_6c96b6e831386849(aloop_stream *_swig_go_
 }
 
 
-aloop_future *_wrap_stream_readexactly_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_stream_readexactly_sys_326c311da2a5137b(aloop_stream *_swig_go_0, long long _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -5947,7 +5947,7 @@ aloop_future *_wrap_stream_readexactly_sys_6c96b6e831386849(aloop_stream *_swig_
 }
 
 
-aloop_future *_wrap_stream_readuntil_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_stream_readuntil_sys_326c311da2a5137b(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -5966,7 +5966,7 @@ aloop_future *_wrap_stream_readuntil_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-aloop_future *_wrap_stream_readuntil_any_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_stream_readuntil_any_sys_326c311da2a5137b(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   size_t arg3 ;
@@ -5983,7 +5983,7 @@ aloop_future *_wrap_stream_readuntil_any_sys_6c96b6e831386849(aloop_stream *_swi
 }
 
 
-long long _wrap_stream_at_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_at_eof_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -5996,7 +5996,7 @@ long long _wrap_stream_at_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_pause_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_pause_reading_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6009,7 +6009,7 @@ long long _wrap_stream_pause_reading_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-long long _wrap_stream_resume_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_resume_reading_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6022,7 +6022,7 @@ long long _wrap_stream_resume_reading_sys_6c96b6e831386849(aloop_stream *_swig_g
 }
 
 
-long long _wrap_stream_is_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_is_reading_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6035,7 +6035,7 @@ long long _wrap_stream_is_reading_sys_6c96b6e831386849(aloop_stream *_swig_go_0)
 }
 
 
-aloop_bytes *_wrap_error_partial_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+aloop_bytes *_wrap_error_partial_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   aloop_bytes *result = 0 ;
   aloop_bytes *_swig_go_result;
@@ -6048,7 +6048,7 @@ aloop_bytes *_wrap_error_partial_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_expected_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_expected_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6061,7 +6061,7 @@ long long _wrap_error_expected_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_error_consumed_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
+long long _wrap_error_consumed_sys_326c311da2a5137b(aloop_error *_swig_go_0) {
   aloop_error *arg1 = (aloop_error *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6074,7 +6074,7 @@ long long _wrap_error_consumed_sys_6c96b6e831386849(aloop_error *_swig_go_0) {
 }
 
 
-long long _wrap_stream_write_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_stream_write_sys_326c311da2a5137b(aloop_stream *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -6093,7 +6093,7 @@ long long _wrap_stream_write_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _gos
 }
 
 
-long long _wrap_stream_writelines_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
+long long _wrap_stream_writelines_sys_326c311da2a5137b(aloop_stream *_swig_go_0, aloop_buf *_swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   size_t arg3 ;
@@ -6110,7 +6110,7 @@ long long _wrap_stream_writelines_sys_6c96b6e831386849(aloop_stream *_swig_go_0,
 }
 
 
-aloop_future *_wrap_stream_drain_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_drain_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6123,7 +6123,7 @@ aloop_future *_wrap_stream_drain_sys_6c96b6e831386849(aloop_stream *_swig_go_0) 
 }
 
 
-long long _wrap_stream_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_write_eof_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6136,7 +6136,7 @@ long long _wrap_stream_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) 
 }
 
 
-long long _wrap_stream_can_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_can_write_eof_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6149,7 +6149,7 @@ long long _wrap_stream_can_write_eof_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-long long _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(aloop_stream *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+long long _wrap_stream_set_write_buffer_limits_sys_326c311da2a5137b(aloop_stream *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t arg2 ;
   int64_t arg3 ;
@@ -6166,7 +6166,7 @@ long long _wrap_stream_set_write_buffer_limits_sys_6c96b6e831386849(aloop_stream
 }
 
 
-long long _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int64_t *_swig_go_1, int64_t *_swig_go_2) {
+long long _wrap_stream_get_write_buffer_limits_sys_326c311da2a5137b(aloop_stream *_swig_go_0, int64_t *_swig_go_1, int64_t *_swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t *arg2 = (int64_t *) 0 ;
   int64_t *arg3 = (int64_t *) 0 ;
@@ -6183,7 +6183,7 @@ long long _wrap_stream_get_write_buffer_limits_sys_6c96b6e831386849(aloop_stream
 }
 
 
-long long _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_get_write_buffer_size_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6196,7 +6196,7 @@ long long _wrap_stream_get_write_buffer_size_sys_6c96b6e831386849(aloop_stream *
 }
 
 
-aloop_future *_wrap_stream_sendfile_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_stream_sendfile_sys_326c311da2a5137b(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -6215,7 +6215,7 @@ aloop_future *_wrap_stream_sendfile_sys_6c96b6e831386849(aloop_stream *_swig_go_
 }
 
 
-aloop_future *_wrap_stream_sendfile_native_sys_6c96b6e831386849(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_stream_sendfile_native_sys_326c311da2a5137b(aloop_stream *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -6234,7 +6234,7 @@ aloop_future *_wrap_stream_sendfile_native_sys_6c96b6e831386849(aloop_stream *_s
 }
 
 
-long long _wrap_stream_close_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_close_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6247,7 +6247,7 @@ long long _wrap_stream_close_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_abort_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_abort_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6260,7 +6260,7 @@ long long _wrap_stream_abort_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
 }
 
 
-long long _wrap_stream_is_closing_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+long long _wrap_stream_is_closing_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6273,7 +6273,7 @@ long long _wrap_stream_is_closing_sys_6c96b6e831386849(aloop_stream *_swig_go_0)
 }
 
 
-aloop_future *_wrap_stream_wait_closed_sys_6c96b6e831386849(aloop_stream *_swig_go_0) {
+aloop_future *_wrap_stream_wait_closed_sys_326c311da2a5137b(aloop_stream *_swig_go_0) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6286,7 +6286,7 @@ aloop_future *_wrap_stream_wait_closed_sys_6c96b6e831386849(aloop_stream *_swig_
 }
 
 
-long long _wrap_stream_get_extra_info_sys_6c96b6e831386849(aloop_stream *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_stream_get_extra_info_sys_326c311da2a5137b(aloop_stream *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6317,7 +6317,7 @@ long long _wrap_stream_get_extra_info_sys_6c96b6e831386849(aloop_stream *_swig_g
 }
 
 
-aloop_future *_wrap_start_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_start_server_sys_326c311da2a5137b(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_client_fn arg1 = (aloop_client_fn) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6348,7 +6348,7 @@ aloop_future *_wrap_start_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0
 }
 
 
-aloop_future *_wrap_start_unix_server_sys_6c96b6e831386849(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_start_unix_server_sys_326c311da2a5137b(aloop_client_fn _swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_client_fn arg1 = (aloop_client_fn) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6377,7 +6377,7 @@ aloop_future *_wrap_start_unix_server_sys_6c96b6e831386849(aloop_client_fn _swig
 }
 
 
-aloop_future *_wrap_server_accept_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_accept_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6390,7 +6390,7 @@ aloop_future *_wrap_server_accept_sys_6c96b6e831386849(aloop_server *_swig_go_0)
 }
 
 
-long long _wrap_server_sockets_sys_6c96b6e831386849(aloop_server *_swig_go_0, int *_swig_go_1, long long _swig_go_2) {
+long long _wrap_server_sockets_sys_326c311da2a5137b(aloop_server *_swig_go_0, int *_swig_go_1, long long _swig_go_2) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   int64_t arg3 ;
@@ -6407,7 +6407,7 @@ long long _wrap_server_sockets_sys_6c96b6e831386849(aloop_server *_swig_go_0, in
 }
 
 
-long long _wrap_server_port_sys_6c96b6e831386849(aloop_server *_swig_go_0, long long _swig_go_1) {
+long long _wrap_server_port_sys_326c311da2a5137b(aloop_server *_swig_go_0, long long _swig_go_1) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -6422,7 +6422,7 @@ long long _wrap_server_port_sys_6c96b6e831386849(aloop_server *_swig_go_0, long 
 }
 
 
-long long _wrap_server_is_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_is_serving_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6435,7 +6435,7 @@ long long _wrap_server_is_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0)
 }
 
 
-aloop_future *_wrap_server_start_serving_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_start_serving_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6448,7 +6448,7 @@ aloop_future *_wrap_server_start_serving_sys_6c96b6e831386849(aloop_server *_swi
 }
 
 
-aloop_future *_wrap_server_serve_forever_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_serve_forever_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6461,7 +6461,7 @@ aloop_future *_wrap_server_serve_forever_sys_6c96b6e831386849(aloop_server *_swi
 }
 
 
-long long _wrap_server_close_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_close_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6474,7 +6474,7 @@ long long _wrap_server_close_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_server_wait_closed_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+aloop_future *_wrap_server_wait_closed_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -6487,7 +6487,7 @@ aloop_future *_wrap_server_wait_closed_sys_6c96b6e831386849(aloop_server *_swig_
 }
 
 
-aloop_future *_wrap_server_shutdown_sys_6c96b6e831386849(aloop_server *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_server_shutdown_sys_326c311da2a5137b(aloop_server *_swig_go_0, double _swig_go_1) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -6502,7 +6502,7 @@ aloop_future *_wrap_server_shutdown_sys_6c96b6e831386849(aloop_server *_swig_go_
 }
 
 
-long long _wrap_server_connections_sys_6c96b6e831386849(aloop_server *_swig_go_0, aloop_stream **_swig_go_1, long long _swig_go_2) {
+long long _wrap_server_connections_sys_326c311da2a5137b(aloop_server *_swig_go_0, aloop_stream **_swig_go_1, long long _swig_go_2) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   aloop_stream **arg2 = (aloop_stream **) 0 ;
   int64_t arg3 ;
@@ -6519,7 +6519,7 @@ long long _wrap_server_connections_sys_6c96b6e831386849(aloop_server *_swig_go_0
 }
 
 
-long long _wrap_server_close_clients_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_close_clients_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6532,7 +6532,7 @@ long long _wrap_server_close_clients_sys_6c96b6e831386849(aloop_server *_swig_go
 }
 
 
-long long _wrap_server_abort_clients_sys_6c96b6e831386849(aloop_server *_swig_go_0) {
+long long _wrap_server_abort_clients_sys_326c311da2a5137b(aloop_server *_swig_go_0) {
   aloop_server *arg1 = (aloop_server *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6545,7 +6545,7 @@ long long _wrap_server_abort_clients_sys_6c96b6e831386849(aloop_server *_swig_go
 }
 
 
-aloop_protocol *_wrap_protocol_new_sys_6c96b6e831386849() {
+aloop_protocol *_wrap_protocol_new_sys_326c311da2a5137b() {
   aloop_protocol *result = 0 ;
   aloop_protocol *_swig_go_result;
 
@@ -6556,7 +6556,7 @@ aloop_protocol *_wrap_protocol_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_protocol_set_connection_made_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_connection_made_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6571,7 +6571,7 @@ long long _wrap_protocol_set_connection_made_sys_6c96b6e831386849(aloop_protocol
 }
 
 
-long long _wrap_protocol_set_data_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_data_received_fn _swig_go_1) {
+long long _wrap_protocol_set_data_received_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_data_received_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_data_received_fn arg2 = (aloop_data_received_fn) 0 ;
   int64_t result;
@@ -6586,7 +6586,7 @@ long long _wrap_protocol_set_data_received_sys_6c96b6e831386849(aloop_protocol *
 }
 
 
-long long _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_get_buffer_fn _swig_go_1) {
+long long _wrap_protocol_set_get_buffer_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_get_buffer_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_get_buffer_fn arg2 = (aloop_get_buffer_fn) 0 ;
   int64_t result;
@@ -6601,7 +6601,7 @@ long long _wrap_protocol_set_get_buffer_sys_6c96b6e831386849(aloop_protocol *_sw
 }
 
 
-long long _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_buffer_updated_fn _swig_go_1) {
+long long _wrap_protocol_set_buffer_updated_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_buffer_updated_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_buffer_updated_fn arg2 = (aloop_buffer_updated_fn) 0 ;
   int64_t result;
@@ -6616,7 +6616,7 @@ long long _wrap_protocol_set_buffer_updated_sys_6c96b6e831386849(aloop_protocol 
 }
 
 
-long long _wrap_protocol_set_eof_received_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_eof_received_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6631,7 +6631,7 @@ long long _wrap_protocol_set_eof_received_sys_6c96b6e831386849(aloop_protocol *_
 }
 
 
-long long _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_pause_writing_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6646,7 +6646,7 @@ long long _wrap_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_protocol *
 }
 
 
-long long _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
+long long _wrap_protocol_set_resume_writing_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_transport_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_transport_fn arg2 = (aloop_transport_fn) 0 ;
   int64_t result;
@@ -6661,7 +6661,7 @@ long long _wrap_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_protocol 
 }
 
 
-long long _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_connection_lost_fn _swig_go_1) {
+long long _wrap_protocol_set_connection_lost_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_connection_lost_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_connection_lost_fn arg2 = (aloop_connection_lost_fn) 0 ;
   int64_t result;
@@ -6676,7 +6676,7 @@ long long _wrap_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_protocol
 }
 
 
-long long _wrap_protocol_set_factory_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_protocol_factory_fn _swig_go_1) {
+long long _wrap_protocol_set_factory_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_protocol_factory_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_protocol_factory_fn arg2 = (aloop_protocol_factory_fn) 0 ;
   int64_t result;
@@ -6691,7 +6691,7 @@ long long _wrap_protocol_set_factory_sys_6c96b6e831386849(aloop_protocol *_swig_
 }
 
 
-long long _wrap_protocol_set_data_free_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, aloop_free_fn _swig_go_1) {
+long long _wrap_protocol_set_data_free_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, aloop_free_fn _swig_go_1) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   aloop_free_fn arg2 = (aloop_free_fn) 0 ;
   int64_t result;
@@ -6706,7 +6706,7 @@ long long _wrap_protocol_set_data_free_sys_6c96b6e831386849(aloop_protocol *_swi
 }
 
 
-aloop_future *_wrap_create_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_create_connection_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6737,7 +6737,7 @@ aloop_future *_wrap_create_connection_sys_6c96b6e831386849(aloop_protocol *_swig
 }
 
 
-aloop_future *_wrap_create_unix_connection_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_unix_connection_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6766,7 +6766,7 @@ aloop_future *_wrap_create_unix_connection_sys_6c96b6e831386849(aloop_protocol *
 }
 
 
-aloop_future *_wrap_create_read_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_read_pipe_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   int32_t arg3 ;
@@ -6785,7 +6785,7 @@ aloop_future *_wrap_create_read_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_
 }
 
 
-aloop_future *_wrap_create_write_pipe_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_write_pipe_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, void *_swig_go_1, int _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   int32_t arg3 ;
@@ -6804,7 +6804,7 @@ aloop_future *_wrap_create_write_pipe_sys_6c96b6e831386849(aloop_protocol *_swig
 }
 
 
-aloop_future *_wrap_create_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
+aloop_future *_wrap_create_server_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, int _swig_go_3, aloop_stream_options *_swig_go_4) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6835,7 +6835,7 @@ aloop_future *_wrap_create_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_
 }
 
 
-aloop_future *_wrap_create_unix_server_sys_6c96b6e831386849(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
+aloop_future *_wrap_create_unix_server_sys_326c311da2a5137b(aloop_protocol *_swig_go_0, void *_swig_go_1, _gostring_ _swig_go_2, aloop_stream_options *_swig_go_3) {
   aloop_protocol *arg1 = (aloop_protocol *) 0 ;
   void *arg2 = (void *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -6864,7 +6864,7 @@ aloop_future *_wrap_create_unix_server_sys_6c96b6e831386849(aloop_protocol *_swi
 }
 
 
-long long _wrap_stream_set_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_protocol *_swig_go_1, void *_swig_go_2) {
+long long _wrap_stream_set_protocol_sys_326c311da2a5137b(aloop_stream *_swig_go_0, aloop_protocol *_swig_go_1, void *_swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_protocol *arg2 = (aloop_protocol *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -6881,7 +6881,7 @@ long long _wrap_stream_set_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_
 }
 
 
-aloop_protocol *_wrap_stream_get_protocol_sys_6c96b6e831386849(aloop_stream *_swig_go_0, void **_swig_go_1) {
+aloop_protocol *_wrap_stream_get_protocol_sys_326c311da2a5137b(aloop_stream *_swig_go_0, void **_swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   void **arg2 = (void **) 0 ;
   aloop_protocol *result = 0 ;
@@ -6896,7 +6896,7 @@ aloop_protocol *_wrap_stream_get_protocol_sys_6c96b6e831386849(aloop_stream *_sw
 }
 
 
-uint8_t *_wrap_packet_data_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
+uint8_t *_wrap_packet_data_sys_326c311da2a5137b(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   uint8_t *result = 0 ;
   uint8_t *_swig_go_result;
@@ -6909,7 +6909,7 @@ uint8_t *_wrap_packet_data_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
 }
 
 
-long long _wrap_packet_size_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
+long long _wrap_packet_size_sys_326c311da2a5137b(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   size_t result;
   long long _swig_go_result;
@@ -6922,7 +6922,7 @@ long long _wrap_packet_size_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
 }
 
 
-aloop_address *_wrap_packet_address_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
+aloop_address *_wrap_packet_address_sys_326c311da2a5137b(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   aloop_address *result = 0 ;
   aloop_address *_swig_go_result;
@@ -6935,7 +6935,7 @@ aloop_address *_wrap_packet_address_sys_6c96b6e831386849(aloop_packet *_swig_go_
 }
 
 
-long long _wrap_packet_truncated_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
+long long _wrap_packet_truncated_sys_326c311da2a5137b(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6948,7 +6948,7 @@ long long _wrap_packet_truncated_sys_6c96b6e831386849(aloop_packet *_swig_go_0) 
 }
 
 
-long long _wrap_packets_count_sys_6c96b6e831386849(aloop_packets *_swig_go_0) {
+long long _wrap_packets_count_sys_326c311da2a5137b(aloop_packets *_swig_go_0) {
   aloop_packets *arg1 = (aloop_packets *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -6961,7 +6961,7 @@ long long _wrap_packets_count_sys_6c96b6e831386849(aloop_packets *_swig_go_0) {
 }
 
 
-aloop_packet *_wrap_packets_at_sys_6c96b6e831386849(aloop_packets *_swig_go_0, long long _swig_go_1) {
+aloop_packet *_wrap_packets_at_sys_326c311da2a5137b(aloop_packets *_swig_go_0, long long _swig_go_1) {
   aloop_packets *arg1 = (aloop_packets *) 0 ;
   int64_t arg2 ;
   aloop_packet *result = 0 ;
@@ -6976,7 +6976,7 @@ aloop_packet *_wrap_packets_at_sys_6c96b6e831386849(aloop_packets *_swig_go_0, l
 }
 
 
-aloop_datagram_options *_wrap_datagram_options_new_sys_6c96b6e831386849() {
+aloop_datagram_options *_wrap_datagram_options_new_sys_326c311da2a5137b() {
   aloop_datagram_options *result = 0 ;
   aloop_datagram_options *_swig_go_result;
 
@@ -6987,7 +6987,7 @@ aloop_datagram_options *_wrap_datagram_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_datagram_options_set_local_address_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -7014,7 +7014,7 @@ long long _wrap_datagram_options_set_local_address_sys_6c96b6e831386849(aloop_da
 }
 
 
-long long _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+long long _wrap_datagram_options_set_remote_address_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -7041,7 +7041,7 @@ long long _wrap_datagram_options_set_remote_address_sys_6c96b6e831386849(aloop_d
 }
 
 
-long long _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_datagram_options_set_local_path_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -7066,7 +7066,7 @@ long long _wrap_datagram_options_set_local_path_sys_6c96b6e831386849(aloop_datag
 }
 
 
-long long _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_datagram_options_set_remote_path_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -7091,7 +7091,7 @@ long long _wrap_datagram_options_set_remote_path_sys_6c96b6e831386849(aloop_data
 }
 
 
-long long _wrap_datagram_options_set_family_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_family_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7106,7 +7106,7 @@ long long _wrap_datagram_options_set_family_sys_6c96b6e831386849(aloop_datagram_
 }
 
 
-long long _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_reuse_port_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7121,7 +7121,7 @@ long long _wrap_datagram_options_set_reuse_port_sys_6c96b6e831386849(aloop_datag
 }
 
 
-long long _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_broadcast_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7136,7 +7136,7 @@ long long _wrap_datagram_options_set_broadcast_sys_6c96b6e831386849(aloop_datagr
 }
 
 
-long long _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_receive_buffer_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7151,7 +7151,7 @@ long long _wrap_datagram_options_set_receive_buffer_sys_6c96b6e831386849(aloop_d
 }
 
 
-long long _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_descriptor_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7166,7 +7166,7 @@ long long _wrap_datagram_options_set_descriptor_sys_6c96b6e831386849(aloop_datag
 }
 
 
-long long _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_datagram_options_set_max_size_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, long long _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -7181,7 +7181,7 @@ long long _wrap_datagram_options_set_max_size_sys_6c96b6e831386849(aloop_datagra
 }
 
 
-long long _wrap_datagram_options_set_batch_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_options_set_batch_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, int _swig_go_1) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7196,7 +7196,7 @@ long long _wrap_datagram_options_set_batch_sys_6c96b6e831386849(aloop_datagram_o
 }
 
 
-aloop_datagram_protocol *_wrap_datagram_protocol_new_sys_6c96b6e831386849() {
+aloop_datagram_protocol *_wrap_datagram_protocol_new_sys_326c311da2a5137b() {
   aloop_datagram_protocol *result = 0 ;
   aloop_datagram_protocol *_swig_go_result;
 
@@ -7207,7 +7207,7 @@ aloop_datagram_protocol *_wrap_datagram_protocol_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
+long long _wrap_datagram_protocol_set_connection_made_sys_326c311da2a5137b(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
   aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
   aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
   int64_t result;
@@ -7222,7 +7222,7 @@ long long _wrap_datagram_protocol_set_connection_made_sys_6c96b6e831386849(aloop
 }
 
 
-long long _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_received_fn _swig_go_1) {
+long long _wrap_datagram_protocol_set_datagram_received_sys_326c311da2a5137b(aloop_datagram_protocol *_swig_go_0, aloop_datagram_received_fn _swig_go_1) {
   aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
   aloop_datagram_received_fn arg2 = (aloop_datagram_received_fn) 0 ;
   int64_t result;
@@ -7237,7 +7237,7 @@ long long _wrap_datagram_protocol_set_datagram_received_sys_6c96b6e831386849(alo
 }
 
 
-long long _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_error_received_fn _swig_go_1) {
+long long _wrap_datagram_protocol_set_error_received_sys_326c311da2a5137b(aloop_datagram_protocol *_swig_go_0, aloop_error_received_fn _swig_go_1) {
   aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
   aloop_error_received_fn arg2 = (aloop_error_received_fn) 0 ;
   int64_t result;
@@ -7252,7 +7252,7 @@ long long _wrap_datagram_protocol_set_error_received_sys_6c96b6e831386849(aloop_
 }
 
 
-long long _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
+long long _wrap_datagram_protocol_set_pause_writing_sys_326c311da2a5137b(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
   aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
   aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
   int64_t result;
@@ -7267,7 +7267,7 @@ long long _wrap_datagram_protocol_set_pause_writing_sys_6c96b6e831386849(aloop_d
 }
 
 
-long long _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
+long long _wrap_datagram_protocol_set_resume_writing_sys_326c311da2a5137b(aloop_datagram_protocol *_swig_go_0, aloop_datagram_fn _swig_go_1) {
   aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
   aloop_datagram_fn arg2 = (aloop_datagram_fn) 0 ;
   int64_t result;
@@ -7282,7 +7282,7 @@ long long _wrap_datagram_protocol_set_resume_writing_sys_6c96b6e831386849(aloop_
 }
 
 
-long long _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(aloop_datagram_protocol *_swig_go_0, aloop_datagram_lost_fn _swig_go_1) {
+long long _wrap_datagram_protocol_set_connection_lost_sys_326c311da2a5137b(aloop_datagram_protocol *_swig_go_0, aloop_datagram_lost_fn _swig_go_1) {
   aloop_datagram_protocol *arg1 = (aloop_datagram_protocol *) 0 ;
   aloop_datagram_lost_fn arg2 = (aloop_datagram_lost_fn) 0 ;
   int64_t result;
@@ -7297,7 +7297,7 @@ long long _wrap_datagram_protocol_set_connection_lost_sys_6c96b6e831386849(aloop
 }
 
 
-long long _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0, aloop_datagram_protocol *_swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
+long long _wrap_datagram_options_set_protocol_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0, aloop_datagram_protocol *_swig_go_1, void *_swig_go_2, aloop_free_fn _swig_go_3) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   aloop_datagram_protocol *arg2 = (aloop_datagram_protocol *) 0 ;
   void *arg3 = (void *) 0 ;
@@ -7316,7 +7316,7 @@ long long _wrap_datagram_options_set_protocol_sys_6c96b6e831386849(aloop_datagra
 }
 
 
-aloop_future *_wrap_create_datagram_endpoint_sys_6c96b6e831386849(aloop_datagram_options *_swig_go_0) {
+aloop_future *_wrap_create_datagram_endpoint_sys_326c311da2a5137b(aloop_datagram_options *_swig_go_0) {
   aloop_datagram_options *arg1 = (aloop_datagram_options *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7329,7 +7329,7 @@ aloop_future *_wrap_create_datagram_endpoint_sys_6c96b6e831386849(aloop_datagram
 }
 
 
-long long _wrap_datagram_close_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_close_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7342,7 +7342,7 @@ long long _wrap_datagram_close_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) 
 }
 
 
-long long _wrap_datagram_abort_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_abort_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7355,7 +7355,7 @@ long long _wrap_datagram_abort_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) 
 }
 
 
-long long _wrap_datagram_is_closing_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_is_closing_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7368,7 +7368,7 @@ long long _wrap_datagram_is_closing_sys_6c96b6e831386849(aloop_datagram *_swig_g
 }
 
 
-aloop_future *_wrap_datagram_wait_closed_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+aloop_future *_wrap_datagram_wait_closed_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7381,7 +7381,7 @@ aloop_future *_wrap_datagram_wait_closed_sys_6c96b6e831386849(aloop_datagram *_s
 }
 
 
-aloop_future *_wrap_datagram_recvfrom_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+aloop_future *_wrap_datagram_recvfrom_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7394,7 +7394,7 @@ aloop_future *_wrap_datagram_recvfrom_sys_6c96b6e831386849(aloop_datagram *_swig
 }
 
 
-aloop_future *_wrap_datagram_recvmany_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_datagram_recvmany_sys_326c311da2a5137b(aloop_datagram *_swig_go_0, long long _swig_go_1) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -7409,7 +7409,7 @@ aloop_future *_wrap_datagram_recvmany_sys_6c96b6e831386849(aloop_datagram *_swig
 }
 
 
-aloop_future *_wrap_datagram_sendto_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
+aloop_future *_wrap_datagram_sendto_sys_326c311da2a5137b(aloop_datagram *_swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7428,7 +7428,7 @@ aloop_future *_wrap_datagram_sendto_sys_6c96b6e831386849(aloop_datagram *_swig_g
 }
 
 
-long long _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, _goslice_ _swig_go_1, aloop_address *_swig_go_2) {
+long long _wrap_datagram_sendto_nowait_sys_326c311da2a5137b(aloop_datagram *_swig_go_0, _goslice_ _swig_go_1, aloop_address *_swig_go_2) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7449,7 +7449,7 @@ long long _wrap_datagram_sendto_nowait_sys_6c96b6e831386849(aloop_datagram *_swi
 }
 
 
-aloop_future *_wrap_datagram_sendmany_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, aloop_buf *_swig_go_1, aloop_address **_swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_datagram_sendmany_sys_326c311da2a5137b(aloop_datagram *_swig_go_0, aloop_buf *_swig_go_1, aloop_address **_swig_go_2, long long _swig_go_3) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_buf *arg2 = (aloop_buf *) 0 ;
   aloop_address **arg3 = (aloop_address **) 0 ;
@@ -7468,7 +7468,7 @@ aloop_future *_wrap_datagram_sendmany_sys_6c96b6e831386849(aloop_datagram *_swig
 }
 
 
-aloop_future *_wrap_datagram_drain_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+aloop_future *_wrap_datagram_drain_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7481,7 +7481,7 @@ aloop_future *_wrap_datagram_drain_sys_6c96b6e831386849(aloop_datagram *_swig_go
 }
 
 
-long long _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+long long _wrap_datagram_set_write_buffer_limits_sys_326c311da2a5137b(aloop_datagram *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t arg2 ;
   int64_t arg3 ;
@@ -7498,7 +7498,7 @@ long long _wrap_datagram_set_write_buffer_limits_sys_6c96b6e831386849(aloop_data
 }
 
 
-long long _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+long long _wrap_datagram_get_write_buffer_size_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7511,7 +7511,7 @@ long long _wrap_datagram_get_write_buffer_size_sys_6c96b6e831386849(aloop_datagr
 }
 
 
-long long _wrap_datagram_get_extra_info_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
+long long _wrap_datagram_get_extra_info_sys_326c311da2a5137b(aloop_datagram *_swig_go_0, _gostring_ _swig_go_1, _goslice_ _swig_go_2) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -7542,7 +7542,7 @@ long long _wrap_datagram_get_extra_info_sys_6c96b6e831386849(aloop_datagram *_sw
 }
 
 
-aloop_address *_wrap_datagram_local_address_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+aloop_address *_wrap_datagram_local_address_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_address *result = 0 ;
   aloop_address *_swig_go_result;
@@ -7555,7 +7555,7 @@ aloop_address *_wrap_datagram_local_address_sys_6c96b6e831386849(aloop_datagram 
 }
 
 
-aloop_address *_wrap_datagram_remote_address_sys_6c96b6e831386849(aloop_datagram *_swig_go_0) {
+aloop_address *_wrap_datagram_remote_address_sys_326c311da2a5137b(aloop_datagram *_swig_go_0) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   aloop_address *result = 0 ;
   aloop_address *_swig_go_result;
@@ -7568,7 +7568,7 @@ aloop_address *_wrap_datagram_remote_address_sys_6c96b6e831386849(aloop_datagram
 }
 
 
-long long _wrap_datagram_statistic_sys_6c96b6e831386849(aloop_datagram *_swig_go_0, int _swig_go_1) {
+long long _wrap_datagram_statistic_sys_326c311da2a5137b(aloop_datagram *_swig_go_0, int _swig_go_1) {
   aloop_datagram *arg1 = (aloop_datagram *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -7583,7 +7583,7 @@ long long _wrap_datagram_statistic_sys_6c96b6e831386849(aloop_datagram *_swig_go
 }
 
 
-aloop_future *_wrap_sock_recv_sys_6c96b6e831386849(int _swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_sock_recv_sys_326c311da2a5137b(int _swig_go_0, long long _swig_go_1) {
   int32_t arg1 ;
   size_t arg2 ;
   aloop_future *result = 0 ;
@@ -7598,7 +7598,7 @@ aloop_future *_wrap_sock_recv_sys_6c96b6e831386849(int _swig_go_0, long long _sw
 }
 
 
-aloop_future *_wrap_sock_recv_into_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_sock_recv_into_sys_326c311da2a5137b(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   int32_t arg1 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7615,7 +7615,7 @@ aloop_future *_wrap_sock_recv_into_sys_6c96b6e831386849(int _swig_go_0, void *_s
 }
 
 
-aloop_future *_wrap_sock_recvfrom_sys_6c96b6e831386849(int _swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_sock_recvfrom_sys_326c311da2a5137b(int _swig_go_0, long long _swig_go_1) {
   int32_t arg1 ;
   size_t arg2 ;
   aloop_future *result = 0 ;
@@ -7630,7 +7630,7 @@ aloop_future *_wrap_sock_recvfrom_sys_6c96b6e831386849(int _swig_go_0, long long
 }
 
 
-aloop_future *_wrap_sock_recvfrom_into_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_sock_recvfrom_into_sys_326c311da2a5137b(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   int32_t arg1 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7647,7 +7647,7 @@ aloop_future *_wrap_sock_recvfrom_into_sys_6c96b6e831386849(int _swig_go_0, void
 }
 
 
-aloop_future *_wrap_sock_sendall_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_sock_sendall_sys_326c311da2a5137b(int _swig_go_0, void *_swig_go_1, long long _swig_go_2) {
   int32_t arg1 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7664,7 +7664,7 @@ aloop_future *_wrap_sock_sendall_sys_6c96b6e831386849(int _swig_go_0, void *_swi
 }
 
 
-aloop_future *_wrap_sock_sendto_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
+aloop_future *_wrap_sock_sendto_sys_326c311da2a5137b(int _swig_go_0, void *_swig_go_1, long long _swig_go_2, aloop_address *_swig_go_3) {
   int32_t arg1 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7683,7 +7683,7 @@ aloop_future *_wrap_sock_sendto_sys_6c96b6e831386849(int _swig_go_0, void *_swig
 }
 
 
-aloop_future *_wrap_sock_sendfile_sys_6c96b6e831386849(int _swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_sock_sendfile_sys_326c311da2a5137b(int _swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   int32_t arg1 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -7702,7 +7702,7 @@ aloop_future *_wrap_sock_sendfile_sys_6c96b6e831386849(int _swig_go_0, int _swig
 }
 
 
-aloop_future *_wrap_sock_sendfile_native_sys_6c96b6e831386849(int _swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+aloop_future *_wrap_sock_sendfile_native_sys_326c311da2a5137b(int _swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   int32_t arg1 ;
   int32_t arg2 ;
   int64_t arg3 ;
@@ -7721,7 +7721,7 @@ aloop_future *_wrap_sock_sendfile_native_sys_6c96b6e831386849(int _swig_go_0, in
 }
 
 
-aloop_future *_wrap_sock_connect_sys_6c96b6e831386849(int _swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
+aloop_future *_wrap_sock_connect_sys_326c311da2a5137b(int _swig_go_0, _gostring_ _swig_go_1, int _swig_go_2) {
   int32_t arg1 ;
   char *arg2 = (char *) 0 ;
   int32_t arg3 ;
@@ -7748,7 +7748,7 @@ aloop_future *_wrap_sock_connect_sys_6c96b6e831386849(int _swig_go_0, _gostring_
 }
 
 
-aloop_future *_wrap_sock_accept_sys_6c96b6e831386849(int _swig_go_0) {
+aloop_future *_wrap_sock_accept_sys_326c311da2a5137b(int _swig_go_0) {
   int32_t arg1 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -7761,7 +7761,7 @@ aloop_future *_wrap_sock_accept_sys_6c96b6e831386849(int _swig_go_0) {
 }
 
 
-aloop_future *_wrap_sock_send_fds_sys_6c96b6e831386849(int _swig_go_0, void *_swig_go_1, long long _swig_go_2, int *_swig_go_3, long long _swig_go_4) {
+aloop_future *_wrap_sock_send_fds_sys_326c311da2a5137b(int _swig_go_0, void *_swig_go_1, long long _swig_go_2, int *_swig_go_3, long long _swig_go_4) {
   int32_t arg1 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -7782,7 +7782,7 @@ aloop_future *_wrap_sock_send_fds_sys_6c96b6e831386849(int _swig_go_0, void *_sw
 }
 
 
-aloop_future *_wrap_sock_recv_fds_sys_6c96b6e831386849(int _swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_sock_recv_fds_sys_326c311da2a5137b(int _swig_go_0, long long _swig_go_1) {
   int32_t arg1 ;
   size_t arg2 ;
   aloop_future *result = 0 ;
@@ -7797,7 +7797,7 @@ aloop_future *_wrap_sock_recv_fds_sys_6c96b6e831386849(int _swig_go_0, long long
 }
 
 
-long long _wrap_packet_fd_count_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
+long long _wrap_packet_fd_count_sys_326c311da2a5137b(aloop_packet *_swig_go_0) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7810,7 +7810,7 @@ long long _wrap_packet_fd_count_sys_6c96b6e831386849(aloop_packet *_swig_go_0) {
 }
 
 
-long long _wrap_packet_take_fd_sys_6c96b6e831386849(aloop_packet *_swig_go_0, long long _swig_go_1) {
+long long _wrap_packet_take_fd_sys_326c311da2a5137b(aloop_packet *_swig_go_0, long long _swig_go_1) {
   aloop_packet *arg1 = (aloop_packet *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -7825,7 +7825,7 @@ long long _wrap_packet_take_fd_sys_6c96b6e831386849(aloop_packet *_swig_go_0, lo
 }
 
 
-long long _wrap_tls_context_new_client_sys_6c96b6e831386849(aloop_tls_context **_swig_go_0) {
+long long _wrap_tls_context_new_client_sys_326c311da2a5137b(aloop_tls_context **_swig_go_0) {
   aloop_tls_context **arg1 = (aloop_tls_context **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7838,7 +7838,7 @@ long long _wrap_tls_context_new_client_sys_6c96b6e831386849(aloop_tls_context **
 }
 
 
-long long _wrap_tls_context_new_server_sys_6c96b6e831386849(aloop_tls_context **_swig_go_0) {
+long long _wrap_tls_context_new_server_sys_326c311da2a5137b(aloop_tls_context **_swig_go_0) {
   aloop_tls_context **arg1 = (aloop_tls_context **) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -7851,7 +7851,7 @@ long long _wrap_tls_context_new_server_sys_6c96b6e831386849(aloop_tls_context **
 }
 
 
-aloop_error *_wrap_tls_context_error_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0) {
+aloop_error *_wrap_tls_context_error_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -7864,7 +7864,7 @@ aloop_error *_wrap_tls_context_error_sys_6c96b6e831386849(aloop_tls_context *_sw
 }
 
 
-long long _wrap_tls_context_load_verify_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2) {
+long long _wrap_tls_context_load_verify_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -7901,7 +7901,7 @@ long long _wrap_tls_context_load_verify_sys_6c96b6e831386849(aloop_tls_context *
 }
 
 
-long long _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_tls_context_load_verify_memory_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -7926,7 +7926,7 @@ long long _wrap_tls_context_load_verify_memory_sys_6c96b6e831386849(aloop_tls_co
 }
 
 
-long long _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2, _gostring_ _swig_go_3) {
+long long _wrap_tls_context_load_cert_chain_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2, _gostring_ _swig_go_3) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -7975,7 +7975,7 @@ long long _wrap_tls_context_load_cert_chain_sys_6c96b6e831386849(aloop_tls_conte
 }
 
 
-long long _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2, _gostring_ _swig_go_3) {
+long long _wrap_tls_context_load_cert_chain_memory_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, _gostring_ _swig_go_2, _gostring_ _swig_go_3) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   char *arg3 = (char *) 0 ;
@@ -8024,7 +8024,7 @@ long long _wrap_tls_context_load_cert_chain_memory_sys_6c96b6e831386849(aloop_tl
 }
 
 
-long long _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+long long _wrap_tls_context_set_verify_mode_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, int _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -8039,7 +8039,7 @@ long long _wrap_tls_context_set_verify_mode_sys_6c96b6e831386849(aloop_tls_conte
 }
 
 
-long long _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+long long _wrap_tls_context_set_check_hostname_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, int _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -8054,7 +8054,7 @@ long long _wrap_tls_context_set_check_hostname_sys_6c96b6e831386849(aloop_tls_co
 }
 
 
-long long _wrap_tls_context_set_alpn_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_tls_context_set_alpn_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -8079,7 +8079,7 @@ long long _wrap_tls_context_set_alpn_sys_6c96b6e831386849(aloop_tls_context *_sw
 }
 
 
-long long _wrap_tls_context_set_min_version_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+long long _wrap_tls_context_set_min_version_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, int _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -8094,7 +8094,7 @@ long long _wrap_tls_context_set_min_version_sys_6c96b6e831386849(aloop_tls_conte
 }
 
 
-long long _wrap_tls_context_set_max_version_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+long long _wrap_tls_context_set_max_version_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, int _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -8109,7 +8109,7 @@ long long _wrap_tls_context_set_max_version_sys_6c96b6e831386849(aloop_tls_conte
 }
 
 
-long long _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_tls_context_set_ciphers_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -8134,7 +8134,7 @@ long long _wrap_tls_context_set_ciphers_sys_6c96b6e831386849(aloop_tls_context *
 }
 
 
-long long _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_tls_context_set_ciphersuites_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -8159,7 +8159,7 @@ long long _wrap_tls_context_set_ciphersuites_sys_6c96b6e831386849(aloop_tls_cont
 }
 
 
-long long _wrap_tls_context_add_name_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, aloop_tls_context *_swig_go_2) {
+long long _wrap_tls_context_add_name_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1, aloop_tls_context *_swig_go_2) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   aloop_tls_context *arg3 = (aloop_tls_context *) 0 ;
@@ -8186,7 +8186,7 @@ long long _wrap_tls_context_add_name_sys_6c96b6e831386849(aloop_tls_context *_sw
 }
 
 
-long long _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, int _swig_go_1) {
+long long _wrap_tls_context_set_session_cache_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, int _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -8201,7 +8201,7 @@ long long _wrap_tls_context_set_session_cache_sys_6c96b6e831386849(aloop_tls_con
 }
 
 
-long long _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_tls_context_set_keylog_file_sys_326c311da2a5137b(aloop_tls_context *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_tls_context *arg1 = (aloop_tls_context *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -8226,7 +8226,7 @@ long long _wrap_tls_context_set_keylog_file_sys_6c96b6e831386849(aloop_tls_conte
 }
 
 
-long long _wrap_stream_options_set_tls_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, aloop_tls_context *_swig_go_1) {
+long long _wrap_stream_options_set_tls_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, aloop_tls_context *_swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   aloop_tls_context *arg2 = (aloop_tls_context *) 0 ;
   int64_t result;
@@ -8241,7 +8241,7 @@ long long _wrap_stream_options_set_tls_sys_6c96b6e831386849(aloop_stream_options
 }
 
 
-long long _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_stream_options_set_server_hostname_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -8266,7 +8266,7 @@ long long _wrap_stream_options_set_server_hostname_sys_6c96b6e831386849(aloop_st
 }
 
 
-long long _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, double _swig_go_1) {
+long long _wrap_stream_options_set_tls_handshake_timeout_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, double _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   double arg2 ;
   int64_t result;
@@ -8281,7 +8281,7 @@ long long _wrap_stream_options_set_tls_handshake_timeout_sys_6c96b6e831386849(al
 }
 
 
-long long _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, double _swig_go_1) {
+long long _wrap_stream_options_set_tls_shutdown_timeout_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, double _swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   double arg2 ;
   int64_t result;
@@ -8296,7 +8296,7 @@ long long _wrap_stream_options_set_tls_shutdown_timeout_sys_6c96b6e831386849(alo
 }
 
 
-long long _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(aloop_stream_options *_swig_go_0, aloop_bytes *_swig_go_1) {
+long long _wrap_stream_options_set_tls_session_sys_326c311da2a5137b(aloop_stream_options *_swig_go_0, aloop_bytes *_swig_go_1) {
   aloop_stream_options *arg1 = (aloop_stream_options *) 0 ;
   aloop_bytes *arg2 = (aloop_bytes *) 0 ;
   int64_t result;
@@ -8311,7 +8311,7 @@ long long _wrap_stream_options_set_tls_session_sys_6c96b6e831386849(aloop_stream
 }
 
 
-aloop_future *_wrap_stream_start_tls_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_tls_context *_swig_go_1, aloop_stream_options *_swig_go_2) {
+aloop_future *_wrap_stream_start_tls_sys_326c311da2a5137b(aloop_stream *_swig_go_0, aloop_tls_context *_swig_go_1, aloop_stream_options *_swig_go_2) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_tls_context *arg2 = (aloop_tls_context *) 0 ;
   aloop_stream_options *arg3 = (aloop_stream_options *) 0 ;
@@ -8328,7 +8328,7 @@ aloop_future *_wrap_stream_start_tls_sys_6c96b6e831386849(aloop_stream *_swig_go
 }
 
 
-long long _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_bytes **_swig_go_1) {
+long long _wrap_stream_get_peer_certificate_sys_326c311da2a5137b(aloop_stream *_swig_go_0, aloop_bytes **_swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_bytes **arg2 = (aloop_bytes **) 0 ;
   int64_t result;
@@ -8343,7 +8343,7 @@ long long _wrap_stream_get_peer_certificate_sys_6c96b6e831386849(aloop_stream *_
 }
 
 
-long long _wrap_stream_get_tls_session_sys_6c96b6e831386849(aloop_stream *_swig_go_0, aloop_bytes **_swig_go_1) {
+long long _wrap_stream_get_tls_session_sys_326c311da2a5137b(aloop_stream *_swig_go_0, aloop_bytes **_swig_go_1) {
   aloop_stream *arg1 = (aloop_stream *) 0 ;
   aloop_bytes **arg2 = (aloop_bytes **) 0 ;
   int64_t result;
@@ -8358,7 +8358,7 @@ long long _wrap_stream_get_tls_session_sys_6c96b6e831386849(aloop_stream *_swig_
 }
 
 
-aloop_future *_wrap_file_open_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _swig_go_1, int _swig_go_2) {
+aloop_future *_wrap_file_open_sys_326c311da2a5137b(_gostring_ _swig_go_0, int _swig_go_1, int _swig_go_2) {
   char *arg1 = (char *) 0 ;
   int32_t arg2 ;
   int32_t arg3 ;
@@ -8385,7 +8385,7 @@ aloop_future *_wrap_file_open_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _s
 }
 
 
-aloop_future *_wrap_file_read_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_file_read_sys_326c311da2a5137b(aloop_file *_swig_go_0, long long _swig_go_1) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   size_t arg2 ;
   aloop_future *result = 0 ;
@@ -8400,7 +8400,7 @@ aloop_future *_wrap_file_read_sys_6c96b6e831386849(aloop_file *_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_file_pread_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_file_pread_sys_326c311da2a5137b(aloop_file *_swig_go_0, long long _swig_go_1, long long _swig_go_2) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   size_t arg2 ;
   int64_t arg3 ;
@@ -8417,7 +8417,7 @@ aloop_future *_wrap_file_pread_sys_6c96b6e831386849(aloop_file *_swig_go_0, long
 }
 
 
-aloop_future *_wrap_file_write_sys_6c96b6e831386849(aloop_file *_swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_file_write_sys_326c311da2a5137b(aloop_file *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -8436,7 +8436,7 @@ aloop_future *_wrap_file_write_sys_6c96b6e831386849(aloop_file *_swig_go_0, _gos
 }
 
 
-aloop_future *_wrap_file_pwrite_sys_6c96b6e831386849(aloop_file *_swig_go_0, _goslice_ _swig_go_1, long long _swig_go_2) {
+aloop_future *_wrap_file_pwrite_sys_326c311da2a5137b(aloop_file *_swig_go_0, _goslice_ _swig_go_1, long long _swig_go_2) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -8457,7 +8457,7 @@ aloop_future *_wrap_file_pwrite_sys_6c96b6e831386849(aloop_file *_swig_go_0, _go
 }
 
 
-aloop_future *_wrap_file_seek_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
+aloop_future *_wrap_file_seek_sys_326c311da2a5137b(aloop_file *_swig_go_0, long long _swig_go_1, int _swig_go_2) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   int64_t arg2 ;
   int32_t arg3 ;
@@ -8474,7 +8474,7 @@ aloop_future *_wrap_file_seek_sys_6c96b6e831386849(aloop_file *_swig_go_0, long 
 }
 
 
-aloop_future *_wrap_file_fstat_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+aloop_future *_wrap_file_fstat_sys_326c311da2a5137b(aloop_file *_swig_go_0) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -8487,7 +8487,7 @@ aloop_future *_wrap_file_fstat_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_file_fsync_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+aloop_future *_wrap_file_fsync_sys_326c311da2a5137b(aloop_file *_swig_go_0) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -8500,7 +8500,7 @@ aloop_future *_wrap_file_fsync_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_file_fdatasync_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+aloop_future *_wrap_file_fdatasync_sys_326c311da2a5137b(aloop_file *_swig_go_0) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -8513,7 +8513,7 @@ aloop_future *_wrap_file_fdatasync_sys_6c96b6e831386849(aloop_file *_swig_go_0) 
 }
 
 
-aloop_future *_wrap_file_truncate_sys_6c96b6e831386849(aloop_file *_swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_file_truncate_sys_326c311da2a5137b(aloop_file *_swig_go_0, long long _swig_go_1) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -8528,7 +8528,7 @@ aloop_future *_wrap_file_truncate_sys_6c96b6e831386849(aloop_file *_swig_go_0, l
 }
 
 
-aloop_future *_wrap_file_close_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+aloop_future *_wrap_file_close_sys_326c311da2a5137b(aloop_file *_swig_go_0) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -8541,7 +8541,7 @@ aloop_future *_wrap_file_close_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
 }
 
 
-long long _wrap_file_descriptor_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
+long long _wrap_file_descriptor_sys_326c311da2a5137b(aloop_file *_swig_go_0) {
   aloop_file *arg1 = (aloop_file *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8554,7 +8554,7 @@ long long _wrap_file_descriptor_sys_6c96b6e831386849(aloop_file *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_read_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, long long _swig_go_1) {
+aloop_future *_wrap_read_file_sys_326c311da2a5137b(_gostring_ _swig_go_0, long long _swig_go_1) {
   char *arg1 = (char *) 0 ;
   int64_t arg2 ;
   aloop_future *result = 0 ;
@@ -8579,7 +8579,7 @@ aloop_future *_wrap_read_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, long l
 }
 
 
-aloop_future *_wrap_write_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_write_file_sys_326c311da2a5137b(_gostring_ _swig_go_0, _goslice_ _swig_go_1) {
   char *arg1 = (char *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -8608,7 +8608,7 @@ aloop_future *_wrap_write_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, _gosl
 }
 
 
-aloop_future *_wrap_stat_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _swig_go_1) {
+aloop_future *_wrap_stat_file_sys_326c311da2a5137b(_gostring_ _swig_go_0, int _swig_go_1) {
   char *arg1 = (char *) 0 ;
   int32_t arg2 ;
   aloop_future *result = 0 ;
@@ -8633,7 +8633,7 @@ aloop_future *_wrap_stat_file_sys_6c96b6e831386849(_gostring_ _swig_go_0, int _s
 }
 
 
-aloop_future *_wrap_list_directory_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
+aloop_future *_wrap_list_directory_sys_326c311da2a5137b(_gostring_ _swig_go_0) {
   char *arg1 = (char *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -8656,7 +8656,7 @@ aloop_future *_wrap_list_directory_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
 }
 
 
-long long _wrap_file_stat_size_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+long long _wrap_file_stat_size_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8669,7 +8669,7 @@ long long _wrap_file_stat_size_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0)
 }
 
 
-long long _wrap_file_stat_mode_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+long long _wrap_file_stat_mode_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8682,7 +8682,7 @@ long long _wrap_file_stat_mode_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0)
 }
 
 
-long long _wrap_file_stat_inode_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+long long _wrap_file_stat_inode_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8695,7 +8695,7 @@ long long _wrap_file_stat_inode_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0
 }
 
 
-long long _wrap_file_stat_links_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+long long _wrap_file_stat_links_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8708,7 +8708,7 @@ long long _wrap_file_stat_links_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0
 }
 
 
-long long _wrap_file_stat_uid_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+long long _wrap_file_stat_uid_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8721,7 +8721,7 @@ long long _wrap_file_stat_uid_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) 
 }
 
 
-long long _wrap_file_stat_gid_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+long long _wrap_file_stat_gid_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8734,7 +8734,7 @@ long long _wrap_file_stat_gid_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) 
 }
 
 
-double _wrap_file_stat_mtime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+double _wrap_file_stat_mtime_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   double result;
   double _swig_go_result;
@@ -8747,7 +8747,7 @@ double _wrap_file_stat_mtime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
 }
 
 
-double _wrap_file_stat_atime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+double _wrap_file_stat_atime_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   double result;
   double _swig_go_result;
@@ -8760,7 +8760,7 @@ double _wrap_file_stat_atime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
 }
 
 
-double _wrap_file_stat_ctime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
+double _wrap_file_stat_ctime_sys_326c311da2a5137b(aloop_file_stat *_swig_go_0) {
   aloop_file_stat *arg1 = (aloop_file_stat *) 0 ;
   double result;
   double _swig_go_result;
@@ -8773,7 +8773,7 @@ double _wrap_file_stat_ctime_sys_6c96b6e831386849(aloop_file_stat *_swig_go_0) {
 }
 
 
-long long _wrap_file_names_count_sys_6c96b6e831386849(aloop_file_names *_swig_go_0) {
+long long _wrap_file_names_count_sys_326c311da2a5137b(aloop_file_names *_swig_go_0) {
   aloop_file_names *arg1 = (aloop_file_names *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8786,7 +8786,7 @@ long long _wrap_file_names_count_sys_6c96b6e831386849(aloop_file_names *_swig_go
 }
 
 
-_gostring_ _wrap_file_names_at_sys_6c96b6e831386849(aloop_file_names *_swig_go_0, long long _swig_go_1) {
+_gostring_ _wrap_file_names_at_sys_326c311da2a5137b(aloop_file_names *_swig_go_0, long long _swig_go_1) {
   aloop_file_names *arg1 = (aloop_file_names *) 0 ;
   int64_t arg2 ;
   char *result = 0 ;
@@ -8801,7 +8801,7 @@ _gostring_ _wrap_file_names_at_sys_6c96b6e831386849(aloop_file_names *_swig_go_0
 }
 
 
-long long _wrap_file_watch_new_sys_6c96b6e831386849(aloop_file_watch **_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_file_watch_new_sys_326c311da2a5137b(aloop_file_watch **_swig_go_0, _gostring_ _swig_go_1) {
   aloop_file_watch **arg1 = (aloop_file_watch **) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -8826,7 +8826,7 @@ long long _wrap_file_watch_new_sys_6c96b6e831386849(aloop_file_watch **_swig_go_
 }
 
 
-aloop_future *_wrap_file_watch_next_sys_6c96b6e831386849(aloop_file_watch *_swig_go_0) {
+aloop_future *_wrap_file_watch_next_sys_326c311da2a5137b(aloop_file_watch *_swig_go_0) {
   aloop_file_watch *arg1 = (aloop_file_watch *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -8839,7 +8839,7 @@ aloop_future *_wrap_file_watch_next_sys_6c96b6e831386849(aloop_file_watch *_swig
 }
 
 
-long long _wrap_file_watch_close_sys_6c96b6e831386849(aloop_file_watch *_swig_go_0) {
+long long _wrap_file_watch_close_sys_326c311da2a5137b(aloop_file_watch *_swig_go_0) {
   aloop_file_watch *arg1 = (aloop_file_watch *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8852,7 +8852,7 @@ long long _wrap_file_watch_close_sys_6c96b6e831386849(aloop_file_watch *_swig_go
 }
 
 
-long long _wrap_file_event_kind_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+long long _wrap_file_event_kind_sys_326c311da2a5137b(aloop_file_event *_swig_go_0) {
   aloop_file_event *arg1 = (aloop_file_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8865,7 +8865,7 @@ long long _wrap_file_event_kind_sys_6c96b6e831386849(aloop_file_event *_swig_go_
 }
 
 
-long long _wrap_file_event_is_directory_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+long long _wrap_file_event_is_directory_sys_326c311da2a5137b(aloop_file_event *_swig_go_0) {
   aloop_file_event *arg1 = (aloop_file_event *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8878,7 +8878,7 @@ long long _wrap_file_event_is_directory_sys_6c96b6e831386849(aloop_file_event *_
 }
 
 
-_gostring_ _wrap_file_event_name_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+_gostring_ _wrap_file_event_name_sys_326c311da2a5137b(aloop_file_event *_swig_go_0) {
   aloop_file_event *arg1 = (aloop_file_event *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -8891,7 +8891,7 @@ _gostring_ _wrap_file_event_name_sys_6c96b6e831386849(aloop_file_event *_swig_go
 }
 
 
-_gostring_ _wrap_file_event_old_name_sys_6c96b6e831386849(aloop_file_event *_swig_go_0) {
+_gostring_ _wrap_file_event_old_name_sys_326c311da2a5137b(aloop_file_event *_swig_go_0) {
   aloop_file_event *arg1 = (aloop_file_event *) 0 ;
   char *result = 0 ;
   _gostring_ _swig_go_result;
@@ -8904,7 +8904,7 @@ _gostring_ _wrap_file_event_old_name_sys_6c96b6e831386849(aloop_file_event *_swi
 }
 
 
-long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+long long _wrap_job_return_sys_326c311da2a5137b(long long _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   int64_t arg1 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -8921,7 +8921,7 @@ long long _wrap_job_return_sys_6c96b6e831386849(long long _swig_go_0, void *_swi
 }
 
 
-long long _wrap_job_cancelled_sys_6c96b6e831386849() {
+long long _wrap_job_cancelled_sys_326c311da2a5137b() {
   int64_t result;
   long long _swig_go_result;
 
@@ -8932,7 +8932,7 @@ long long _wrap_job_cancelled_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_job_set_name_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
+long long _wrap_job_set_name_sys_326c311da2a5137b(_gostring_ _swig_go_0) {
   char *arg1 = (char *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -8955,7 +8955,7 @@ long long _wrap_job_set_name_sys_6c96b6e831386849(_gostring_ _swig_go_0) {
 }
 
 
-aloop_future *_wrap_to_thread_sys_6c96b6e831386849(aloop_job_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_future *_wrap_to_thread_sys_326c311da2a5137b(aloop_job_fn _swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_job_fn arg1 = (aloop_job_fn) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -8972,7 +8972,7 @@ aloop_future *_wrap_to_thread_sys_6c96b6e831386849(aloop_job_fn _swig_go_0, void
 }
 
 
-aloop_future *_wrap_run_in_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_job_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
+aloop_future *_wrap_run_in_executor_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_job_fn _swig_go_2, void *_swig_go_3, aloop_free_fn _swig_go_4) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   aloop_job_fn arg3 = (aloop_job_fn) 0 ;
@@ -8993,7 +8993,7 @@ aloop_future *_wrap_run_in_executor_sys_6c96b6e831386849(aloop_loop *_swig_go_0,
 }
 
 
-aloop_executor *_wrap_executor_new_threads_sys_6c96b6e831386849(long long _swig_go_0) {
+aloop_executor *_wrap_executor_new_threads_sys_326c311da2a5137b(long long _swig_go_0) {
   int64_t arg1 ;
   aloop_executor *result = 0 ;
   aloop_executor *_swig_go_result;
@@ -9006,7 +9006,7 @@ aloop_executor *_wrap_executor_new_threads_sys_6c96b6e831386849(long long _swig_
 }
 
 
-long long _wrap_executor_set_name_sys_6c96b6e831386849(aloop_executor *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_executor_set_name_sys_326c311da2a5137b(aloop_executor *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -9031,7 +9031,7 @@ long long _wrap_executor_set_name_sys_6c96b6e831386849(aloop_executor *_swig_go_
 }
 
 
-long long _wrap_executor_set_max_queue_sys_6c96b6e831386849(aloop_executor *_swig_go_0, long long _swig_go_1) {
+long long _wrap_executor_set_max_queue_sys_326c311da2a5137b(aloop_executor *_swig_go_0, long long _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   int64_t arg2 ;
   int64_t result;
@@ -9046,7 +9046,7 @@ long long _wrap_executor_set_max_queue_sys_6c96b6e831386849(aloop_executor *_swi
 }
 
 
-aloop_executor *_wrap_executor_new_processes_sys_6c96b6e831386849(long long _swig_go_0) {
+aloop_executor *_wrap_executor_new_processes_sys_326c311da2a5137b(long long _swig_go_0) {
   int64_t arg1 ;
   aloop_executor *result = 0 ;
   aloop_executor *_swig_go_result;
@@ -9059,7 +9059,7 @@ aloop_executor *_wrap_executor_new_processes_sys_6c96b6e831386849(long long _swi
 }
 
 
-aloop_future *_wrap_run_in_process_sys_6c96b6e831386849(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_process_fn _swig_go_2, _goslice_ _swig_go_3) {
+aloop_future *_wrap_run_in_process_sys_326c311da2a5137b(aloop_loop *_swig_go_0, aloop_executor *_swig_go_1, aloop_process_fn _swig_go_2, _goslice_ _swig_go_3) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   aloop_executor *arg2 = (aloop_executor *) 0 ;
   aloop_process_fn arg3 = (aloop_process_fn) 0 ;
@@ -9082,7 +9082,7 @@ aloop_future *_wrap_run_in_process_sys_6c96b6e831386849(aloop_loop *_swig_go_0, 
 }
 
 
-aloop_executor *_wrap_executor_new_custom_sys_6c96b6e831386849(aloop_executor_vtable *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
+aloop_executor *_wrap_executor_new_custom_sys_326c311da2a5137b(aloop_executor_vtable *_swig_go_0, void *_swig_go_1, aloop_free_fn _swig_go_2) {
   aloop_executor_vtable *arg1 = (aloop_executor_vtable *) 0 ;
   void *arg2 = (void *) 0 ;
   aloop_free_fn arg3 = (aloop_free_fn) 0 ;
@@ -9099,7 +9099,7 @@ aloop_executor *_wrap_executor_new_custom_sys_6c96b6e831386849(aloop_executor_vt
 }
 
 
-long long _wrap_job_run_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
+long long _wrap_job_run_sys_326c311da2a5137b(aloop_job *_swig_go_0) {
   aloop_job *arg1 = (aloop_job *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9112,7 +9112,7 @@ long long _wrap_job_run_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
 }
 
 
-long long _wrap_job_drop_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
+long long _wrap_job_drop_sys_326c311da2a5137b(aloop_job *_swig_go_0) {
   aloop_job *arg1 = (aloop_job *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9125,7 +9125,7 @@ long long _wrap_job_drop_sys_6c96b6e831386849(aloop_job *_swig_go_0) {
 }
 
 
-aloop_future *_wrap_executor_shutdown_sys_6c96b6e831386849(aloop_executor *_swig_go_0, double _swig_go_1) {
+aloop_future *_wrap_executor_shutdown_sys_326c311da2a5137b(aloop_executor *_swig_go_0, double _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   double arg2 ;
   aloop_future *result = 0 ;
@@ -9140,7 +9140,7 @@ aloop_future *_wrap_executor_shutdown_sys_6c96b6e831386849(aloop_executor *_swig
 }
 
 
-long long _wrap_executor_running_sys_6c96b6e831386849(aloop_executor *_swig_go_0, _goslice_ _swig_go_1) {
+long long _wrap_executor_running_sys_326c311da2a5137b(aloop_executor *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_executor *arg1 = (aloop_executor *) 0 ;
   char *arg2 = (char *) 0 ;
   size_t arg3 ;
@@ -9159,7 +9159,7 @@ long long _wrap_executor_running_sys_6c96b6e831386849(aloop_executor *_swig_go_0
 }
 
 
-long long _wrap_thread_future_wait_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, double _swig_go_1) {
+long long _wrap_thread_future_wait_sys_326c311da2a5137b(aloop_thread_future *_swig_go_0, double _swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   double arg2 ;
   int64_t result;
@@ -9174,7 +9174,7 @@ long long _wrap_thread_future_wait_sys_6c96b6e831386849(aloop_thread_future *_sw
 }
 
 
-long long _wrap_thread_future_done_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_done_sys_326c311da2a5137b(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9187,7 +9187,7 @@ long long _wrap_thread_future_done_sys_6c96b6e831386849(aloop_thread_future *_sw
 }
 
 
-long long _wrap_thread_future_cancelled_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_cancelled_sys_326c311da2a5137b(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9200,7 +9200,7 @@ long long _wrap_thread_future_cancelled_sys_6c96b6e831386849(aloop_thread_future
 }
 
 
-long long _wrap_thread_future_cancel_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+long long _wrap_thread_future_cancel_sys_326c311da2a5137b(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9213,7 +9213,7 @@ long long _wrap_thread_future_cancel_sys_6c96b6e831386849(aloop_thread_future *_
 }
 
 
-long long _wrap_thread_future_result_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_thread_future_result_sys_326c311da2a5137b(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -9228,7 +9228,7 @@ long long _wrap_thread_future_result_sys_6c96b6e831386849(aloop_thread_future *_
 }
 
 
-long long _wrap_thread_future_take_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
+long long _wrap_thread_future_take_sys_326c311da2a5137b(aloop_thread_future *_swig_go_0, void **_swig_go_1) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   void **arg2 = (void **) 0 ;
   int64_t result;
@@ -9243,7 +9243,7 @@ long long _wrap_thread_future_take_sys_6c96b6e831386849(aloop_thread_future *_sw
 }
 
 
-aloop_error *_wrap_thread_future_error_sys_6c96b6e831386849(aloop_thread_future *_swig_go_0) {
+aloop_error *_wrap_thread_future_error_sys_326c311da2a5137b(aloop_thread_future *_swig_go_0) {
   aloop_thread_future *arg1 = (aloop_thread_future *) 0 ;
   aloop_error *result = 0 ;
   aloop_error *_swig_go_result;
@@ -9256,7 +9256,7 @@ aloop_error *_wrap_thread_future_error_sys_6c96b6e831386849(aloop_thread_future 
 }
 
 
-aloop_process_options *_wrap_process_options_new_sys_6c96b6e831386849() {
+aloop_process_options *_wrap_process_options_new_sys_326c311da2a5137b() {
   aloop_process_options *result = 0 ;
   aloop_process_options *_swig_go_result;
 
@@ -9267,7 +9267,7 @@ aloop_process_options *_wrap_process_options_new_sys_6c96b6e831386849() {
 }
 
 
-long long _wrap_process_options_set_stdin_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stdin_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9282,7 +9282,7 @@ long long _wrap_process_options_set_stdin_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_stdout_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stdout_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9297,7 +9297,7 @@ long long _wrap_process_options_set_stdout_sys_6c96b6e831386849(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_stderr_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_stderr_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9312,7 +9312,7 @@ long long _wrap_process_options_set_stderr_sys_6c96b6e831386849(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_cwd_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, _gostring_ _swig_go_1) {
+long long _wrap_process_options_set_cwd_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, _gostring_ _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   char *arg2 = (char *) 0 ;
   int64_t result;
@@ -9337,7 +9337,7 @@ long long _wrap_process_options_set_cwd_sys_6c96b6e831386849(aloop_process_optio
 }
 
 
-long long _wrap_process_options_set_env_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, char **_swig_go_1) {
+long long _wrap_process_options_set_env_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, char **_swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   char **arg2 = (char **) 0 ;
   int64_t result;
@@ -9352,7 +9352,7 @@ long long _wrap_process_options_set_env_sys_6c96b6e831386849(aloop_process_optio
 }
 
 
-long long _wrap_process_options_add_fd_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1, int _swig_go_2) {
+long long _wrap_process_options_add_fd_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1, int _swig_go_2) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int32_t arg3 ;
@@ -9369,7 +9369,7 @@ long long _wrap_process_options_add_fd_sys_6c96b6e831386849(aloop_process_option
 }
 
 
-long long _wrap_process_options_set_new_session_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_new_session_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9384,7 +9384,7 @@ long long _wrap_process_options_set_new_session_sys_6c96b6e831386849(aloop_proce
 }
 
 
-long long _wrap_process_options_set_process_group_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_process_group_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9399,7 +9399,7 @@ long long _wrap_process_options_set_process_group_sys_6c96b6e831386849(aloop_pro
 }
 
 
-long long _wrap_process_options_set_user_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_user_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   uint32_t arg2 ;
   int64_t result;
@@ -9414,7 +9414,7 @@ long long _wrap_process_options_set_user_sys_6c96b6e831386849(aloop_process_opti
 }
 
 
-long long _wrap_process_options_set_group_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_group_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   uint32_t arg2 ;
   int64_t result;
@@ -9429,7 +9429,7 @@ long long _wrap_process_options_set_group_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_umask_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_options_set_umask_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9444,7 +9444,7 @@ long long _wrap_process_options_set_umask_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_add_rlimit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
+long long _wrap_process_options_add_rlimit_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, int _swig_go_1, long long _swig_go_2, long long _swig_go_3) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   int32_t arg2 ;
   uint64_t arg3 ;
@@ -9463,7 +9463,7 @@ long long _wrap_process_options_add_rlimit_sys_6c96b6e831386849(aloop_process_op
 }
 
 
-long long _wrap_process_options_set_limit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_process_options_set_limit_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, long long _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -9478,7 +9478,7 @@ long long _wrap_process_options_set_limit_sys_6c96b6e831386849(aloop_process_opt
 }
 
 
-long long _wrap_process_options_set_output_limit_sys_6c96b6e831386849(aloop_process_options *_swig_go_0, long long _swig_go_1) {
+long long _wrap_process_options_set_output_limit_sys_326c311da2a5137b(aloop_process_options *_swig_go_0, long long _swig_go_1) {
   aloop_process_options *arg1 = (aloop_process_options *) 0 ;
   size_t arg2 ;
   int64_t result;
@@ -9493,7 +9493,7 @@ long long _wrap_process_options_set_output_limit_sys_6c96b6e831386849(aloop_proc
 }
 
 
-aloop_future *_wrap_create_subprocess_exec_sys_6c96b6e831386849(char **_swig_go_0, aloop_process_options *_swig_go_1) {
+aloop_future *_wrap_create_subprocess_exec_sys_326c311da2a5137b(char **_swig_go_0, aloop_process_options *_swig_go_1) {
   char **arg1 = (char **) 0 ;
   aloop_process_options *arg2 = (aloop_process_options *) 0 ;
   aloop_future *result = 0 ;
@@ -9508,7 +9508,7 @@ aloop_future *_wrap_create_subprocess_exec_sys_6c96b6e831386849(char **_swig_go_
 }
 
 
-aloop_future *_wrap_create_subprocess_shell_sys_6c96b6e831386849(_gostring_ _swig_go_0, aloop_process_options *_swig_go_1) {
+aloop_future *_wrap_create_subprocess_shell_sys_326c311da2a5137b(_gostring_ _swig_go_0, aloop_process_options *_swig_go_1) {
   char *arg1 = (char *) 0 ;
   aloop_process_options *arg2 = (aloop_process_options *) 0 ;
   aloop_future *result = 0 ;
@@ -9533,7 +9533,7 @@ aloop_future *_wrap_create_subprocess_shell_sys_6c96b6e831386849(_gostring_ _swi
 }
 
 
-long long _wrap_process_pid_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+long long _wrap_process_pid_sys_326c311da2a5137b(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9546,7 +9546,7 @@ long long _wrap_process_pid_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
 }
 
 
-long long _wrap_process_returncode_sys_6c96b6e831386849(aloop_process *_swig_go_0, int *_swig_go_1) {
+long long _wrap_process_returncode_sys_326c311da2a5137b(aloop_process *_swig_go_0, int *_swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t *arg2 = (int32_t *) 0 ;
   int64_t result;
@@ -9561,7 +9561,7 @@ long long _wrap_process_returncode_sys_6c96b6e831386849(aloop_process *_swig_go_
 }
 
 
-aloop_stream *_wrap_process_stdin_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stdin_sys_326c311da2a5137b(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -9574,7 +9574,7 @@ aloop_stream *_wrap_process_stdin_sys_6c96b6e831386849(aloop_process *_swig_go_0
 }
 
 
-aloop_stream *_wrap_process_stdout_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stdout_sys_326c311da2a5137b(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -9587,7 +9587,7 @@ aloop_stream *_wrap_process_stdout_sys_6c96b6e831386849(aloop_process *_swig_go_
 }
 
 
-aloop_stream *_wrap_process_stderr_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_stream *_wrap_process_stderr_sys_326c311da2a5137b(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_stream *result = 0 ;
   aloop_stream *_swig_go_result;
@@ -9600,7 +9600,7 @@ aloop_stream *_wrap_process_stderr_sys_6c96b6e831386849(aloop_process *_swig_go_
 }
 
 
-aloop_future *_wrap_process_wait_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+aloop_future *_wrap_process_wait_sys_326c311da2a5137b(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   aloop_future *result = 0 ;
   aloop_future *_swig_go_result;
@@ -9613,7 +9613,7 @@ aloop_future *_wrap_process_wait_sys_6c96b6e831386849(aloop_process *_swig_go_0)
 }
 
 
-aloop_future *_wrap_process_communicate_sys_6c96b6e831386849(aloop_process *_swig_go_0, _goslice_ _swig_go_1) {
+aloop_future *_wrap_process_communicate_sys_326c311da2a5137b(aloop_process *_swig_go_0, _goslice_ _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   void *arg2 = (void *) 0 ;
   size_t arg3 ;
@@ -9632,7 +9632,7 @@ aloop_future *_wrap_process_communicate_sys_6c96b6e831386849(aloop_process *_swi
 }
 
 
-aloop_bytes *_wrap_process_output_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
+aloop_bytes *_wrap_process_output_sys_326c311da2a5137b(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   aloop_bytes *result = 0 ;
@@ -9647,7 +9647,7 @@ aloop_bytes *_wrap_process_output_sys_6c96b6e831386849(aloop_process *_swig_go_0
 }
 
 
-long long _wrap_process_send_signal_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_send_signal_sys_326c311da2a5137b(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9662,7 +9662,7 @@ long long _wrap_process_send_signal_sys_6c96b6e831386849(aloop_process *_swig_go
 }
 
 
-long long _wrap_process_terminate_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+long long _wrap_process_terminate_sys_326c311da2a5137b(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9675,7 +9675,7 @@ long long _wrap_process_terminate_sys_6c96b6e831386849(aloop_process *_swig_go_0
 }
 
 
-long long _wrap_process_kill_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
+long long _wrap_process_kill_sys_326c311da2a5137b(aloop_process *_swig_go_0) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int64_t result;
   long long _swig_go_result;
@@ -9688,7 +9688,7 @@ long long _wrap_process_kill_sys_6c96b6e831386849(aloop_process *_swig_go_0) {
 }
 
 
-long long _wrap_process_signal_group_sys_6c96b6e831386849(aloop_process *_swig_go_0, int _swig_go_1) {
+long long _wrap_process_signal_group_sys_326c311da2a5137b(aloop_process *_swig_go_0, int _swig_go_1) {
   aloop_process *arg1 = (aloop_process *) 0 ;
   int32_t arg2 ;
   int64_t result;
@@ -9703,7 +9703,7 @@ long long _wrap_process_signal_group_sys_6c96b6e831386849(aloop_process *_swig_g
 }
 
 
-struct event_base *_wrap_loop_event_base_sys_6c96b6e831386849(aloop_loop *_swig_go_0) {
+struct event_base *_wrap_loop_event_base_sys_326c311da2a5137b(aloop_loop *_swig_go_0) {
   aloop_loop *arg1 = (aloop_loop *) 0 ;
   struct event_base *result = 0 ;
   struct event_base *_swig_go_result;

@@ -1192,7 +1192,8 @@ extern "C" {
     /// ```text
     /// Debug mode (also ASYNCLOOP_DEBUG=1) tells the exception handler, with where things
     /// were created, of calls from a wrong thread, slow callbacks, operations that were
-    /// never awaited, cancellations that were swallowed, and loops never closed.
+    /// never awaited (when they are dropped, or else when the loop is closed), cancellations
+    /// that were swallowed, and loops never closed.
     /// ```
     pub fn aloop_loop_set_debug(loop_: *mut aloop_loop, debug: i32) -> i64;
     /// See [`aloop_loop_set_debug`].
@@ -1426,6 +1427,12 @@ extern "C" {
     /// ALOOP_ELOOPRUNNING inside a running loop. asyncio.run.
     /// ```
     pub fn aloop_run(fn_: aloop_coro_fn, arg: *mut c_void, value: *mut *mut c_void) -> i64;
+    /// ```text
+    /// The same for a program's main(), which returns what this returns: 0; or 1 if fn
+    /// failed, when standard error has been told with what, where it was raised, and what
+    /// was behind it; or 130 after Ctrl-C. Never inside a loop.
+    /// ```
+    pub fn aloop_main(fn_: aloop_coro_fn, arg: *mut c_void) -> i32;
     /// The same in parts: several main tasks on one loop and in one context.
     pub fn aloop_runner_new(runner: *mut *mut aloop_runner, options: *const aloop_loop_options) -> i64;
     /// Runs fn(arg) as a main task; its outcome, as aloop_run gives it.
