@@ -25,7 +25,7 @@ static int64_t run(void *arg, void **value) {
     aloop_generator *numbers = aloop_generator_new(generate, &none, NULL);
     for (int i = 0; i < 2; i++) {
         int64_t rc = aloop_await(aloop_generator_next(numbers), &item);
-        if (rc >= 0) printf("next: %d\n", (int)(intptr_t)item);
+        if (rc >= 0) printf("%d\n", (int)(intptr_t)item);
     }
     int64_t rc = aloop_await(aloop_generator_aclose(numbers), NULL);
     aloop_unref(numbers);

@@ -200,9 +200,8 @@ ALOOP_API int64_t aloop_loop_call_exception_handler(aloop_loop *loop, const char
 /* Debugging ------------------------------------------------------------------------- */
 
 /* Debug mode (also ASYNCLOOP_DEBUG=1) tells the exception handler, with where things
- * were created, of calls from a wrong thread, slow callbacks, operations that were
- * never awaited (when they are dropped, or else when the loop is closed), cancellations
- * that were swallowed, and loops never closed. */
+ * were created, of calls from a wrong thread, slow callbacks, operations never awaited
+ * (at the latest on closing), cancellations that were swallowed, loops never closed. */
 ALOOP_API int64_t aloop_loop_set_debug(aloop_loop *loop, int32_t debug);
 ALOOP_API int64_t aloop_loop_get_debug(aloop_loop *loop);
 /* In debug mode a callback or task step that takes this long is reported. */

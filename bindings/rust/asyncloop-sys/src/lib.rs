@@ -1191,9 +1191,8 @@ extern "C" {
     pub fn aloop_loop_call_exception_handler(loop_: *mut aloop_loop, message: *const c_char, error: *mut aloop_error) -> i64;
     /// ```text
     /// Debug mode (also ASYNCLOOP_DEBUG=1) tells the exception handler, with where things
-    /// were created, of calls from a wrong thread, slow callbacks, operations that were
-    /// never awaited (when they are dropped, or else when the loop is closed), cancellations
-    /// that were swallowed, and loops never closed.
+    /// were created, of calls from a wrong thread, slow callbacks, operations never awaited
+    /// (at the latest on closing), cancellations that were swallowed, loops never closed.
     /// ```
     pub fn aloop_loop_set_debug(loop_: *mut aloop_loop, debug: i32) -> i64;
     /// See [`aloop_loop_set_debug`].
