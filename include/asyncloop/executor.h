@@ -76,7 +76,8 @@ ALOOP_API aloop_executor *aloop_executor_new_processes(int64_t n);
  * failure its text. fn must lie in a module that was loaded when the pool was
  * made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
  * ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
- * told, and another worker takes its place. A shutdown whose time is up kills the
+ * told, and another worker takes its place; so it is with one that dies without a
+ * job, which fails none. A shutdown whose time is up kills the
  * workers. What fn has printed to stdout or stderr is written before its outcome is
  * told. Other executors run fn in a thread. NULL if loop is NULL, closed or of
  * another thread. */

@@ -41,7 +41,8 @@ struct job final : posted, job_link {
     error *failure = nullptr;
     std::atomic<bool> cancelled{false};
     std::atomic<bool> answered{false};  // by an executor of the program's own
-    bool worker_died = false;  // of itself: its loop is told
+    bool worker_died = false;       // of itself: its loop is told
+    error *worker_death = nullptr;  // a reference, or out of memory
     void *shown = nullptr;       // the function that reports name
     char name[k_job_name] = "";  // see name_this_job
 };

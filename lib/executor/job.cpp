@@ -21,6 +21,7 @@ void free_job(job *j) {
     if (j->arg_free != nullptr) j->arg_free(j->arg);
     if (j->value_free != nullptr) j->value_free(j->value);
     if (j->failure != nullptr) unref(j->failure);
+    if (j->worker_death != nullptr) unref(j->worker_death);
     drop(j->context.map);
     if (j->by != nullptr) unref(j->by);
     unref(static_cast<object *>(j->home));
@@ -63,7 +64,7 @@ void arrive(node *item, action what) {
     job *j = static_cast<job *>(item);
     if (j->list != nullptr) {
         if (what == action::run && j->worker_died) {
-            j->home->report("A worker process died", j->status, j->failure, j->result);
+            j->home->report("A worker process died", ALOOP_EBROKENPOOL, j->worker_death, j->result);
         }
         if (what == action::run) settle(j);
         j->home->unpin();

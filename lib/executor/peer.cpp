@@ -27,6 +27,11 @@ bool await_peer(const peer &p, short events) {
     return both[0].revents != 0 && (events == POLLIN || both[1].revents == 0);
 }
 
+bool has_ended(const peer &p) {
+    pollfd end = {p.pidfd, POLLIN, 0};
+    return poll(&end, 1, 0) > 0;
+}
+
 bool send_all(const peer &p, const void *data, size_t n) {
     const char *at = static_cast<const char *>(data);
     while (n > 0) {

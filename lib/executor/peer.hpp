@@ -18,6 +18,7 @@ int open_pidfd(int pid);
 // Blocks until the socket is ready (POLLIN or POLLOUT). False: the peer has ended,
 // and nothing that it wrote is left to be read.
 bool await_peer(const peer &p, short events);
+bool has_ended(const peer &p);
 // False: the peer has ended, or its socket.
 bool send_all(const peer &p, const void *data, size_t n);
 bool receive_all(const peer &p, void *data, size_t n);

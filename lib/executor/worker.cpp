@@ -87,22 +87,45 @@ thread_worker &this_worker() {
     return worker;
 }
 
-// Workers that a shutdown killed did not die of themselves.
-int64_t report_death(thread_worker &w) {
-    const int pid = w.get()->pid;
-    const bool killed = workers_killed(w.get()->server);
-    current_job()->worker_died = !killed;
-    const int status = w.end();
+error *describe_death(int pid, int status, bool killed) {
     if (killed) {
-        return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d was killed by the shutdown",
-                             pid);
+        return format_error(ALOOP_EBROKENPOOL, "worker process %d was killed by the shutdown", pid);
     }
     if (WIFSIGNALED(status)) {
-        return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d died: %s", pid,
-                             ::sigdescr_np(WTERMSIG(status)));
+        return format_error(ALOOP_EBROKENPOOL, "worker process %d died: %s", pid,
+                            ::sigdescr_np(WTERMSIG(status)));
     }
-    return (aloop_raise)(ALOOP_EBROKENPOOL, "worker process %d ended with status %d", pid,
-                         WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    return format_error(ALOOP_EBROKENPOOL, "worker process %d ended with status %d", pid,
+                        WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+
+// Tells the loop of the job that runs, but not of workers that a shutdown killed:
+// they did not die of themselves. What it was, a reference; nullptr: out of memory.
+error *note_death(thread_worker &w) {
+    const int pid = w.get()->pid;
+    const bool killed = workers_killed(w.get()->server);
+    error *death = describe_death(pid, w.end(), killed);
+    job *j = current_job();
+    if (killed) return death;
+    j->worker_died = true;
+    if (j->worker_death != nullptr) unref(j->worker_death);
+    j->worker_death = death;
+    if (death != nullptr) ref(death);
+    return death;
+}
+
+int64_t report_death(thread_worker &w) {
+    job *j = current_job();
+    if (j->failure != nullptr) unref(j->failure);
+    j->failure = note_death(w);
+    return ALOOP_EBROKENPOOL;
+}
+
+// One that died while it had no job is no fault of the next one.
+void replace_dead(thread_worker &w) {
+    if (w.get() == nullptr || !has_ended(*w.get())) return;
+    error *death = note_death(w);
+    if (death != nullptr) unref(death);
 }
 
 int64_t receive_answer(thread_worker &w) {
@@ -138,6 +161,7 @@ int64_t call_worker(fork_server *s, aloop_process_fn function, const bytes *data
     const call_header header = {address, module_of(address), data->size};
     if (header.module == 0) return ALOOP_EINVAL;
     thread_worker &w = this_worker();
+    replace_dead(w);
     const int64_t code = w.get() == nullptr ? w.start(s) : 0;
     if (code == ALOOP_EBROKENPOOL && !workers_killed(s)) {
         return (aloop_raise)(code, "the pool's server process has ended");

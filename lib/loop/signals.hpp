@@ -3,7 +3,8 @@
 // The hub installs one handler per signal that somebody asked for, and nothing
 // else. The handler only notes the signal at each loop that subscribed and puts
 // that loop's node into its inbox; the callbacks run from the ready queue. The
-// handler that was there before is called, too, and is put back with the last
+// handler that was there before is called, too (with its own mask; it may leave by
+// longjmp), and is put back with the last
 // removal, unless somebody installed another one meanwhile. In a forked child all
 // is as if the parent's loops had never subscribed.
 //

@@ -410,6 +410,32 @@ static int64_t without_server(void *unused, void **value) {
     return 0;
 }
 
+/* Killed while it had nothing to do: the next job gets another one. */
+static int64_t killed_while_idle(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    capture_reports(aloop_get_running_loop(), &reports);
+    aloop_executor *pool = pool_with_worker();
+    const pid_t worker = page->worker;
+    struct pollfd end = {(int)syscall(SYS_pidfd_open, worker, 0), POLLIN, 0};
+    kill(worker, SIGKILL);
+    assert_int_equal(poll(&end, 1, 10000), 1);
+    close(end.fd);
+    assert_reversed(pool, true);
+    assert_int_equal(reports.count, 1);
+    char text[80];
+    snprintf(text, sizeof text, "worker process %d died: Killed", (int)worker);
+    assert_string_equal(reports.list[0].text, text);
+    assert_code(reports.list[0].code, ALOOP_EBROKENPOOL);
+    aloop_unref(pool);
+    return 0;
+}
+
+static void a_worker_that_died_idle_fails_no_job(void **state) {
+    (void)state;
+    run_briefly(killed_while_idle);
+}
+
 static int64_t print(const void *data, size_t n, aloop_bytes **result) {
     (void)result;
     printf("%.*s;", (int)n, (const char *)data);
@@ -468,4 +494,5 @@ SUITE(CASE(a_pool_of_processes), CASE(a_blocked_worker_is_killed_at_the_deadline
       CASE(a_crash_is_told_before_its_children_end), CASE(stopped_processes_do_not_hold_the_end),
       CASE(the_report_names_the_function), CASE(a_function_that_forks_answers_once),
       CASE(workers_end_with_the_program), CASE(a_pool_without_its_server_says_so),
+      CASE(a_worker_that_died_idle_fails_no_job),
       CASE(what_workers_print_is_not_lost))
