@@ -12,15 +12,21 @@
 
 #include "serving.h"
 
-/* SO_REUSEADDR: whether a server may take a port whose last connections linger. */
-static int reuse_of(aloop_server *server) {
-    int32_t fd = -1;
-    int reuse = -1;
-    socklen_t size = sizeof reuse;
-    assert_code(aloop_server_sockets(server, &fd, 1), 1);
-    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &size), 0);
-    return reuse;
+static int option_of(int fd, int name) {
+    int answer = -1;
+    socklen_t size = sizeof answer;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, name, &answer, &size), 0);
+    return answer;
 }
+
+static int listener_of(aloop_server *server) {
+    int32_t fd = -1;
+    assert_code(aloop_server_sockets(server, &fd, 1), 1);
+    return fd;
+}
+
+/* SO_REUSEADDR: whether a server may take a port whose last connections linger. */
+static int reuse_of(aloop_server *server) { return option_of(listener_of(server), SO_REUSEADDR); }
 
 static int64_t reusing(void *arg, void **value) {
     (void)arg, (void)value;
@@ -58,6 +64,39 @@ static int64_t reusing(void *arg, void **value) {
 static void test_reuse_address(void **state) {
     (void)state;
     in_task(reusing);
+}
+
+static int64_t keeping(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_stream_options *o = aloop_stream_options_new();
+    void *const loop = aloop_get_running_loop();
+    assert_code(aloop_stream_options_set_keep_alive(NULL, 1), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_keep_alive(loop, 1), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_start_serving(NULL, 0), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_start_serving(loop, 0), ALOOP_EINVAL);
+    assert_code(aloop_stream_options_set_start_serving(o, 0), 0);
+    for (int keep = 0; keep < 2; keep++) {
+        assert_code(aloop_stream_options_set_keep_alive(o, keep), 0);
+        aloop_server *server = serve(NULL, NULL, o);
+        assert_code(aloop_server_is_serving(server), 0);
+        assert_int_equal(plain_connection(port_of(server)), -1); /* it does not listen yet */
+        assert_code(AWAIT(aloop_server_start_serving(server)), 0);
+        assert_int_equal(option_of(listener_of(server), SO_KEEPALIVE), keep);
+        aloop_stream *s = connect_to(server), *accepted = NULL;
+        assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted), 0);
+        const int fd = (int)aloop_stream_get_extra_info(accepted, "fd", NULL, 0);
+        assert_int_equal(option_of(fd, SO_KEEPALIVE), keep);
+        aloop_unref(s);
+        aloop_unref(accepted);
+        end(server);
+    }
+    aloop_unref(o);
+    return 0;
+}
+
+static void test_keep_alive(void **state) {
+    (void)state;
+    in_task(keeping);
 }
 
 /* With a limit connections wait in the kernel's queue; each that ends makes
@@ -297,5 +336,6 @@ static void test_socket_files(void **state) {
     in_task(socket_files);
 }
 
-SUITE(CASE(test_reuse_address), CASE(test_limited), CASE(test_hosts), CASE(test_deadlines),
-      CASE(test_both_families), CASE(test_reuse_port), CASE(test_socket_files))
+SUITE(CASE(test_reuse_address), CASE(test_keep_alive), CASE(test_limited), CASE(test_hosts),
+      CASE(test_deadlines), CASE(test_both_families), CASE(test_reuse_port),
+      CASE(test_socket_files))
