@@ -252,20 +252,7 @@ static void reading_is_paused(void **state) {
     in_simulation(pause, NULL);
 }
 
-int main(void) {
-    const struct CMUnitTest cases[] = {
-        CASE(a_farewell_ends_both_sides),
-        CASE(both_sides_close_at_once),
-        CASE(close_sends_what_waits),
-        CASE(closing_has_a_deadline),
-        CASE(a_dropped_stream_says_goodbye),
-        CASE(the_loop_closes_on_open_connections),
-        CASE(a_handshake_is_cancelled),
-        CASE(waits_are_cancelled),
-        CASE(reading_is_paused),
-    };
-    prepare_suite();
-    const int failed = cmocka_run_group_tests(cases, NULL, NULL);
-    drop_certificates();
-    return failed;
-}
+TLS_SUITE(CASE(a_farewell_ends_both_sides), CASE(both_sides_close_at_once),
+          CASE(close_sends_what_waits), CASE(closing_has_a_deadline),
+          CASE(a_dropped_stream_says_goodbye), CASE(the_loop_closes_on_open_connections),
+          CASE(a_handshake_is_cancelled), CASE(waits_are_cancelled), CASE(reading_is_paused))

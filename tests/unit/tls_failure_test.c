@@ -453,28 +453,11 @@ static void a_close_that_is_not_answered(void **state) {
     in_simulation(unanswered, NULL);
 }
 
-int main(void) {
-    const struct CMUnitTest cases[] = {
-        CASE(an_expired_certificate),
-        CASE(a_self_signed_certificate),
-        CASE(an_unknown_authority),
-        CASE(a_wrong_host),
-        CASE(too_old_a_version),
-        CASE(no_shared_cipher),
-        CASE(no_shared_protocol),
-        CASE(no_client_certificate),
-        CASE(an_unverified_certificate_is_not_to_blame),
-        CASE(a_client_refused_late),
-        CASE(plain_text_on_the_tls_port),
-        CASE(closed_in_mid_handshake),
-        CASE(a_handshake_that_never_ends),
-        CASE(a_handshake_just_in_time),
-        CASE(a_truncated_connection),
-        CASE(a_close_that_is_not_answered),
-        CASE(corrupted_data_is_refused),
-    };
-    prepare_suite();
-    const int failed = cmocka_run_group_tests(cases, NULL, NULL);
-    drop_certificates();
-    return failed;
-}
+TLS_SUITE(CASE(an_expired_certificate), CASE(a_self_signed_certificate), CASE(an_unknown_authority),
+          CASE(a_wrong_host), CASE(too_old_a_version), CASE(no_shared_cipher),
+          CASE(no_shared_protocol), CASE(no_client_certificate),
+          CASE(an_unverified_certificate_is_not_to_blame), CASE(a_client_refused_late),
+          CASE(plain_text_on_the_tls_port), CASE(closed_in_mid_handshake),
+          CASE(a_handshake_that_never_ends), CASE(a_handshake_just_in_time),
+          CASE(a_truncated_connection), CASE(a_close_that_is_not_answered),
+          CASE(corrupted_data_is_refused))

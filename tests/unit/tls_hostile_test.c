@@ -370,19 +370,7 @@ static void a_name_stays_what_it_was(void **state) {
     }
 }
 
-int main(void) {
-    const struct CMUnitTest cases[] = {
-        CASE(a_read_takes_turns),
-        CASE(a_protocol_takes_turns),
-        CASE(a_close_takes_turns),
-        CASE(a_handshake_takes_turns),
-        CASE(packed_messages_are_a_flood),
-        CASE(unread_answers_do_not_pile_up),
-        CASE(answers_that_are_read_may_be_many),
-        CASE(a_name_stays_what_it_was),
-    };
-    prepare_suite();
-    const int failed = cmocka_run_group_tests(cases, NULL, NULL);
-    drop_certificates();
-    return failed;
-}
+TLS_SUITE(CASE(a_read_takes_turns), CASE(a_protocol_takes_turns), CASE(a_close_takes_turns),
+          CASE(a_handshake_takes_turns), CASE(packed_messages_are_a_flood),
+          CASE(unread_answers_do_not_pile_up), CASE(answers_that_are_read_may_be_many),
+          CASE(a_name_stays_what_it_was))

@@ -16,6 +16,15 @@
 const struct certificate *authority(void);
 const struct certificate *server_certificate(void);
 void drop_certificates(void);
+/* SUITE for those that use them. */
+#define TLS_SUITE(...)                                                      \
+    int main(void) {                                                        \
+        const struct CMUnitTest cases[] = {__VA_ARGS__};                    \
+        prepare_suite();                                                    \
+        const int failed = cmocka_run_group_tests(cases, NULL, NULL);       \
+        drop_certificates();                                                \
+        return failed;                                                      \
+    }
 /* Its key in PEM under a password, to be freed. */
 char *encrypt_key(const struct certificate *certificate, const char *password);
 

@@ -417,19 +417,7 @@ static void protocols_are_upgraded(void **state) {
     in_simulation(upgrade_protocol, NULL);
 }
 
-int main(void) {
-    const struct CMUnitTest cases[] = {
-        CASE(one_failure_is_no_more_than_that),
-        CASE(handshakes_run_ahead_of_accept),
-        CASE(handshakes_are_given_up_quietly),
-        CASE(unix_sockets_carry_tls),
-        CASE(many_connections_at_once),
-        CASE(protocols_run_over_tls),
-        CASE(data_stay_when_their_transport_closes),
-        CASE(protocols_are_upgraded),
-    };
-    prepare_suite();
-    const int failed = cmocka_run_group_tests(cases, NULL, NULL);
-    drop_certificates();
-    return failed;
-}
+TLS_SUITE(CASE(one_failure_is_no_more_than_that), CASE(handshakes_run_ahead_of_accept),
+          CASE(handshakes_are_given_up_quietly), CASE(unix_sockets_carry_tls),
+          CASE(many_connections_at_once), CASE(protocols_run_over_tls),
+          CASE(data_stay_when_their_transport_closes), CASE(protocols_are_upgraded))

@@ -42,6 +42,20 @@ static aloop_tls_context *client_up_to(int32_t version) {
     return c;
 }
 
+/* The usual two, of which nothing is to be resumed yet; version: the client's most. */
+static struct visit first_visit(const void *version, bool wants) {
+    return (struct visit){.client = client_up_to(*(const int32_t *)version),
+                          .server = server_context(server_certificate()),
+                          .reused = "0", .wants = wants};
+}
+
+static int64_t last_visit(struct visit *v) {
+    aloop_bytes_unref(v->got);
+    aloop_unref(v->client);
+    aloop_unref(v->server);
+    return 0;
+}
+
 /* Runs it with TLS 1.3 and with TLS 1.2. */
 static void in_both(aloop_coro_fn fn) {
     int32_t version = ALOOP_TLS_1_3;
@@ -52,8 +66,7 @@ static void in_both(aloop_coro_fn fn) {
 
 static int64_t remembered(void *arg, void **value) {
     (void)value;
-    struct visit v = {.client = client_up_to(*(const int32_t *)arg),
-                      .server = server_context(server_certificate()), .reused = "0"};
+    struct visit v = first_visit(arg, false);
     visit(&v);
     visit(&v); /* not unless it was told to */
     assert_code(aloop_tls_context_set_session_cache(v.client, 1), 0);
@@ -64,9 +77,7 @@ static int64_t remembered(void *arg, void **value) {
     assert_code(aloop_tls_context_set_session_cache(v.client, 0), 0);
     v.reused = "0";
     visit(&v);
-    aloop_unref(v.client);
-    aloop_unref(v.server);
-    return 0;
+    return last_visit(&v);
 }
 
 static void a_context_remembers_sessions(void **state) {
@@ -77,9 +88,7 @@ static void a_context_remembers_sessions(void **state) {
 /* The program keeps them, and another context of its own resumes them. */
 static int64_t kept(void *arg, void **value) {
     (void)value;
-    struct visit v = {.client = client_up_to(*(const int32_t *)arg),
-                      .server = server_context(server_certificate()), .reused = "0",
-                      .wants = true};
+    struct visit v = first_visit(arg, true);
     visit(&v);
     aloop_unref(v.client);
     v.client = client_up_to(*(const int32_t *)arg);
@@ -99,10 +108,7 @@ static int64_t kept(void *arg, void **value) {
     aloop_unref(v.client);
     v.client = client_context(server_certificate()); /* trusts the server, and not who made it */
     visit(&v);
-    aloop_unref(v.client);
-    aloop_unref(v.server);
-    aloop_bytes_unref(v.got);
-    return 0;
+    return last_visit(&v);
 }
 
 static void a_program_keeps_sessions(void **state) {
@@ -113,9 +119,7 @@ static void a_program_keeps_sessions(void **state) {
 /* What is no session, or half of one, is ignored. */
 static int64_t not_one(void *arg, void **value) {
     (void)value;
-    struct visit v = {.client = client_up_to(*(const int32_t *)arg),
-                      .server = server_context(server_certificate()), .reused = "0",
-                      .wants = true};
+    struct visit v = first_visit(arg, true);
     visit(&v);
     const size_t size = aloop_bytes_size(v.got);
     aloop_bytes *half = aloop_bytes_new(aloop_bytes_data(v.got), size / 2);
@@ -173,9 +177,7 @@ static int64_t with_certificate(void *arg, void **value) {
     (void)value;
     struct certificate own =
         make_certificate((struct certificate_wish){.name = "me"}, authority());
-    struct visit v = {.client = client_up_to(*(const int32_t *)arg),
-                      .server = server_context(server_certificate()), .reused = "0",
-                      .wants = true};
+    struct visit v = first_visit(arg, true);
     assert_code(aloop_tls_context_load_cert_chain_memory(v.client, own.cert, own.key, NULL), 0);
     assert_code(aloop_tls_context_load_verify_memory(v.server, authority()->cert), 0);
     assert_code(aloop_tls_context_set_verify_mode(v.server, ALOOP_TLS_VERIFY_REQUIRED), 0);
@@ -184,9 +186,7 @@ static int64_t with_certificate(void *arg, void **value) {
     v.reused = "1";
     v.wants = false;
     visit(&v);
-    aloop_bytes_unref(v.got);
-    aloop_unref(v.client);
-    aloop_unref(v.server);
+    last_visit(&v);
     drop_certificate(&own);
     return 0;
 }
@@ -237,9 +237,7 @@ static int64_t other_name(void *arg, void **value) {
     v.reused = "1";
     v.wants = false;
     visit(&v);
-    aloop_bytes_unref(v.got);
-    aloop_unref(v.client);
-    aloop_unref(v.server);
+    last_visit(&v);
     drop_certificate(&both);
     return 0;
 }
@@ -249,17 +247,6 @@ static void a_session_is_of_one_name(void **state) {
     in_both(other_name);
 }
 
-int main(void) {
-    const struct CMUnitTest cases[] = {
-        CASE(a_context_remembers_sessions),
-        CASE(a_program_keeps_sessions),
-        CASE(what_is_no_session_is_ignored),
-        CASE(a_session_is_not_everywhere),
-        CASE(a_client_with_a_certificate_resumes),
-        CASE(a_session_is_of_one_name),
-    };
-    prepare_suite();
-    const int failed = cmocka_run_group_tests(cases, NULL, NULL);
-    drop_certificates();
-    return failed;
-}
+TLS_SUITE(CASE(a_context_remembers_sessions), CASE(a_program_keeps_sessions),
+          CASE(what_is_no_session_is_ignored), CASE(a_session_is_not_everywhere),
+          CASE(a_client_with_a_certificate_resumes), CASE(a_session_is_of_one_name))

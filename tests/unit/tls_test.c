@@ -366,22 +366,8 @@ static void extra_info_tells_of_tls(void **state) {
     in_simulation(info, NULL);
 }
 
-int main(void) {
-    const struct CMUnitTest cases[] = {
-        CASE(data_passes_both_ways),
-        CASE(records_that_come_together),
-        CASE(much_data_passes),
-        CASE(water_marks_count_plain_text),
-        CASE(a_connection_is_upgraded),
-        CASE(what_was_read_ahead_goes_to_tls),
-        CASE(plain_text_is_not_taken_over),
-        CASE(writes_meet_the_handshake),
-        CASE(a_file_is_not_interrupted),
-        CASE(tls_runs_over_tls),
-        CASE(extra_info_tells_of_tls),
-    };
-    prepare_suite();
-    const int failed = cmocka_run_group_tests(cases, NULL, NULL);
-    drop_certificates();
-    return failed;
-}
+TLS_SUITE(CASE(data_passes_both_ways), CASE(records_that_come_together), CASE(much_data_passes),
+          CASE(water_marks_count_plain_text), CASE(a_connection_is_upgraded),
+          CASE(what_was_read_ahead_goes_to_tls), CASE(plain_text_is_not_taken_over),
+          CASE(writes_meet_the_handshake), CASE(a_file_is_not_interrupted), CASE(tls_runs_over_tls),
+          CASE(extra_info_tells_of_tls))
