@@ -140,22 +140,41 @@ void wake_acceptor(server *s) { wake_waiting(s->waiters, k_for_client, 1); }
 
 namespace {
 
+// False: it had its share of this iteration; the others have a turn.
+bool take_share(server *s) {
+    constexpr uint32_t k_share = 64;  // as with a handler
+    const uint32_t iteration = static_cast<uint32_t>(loop_of(s)->iteration());
+    if (s->given_in != iteration) {
+        s->given_in = iteration;
+        s->given = 0;
+    }
+    return s->given < k_share;
+}
+
+enum : uint32_t { k_accepting, k_took_turn };
+
 int64_t step_accept(operation *op, task *, int64_t status) {
     server_waiter *self = static_cast<server_waiter *>(op);
     server *s = self->home();
     const bool was_woken = self->in != nullptr && op->inner->state == k_finished;
     self->leave();
     if (status < 0) {
-        if (was_woken) wake_acceptor(s);  // the wake is for the next one then
+        // The wake is for the next one then.
+        if (was_woken || op->phase == k_took_turn) wake_acceptor(s);
         return status;
     }
     if (s->closed) return op->fail(ALOOP_ESTALE, "server is closed");
+    if (!take_share(s)) {
+        op->phase = k_took_turn;
+        return op->yield();
+    }
     stream *client = nullptr;
     const int64_t code =
         wants_tls(s->options) ? take_secured(s, &client) : accept_one(s, &client);
     if (code == 0) return self->wait_in(&s->waiters, k_for_client);
     wake_acceptor(s);  // where one came, usable or not, more may have come
     if (code < 0) return code;
+    s->given++;
     op->give(client, free_stream);
     return 0;
 }

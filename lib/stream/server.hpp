@@ -56,6 +56,8 @@ struct server final : loop_object, self_held {
     ring waiters;             // ring_waiter
     ring secured;             // secured_client
     int64_t securing = 0;     // those, and those that shake hands without a handler
+    uint32_t given_in = 0;    // an iteration, and how many were accepted in it
+    uint32_t given = 0;
     future *forever = nullptr;  // what serve_forever waits on; borrowed
     aloop::alarm retry;
     socket_file *file = nullptr;  // of a Unix server

@@ -500,8 +500,38 @@ static void test_left_behind(void **state) {
     aloop_unref(server);
 }
 
+/* Who accepts a crowd one after the other lets others run in between. */
+static int64_t accept_crowd(void *arg, void **value) {
+    (void)arg, (void)value;
+    enum { CROWD = 130 };
+    aloop_stream_options *o = aloop_stream_options_new();
+    assert_code(aloop_stream_options_set_backlog(o, CROWD), 0);
+    aloop_server *server = serve(NULL, NULL, o);
+    aloop_unref(o);
+    int fds[CROWD];
+    for (int i = 0; i < CROWD; i++) fds[i] = plain_connection(port_of(server));
+    AWAIT(aloop_sleep(0.01));
+    const int64_t begun = aloop_loop_iteration(aloop_get_running_loop());
+    for (int i = 0; i < CROWD; i++) {
+        aloop_stream *s = NULL;
+        assert_code(aloop_await(aloop_server_accept(server), (void **)&s), 0);
+        aloop_stream_abort(s);
+        aloop_unref(s);
+        close(fds[i]);
+    }
+    assert_true(aloop_loop_iteration(aloop_get_running_loop()) - begun >= 2);
+    end(server);
+    return 0;
+}
+
+static void test_accept_crowd(void **state) {
+    (void)state;
+    in_task(accept_crowd);
+}
+
 SUITE(CASE(test_bad_arguments), CASE(test_echo), CASE(test_handlers), CASE(test_not_yet_serving),
       CASE(test_data_of_acceptors),
       CASE(test_serve_forever), CASE(test_closing_clients), CASE(test_accepting),
+      CASE(test_accept_crowd),
       CASE(test_thousand), CASE(test_bad_company), CASE(test_starving), CASE(test_paths),
       CASE(test_cancelled_start), CASE(test_left_behind))
