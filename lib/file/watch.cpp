@@ -173,6 +173,17 @@ struct next_op final : operation {
     }
 };
 
+// False: it had its share of this iteration; the others have a turn.
+bool take_share(file_watch *w) {
+    constexpr uint32_t k_share = 256;
+    const uint32_t iteration = static_cast<uint32_t>(loop_of(w)->iteration());
+    if (w->given_in != iteration) {
+        w->given_in = iteration;
+        w->given = 0;
+    }
+    return w->given < k_share;
+}
+
 int64_t step_next(operation *base, task *, int64_t status) {
     next_op *op = static_cast<next_op *>(base);
     file_watch *w = op->of;
@@ -181,9 +192,11 @@ int64_t step_next(operation *base, task *, int64_t status) {
     for (;;) {
         if (w->closed) return op->fail(ALOOP_ESTALE, "The watch is closed");
         if (w->ended) return ALOOP_ESTOPITERATION;
+        if (!take_share(w)) return op->yield();
         file_event *e = nullptr;
         const int64_t what = take_event(w, &e);
         if (what > 0) {
+            w->given++;
             op->give(e, [](void *value) { unref(static_cast<file_event *>(value)); });
             return what;
         }

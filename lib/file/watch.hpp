@@ -32,6 +32,8 @@ struct file_watch final : loop_object, io, node, self_held {
     bool closed = false;
     bool ended = false;         // the path is gone
     bool readable = true;       // until the kernel says otherwise
+    uint32_t given_in = 0;      // an iteration, and how many events were given in it
+    uint32_t given = 0;
     size_t begin = 0;
     size_t end = 0;
     alignas(8) char data[k_room];

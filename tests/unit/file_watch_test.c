@@ -175,6 +175,35 @@ static void test_overflow(void **state) {
     in_task(overflow);
 }
 
+/* Who takes a flood of events one after the other lets others run in between. */
+static int64_t flood(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    touch("a");
+    aloop_file_watch *w = watch(directory);
+    for (int i = 0; i < 600; i++) { /* equal ones in a row would be one */
+        assert_int_equal(chmod(in_directory("a"), 0600), 0);
+        touch("b");
+        assert_int_equal(unlink(in_directory("b")), 0);
+    }
+    const int64_t begun = aloop_loop_iteration(loop);
+    for (int i = 0; i < 600; i++) {
+        expect(w, ALOOP_FILE_ATTRIBUTES, "a", "");
+        expect(w, ALOOP_FILE_CREATED, "b", "");
+        expect(w, ALOOP_FILE_DELETED, "b", "");
+    }
+    assert_true(aloop_loop_iteration(loop) - begun >= 6);
+    assert_code(aloop_file_watch_close(w), 0);
+    aloop_unref(w);
+    assert_int_equal(unlink(in_directory("a")), 0);
+    return 0;
+}
+
+static void test_flood(void **state) {
+    (void)state;
+    in_task(flood);
+}
+
 static int64_t closing(void *arg, void **value) {
     (void)value;
     aloop_file_watch *w = watch(directory);
@@ -245,6 +274,7 @@ int main(void) {
     const struct CMUnitTest cases[] = {
         WATCH_CASE(test_changes),  WATCH_CASE(test_a_file_and_its_end), WATCH_CASE(test_many),
         WATCH_CASE(test_overflow), WATCH_CASE(test_closing),            WATCH_CASE(test_bad_calls),
+        WATCH_CASE(test_flood),
     };
     prepare_suite();
     return cmocka_run_group_tests(cases, NULL, NULL);
