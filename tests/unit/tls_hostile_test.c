@@ -178,7 +178,7 @@ static void server_keys(const SSL *ssl, uint8_t key[16], uint8_t iv[4]) {
     EVP_PKEY_CTX_set_tls1_prf_md(prf, EVP_sha256());
     assert_int_equal(SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof master), 48);
     EVP_PKEY_CTX_set1_tls1_prf_secret(prf, master, sizeof master);
-    EVP_PKEY_CTX_add1_tls1_prf_seed(prf, "key expansion", 13);
+    EVP_PKEY_CTX_add1_tls1_prf_seed(prf, (const uint8_t *)"key expansion", 13);
     SSL_get_server_random(ssl, random, sizeof random);
     EVP_PKEY_CTX_add1_tls1_prf_seed(prf, random, sizeof random);
     SSL_get_client_random(ssl, random, sizeof random);
