@@ -212,17 +212,23 @@ int64_t loop::after_fork() {
     forks_ = fork_generation();
     thread.store(thread_token(), std::memory_order_relaxed);
     pthread_mutex_init(&closed_mutex, nullptr);
-    running_.store(true, std::memory_order_relaxed);  // as in close()
+    // Where another thread ran it, the child has what that was in the middle of.
+    const bool was_running = running_.exchange(true, std::memory_order_relaxed);  // as in close()
     stopping_.store(false, std::memory_order_relaxed);
     sleeping_.store(false, std::memory_order_relaxed);
     current_task = nullptr;
+    inner_body = nullptr;
+    on_fiber = false;
+    kept.open(false);
     while (link *last = resources_.tail()) {
         resources_.remove(last);
         resource *r = static_cast<resource *>(last);
         r->close(r);
     }
     drop_scheduled();
+    hollow_ = false;
     running_.store(false, std::memory_order_relaxed);
+    if (was_running) unref(static_cast<object *>(this));  // see enter
     return 1;
 }
 

@@ -106,7 +106,8 @@ void drop_task(task *t) {
     loop *l = loop_of(t);
     ref(static_cast<future *>(t));
     l->report("Task was destroyed but it is pending!", 0, nullptr, t, t);
-    const bool queued = !waits_on_future(t);
+    // Running: in a forked child, of a loop that another thread runs in the parent.
+    const bool queued = !waits_on_future(t) && !t->is(k_running);
     abandon_wait(t);
     drop_coroutine(t);
     l->tasks.remove(static_cast<all_tasks_link *>(t));
@@ -124,6 +125,7 @@ struct task_resource final : resource {
 void close_tasks(resource *self) {
     loop *l = static_cast<task_resource *>(self)->home;
     while (link *first = l->tasks.head()) drop_task(task_of(first));
+    dig_graves(l);
     l->end_of_iteration = nullptr;
     while (node *item = l->unclaimed.pop()) {
         task *t = static_cast<task *>(item);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -386,6 +387,73 @@ static void a_fork_beside_busy_threads(void **state) {
     close_loop(loop);
 }
 
+/* Another thread is in the middle of a task of the loop when this one forks. */
+struct busy_case {
+    aloop_loop *loop;
+    aloop_task *task;
+    aloop_queue *queue;
+    int freed;
+    int taken;
+};
+
+static int64_t use_and_wait(void *data, void **value) {
+    (void)value;
+    struct busy_case *c = data;
+    void *item = NULL;
+    assert_code(aloop_await(aloop_queue_put(c->queue, &c->freed), NULL), 0);
+    assert_code(aloop_await(aloop_queue_put(c->queue, &c->freed), NULL), 0);
+    assert_code(aloop_await(aloop_queue_get(c->queue), &item), 0); /* kept at hand now */
+    sem_post(&started);
+    sem_wait(&go_on);
+    return 0;
+}
+
+static void *run_busy(void *data) {
+    struct busy_case *c = data;
+    assert_code(aloop_loop_run_until_complete(c->loop, c->task, NULL), 0);
+    return NULL;
+}
+
+static int64_t give_counter(void *counter, void **value) {
+    (void)value;
+    return aloop_return(9, counter, count_free);
+}
+
+static int use_the_rest(void *data) {
+    struct busy_case *c = data;
+    int wrong = aloop_loop_after_fork(c->loop) != 0;
+    aloop_unref(c->queue);
+    wrong += 2 * (c->freed != 1);
+    /* A value that nobody takes is freed on the loop's own stack, and at once. */
+    aloop_task *task = aloop_loop_create_task(c->loop, give_counter, &c->taken);
+    wrong += 4 * (aloop_loop_run_until_complete(c->loop, task, NULL) != 9);
+    wrong += 8 * (c->taken != 1);
+    wrong += 16 * (aloop_loop_close(c->loop) != 0);
+    for (int i = 0; aloop_debug_stats_name(i) != NULL; i++) {
+        if (strcmp(aloop_debug_stats_name(i), "queue") == 0) wrong |= 32 * (aloop_debug_stats(i) != 0);
+    }
+    return wrong;
+}
+
+static void a_loop_that_another_thread_runs(void **state) {
+    (void)state;
+    struct busy_case c = {.loop = real_loop()};
+    aloop_queue_options *options = aloop_queue_options_new();
+    assert_code(aloop_queue_options_set_item_free(options, count_free), 0);
+    assert_code(aloop_queue_new(&c.queue, options), 0);
+    aloop_unref(options);
+    c.task = aloop_loop_create_task(c.loop, use_and_wait, &c);
+    pthread_t thread;
+    pthread_create(&thread, NULL, run_busy, &c);
+    sem_wait(&started);
+    assert_in_child(use_the_rest, &c);
+    sem_post(&go_on);
+    pthread_join(thread, NULL);
+    aloop_unref(c.queue);
+    assert_int_equal(c.freed, 1);
+    close_loop(c.loop);
+}
+
 int main(void) {
     sem_init(&started, 0, 0);
     sem_init(&go_on, 0, 0);
@@ -399,6 +467,7 @@ int main(void) {
         CASE(a_coroutine_that_a_thread_waits_for),
         CASE(a_task_that_forks),
         CASE(a_fork_beside_busy_threads),
+        CASE(a_loop_that_another_thread_runs),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
