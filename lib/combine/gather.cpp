@@ -117,51 +117,75 @@ void let_go(self_held *self) {
     unref(static_cast<future *>(g));
 }
 
+// Marked meanwhile: a child may wait, in a circle, for the gather itself.
 bool cancel_children(gather *g, const char *message) {
     bool any = false;
+    g->set(k_marked);
     for (int64_t i = 0; i < g->count; i++) {
         if (cancel(g->children[i].of, message)) any = true;
     }
+    g->clear(k_marked);
     if (any) g->cancel_requested = true;
     return any;
 }
 
 // A gather of tasks that await gathers, and so on: as deep as this a request goes down
-// by itself, and what lies deeper gets it when the outermost is through.
+// by itself, and what lies deeper gets it when the outermost is through. No code of the
+// program runs meanwhile, so that the message is still there.
 constexpr int32_t k_deepest = 16;
 
 struct cancelling {
     int32_t depth = 0;
     gather *late = nullptr;  // each a reference
+    gather *done = nullptr;  // had it late, and stay marked until all have it
 };
 thread_local constinit cancelling t_cancelling;
+
+gather *take_first(gather **list) {
+    gather *first = *list;
+    if (first != nullptr) *list = first->next_late;
+    return first;
+}
+
+void put_first(gather **list, gather *g) {
+    g->next_late = *list;
+    *list = g;
+}
 
 bool cancel_late(gather *g, const char *message) {
     bool any = false;
     for (int64_t i = 0; i < g->count; i++) any = any || g->children[i].of->pending();
     if (!any || g->late_message != nullptr) return any;
     g->late_message = message != nullptr ? message : "";
-    g->next_late = t_cancelling.late;
-    t_cancelling.late = g;
+    put_first(&t_cancelling.late, g);
     ref(static_cast<future *>(g));
     return true;
+}
+
+void cancel_the_late() {
+    cancelling &now = t_cancelling;
+    while (gather *g = take_first(&now.late)) {
+        const char *its = std::exchange(g->late_message, nullptr);
+        cancel_children(g, its[0] != '\0' ? its : nullptr);
+        g->set(k_marked);
+        put_first(&now.done, g);
+    }
+    while (gather *g = take_first(&now.done)) {
+        g->clear(k_marked);
+        unref(static_cast<future *>(g));
+    }
 }
 
 bool cancel_gather(future *f, const char *message) {
     cancelling &now = t_cancelling;
     gather *g = static_cast<gather *>(f);
+    if (g->has(k_marked)) return false;  // the circle is for the task to break
     if (now.depth == k_deepest) return cancel_late(g, message);
     now.depth++;
     ref(f);
     const bool any = cancel_children(g, message);
     unref(f);
-    while (now.depth == 1 && now.late != nullptr) {
-        gather *next = now.late;
-        now.late = next->next_late;
-        const char *its = std::exchange(next->late_message, nullptr);
-        cancel_children(next, its[0] != '\0' ? its : nullptr);
-        unref(static_cast<future *>(next));
-    }
+    if (now.depth == 1) cancel_the_late();
     now.depth--;
     return any;
 }

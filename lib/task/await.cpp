@@ -121,6 +121,16 @@ bool too_deep(const operation *op, const task *t) {
     return here - static_cast<const fiber *>(t->run.frame)->memory.base < k_room;
 }
 
+// t was cancelled before it came to wait on f.
+void cancel_wait(task *t, future *f) {
+    const ptr<error> message =
+        ptr<error>::share(t->more != nullptr ? t->more->cancel_error : nullptr);
+    t->off(k_must_cancel);
+    const bool accepted = cancel(f, message ? message->message : nullptr);
+    if (!accepted) t->on(k_must_cancel);
+    if (accepted && t->is(k_must_cancel)) break_circle(t);  // f waits for t itself
+}
+
 // True: f is done. False: t is suspended, on f or on something inside it.
 bool wait_on(task *t, future *f) {
     if (!f->pending()) [[unlikely]] return true;
@@ -144,10 +154,7 @@ bool wait_on(task *t, future *f) {
     }
     t->fn = run_task;
     f->waiters.push(static_cast<node *>(t));
-    if (t->is(k_must_cancel)) {
-        error *message = t->more != nullptr ? t->more->cancel_error : nullptr;
-        if (cancel(f, message != nullptr ? message->message : nullptr)) t->off(k_must_cancel);
-    }
+    if (t->is(k_must_cancel)) cancel_wait(t, f);
     return false;
 }
 
@@ -338,7 +345,7 @@ void leave_wait(task *t) {
     if (!waits_on_future(t)) loop_of(t)->unschedule(static_cast<node *>(t));
     const ptr<operation> awaited = ptr<operation>::share(leave_behind(t));
     forget_waiting(t);
-    if (awaited && start(awaited.get()) < 0) finish_operation(awaited.get(), ALOOP_ENOMEM);
+    if (awaited && start(awaited.get(), false) < 0) finish_operation(awaited.get(), ALOOP_ENOMEM);
 }
 
 namespace {

@@ -6,6 +6,14 @@
 
 namespace aloop {
 
+void break_circle(task *t) {
+    t->on(k_must_cancel);
+    if (!waits_on_future(t)) return;
+    leaf_of(t)->waiters.remove(static_cast<node *>(t));
+    t->fn = run_task;
+    loop_of(t)->schedule(static_cast<node *>(t));
+}
+
 namespace {
 
 // Cancels what t waits for, or has its next step begin cancelled; if it waits
@@ -16,20 +24,12 @@ task *pass_cancel_on(task *t, const char *message) {
     if (leaf != nullptr && cancel(leaf, message)) return nullptr;
     t->on(k_must_cancel);
     if (task_extra *more = message != nullptr ? t->need_extra() : t->more; more != nullptr) {
-        if (more->cancel_error != nullptr) unref(more->cancel_error);
-        more->cancel_error = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
+        error *e = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
+        if (more->cancel_error != nullptr) unref(more->cancel_error);  // message may be its own
+        more->cancel_error = e;
     }
+    if (leaf != nullptr && leaf->pending() && leaf->has(k_marked)) break_circle(t);
     return nullptr;
-}
-
-// Tasks that await each other in a circle can only be freed by force: t gets the
-// cancellation although what it waits for is pending still.
-void break_circle(task *t) {
-    t->on(k_must_cancel);
-    if (!waits_on_future(t)) return;
-    leaf_of(t)->waiters.remove(static_cast<node *>(t));
-    t->fn = run_task;
-    loop_of(t)->schedule(static_cast<node *>(t));
 }
 
 }  // namespace

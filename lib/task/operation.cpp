@@ -56,7 +56,7 @@ bool cancel_operation(future *f, const char *message) {
         return true;
     }
     if (op->inner == nullptr || !cancel(op->inner, message)) op->set(k_cancel_wanted);
-    if (op->driver == nullptr && start(op) < 0) give_up(op, message);
+    if (op->driver == nullptr && start(op, false) < 0) give_up(op, message);
     return true;
 }
 
@@ -168,7 +168,7 @@ int64_t operation::fail(int64_t code, const char *format, ...) {
     return raise(code, e);
 }
 
-int64_t start(future *f) {
+int64_t start(future *f, bool eagerly) {
     if (!needs_start(f)) return 0;
     if (const auto begin = info_of(f).start) {
         f->set(k_started);
@@ -177,7 +177,7 @@ int64_t start(future *f) {
     }
     loop *l = loop_of(f);
     ref(f);
-    task *t = make_step_task(l, step_keeper, f, drop_kept_frame);
+    task *t = make_step_task(l, step_keeper, f, drop_kept_frame, eagerly && l->eager_tasks);
     if (t == nullptr) {
         unref(f);
         return ALOOP_ENOMEM;
@@ -189,7 +189,7 @@ int64_t start(future *f) {
 future *ensure_future(future *f) {
     if (!needs_start(f)) return f;
     loop *l = loop_of(f);
-    task *t = make_step_task(l, step_owner, f, drop_frame);
+    task *t = make_step_task(l, step_owner, f, drop_frame, l->eager_tasks);
     if (t != nullptr) return t;
     unref(f);
     return failed_future(l, ALOOP_ENOMEM);

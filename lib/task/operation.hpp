@@ -86,8 +86,9 @@ inline operation *as_operation(future *f) {
 }
 
 // Gives the loop a task that runs an unstarted operation or sleep; other
-// futures start themselves. 0 or ALOOP_ENOMEM.
-int64_t start(future *f);
+// futures start themselves. 0 or ALOOP_ENOMEM. Not eagerly: no code of the program
+// runs inside the call.
+int64_t start(future *f, bool eagerly = true);
 // The same, but as asyncio.ensure_future: the task itself. Consumes f; gives
 // back f where it is no operation. nullptr never: a failed future at worst.
 future *ensure_future(future *f);

@@ -306,11 +306,12 @@ task *make_task(loop *l, task_options *o) {
     return t;
 }
 
-task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn) {
+task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn,
+                     bool eager) {
     task *t = new_task(l, nullptr);
     if (t == nullptr) return nullptr;
     t->run = {{step}, frame, free_fn};
-    begin(t, l->eager_tasks);
+    begin(t, eager);
     return t;
 }
 

@@ -94,7 +94,8 @@ struct task_options final : options_of<task_options> {
 // arg stays the caller's. Moves arg and its destructor out of the options.
 task *make_task(loop *l, task_options *options);
 // The short ways for the two kinds.
-task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn);
+task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn,
+                     bool eager);
 task *make_stackful_task(loop *l, aloop_coro_fn fn, void *arg);
 // Through the loop's factory, if it has one; a failed future when out of memory.
 future *create_task(loop *l, task_options *options);
@@ -124,6 +125,9 @@ future *leaf_of(task *t);
 bool cancel_task(task *t, const char *message);
 // The same without counting it as a request.
 void interrupt_task(task *t);
+// Tasks that await each other in a circle can only be freed by force: t gets the
+// cancellation although what it waits for is pending still.
+void break_circle(task *t);
 // Whether the scope that t is in, or one around it, is cancelled.
 bool in_cancelled_scope(const task *t);
 // Before t waits: a cancelled scope has it fail there. True: it is set, and to

@@ -229,6 +229,55 @@ static int64_t from_another_thread(void *unused, void **value) {
     return 0;
 }
 
+/* Tasks that wait for each other, and so for themselves ------------------------------- */
+
+enum { k_ring = 50 }; /* deeper than a request goes down by itself */
+
+static aloop_task *ring[k_ring];
+
+static int64_t await_the_next(void *number, void **value) {
+    (void)value;
+    const int i = *(int *)number;
+    aloop_future *next[] = {aloop_ref(ring[(i + 1) % k_ring]), aloop_sleep(1)};
+    return aloop_await(aloop_gather(next, 2, 0), NULL);
+}
+
+static int64_t cancel_a_ring(void *unused, void **value) {
+    (void)unused, (void)value;
+    static int numbers[k_ring];
+    for (int i = 0; i < k_ring; i++) {
+        numbers[i] = i;
+        ring[i] = aloop_create_task(await_the_next, &numbers[i]);
+    }
+    let_run(3);
+    assert_code(aloop_task_cancel(ring[7], "open it"), 1);
+    for (int i = 0; i < k_ring; i++) assert_code(aloop_await(ring[i], NULL), ALOOP_ECANCELED);
+    return 0;
+}
+
+static int64_t gather_itself(void *before, void **value) {
+    (void)value;
+    aloop_task *self = aloop_current_task(NULL);
+    if (before != NULL) {
+        assert_code(aloop_task_cancel(self, "a message of some length, on a heap of its own"), 1);
+    }
+    aloop_future *all[] = {aloop_ref(self), aloop_sleep(1)};
+    const int64_t status = aloop_await(aloop_gather(all, 2, 0), NULL);
+    assert_string_equal(aloop_error_message(aloop_last_error()),
+                        before != NULL ? "a message of some length, on a heap of its own" : "now");
+    return status;
+}
+
+static int64_t cancel_who_gathers_itself(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_task *task = aloop_create_task(gather_itself, NULL);
+    let_run(2);
+    assert_code(aloop_task_cancel(task, "now"), 1);
+    assert_code(aloop_await(task, NULL), ALOOP_ECANCELED);
+    assert_code(aloop_await(aloop_create_task(gather_itself, &ring), NULL), ALOOP_ECANCELED);
+    return 0;
+}
+
 #define TASK_CASE(name)                     \
     static void test_##name(void **state) { \
         (void)state;                        \
@@ -241,7 +290,10 @@ TASK_CASE(from_inside)
 TASK_CASE(down_the_chain)
 TASK_CASE(other_waits)
 TASK_CASE(from_another_thread)
+TASK_CASE(cancel_a_ring)
+TASK_CASE(cancel_who_gathers_itself)
 
 SUITE(CASE(test_before_the_first_step), CASE(test_while_waiting),
       CASE(test_between_result_and_wake_up), CASE(test_from_inside), CASE(test_down_the_chain),
-      CASE(test_other_waits), CASE(test_from_another_thread))
+      CASE(test_other_waits), CASE(test_from_another_thread),
+      CASE(test_cancel_a_ring), CASE(test_cancel_who_gathers_itself))
