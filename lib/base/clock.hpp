@@ -5,7 +5,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <ctime>
 
@@ -22,10 +21,11 @@ inline int64_t monotonic_now() {
 
 // For finite and infinite seconds alike; NaN is refused before.
 inline int64_t to_ns(double seconds) {
-    const double ns = std::ceil(seconds * 1e9);
+    const double ns = seconds * 1e9;
     if (ns >= static_cast<double>(k_never)) return k_never;
     if (ns <= -static_cast<double>(k_never)) return -k_never;
-    return static_cast<int64_t>(ns);
+    const int64_t down = static_cast<int64_t>(ns);  // towards zero; no call, as ceil is
+    return down + (static_cast<double>(down) < ns);
 }
 
 inline double to_seconds(int64_t ns) { return static_cast<double>(ns) / 1e9; }

@@ -57,10 +57,11 @@ loop_options::loop_options()
 
 // Once, before any thread has a loop.
 struct loop_hooks {
-    register_runnable handles{loop::run_handle, nullptr, [](node *item) {
-                                  return reinterpret_cast<const void *>(
-                                      static_cast<handle *>(item)->callback);
-                              }};
+    static const void *code_of(node *item) {
+        return reinterpret_cast<const void *>(static_cast<handle *>(item)->callback);
+    }
+    register_runnable handles{loop::run_handle, nullptr, code_of};
+    register_runnable cancelled{loop::drop_handle, nullptr, code_of};
 
     loop_hooks() {
         g_wake_domain = loop::wake_domain;

@@ -280,6 +280,8 @@ private:
 
     int64_t check_slowly() const;
     static void run_handle(node *item, action what);
+    static void drop_handle(node *item, action what);  // a cancelled one's turn
+    handle *find_handle(aloop_handle id) const;  // that is not cancelled
     handle *make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
     node *find_posted(int64_t id) const;
     bool push_posted(posted *item);  // false: closed
@@ -365,7 +367,6 @@ inline int64_t loop::call_soon(aloop_callback_fn fn, void *data, aloop_free_fn f
     handle *h = make_handle(fn, data, free_fn);
     if (h == nullptr) [[unlikely]] return ALOOP_ENOMEM;
     h->fn = run_handle;
-    h->state = handle::ready;
     ready_.push(h);
     return h->id;
 }

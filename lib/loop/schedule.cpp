@@ -22,8 +22,7 @@ namespace aloop {
 
 void loop::run_handle(node *item, action what) {
     handle *h = static_cast<handle *>(item);
-    loop *l = h->home;
-    const bool wanted = h->state != handle::cancelled && what == action::run;
+    loop *l = handle_table::home_of(h);
     const int64_t id = h->id;
     const aloop_callback_fn fn = h->callback;
     void *data = h->data;
@@ -31,7 +30,7 @@ void loop::run_handle(node *item, action what) {
     var_map *map = h->context;
     if (l->origins_ != nullptr) [[unlikely]] l->origins_->forget(h);
     l->handles_.give(h);
-    if (wanted) [[likely]] {
+    if (what == action::run) [[likely]] {
         callback_scope scope(&map);
         const int64_t result = fn(data);
         if (result < 0 || l->raised) [[unlikely]] l->end_callback(result, id);
@@ -40,10 +39,26 @@ void loop::run_handle(node *item, action what) {
     drop(map);
 }
 
+void loop::drop_handle(node *item, action) {
+    handle *h = static_cast<handle *>(item);
+    loop *l = handle_table::home_of(h);
+    void *data = h->data;
+    const aloop_free_fn free_fn = h->free_fn;
+    var_map *map = h->context;
+    if (l->origins_ != nullptr) [[unlikely]] l->origins_->forget(h);
+    l->handles_.give(h);
+    if (free_fn != nullptr) free_fn(data);
+    drop(map);
+}
+
+handle *loop::find_handle(aloop_handle id) const {
+    handle *h = handles_.find(id);
+    return h == nullptr || timers::is_armed(h) || h->fn != drop_handle ? h : nullptr;
+}
+
 int64_t loop::call_at(int64_t deadline, aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
     handle *h = make_handle(fn, data, free_fn);
     if (h == nullptr) return ALOOP_ENOMEM;
-    h->state = handle::armed;
     timers_.arm(h, deadline, timer_tag::handle);
     return h->id;
 }
@@ -201,30 +216,27 @@ int64_t loop::cancel_handle(aloop_handle id) {
         c->cancelled = true;
         return 0;
     }
-    handle *h = handles_.find(id);
+    handle *h = find_handle(id);
     if (h == nullptr) return ALOOP_ENOENT;
-    const bool was_armed = h->state == handle::armed && timers_.is_armed(h);
-    if (was_armed) {
-        timers_.cancel(h);
-        h->fn = run_handle;
-    }
-    h->state = handle::cancelled;
+    const bool was_armed = timers::is_armed(h);
+    if (was_armed) timers_.cancel(h);
+    h->fn = drop_handle;
     if (on_fiber && h->free_fn != nullptr) {
         // The program's destructor runs on the loop's own stack, soon.
         if (was_armed) ready_.push(h);
         return 0;
     }
-    const aloop_free_fn free_fn = h->free_fn;
-    void *data = h->data;
-    h->free_fn = nullptr;
-    if (was_armed) run_handle(h, action::drop);
-    if (free_fn != nullptr) free_fn(data);
+    if (was_armed) {
+        drop_handle(h, action::drop);
+    } else if (const aloop_free_fn free_fn = std::exchange(h->free_fn, nullptr)) {
+        free_fn(h->data);
+    }
     return 0;
 }
 
 double loop::handle_when(aloop_handle id) const {
-    const handle *h = handles_.find(id);
-    const bool armed = h != nullptr && h->state == handle::armed && timers_.is_armed(h);
+    const handle *h = find_handle(id);
+    const bool armed = h != nullptr && timers::is_armed(h);
     return armed ? to_seconds(timers::deadline_of(h)) : __builtin_nan("");
 }
 

@@ -51,6 +51,48 @@ void make_ready(node *item) {
     item->fn = g_timer_fire[item->key & 3];
 }
 
+// Hands on a chain that is in order.
+void make_all_ready(node *chain, fifo &out) {
+    while (chain != nullptr) {
+        node *item = chain;
+        chain = static_cast<node *>(chain->next);
+        make_ready(item);
+        out.push(item);
+    }
+}
+
+// What is due, with what is known of it.
+struct due_list {
+    fifo items;
+    int64_t count = 0;
+    int64_t last = INT64_MIN;
+    bool sorted = true;
+
+    void push(node *item) {
+        const int64_t deadline = timers::deadline_of(item);
+        sorted = sorted && deadline >= last;
+        last = deadline;
+        count++;
+        items.push(item);
+    }
+};
+
+// Hands on what was in a slot of that level, in order. Many are dealt by the next
+// digit first, which costs the same for each however many there are.
+void hand_on(due_list &due, int level, fifo &out) {
+    constexpr int64_t k_few = 64;
+    if (due.sorted || due.count <= k_few || level <= 0) {
+        make_all_ready(due.sorted ? due.items.head() : sort(due.items.head()), out);
+        return;
+    }
+    due_list digits[64];
+    while (node *item = due.items.pop()) {
+        const uint64_t deadline = static_cast<uint64_t>(timers::deadline_of(item));
+        digits[(deadline >> ((level - 1) * 6)) & 63].push(item);
+    }
+    for (due_list &digit : digits) hand_on(digit, level - 1, out);
+}
+
 }  // namespace
 
 timers::place timers::place_of(int64_t deadline) const {
@@ -135,27 +177,27 @@ int64_t timers::next() {
     return cached_next_;
 }
 
-// Moves what is due in a slot that is not wholly in the future to due; what is
-// left of it is placed anew, finer, once elapsed_ is now.
-void timers::take_slot(place at, int64_t now, fifo &due, bool &sorted, int64_t &last) {
+// Hands on what is due in a slot that is not wholly in the future; what is left of
+// it is placed anew, finer, once elapsed_ is now.
+void timers::take_slot(place at, int64_t now, fifo &due) {
     occupied_[at.level] &= ~(uint64_t{1} << at.slot);
     link *chain = slots_[at.level][at.slot].detach();
+    due_list found;
     link *later = nullptr;
     link **later_tail = &later;
     while (chain != nullptr) {
         node *item = static_cast<node *>(chain);
         chain = chain->next;
-        const int64_t deadline = deadline_of(item);
-        if (deadline <= now) {
-            if (deadline < last) sorted = false;
-            last = deadline;
-            due.push(item);
+        if (deadline_of(item) <= now) {
+            found.push(item);
         } else {
             *later_tail = item;
             later_tail = &item->next;
         }
     }
     *later_tail = nullptr;
+    count_ -= found.count;
+    hand_on(found, at.level, due);
     if (later == nullptr) return;
     elapsed_ = now;
     while (later != nullptr) {
@@ -166,43 +208,25 @@ void timers::take_slot(place at, int64_t now, fifo &due, bool &sorted, int64_t &
 }
 
 int64_t timers::expire(int64_t now, fifo &due) {
-    if (count_ == 0) {
-        if (now > elapsed_) elapsed_ = now;
-        return 0;
-    }
-    fifo found;
-    bool sorted = true;
-    int64_t last = INT64_MIN;
-    for (link *l = overdue_.detach(); l != nullptr;) {
-        node *item = static_cast<node *>(l);
-        l = l->next;
-        if (deadline_of(item) < last) sorted = false;
-        last = deadline_of(item);
-        found.push(item);
+    const int64_t before = count_;
+    if (!overdue_.empty()) {
+        due_list found;
+        for (link *l = overdue_.detach(); l != nullptr;) {
+            node *item = static_cast<node *>(l);
+            l = l->next;
+            found.push(item);
+        }
+        count_ -= found.count;
+        hand_on(found, 0, due);
     }
     place at;
-    while (first_slot(&at) && slot_start(at) <= now) take_slot(at, now, found, sorted, last);
+    while (first_slot(&at) && slot_start(at) <= now) take_slot(at, now, due);
     if (now > elapsed_) elapsed_ = now;
-    if (found.empty()) {
-        if (cached_next_ <= now) {  // that of a timer cancelled since
-            cached_next_ = k_never;
-            cache_valid_ = false;
-        }
-        return 0;
+    const int64_t n = before - count_;
+    if (n > 0 || cached_next_ <= now) {  // else that of a timer cancelled since
+        cached_next_ = k_never;
+        cache_valid_ = count_ == 0;
     }
-
-    int64_t n = 0;
-    node *chain = sorted ? found.head() : sort(found.head());
-    while (chain != nullptr) {
-        node *item = chain;
-        chain = static_cast<node *>(chain->next);
-        make_ready(item);
-        due.push(item);
-        n++;
-    }
-    count_ -= n;
-    cached_next_ = k_never;
-    cache_valid_ = count_ == 0;
     return n;
 }
 

@@ -7,9 +7,9 @@
 //
 // Invariant: the place of a timer is a function of (deadline, elapsed_) alone.
 // So equal deadlines always share a slot, in arming order, and a stable sort of
-// what is due gives the exact order. When time advances, only the slot that
-// contains the new time is taken apart; slots before it are due as a whole.
-// Timers that were due when armed wait in `overdue_`.
+// what is due in each slot gives the exact order. When time advances, only the
+// slot that contains the new time is taken apart; slots before it are due as a
+// whole. Timers that were due when armed wait in `overdue_`, before all others.
 //
 // A timer is a node whose third word holds the deadline until it is due; then
 // the word becomes the function that the tag stands for.
@@ -60,7 +60,7 @@ private:
     void insert(node *item);
     bool first_slot(place *at) const;
     int64_t slot_start(place at) const;
-    void take_slot(place at, int64_t now, fifo &due, bool &sorted, int64_t &last);
+    void take_slot(place at, int64_t now, fifo &due);
 
     ring slots_[k_levels][k_slots];
     uint64_t occupied_[k_levels] = {};
