@@ -112,11 +112,7 @@ func (s *Listener) AcceptConn(ctx context.Context) (*Conn, error) { return s.Acc
 func (s *Listener) Accept() (net.Conn, error) {
 	conn, err := s.Accepting().awaitUntil(s.closed, nil)
 	if err != nil {
-		select {
-		case <-s.closed:
-			err = net.ErrClosed
-		default:
-		}
+		err = s.o.loop.givenUp(s.closed, nil, err)
 		return nil, &net.OpError{Op: "accept", Net: s.addr.Network(), Addr: s.addr, Err: err}
 	}
 	return conn, nil

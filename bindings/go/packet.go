@@ -176,6 +176,7 @@ func (c *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 	if err = c.ready(&c.read); err != nil {
 		return 0, nil, c.failed("read", nil, err)
 	}
+	late := c.read.passed()
 	n, err = opOf(c.o, sys.Datagram_recvfrom,
 		func(_ int64, packet uintptr, err error) (int, error) {
 			if err != nil {
@@ -184,9 +185,9 @@ func (c *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 			defer sys.Unref(packet)
 			from = packetAddr(sys.Packet_address(packet))
 			return sys.CopyMemory(b, sys.Packet_data(packet), sys.Packet_size(packet)), nil
-		}).awaitUntil(c.closed, c.read.passed())
+		}).awaitUntil(c.closed, late)
 	if err != nil {
-		return 0, nil, c.failed("read", nil, c.reason(err))
+		return 0, nil, c.failed("read", nil, c.reason(late, err))
 	}
 	return n, from, nil
 }
@@ -233,6 +234,7 @@ func (c *PacketConn) send(b []byte, to net.Addr, address func() (uintptr, int64)
 	if err := c.ready(&c.write); err != nil {
 		return 0, c.failed("write", to, err)
 	}
+	late := c.write.passed()
 	err := c.o.just(func(p uintptr) int64 {
 		where, status := address()
 		if status < 0 {
@@ -242,10 +244,10 @@ func (c *PacketConn) send(b []byte, to net.Addr, address func() (uintptr, int64)
 		return sys.Datagram_sendto_nowait(p, b, where)
 	})
 	if err == nil {
-		_, err = c.o.waiting(sys.Datagram_drain).awaitUntil(c.closed, c.write.passed())
+		_, err = c.o.waiting(sys.Datagram_drain).awaitUntil(c.closed, late)
 	}
 	if err != nil {
-		return 0, c.failed("write", to, c.reason(err))
+		return 0, c.failed("write", to, c.reason(late, err))
 	}
 	return len(b), nil
 }
@@ -294,7 +296,9 @@ func (c *PacketConn) ready(d *deadline) error {
 	}
 }
 
-func (c *PacketConn) reason(err error) error { return givenUp(c.closed, err) }
+func (c *PacketConn) reason(late <-chan struct{}, err error) error {
+	return c.o.loop.givenUp(c.closed, late, err)
+}
 
 func (c *PacketConn) failed(op string, to net.Addr, err error) error {
 	network := "udp"

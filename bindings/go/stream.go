@@ -261,6 +261,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
+	late := c.read.passed()
 	n, err := opOf(c.o, func(p uintptr) uintptr { return sys.Stream_read(p, int64(len(b))) },
 		func(_ int64, value uintptr, err error) (int, error) {
 			if err != nil {
@@ -269,9 +270,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 			n := sys.CopyBytes(b, value)
 			sys.Bytes_unref(value)
 			return n, nil
-		}).awaitUntil(c.closed, c.read.passed())
+		}).awaitUntil(c.closed, late)
 	if err != nil {
-		return 0, c.failed("read", c.reason(err))
+		return 0, c.failed("read", c.reason(late, err))
 	}
 	if n == 0 {
 		return 0, io.EOF
@@ -291,13 +292,14 @@ func (c *Conn) Write(b []byte) (int, error) {
 		if len(part) > chunk {
 			part = part[:chunk]
 		}
+		late := c.write.passed()
 		err := c.Send(part)
 		if err == nil {
 			done += len(part)
-			_, err = c.o.waiting(sys.Stream_drain).awaitUntil(c.closed, c.write.passed())
+			_, err = c.o.waiting(sys.Stream_drain).awaitUntil(c.closed, late)
 		}
 		if err != nil {
-			return done, c.failed("write", c.reason(err))
+			return done, c.failed("write", c.reason(late, err))
 		}
 		if len(b) == 0 {
 			break
@@ -354,17 +356,28 @@ func (c *Conn) enter(turn chan struct{}, d *deadline) error {
 }
 
 // reason is why an operation that was given up failed.
-func (c *Conn) reason(err error) error { return givenUp(c.closed, err) }
+func (c *Conn) reason(late <-chan struct{}, err error) error {
+	return c.o.loop.givenUp(c.closed, late, err)
+}
 
-// givenUp is why an operation failed that a close or a deadline may have ended.
-func givenUp(closed <-chan struct{}, err error) error {
+// givenUp is why an operation failed that a close, a deadline, the end of the loop or a
+// cancellation of the task may have ended.
+func (l *Loop) givenUp(closed, late <-chan struct{}, err error) error {
 	select {
 	case <-closed:
 		return net.ErrClosed
 	default:
 	}
-	if CodeOf(err) == ECANCELED {
+	if CodeOf(err) != ECANCELED {
+		return err
+	}
+	select {
+	case <-late:
 		return os.ErrDeadlineExceeded
+	default:
+	}
+	if l.isStopping() {
+		return net.ErrClosed
 	}
 	return err
 }

@@ -226,11 +226,30 @@ func (t *task) awaitUntil(begin func() (uintptr, int64), deliver func(int64, uin
 		}()
 		return found, 0
 	}, func(status int64, value uintptr, err error) {
+		if status == sys.ECANCELED {
+			status, value, err = t.stillCame(future, err)
+		}
 		sys.Unref(future)
 		future = 0
 		deliver(status, value, err)
 	})
 	return err
+}
+
+// stillCame gives the outcome of what was done when this task was cancelled, lest it be
+// lost, and leaves the cancellation to the next await.
+func (t *task) stillCame(future uintptr, cancelled error) (int64, uintptr, error) {
+	var value uintptr
+	if sys.Future_done(future) == 0 {
+		return sys.ECANCELED, 0, cancelled
+	}
+	status := sys.Future_take(future, &value)
+	if status < 0 {
+		return sys.ECANCELED, 0, cancelled
+	}
+	sys.Task_cancel(t.p, "")
+	sys.Task_uncancel(t.p) // it was counted before
+	return status, value, nil
 }
 
 // create makes the task of C; on the loop's thread.

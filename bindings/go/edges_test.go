@@ -1,0 +1,326 @@
+package asyncloop
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// ends gives both ends of a connection, which the test closes.
+func ends(t *testing.T, loop *Loop) (one, other *Conn, listener *Listener) {
+	t.Helper()
+	listener, err := loop.Listen(background, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one, err = loop.Dial(background, "tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if other, err = listener.AcceptConn(background); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { one.Close(); other.Close(); listener.Close() })
+	return one, other, listener
+}
+
+// A deadline that passes while bytes come ends the read or not, but loses none.
+func TestDeadlinesLoseNothing(t *testing.T) {
+	loop := startLoop(t)
+	one, other, _ := ends(t, loop)
+	const total = 3000
+	go func() {
+		for i := 0; i < total; i++ {
+			if _, err := one.Write([]byte{byte(i)}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		one.Close()
+	}()
+	stop := make(chan struct{})
+	var storm sync.WaitGroup
+	storm.Add(1)
+	go func() {
+		defer storm.Done()
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = other.SetReadDeadline(time.Now().Add(time.Duration(i%3-1) * 20 * time.Microsecond))
+				runtime.Gosched()
+			}
+		}
+	}()
+	got, late := 0, 0
+	buffer := make([]byte, 7)
+	for {
+		n, err := other.Read(buffer)
+		for _, b := range buffer[:n] {
+			if b != byte(got) {
+				t.Fatalf("byte %d is %d", got, b)
+			}
+			got++
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			late++
+			if late > 100 { // it has been tried; now let them come
+				_ = other.SetReadDeadline(time.Time{})
+				select {
+				case <-stop:
+				default:
+					close(stop)
+					storm.Wait()
+					_ = other.SetReadDeadline(time.Time{})
+				}
+			}
+			continue
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got != total {
+		t.Errorf("%d of %d bytes", got, total)
+	}
+	select {
+	case <-stop:
+	default:
+		close(stop)
+	}
+	storm.Wait()
+}
+
+func TestDeadlinesOfNow(t *testing.T) {
+	loop := startLoop(t)
+	one, other, listener := ends(t, loop)
+	buffer := make([]byte, 8)
+	if n, err := other.Read(nil); n != 0 || err != nil {
+		t.Error("nothing to read into:", n, err)
+	}
+	if n, err := one.Write(nil); n != 0 || err != nil {
+		t.Error("nothing to write:", n, err)
+	}
+	_ = other.SetDeadline(time.Unix(1, 0)) // long ago
+	for _, do := range []func([]byte) (int, error){other.Read, other.Write} {
+		n, err := do(buffer)
+		var timeout net.Error
+		if n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &timeout) ||
+			!timeout.Timeout() {
+			t.Error(n, err)
+		}
+	}
+	_ = other.SetDeadline(time.Now().Add(2 * time.Millisecond))
+	read := make(chan error, 1)
+	go func() {
+		n, err := other.Read(buffer)
+		if err == nil && string(buffer[:n]) != "late" {
+			err = errors.New(string(buffer[:n]))
+		}
+		read <- err
+	}()
+	_ = other.SetDeadline(time.Now().Add(time.Hour)) // put off while it waits
+	time.Sleep(5 * time.Millisecond)
+	_, _ = one.Write([]byte("late"))
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
+	go func() {
+		time.Sleep(2 * time.Millisecond)
+		_ = other.SetReadDeadline(time.Now()) // brought forward
+	}()
+	if _, err := other.Read(buffer); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	_ = one.SetWriteDeadline(time.Now().Add(5 * time.Millisecond))
+	if n, err := one.Write(make([]byte, 64<<20)); n >= 64<<20 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("nobody reads:", n, err)
+	}
+	other.Close()
+	for name, err := range map[string]error{
+		"close":    other.Close(),
+		"deadline": other.SetDeadline(time.Time{}),
+		"read":     fails(other.Read(buffer)),
+		"write":    fails(other.Write(buffer)),
+	} {
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s after close: %v", name, err)
+		}
+	}
+	one.Abort()
+	listener.Close()
+	if _, err := listener.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// cancelAfter cancels a task so many of the loop's iterations from now.
+func cancelAfter(loop *Loop, iterations int, cancel func() bool) {
+	_ = loop.Post(func() {
+		if iterations > 0 {
+			loop.CallLater(0, func() { cancelAfter(loop, iterations-1, cancel) })
+		} else {
+			cancel()
+		}
+	})
+}
+
+// A task that is cancelled when what it reads, or accepts, has just come: nothing is lost.
+func TestCancelledInTheVeryMoment(t *testing.T) {
+	loop := startLoop(t)
+	one, other, listener := ends(t, loop)
+	for i := 0; i < 60; i++ {
+		read := 0
+		task := Go(background, loop, func(context.Context) (_ struct{}, err error) {
+			read, err = other.Read(make([]byte, 1))
+			return
+		})
+		cancelAfter(loop, i%6, task.Cancel)
+		if _, err := one.Write([]byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := task.Await(background); read == 0 {
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			left := make([]byte, 2)
+			_ = other.SetReadDeadline(time.Now().Add(5 * time.Second))
+			if n, err := other.Read(left); n != 1 || left[0] != byte(i) {
+				t.Fatalf("round %d: %v %v", i, left[:n], err)
+			}
+			_ = other.SetReadDeadline(time.Time{})
+		}
+	}
+	for i := 0; i < 60; i++ {
+		var conn net.Conn
+		task := Go(background, loop, func(context.Context) (_ struct{}, err error) {
+			conn, err = listener.Accept()
+			return
+		})
+		cancelAfter(loop, i%6, task.Cancel)
+		client, err := loop.Dial(background, "tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := task.Await(background); conn == nil {
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			limit, cancel := context.WithTimeout(background, 5*time.Second)
+			accepted, err := listener.AcceptConn(limit)
+			cancel()
+			if err != nil {
+				t.Fatalf("round %d: lost: %v", i, err)
+			}
+			conn = accepted
+		}
+		if conn.RemoteAddr().String() != client.LocalAddr().String() {
+			t.Fatalf("round %d: another one", i)
+		}
+		conn.Close()
+		client.Close()
+	}
+}
+
+// A panic in a callback of any kind is the loop's, and never C's.
+func TestPanicsInEveryCallback(t *testing.T) {
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reading.Close()
+	defer writing.Close()
+	for name, arm := range map[string]func(loop *Loop){
+		"post":  func(loop *Loop) { _ = loop.Post(func() { panic("on purpose") }) },
+		"timer": func(loop *Loop) { loop.CallLater(0, func() { panic("on purpose") }) },
+		"writer": func(loop *Loop) {
+			_ = loop.AddWriter(int(writing.Fd()), func() { panic("on purpose") })
+		},
+		"done": func(loop *Loop) {
+			future := NewFuture[int](loop)
+			_ = future.AddDoneCallback(func(int, error) { panic("on purpose") })
+			_ = future.SetResult(1)
+		},
+	} {
+		told := make(chan *PanicError, 100)
+		loop, err := Start(background, OnPanic(func(p *PanicError) {
+			select {
+			case told <- p:
+			default:
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		arm(loop)
+		select {
+		case p := <-told:
+			if p.Value != "on purpose" || len(p.Stack) == 0 {
+				t.Errorf("%s: %v", name, p)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: nobody was told", name)
+		}
+		loop.RemoveWriter(int(writing.Fd()))
+		if err := loop.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What outlives its loop fails in Go's words, and goes when it is collected.
+func TestUseAfterTheLoopsEnd(t *testing.T) {
+	loop, err := Start(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other, listener := ends(t, loop)
+	lock, queue := NewLock(loop), NewQueue[int](loop, 1)
+	future := NewFuture[int](loop)
+	waiting := make(chan error, 3)
+	go func() { waiting <- fails(one.Read(make([]byte, 1))) }()
+	go func() { waiting <- fails(listener.Accept()) }()
+	go func() { waiting <- fails(future.Await(background)) }()
+	time.Sleep(2 * time.Millisecond)
+	if err := loop.Close(); err != nil {
+		t.Error(err)
+	}
+	for i := 0; i < 3; i++ {
+		if err := <-waiting; !errors.Is(err, net.ErrClosed) && !errors.Is(err, context.Canceled) {
+			t.Error("under way:", err)
+		}
+	}
+	for name, err := range map[string]error{
+		"read":   fails(other.Read(make([]byte, 1))),
+		"write":  fails(other.Write([]byte("x"))),
+		"lock":   lock.Acquire(background),
+		"queue":  queue.Put(background, 1),
+		"set":    future.SetResult(1),
+		"await":  fails(future.Await(background)),
+		"dial":   fails(loop.Dial(background, "tcp", "127.0.0.1:1")),
+		"post":   loop.Post(func() {}),
+		"accept": fails(listener.Accept()),
+		"spawn": fails(Go(background, loop, func(context.Context) (int, error) {
+			return 0, nil
+		}).Await(background)),
+	} {
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := loop.Close(); err != nil {
+		t.Error("closed again:", err)
+	}
+}
