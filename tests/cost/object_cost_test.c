@@ -106,7 +106,7 @@ static int64_t small_objects(void *unused, void **value) {
     for (int i = 0; i < k_objects; i++) {
         handles[i] = (aloop_handle)aloop_loop_call_later(loop, 3600 + i, no_call, NULL, NULL);
     }
-    check_each("a timer", live - before, k_objects, 84);
+    check_each("a timer", live - before, k_objects, 66);
     for (int i = 0; i < k_objects; i++) {
         assert_code(aloop_loop_cancel_handle(loop, handles[i]), 0);
     }
