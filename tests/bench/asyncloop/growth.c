@@ -7,7 +7,7 @@
 #include "../common/net.h"
 #include "ours.h"
 
-enum { k_many = 1000000, k_connections = 8000 };
+enum { k_many = 1000000, k_connections = 8000, k_batch = 1000 };
 
 static size_t operations, live;
 static aloop_loop *loop;
@@ -28,8 +28,27 @@ static int64_t nothing(void *unused) {
 }
 
 static aloop_handle arm_somewhere(void) {
-    double delay = 1 + (double)(random_next() % 3600000000u) / 1e6;
+    double delay = 3600 + (double)(random_next() % 3600000000u) / 1e6;
     return (aloop_handle)must_code(aloop_loop_call_later(loop, delay, nothing, NULL, NULL));
+}
+
+static size_t not_fired;
+static aloop_future *all_fired;
+
+static int64_t fire(void *unused) {
+    (void)unused;
+    return --not_fired == 0 ? aloop_future_set_result(all_fired, 0, NULL, NULL) : 0;
+}
+
+// A thousand that are due within a microsecond, so that waiting for them is not what is measured.
+static void fire_batch(void) {
+    not_fired = k_batch;
+    all_fired = must(aloop_loop_create_future(loop));
+    for (size_t i = 0; i < k_batch; i++) {
+        double delay = (double)(1 + random_next() % 1000) / 1e9;
+        must_code(aloop_loop_call_later(loop, delay, fire, NULL, NULL));
+    }
+    must_code(aloop_await(all_fired, NULL));
 }
 
 static void timers(void) {
@@ -39,6 +58,9 @@ static void timers(void) {
     for (size_t i = 0; i < operations; i++)
         must_code(aloop_loop_cancel_handle(loop, arm_somewhere()));
     emit_growth("timer: arm + cancel", per_operation(start));
+    start = cpu_ns();
+    for (size_t i = 0; i < operations; i += k_batch) fire_batch();
+    emit_growth("timer: arm + fire", per_operation(start));
     for (size_t i = 0; i < live; i++) must_code(aloop_loop_cancel_handle(loop, all[i]));
     free(all);
 }
