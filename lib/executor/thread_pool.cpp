@@ -105,22 +105,24 @@ void worker_ended(thread_pool *p, worker *w) {
     }
 }
 
-void lose_thread(worker *w);
+void lose_thread(void *w);
 
-// Where the thread ends inside of a job (pthread_exit, or the program cancels it).
-struct thread_end {
-    worker *in_job = nullptr;
-    ~thread_end() {
-        if (in_job != nullptr) lose_thread(in_job);
-    }
-};
+// Tells of a thread that ends inside of a job (pthread_exit, or the program cancels
+// it). A destructor of a thread_local would run in exit() as well, also in that of
+// a child that the job has forked.
+pthread_key_t make_end_key() {
+    pthread_key_t key = 0;
+    pthread_key_create(&key, lose_thread);
+    return key;
+}
 
-thread_local thread_end t_end;
+const pthread_key_t g_end = make_end_key();
 
 void *work(void *data) {
     worker *w = static_cast<worker *>(data);
     thread_pool *p = w->pool;
     t_worker = w;
+    pthread_setspecific(g_end, w);
     began_masked(w->mask_before);
     pthread_setname_np(pthread_self(), w->name);
     for (;;) {
@@ -130,9 +132,7 @@ void *work(void *data) {
         w->current = j;
         p->busy++;
         pthread_mutex_unlock(&p->mutex);
-        t_end.in_job = w;
         run_job(j);
-        t_end.in_job = nullptr;
         if (p->of_parent()) _exit(0);  // the job forked, and this is the child
         pthread_mutex_lock(&p->mutex);
         w->current = nullptr;
@@ -140,10 +140,12 @@ void *work(void *data) {
         pthread_mutex_unlock(&p->mutex);
         hand_back(j);
         if (w->orphaned) {
+            pthread_setspecific(g_end, nullptr);
             destroy(w);
             return nullptr;
         }
     }
+    pthread_setspecific(g_end, nullptr);
     worker_ended(p, w);
     pthread_mutex_unlock(&p->mutex);
     return nullptr;
@@ -172,33 +174,45 @@ int64_t start_worker(thread_pool *p) {
     return 0;
 }
 
-// The job fails, and what waits gets another thread.
-void lose_thread(worker *w) {
-    thread_pool *p = w->pool;
+void fail_lost(thread_pool *p, worker *w) {
     job *j = w->current;
-    ring failed;
+    leave_job();
     pthread_mutex_lock(&p->mutex);
     w->current = nullptr;
     p->busy--;
-    p->threads--;
+    pthread_mutex_unlock(&p->mutex);
+    j->status = ALOOP_EBROKENPOOL;
+    if (j->failure != nullptr) unref(j->failure);
+    j->failure = make_error(ALOOP_EBROKENPOOL, "the job ended the thread that ran it");
+    hand_back(j);
+}
+
+// What waits gets another thread, or fails where none can be had.
+void replace_lost(thread_pool *p) {
+    ring failed;
+    pthread_mutex_lock(&p->mutex);
     const int64_t code = p->queue.empty() ? 0 : start_worker(p);
-    while (link *first = code < 0 && p->threads == 0 ? p->queue.pop() : nullptr) {
-        failed.push(first);
-        p->queued--;
+    if (code < 0 && p->threads == 1) {
+        while (link *first = p->queue.pop()) failed.push(first);
+        p->queued = 0;
     }
-    p->threads++;
-    worker_ended(p, w);
     pthread_mutex_unlock(&p->mutex);
     while (link *first = failed.pop()) {
         job_of_queue(first)->status = code;
         hand_back(job_of_queue(first));
     }
-    leave_job();
-    j->status = ALOOP_EBROKENPOOL;
-    if (j->failure != nullptr) unref(j->failure);
-    j->failure = make_error(ALOOP_EBROKENPOOL, "the job ended the thread that ran it");
-    hand_back(j);
-    if (w->orphaned) destroy(w);
+}
+
+void lose_thread(void *data) {
+    worker *w = static_cast<worker *>(data);
+    thread_pool *p = w->pool;
+    if (p->of_parent()) return;  // the last thread of a child that the job forked
+    fail_lost(p, w);
+    if (!w->orphaned) replace_lost(p);
+    if (w->orphaned) return destroy(w);
+    pthread_mutex_lock(&p->mutex);
+    worker_ended(p, w);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 // The executor -------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -329,7 +330,7 @@ static void *churn(void *pool) {
     char names[256];
     while (!__atomic_load_n(&churn_is_over, __ATOMIC_RELAXED)) {
         for (int i = 0; i < 1000; i++) aloop_debug_stats(1); /* sums over all loops */
-        aloop_executor_running(pool, names, sizeof names);
+        for (int i = 0; i < 100; i++) aloop_executor_running(pool, names, sizeof names);
         aloop_loop *loop = NULL;
         assert_code(aloop_loop_new(&loop, NULL), 0);
         assert_true(aloop_loop_add_signal_handler(loop, SIGUSR1, do_nothing_soon, NULL, NULL) >= 0);
@@ -454,6 +455,39 @@ static void a_loop_that_another_thread_runs(void **state) {
     close_loop(c.loop);
 }
 
+/* As a program that failed to execute another one would: nothing of the pool's thread,
+ * which is this child's only one, may be touched on the way out. */
+static int64_t exit_in_child(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        is_child_of_a_job = 1;
+        alarm(20);
+        exit(5);
+    }
+    int status = -1;
+    if (waitpid(pid, &status, 0) != pid) return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -status;
+}
+
+static void a_child_of_a_job_that_exits(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    aloop_executor *pool = aloop_executor_new_threads(1);
+    churn_is_over = 0;
+    pthread_t thread;
+    pthread_create(&thread, NULL, churn, pool);
+    for (int i = 0; i < 60; i++) {
+        aloop_future *f = aloop_run_in_executor(loop, pool, exit_in_child, NULL, NULL);
+        assert_code(aloop_loop_run_until_complete(loop, f, NULL), 5);
+    }
+    __atomic_store_n(&churn_is_over, 1, __ATOMIC_RELAXED);
+    pthread_join(thread, NULL);
+    aloop_unref(pool);
+    close_loop(loop);
+}
+
 int main(void) {
     sem_init(&started, 0, 0);
     sem_init(&go_on, 0, 0);
@@ -467,6 +501,7 @@ int main(void) {
         CASE(a_coroutine_that_a_thread_waits_for),
         CASE(a_task_that_forks),
         CASE(a_fork_beside_busy_threads),
+        CASE(a_child_of_a_job_that_exits),
         CASE(a_loop_that_another_thread_runs),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
