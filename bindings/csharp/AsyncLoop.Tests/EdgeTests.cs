@@ -1,0 +1,161 @@
+// What programs do wrong, or at the worst moment.
+// SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
+using Xunit;
+
+namespace AsyncLoop.Tests;
+
+public class EdgeTests
+{
+    private static readonly LoopOptions s_real = new();
+
+    [Fact]
+    public void NothingToReadOrWriteIsDoneAtOnce() => Support.Run(async () =>
+    {
+        var (a, b) = LoopStream.Pair();
+        Assert.Equal(0, await b.ReadAsync(Memory<byte>.Empty));
+        Assert.Equal(0, await b.ReadAsync(new byte[1], 1, 0, default));
+        await a.WriteAsync(ReadOnlyMemory<byte>.Empty);
+        a.Dispose();
+        a.Dispose();
+        await a.DisposeAsync();
+        Assert.Equal(0, await b.ReadAsync(new byte[1]));
+        Assert.False(a.CanRead || a.CanWrite);
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await a.ReadAsync(new byte[1]));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await a.WriteAsync(new byte[1]));
+        Assert.True(a.IsClosing);
+        await b.DisposeAsync();
+        await b.DisposeAsync();
+    }, s_real);
+
+    // Cancelled so many iterations after it has begun: nothing is lost.
+    [Fact]
+    public void CancelledInTheVeryMoment() => Support.Run(async () =>
+    {
+        await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        LoopStream one = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+        LoopStream other = await server.AcceptAsync();
+        for (int i = 0; i < 60; i++)
+        {
+            using var source = new CancellationTokenSource();
+            byte[] got = new byte[2];
+            int n = 0;
+            LoopTask<Nothing> reading = Loop.Spawn(async () =>
+                { n = await other.ReadAsync(got, i % 2 == 0 ? source.Token : default); });
+            one.WriteNoWait([(byte)i]);
+            for (int k = 0; k < i % 7; k++) await Loop.Sleep(0);
+            if (i % 2 == 0) source.Cancel();
+            else reading.Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            {
+                await reading;
+                Assert.Equal(1, n);
+                throw new OperationCanceledException();
+            });
+            if (n == 0) n = await Loop.WaitFor(other.ReadAsync(got).AsTask(), TimeSpan.FromSeconds(5));
+            Assert.Equal((1, (byte)i), (n, got[0]));
+        }
+        for (int i = 0; i < 40; i++)
+        {
+            LoopStream? taken = null;
+            LoopTask<Nothing> accepting = Loop.Spawn(async () =>
+                { taken = await server.AcceptAsync(); });
+            using LoopStream client = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+            for (int k = 0; k < i % 5; k++) await Loop.Sleep(0);
+            accepting.Cancel();
+            try { await accepting; }
+            catch (OperationCanceledException) { }
+            taken ??= await Loop.WaitFor(server.AcceptAsync(), TimeSpan.FromSeconds(5));
+            Assert.Equal(client.LocalName, taken.RemoteName);
+            taken.Dispose();
+        }
+        one.Dispose();
+        other.Dispose();
+    }, s_real);
+
+    [Fact]
+    public void WhatIsUnderWayWhenTheLoopIsClosedFails()
+    {
+        var loop = new Loop();
+        LoopStream? one = null, other = null;
+        Task? left = null;
+        LoopQueue<int>? queue = null;
+        loop.RunUntilComplete(async () =>
+        {
+            (one, other) = LoopStream.Pair();
+            queue = new LoopQueue<int>();
+            left = one.ReadAsync(new byte[1]).AsTask();
+            await Loop.Sleep(0);
+        });
+        loop.Dispose();
+        loop.Dispose();
+        Assert.True(loop.IsClosed);
+        Assert.True(left!.IsCompleted && !left.IsCompletedSuccessfully);
+        Assert.ThrowsAny<ObjectDisposedException>(
+            () => one!.ReadAsync(new byte[1]).AsTask().GetAwaiter().GetResult());
+        Assert.Throws<ObjectDisposedException>(() => loop.Post(() => { }));
+        Assert.Throws<ObjectDisposedException>(() => loop.RunUntilComplete(() => Task.CompletedTask));
+        one!.Dispose();
+        other!.Dispose();
+        queue!.Dispose();
+        Support.NothingIsLeft();
+    }
+
+    // An exception in a callback of any kind goes to the handler, and never through C.
+    [Fact]
+    public void ExceptionsInEveryCallback() => Support.Run(async () =>
+    {
+        var faults = new List<string>();
+        Loop loop = Loop.Current;
+        loop.ExceptionHandler = fault => faults.Add(fault.Exception!.Message);
+        loop.CallSoon(() => throw new FormatException("soon"));
+        loop.CallLater(TimeSpan.Zero, () => throw new FormatException("later"));
+        loop.Post(() => throw new FormatException("posted"));
+        using var ready = new LoopEvent();
+        using var pipe = new System.IO.Pipes.AnonymousPipeServerStream();
+        int fd = (int)pipe.SafePipeHandle.DangerousGetHandle();
+        loop.AddWriter(fd, () =>
+        {
+            loop.RemoveWriter(fd);
+            ready.Set();
+            throw new FormatException("writable");
+        });
+        await ready.WaitAsync();
+        await Loop.Sleep(0.001);
+        Assert.Equal(["later", "posted", "soon", "writable"], faults.Order());
+        Assert.Equal("job", (await Assert.ThrowsAsync<FormatException>(
+            () => Loop.RunInThread(() => throw new FormatException("job")))).Message);
+    }, s_real);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Drop(int rounds)
+    {
+        for (int i = 0; i < rounds; i++)
+        {
+            var (a, b) = LoopStream.Pair();
+            a.WriteNoWait("x");
+            _ = b.ReadAsync(new byte[1]).AsTask();
+            _ = new LoopQueue<object>();
+            _ = new LoopFuture<object>();
+            _ = new LoopLock();
+        }
+    }
+
+    // Finalizers run on a thread of their own, while the loop works.
+    [Fact]
+    public void FinalizersBesideTheLoop() => Support.Run(async () =>
+    {
+        for (int round = 0; round < 20; round++)
+        {
+            Drop(50);
+            GC.Collect();
+            await Loop.Sleep(0);
+        }
+        await Task.Run(() =>
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        });
+        await Loop.Sleep(0);
+    }, s_real);
+}
