@@ -82,6 +82,28 @@ LANGUAGES = [
         needs="bindings/csharp/libasyncloop_csharp.so",
         environment=(("DOTNET_CLI_TELEMETRY_OPTOUT", "1"), ("DOTNET_NOLOGO", "1")),
     ),
+    Language(
+        "rust",
+        "cargo",
+        "rust",
+        (f"{peers.ROOT}/tests/bindings-rust/with_cargo", "bench", "-p", "asyncloop", "--"),
+        ("quick",),
+        r"^(?P<what>\S.*?)\s{2,}(?P<ns>\d+) ns$",
+        (
+            ("completion record, in batches of 256", RECORDS),
+            ("completion record, one at a time", "completion record, one at a time"),
+            ("callback, 256 at a time", CALLBACK),
+            ("callback, one at a time", "callback, one at a time"),
+            ("await sleep(0), one task", ONE),
+            ("await sleep(0), 256 tasks", MANY),
+            ("spawn and await a task", "spawn and await a task"),
+            ("post from a thread, in batches", "post a closure"),
+        ),
+        environment=(
+            ("CARGO_TARGET_DIR", f"{BUILD}/cargo"),
+            ("PKG_CONFIG_PATH", f"{BUILD}/meson-uninstalled"),
+        ),
+    ),
 ]
 
 
