@@ -5,7 +5,7 @@ use crate::op::Op;
 use crate::stream::Stream;
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::future::Future;
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -74,6 +74,10 @@ impl AsyncWrite for Stream {
         let piece = &bytes[..bytes.len().min(CHUNK)];
         if let Err(why) = this.write(piece) {
             return Poll::Ready(Err(why.into()));
+        }
+        if this.is_closing() && !piece.is_empty() {
+            // asyncio's write drops what comes then; this one may not say that it was taken.
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
         this.draining = Some(this.drain());
         Poll::Ready(Ok(piece.len()))

@@ -12,6 +12,7 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use support::{ms, nothing_is_left, on_virtual, poll_fn};
 
@@ -148,7 +149,7 @@ fn a_connection_is_not_lost() {
         for _ in 0..20 {
             let mut accepting = Box::pin(server.accept());
             let waker = support::idle_waker();
-            let mut context = std::task::Context::from_waker(&waker);
+            let mut context = Context::from_waker(&waker);
             assert!(std::future::Future::poll(accepting.as_mut(), &mut context).is_pending());
             let client = TcpStream::connect("127.0.0.1", port).await.unwrap();
             sleep(ms(1)).await.unwrap();
@@ -290,6 +291,36 @@ fn the_traits_of_futures_io() {
             Pin::new(&mut b).consume(n);
         }
         assert_eq!(got, 300_000);
+        writing.await.unwrap();
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn polls_keep_their_contracts() {
+    on_virtual(async {
+        let (mut a, mut b) = Stream::pair().unwrap();
+        let idle = support::idle_waker();
+        let mut nowhere = Context::from_waker(&idle);
+        let mut buffer = [0; 8];
+        // Nothing to do is done at once.
+        assert!(matches!(Pin::new(&mut b).poll_read(&mut nowhere, &mut []), Poll::Ready(Ok(0))));
+        assert!(matches!(Pin::new(&mut a).poll_write(&mut nowhere, &[]), Poll::Ready(Ok(0))));
+        // The waker that was given last is the one that is woken.
+        assert!(Pin::new(&mut b).poll_read(&mut nowhere, &mut buffer).is_pending());
+        let writing = spawn(async move {
+            sleep(ms(1)).await.unwrap();
+            assert_eq!(poll_fn(|c| Pin::new(&mut a).poll_write(c, b"x")).await.unwrap(), 1);
+            // Closed twice, and never written to again.
+            poll_fn(|c| Pin::new(&mut a).poll_close(c)).await.unwrap();
+            poll_fn(|c| Pin::new(&mut a).poll_close(c)).await.unwrap();
+            assert!(poll_fn(|c| Pin::new(&mut a).poll_write(c, b"y")).await.is_err());
+        });
+        for expected in [1, 0, 0] {
+            let read = poll_fn(|c| Pin::new(&mut b).poll_read(c, &mut buffer));
+            let read = timeout(Duration::from_secs(1), read).await.expect("woken");
+            assert_eq!(read.unwrap(), expected);
+        }
         writing.await.unwrap();
     });
     nothing_is_left();
