@@ -81,7 +81,9 @@ func Hosts(hosts ...string) StreamOption {
 // MaxConnections is how many connections a server has at a time; others wait in the
 // kernel's queue. 0: any number.
 func MaxConnections(n int) StreamOption {
-	return func(o uintptr) int64 { return sys.Stream_options_set_max_connections(o, int64(n)) }
+	return func(o uintptr) int64 {
+		return sys.Stream_options_set_max_connections(o, int64(n))
+	}
 }
 
 // CleanupSocket says whether the file of a Unix socket goes with its server, which it

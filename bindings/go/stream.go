@@ -84,7 +84,9 @@ func LocalAddress(host string, port int) StreamOption {
 
 // HappyEyeballs starts the next address of a host after delay, beside the first.
 func HappyEyeballs(delay time.Duration) StreamOption {
-	return func(o uintptr) int64 { return sys.Stream_options_set_happy_eyeballs_delay(o, delay.Seconds()) }
+	return func(o uintptr) int64 {
+		return sys.Stream_options_set_happy_eyeballs_delay(o, delay.Seconds())
+	}
 }
 
 // KeepAlive sets SO_KEEPALIVE.

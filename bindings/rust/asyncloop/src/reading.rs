@@ -107,7 +107,8 @@ impl Ahead {
         make: impl FnOnce(*mut sys::aloop_stream) -> *mut sys::aloop_future + 'static,
     ) -> Result<()> {
         let (raw, back) = (self.source.raw.raw(), self.source.clone());
-        let reading = Op::new(make(raw), ffi::take_bytes).or_undo(move |bytes| back.put_back(bytes));
+        let reading =
+            Op::new(make(raw), ffi::take_bytes).or_undo(move |bytes| back.put_back(bytes));
         let why = match reading.await {
             Ok(mut bytes) => {
                 self.bytes.append(&mut bytes);
