@@ -74,6 +74,19 @@ def metric_lines(metric):
     return [*lines, ""]
 
 
+def growth_lines(metrics):
+    """What each operation costs, by how many objects there are."""
+    costs = {}
+    for metric in metrics:
+        what, _, count = metric["metric"].removesuffix(" objects").rpartition(", ")
+        costs.setdefault(what, {})[int(count)] = metric["peers"][0]["median"]
+    lines = ["| operation [ns] | objects alive | | |", "| --- | ---: | ---: | ---: |"]
+    for what, by_count in costs.items():
+        cells = (f"{report.tidy(cost)} ({count:,})" for count, cost in sorted(by_count.items()))
+        lines.append("| " + " | ".join([what, *cells]) + " |")
+    return [*lines, ""]
+
+
 def run_lines(run):
     """Everything between the marks."""
     summary = run["summary"]
@@ -99,6 +112,9 @@ def run_lines(run):
         about = workload.about[0].upper() + workload.about[1:]
         lines += [f"## {workload.name}", "", f"{about}.", ""]
         lines += [f"![{workload.name}](performance/{workload.name}.svg)", ""]
+        if workload.kind == "growth":
+            lines += growth_lines(metrics)
+            continue
         for metric in metrics:
             lines += metric_lines(metric)
         for name, reason in run["absences"].get(workload.name, []):
