@@ -208,6 +208,10 @@ void timers::take_slot(place at, int64_t now, fifo &due) {
 }
 
 int64_t timers::expire(int64_t now, fifo &due) {
+    if (count_ == 0) {
+        if (now > elapsed_) elapsed_ = now;
+        return 0;
+    }
     const int64_t before = count_;
     if (!overdue_.empty()) {
         due_list found;
