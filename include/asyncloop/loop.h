@@ -160,7 +160,7 @@ ALOOP_API int64_t aloop_loop_remove_writer(aloop_loop *loop, int32_t fd);
 ALOOP_API int64_t aloop_loop_add_signal_handler(aloop_loop *loop, int32_t signum,
                                                 aloop_callback_fn fn, void *data,
                                                 aloop_free_fn free_fn);
-/* 1 if there was one, else 0. */
+/* 1 if there was one, else 0. A call that is queued by then (or by a second add) runs still. */
 ALOOP_API int64_t aloop_loop_remove_signal_handler(aloop_loop *loop, int32_t signum);
 
 /* Errors that nobody handles --------------------------------------------------------

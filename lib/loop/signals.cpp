@@ -16,7 +16,8 @@ void free_callback(signal_callback *c) {
 void run_callback(node *item, action what) {
     signal_callback *c = static_cast<signal_callback *>(item);
     loop *l = c->home;
-    if (!c->removed && what == action::run) {
+    if (c->told && what == action::run) {
+        c->told = false;
         {
             context_scope scope(&c->context);
             const int64_t result = c->callback(c->data);  // scheduled still: it is not freed
@@ -89,7 +90,8 @@ void signal_set::uninstall(int signum) {
     if (!of_parent()) uninstall_signal(signum);
 }
 
-// Its destructor is the program's: never on a fiber.
+// What was told of a signal before runs still, and is freed then. Its destructor
+// is the program's: never on a fiber.
 void signal_set::retire(signal_callback *c) {
     c->removed = true;
     if (!c->scheduled && home_->on_fiber && c->free_fn != nullptr) {
@@ -147,6 +149,8 @@ void signal_set::deliver(uint64_t signals, uint32_t interrupts) {
         signal_callback *c = callbacks_[signum - 1];
         if (c == nullptr || c->scheduled) continue;
         c->scheduled = true;
+        c->told = true;
+        c->told = true;
         home_->schedule(c);
     }
     while (interrupts-- > 0 && interrupt_ != nullptr) interrupt_(interrupt_data_);

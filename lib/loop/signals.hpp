@@ -53,7 +53,8 @@ struct signal_callback final : node {
     aloop_free_fn free_fn;
     var_cell context;  // what a call sets, the next one finds
     bool scheduled = false;
-    bool removed = false;
+    bool told = false;     // of a signal: it is to run
+    bool removed = false;  // to be freed, once it has run if it was told
 };
 
 // The callbacks of one loop.

@@ -84,6 +84,71 @@ static void nothing_runs_after_removal(void **state) {
     assert_int_equal(calls, 0);
 }
 
+/* Until its callback is queued a signal belongs to nobody; then it is that one's. */
+static void what_is_queued_still_runs(void **state) {
+    (void)state;
+    for (int removed = 0; removed < 3; removed++) {
+        aloop_loop *loop = virtual_loop();
+        int old = 0;
+        int new = 0;
+        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &old, count_free), 0);
+        raise(SIGUSR1);
+        aloop_loop_run_once(loop, 0);
+        if (removed > 0) assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
+        if (removed < 2) {
+            assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &new, NULL), 0);
+        }
+        assert_int_equal(old, 0);
+        run_some(loop);
+        assert_int_equal(old, 2); /* it and its destructor */
+        assert_int_equal(new, 0);
+        if (removed < 2) raise(SIGUSR1);
+        run_some(loop);
+        assert_int_equal(old, 2);
+        assert_int_equal(new, removed < 2);
+        close_loop(loop);
+    }
+}
+
+static void the_close_drops_what_is_queued(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    int old = 0;
+    int new = 0;
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &old, count_free), 0);
+    raise(SIGUSR1);
+    aloop_loop_run_once(loop, 0);
+    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &new, count_free), 0);
+    close_loop(loop);
+    assert_int_equal(old, 1); /* the destructor alone */
+    assert_int_equal(new, 1);
+}
+
+static int64_t replace_on_fiber(void *calls, void **value) {
+    (void)value;
+    int *counts = calls;
+    aloop_loop *loop = aloop_get_running_loop();
+    for (int steps = 0; steps < 4; steps++) {
+        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, counts, NULL), 0);
+        raise(SIGUSR1);
+        let_run(steps);
+        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, counts + 1,
+                                                  count_free), 0);
+        let_run(4);
+        assert_int_equal(counts[0] + counts[1], 1 + steps * 2);
+        assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
+        let_run(4);
+    }
+    return 0;
+}
+
+static void no_signal_is_lost_to_a_replacement(void **state) {
+    (void)state;
+    int calls[2] = {0, 0};
+    assert_code(run_virtual(replace_on_fiber, calls, NULL), 0);
+    assert_int_equal(calls[0] + calls[1], 8); /* and four destructors */
+}
+
 static void the_earlier_handler_runs_and_comes_back(void **state) {
     (void)state;
     struct sigaction plain = {.sa_handler = earlier};
@@ -496,6 +561,8 @@ static void the_third_ends_a_stuck_program(void **state) {
 }
 
 SUITE(CASE(runs_as_a_callback), CASE(a_second_add_replaces), CASE(nothing_runs_after_removal),
+      CASE(what_is_queued_still_runs), CASE(the_close_drops_what_is_queued),
+      CASE(no_signal_is_lost_to_a_replacement),
       CASE(the_earlier_handler_runs_and_comes_back), CASE(a_handler_installed_meanwhile_stays),
       CASE(a_forked_child_gets_what_it_got_before), CASE(a_forked_child_subscribes_anew),
       CASE(bad_arguments), CASE(many_loops_in_many_threads_listen), CASE(loops_close_under_fire),

@@ -1166,7 +1166,7 @@ extern "C" {
     /// the last removal and in a forked child. ALOOP_EINVAL for one that cannot be caught.
     /// ```
     pub fn aloop_loop_add_signal_handler(loop_: *mut aloop_loop, signum: i32, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// 1 if there was one, else 0.
+    /// 1 if there was one, else 0. A call that is queued by then (or by a second add) runs still.
     pub fn aloop_loop_remove_signal_handler(loop_: *mut aloop_loop, signum: i32) -> i64;
     pub fn aloop_exception_context_message(context: *const aloop_exception_context) -> *const c_char;
     pub fn aloop_exception_context_code(context: *const aloop_exception_context) -> i64;
