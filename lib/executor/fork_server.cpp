@@ -21,9 +21,6 @@ namespace {
 // P_PIDFD, which glibc has from 2.36 on.
 constexpr idtype_t k_by_pidfd = static_cast<idtype_t>(3);
 
-// In the server and in its workers.
-constexpr peer k_program = {3, 4};
-
 // What a request says; a new worker's socket comes with it.
 struct request {
     int32_t reap;  // the pid of a worker to wait for; 0: start one
@@ -39,25 +36,41 @@ union control {
 
 // The server --------------------------------------------------------------------------------
 
-// Not for what a worker executes: its end must be seen, whatever runs on.
-void move_to(int fd, int number) {
-    if (fd == number) return;
-    dup3(fd, number, O_CLOEXEC);
-    if (fd < k_program.fd) close(fd);
+// The program may run with some of the first three closed.
+int above_standard(int fd) {
+    return fd < 0 || fd > 2 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-// Nothing of the parent's: neither its descriptors nor its handlers. Ctrl-C is
-// for the program to answer, which then ends its pool.
-void leave_parent(peer program) {
-    if (program.pidfd == k_program.fd) {
-        program.pidfd = fcntl(program.pidfd, F_DUPFD_CLOEXEC, k_program.pidfd + 1);
+// All but these. Their numbers were free in the program: a FILE that it has, and
+// the workers have a copy of, writes into neither.
+void close_around(const peer &program) {
+    const bool in_order = program.fd < program.pidfd;
+    const int kept[] = {in_order ? program.fd : program.pidfd,
+                        in_order ? program.pidfd : program.fd};
+    int first = 3;
+    for (int fd : kept) {
+        if (fd < first) continue;
+        if (fd > first) syscall(SYS_close_range, first, fd - 1, 0);
+        first = fd + 1;
     }
-    move_to(program.fd, k_program.fd);
-    move_to(program.pidfd, k_program.pidfd);
-    syscall(SYS_close_range, k_program.pidfd + 1, ~0u, 0);
-    struct sigaction action = {};
+    syscall(SYS_close_range, first, ~0u, 0);
+}
+
+void do_nothing(int) {}
+
+// Nothing of the parent's: neither its descriptors nor its handlers. Ctrl-C is
+// for the program to answer, which then ends its pool; what a worker executes
+// would inherit that it is ignored, so there is a handler.
+peer leave_parent(const peer &given) {
+    const peer program = {above_standard(given.fd), above_standard(given.pidfd)};
+    for (int fd : {given.fd, given.pidfd}) {
+        if (fd >= 0 && fd < 3) close(fd);
+    }
+    close_around(program);
     for (int signum = 1; signum < NSIG; signum++) {
-        action.sa_handler = signum == SIGINT ? SIG_IGN : SIG_DFL;
+        struct sigaction action = {};
+        action.sa_handler = signum == SIGINT ? do_nothing : SIG_DFL;
+        action.sa_flags = signum == SIGINT ? SA_RESTART : 0;
         sigaction(signum, &action, nullptr);
     }
     sigset_t none;
@@ -65,14 +78,16 @@ void leave_parent(peer program) {
     sigprocmask(SIG_SETMASK, &none, nullptr);
     __fpurge(stdout);  // what the program has not written yet it will write itself
     __fpurge(stderr);
+    return program;
 }
 
-int32_t fork_worker(int fd) {
+// Closed in what a worker executes: its end must be seen, whatever runs on.
+int32_t fork_worker(int fd, const peer &program) {
     const pid_t pid = fork();
     if (pid != 0) return pid < 0 ? -errno : pid;
-    dup3(fd, k_program.fd, O_CLOEXEC);
+    dup3(fd, program.fd, O_CLOEXEC);
     close(fd);
-    serve_calls(k_program);
+    serve_calls(program);
     _exit(0);
 }
 
@@ -94,9 +109,9 @@ int received_fd(msghdr *message) {
     return fd;
 }
 
-[[noreturn]] void serve(const peer &program) {
-    leave_parent(program);
-    while (await_peer(k_program, POLLIN)) {
+[[noreturn]] void serve(const peer &given) {
+    const peer program = leave_parent(given);
+    while (await_peer(program, POLLIN)) {
         request r;
         iovec part = {&r, sizeof r};
         control space = {};
@@ -105,7 +120,7 @@ int received_fd(msghdr *message) {
         message.msg_iovlen = 1;
         message.msg_control = &space;
         message.msg_controllen = sizeof space;
-        const ssize_t got = recvmsg(k_program.fd, &message, MSG_CMSG_CLOEXEC);
+        const ssize_t got = recvmsg(program.fd, &message, MSG_CMSG_CLOEXEC);
         if (got < 0 && errno == EINTR) continue;
         if (got != sizeof r) break;
         reply answer;
@@ -113,10 +128,10 @@ int received_fd(msghdr *message) {
             answer.result = reap(r.reap);
         } else {
             const int worker = received_fd(&message);
-            answer.result = fork_worker(worker);
+            answer.result = fork_worker(worker, program);
             close(worker);
         }
-        if (send(k_program.fd, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) break;
+        if (send(program.fd, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer) break;
     }
     _exit(0);
 }
