@@ -37,6 +37,11 @@ int64_t fail_as(operation *op, stream *s) {
     return op->raise(s->loss, s->failure);
 }
 
+int64_t refuse_reading(operation *op) {
+    return op->fail(ALOOP_EBUSY, "%s() called while start_tls() waits for incoming data",
+                    op->ops->name);
+}
+
 int64_t give_bytes(operation *op, const void *data, size_t n) {
     bytes *b = make_bytes(data, n);
     if (b == nullptr) return ALOOP_ENOMEM;

@@ -77,7 +77,7 @@ void look_for_failure(stream *s) {
 }
 
 void read_for_user(stream *s) {
-    if (s->is(k_reading_paused | k_closing | k_at_end | k_sending_file)) return;
+    if (s->is(k_reading_paused | k_closing | k_at_end | k_sending_file | k_upgrading)) return;
     s->user->calls->readable(s->user, s);
     look_again(s);
 }
@@ -353,7 +353,7 @@ void replace_user(stream *s, stream_user *u) {
 void look_again(stream *s) {
     const bool any = (s->ready_bits() & k_readable) != 0 || s->unread != nullptr;
     if (s->user == nullptr || !any) return;
-    if (s->is(k_lost | k_closing | k_at_end | k_reading_paused)) return;
+    if (s->is(k_lost | k_closing | k_at_end | k_reading_paused | k_upgrading)) return;
     s->on(k_io_due);
     enqueue(s, false);
 }

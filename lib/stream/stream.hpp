@@ -96,6 +96,7 @@ enum stream_flags : uint32_t {
     k_writing_due = 0x40000,  // its user is to be told whether writing is paused
     k_held = 0x80000,      // holds a reference to itself until it is over
     k_unsent = 0x100000,   // the layer has output that it could not pass on
+    k_upgrading = 0x200000,  // what comes is for a layer that is about to be put on it
 };
 
 // Unread bytes, and bytes to be written: blocks that go when they are empty.
@@ -239,6 +240,7 @@ int64_t wait_for_data(operation *op, stream *s, const char *what);
 void stop_waiting(operation *op, stream *s);
 int64_t after_pull(operation *op, stream *s, int64_t got, const char *what);
 int64_t fail_as(operation *op, stream *s);
+int64_t refuse_reading(operation *op);  // of a stream that is being upgraded
 int64_t give_bytes(operation *op, const void *data, size_t n);
 // A step of a reading operation: look(op) until it has an outcome, or waits.
 template <typename Op>
@@ -248,6 +250,7 @@ int64_t step_reading(Op *op, int64_t status, int64_t (*look)(Op *)) {
         suspect(op->from);
         return status;
     }
+    if (op->from->is(k_upgrading)) return refuse_reading(op);
     int64_t result = k_again;
     while (result == k_again) {
         if (op->from->loss != 0) return fail_as(op, op->from);

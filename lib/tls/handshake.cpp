@@ -1,6 +1,8 @@
 // handshake.cpp: start_tls: draining what is to go unencrypted, then shaking
-// hands, under a deadline. While that lasts the operation stands in the reader's
-// place, so that nobody else reads; what is written meanwhile waits.
+// hands, under a deadline. From the call on nobody else reads: what comes is the
+// peer's hello, and what was slipped in before it must not pass for plain text.
+// While hands are shaken the operation stands in the reader's place, and what is
+// written meanwhile waits.
 //
 // Once begun there is no way back: a failure or a cancellation ends the
 // connection.
@@ -11,6 +13,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "session.hpp"
 #include "sessions.hpp"
@@ -23,9 +26,17 @@ struct start_op final : operation {
     stream *on;              // owned
     ptr<tls_session> session;  // until it is installed
     ptr<bytes> resumed;      // what the program wants to resume
+    bool reserves = false;   // what comes, by the stream's k_upgrading
 
     start_op(domain *d, stream *s);
+    // Others may read on, and the protocol does.
+    void let_read() {
+        if (!std::exchange(reserves, false)) return;
+        on->off(k_upgrading);
+        if (!loop_of(on)->closed) look_again(on);
+    }
     ~start_op() {
+        let_read();
         stop_waiting(this, on);
         unref(static_cast<loop_object *>(on));
     }
@@ -123,6 +134,8 @@ int64_t begin(start_op *op) {
     if (!make_ssl(t, op->resumed.get())) return ALOOP_ENOMEM;
     if (const int64_t code = install(s, t); code < 0) return code;
     op->session.detach();  // the stream's
+    op->reserves = false;
+    s->off(k_upgrading);
     s->on(k_connecting);
     t->timer.set(t, handshake_is_late, deadline_after(l->now(), t->handshake_timeout), false);
     return 0;
@@ -200,7 +213,7 @@ int64_t check(start_op *op) {
         return op->fail(ALOOP_EINVALIDSTATE, "Cannot call start_tls() after write_eof()");
     }
     if (s->is(k_sending_file)) return op->fail(ALOOP_EBUSY, "sendfile is in progress");
-    if (s->reading != nullptr) {
+    if (s->reading != nullptr || (s->is(k_upgrading) && !op->reserves)) {
         return op->fail(ALOOP_EBUSY, "start_tls() called while another coroutine is already "
                                      "waiting for incoming data");
     }
@@ -209,9 +222,7 @@ int64_t check(start_op *op) {
 
 enum : uint32_t { k_begin, k_drained, k_ready, k_shaking };
 
-int64_t step_start(operation *base, task *, int64_t status) {
-    start_op *op = static_cast<start_op *>(base);
-    stop_waiting(op, op->on);
+int64_t advance(start_op *op, int64_t status) {
     if (status < 0) {
         if (op->phase == k_shaking) abort_stream(op->on);
         return status;
@@ -220,6 +231,8 @@ int64_t step_start(operation *base, task *, int64_t status) {
     case k_begin:
         status = check(op);
         if (status < 0) return status;
+        op->reserves = true;
+        op->on->on(k_upgrading);
         op->phase = k_drained;
         return op->await(make_drain(op->on));
     case k_drained:
@@ -234,7 +247,14 @@ int64_t step_start(operation *base, task *, int64_t status) {
     default:
         break;
     }
-    status = go_on(op);
+    return go_on(op);
+}
+
+int64_t step_start(operation *base, task *, int64_t status) {
+    start_op *op = static_cast<start_op *>(base);
+    stop_waiting(op, op->on);
+    status = advance(op, status);
+    if (status != ALOOP_PENDING) op->let_read();
     return status;
 }
 
