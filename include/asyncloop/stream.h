@@ -54,7 +54,9 @@ ALOOP_API int64_t aloop_stream_options_set_local_address(aloop_stream_options *o
  * has not answered (RFC 8305: 0.25); default: negative, one after the other. */
 ALOOP_API int64_t aloop_stream_options_set_happy_eyeballs_delay(aloop_stream_options *options,
                                                                 double delay);
-/* Of servers: the length of the kernel's queue, default 100; SO_REUSEADDR,
+/* Of servers: the length of the kernel's queue, default 100; over TLS without a
+ * handler, once so many have shaken hands and are not accepted, no more are let in
+ * (those that still shake hands are bounded by set_max_connections). SO_REUSEADDR,
  * default 1; SO_REUSEPORT, default 0; whether it listens at once, default 1. */
 ALOOP_API int64_t aloop_stream_options_set_backlog(aloop_stream_options *options, int32_t backlog);
 ALOOP_API int64_t aloop_stream_options_set_reuse_address(aloop_stream_options *options,

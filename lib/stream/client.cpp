@@ -21,22 +21,14 @@ struct client_call {
     stream *client;
     server *of;
     int refs = 1;
-    bool shaking = false;    // hands
-    bool has_place = false;  // counts in `securing`
+    bool shaking = false;  // hands
 };
-
-void give_place(server *s) {
-    const bool was_full = !has_place(s);
-    s->securing--;
-    if (was_full) accept_more(s);
-}
 
 void drop_call(void *argument) {
     client_call *call = static_cast<client_call *>(argument);
     if (--call->refs > 0) return;
     stream *client = call->client;
     server *of = call->of;
-    if (call->has_place) give_place(of);
     destroy(call);
     unref(static_cast<loop_object *>(client));
     unref(static_cast<loop_object *>(of));
@@ -48,10 +40,10 @@ int64_t offer_secured(client_call *call) {
     if (s->closed) return 0;
     secured_client *ready = create<secured_client>();
     if (ready == nullptr) return ALOOP_ENOMEM;
-    call->has_place = false;  // goes over
     ready->client = call->client;
     ref(static_cast<loop_object *>(ready->client));
     s->secured.push(ready);
+    s->unaccepted++;
     wake_acceptor(s);
     return 0;
 }
@@ -108,8 +100,6 @@ int64_t start_task(server *s, stream *client) {
         drop_call(call);
         return ALOOP_ENOMEM;
     }
-    call->has_place = !s->how.any();
-    if (call->has_place) s->securing++;
     o->fn = run_client;
     o->arg = call;
     o->arg_free = drop_call;
@@ -139,7 +129,7 @@ int64_t meet_client(server *s, stream *client) {
 }  // namespace
 
 bool has_place(const server *s) {
-    return s->how.any() || s->securing < std::max(s->options->backlog, 1);
+    return s->how.any() || s->unaccepted < std::max(s->options->backlog, 1);
 }
 
 int64_t start_client(server *s, stream *client) {
@@ -152,7 +142,9 @@ int64_t take_secured(server *s, stream **out) {
     if (ready == nullptr) return 0;
     *out = ready->client;
     destroy(ready);
-    give_place(s);
+    const bool was_full = !has_place(s);
+    s->unaccepted--;
+    if (was_full && has_place(s)) accept_more(s);
     return 1;
 }
 
@@ -161,7 +153,7 @@ void drop_secured(server *s) {
         secured_client *ready = static_cast<secured_client *>(first);
         stream *client = ready->client;
         destroy(ready);
-        s->securing--;
+        s->unaccepted--;
         close_stream(client);
         unref(static_cast<loop_object *>(client));
     }

@@ -4,8 +4,9 @@
 // reference to it. With a handler, connections are accepted as they come, each
 // with a task of its own; without one they stay in the kernel's queue until
 // somebody accepts them (aloop_server_accept). With TLS each connection shakes
-// hands in its task first, so that a slow one keeps nobody waiting; without a
-// handler up to a backlog of them does so before anybody accepts.
+// hands in its task first, so that a slow one keeps nobody waiting. Without a
+// handler they do so before anybody accepts, until a backlog of them is done; those
+// that shake hands do not count, or as many that never begin would shut the door.
 //
 // When descriptors run out, waiting connections would keep the loop spinning: a
 // spare descriptor is given up to accept and close them, and for a second
@@ -55,7 +56,7 @@ struct server final : loop_object, self_held {
     int64_t active = 0;
     ring waiters;             // ring_waiter
     ring secured;             // secured_client
-    int64_t securing = 0;     // those, and those that shake hands without a handler
+    int64_t unaccepted = 0;   // how many those are
     uint32_t given_in = 0;    // an iteration, and how many were accepted in it
     uint32_t given = 0;
     future *forever = nullptr;  // what serve_forever waits on; borrowed

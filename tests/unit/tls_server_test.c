@@ -113,7 +113,7 @@ static void one_failure_is_no_more_than_that(void **state) {
     in_simulation(beside, NULL);
 }
 
-/* Without a handler: as many as the backlog shake hands ahead of who accepts. */
+/* Without a handler: until as many as the backlog are ready for who accepts. */
 static int64_t ahead(void *arg, void **value) {
     (void)arg, (void)value;
     struct reports seen = {0};
@@ -124,20 +124,21 @@ static int64_t ahead(void *arg, void **value) {
     aloop_server *server = serve(NULL, NULL, o);
     aloop_stream *slow = connect_plainly(server);
     aloop_stream *first = connect_securely(server); /* is not kept waiting by it */
+    aloop_stream *second = connect_securely(server);
+    AWAIT(aloop_sleep(0.1)); /* both are ready */
     o = options_with(client_context(authority()));
     aloop_task *next = aloop_ensure_future(aloop_open_connection("127.0.0.1", port_of(server), o));
     aloop_unref(o);
     AWAIT(aloop_sleep(1));
     assert_int_equal(aloop_future_done(next), 0); /* there is no more room */
-    aloop_stream *accepted = NULL, *second = NULL, *other = NULL;
+    aloop_stream *accepted = NULL, *third = NULL, *other = NULL;
     assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted), 0);
-    assert_code(aloop_await(next, (void **)&second), 0);
+    assert_code(aloop_await(next, (void **)&third), 0);
     passes(first, accepted, "the first");
     assert_code(aloop_await(aloop_server_accept(server), (void **)&other), 0);
     passes(other, second, "the second");
     AWAIT(aloop_sleep(5));
-    assert_int_equal(seen.count, 1); /* the slow one made room */
-    aloop_stream *third = connect_securely(server);
+    assert_int_equal(seen.count, 1); /* of the slow one */
     drop(slow), drop(first), drop(second), drop(accepted), drop(other);
     /* One that nobody accepted is closed with the server. */
     AWAIT(aloop_sleep(1));
@@ -151,6 +152,49 @@ static int64_t ahead(void *arg, void **value) {
 static void handshakes_run_ahead_of_accept(void **state) {
     (void)state;
     in_simulation(ahead, NULL);
+}
+
+/* Those that never begin keep nobody out, however many: they are bounded by
+ * max_connections, as with a handler. */
+enum { BACKLOG = 4, SILENT = 9 };
+
+static int64_t silent(void *arg, void **value) {
+    const bool limited = *(const bool *)arg;
+    (void)value;
+    struct reports seen = {0};
+    capture_reports(aloop_get_running_loop(), &seen);
+    aloop_stream_options *o = options_with(server_context(server_certificate()));
+    aloop_stream_options_set_backlog(o, BACKLOG);
+    aloop_stream_options_set_tls_handshake_timeout(o, 5);
+    if (limited) aloop_stream_options_set_max_connections(o, SILENT);
+    aloop_server *server = serve(NULL, NULL, o);
+    aloop_stream *idle[SILENT];
+    for (int i = 0; i < SILENT; i++) {
+        idle[i] = connect_plainly(server);
+        AWAIT(aloop_sleep(0.1)); /* it is let in */
+    }
+    assert_int_equal(aloop_server_connections(server, NULL, 0), SILENT);
+    const double begun = aloop_loop_time(aloop_get_running_loop());
+    aloop_stream *good = connect_securely(server), *accepted = NULL;
+    const double took = aloop_loop_time(aloop_get_running_loop()) - begun;
+    assert_true(limited ? took > 4 : took < 1);
+    assert_code(aloop_await(aloop_server_accept(server), (void **)&accepted), 0);
+    passes(good, accepted, "the good one");
+    AWAIT(aloop_sleep(5));
+    assert_int_equal(seen.count, SILENT);
+    assert_int_equal(aloop_server_connections(server, NULL, 0), 1);
+    for (int i = 0; i < SILENT; i++) drop(idle[i]);
+    drop(good), drop(accepted);
+    end(server);
+    return 0;
+}
+
+static void silent_peers_keep_nobody_out(void **state) {
+    (void)state;
+    for (int limited = 0; limited < 2; limited++) {
+        bool is_limited = limited != 0;
+        in_simulation(silent, &is_limited);
+    }
 }
 
 /* Closing and aborting those that still shake hands is no failure. */
@@ -418,6 +462,7 @@ static void protocols_are_upgraded(void **state) {
 }
 
 TLS_SUITE(CASE(one_failure_is_no_more_than_that), CASE(handshakes_run_ahead_of_accept),
+          CASE(silent_peers_keep_nobody_out),
           CASE(handshakes_are_given_up_quietly), CASE(unix_sockets_carry_tls),
           CASE(many_connections_at_once), CASE(protocols_run_over_tls),
           CASE(data_stay_when_their_transport_closes), CASE(protocols_are_upgraded))
