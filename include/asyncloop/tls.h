@@ -139,17 +139,19 @@ ALOOP_API int64_t aloop_stream_options_set_tls_session(aloop_stream_options *opt
 
 /* Streams ----------------------------------------------------------------------------------- */
 
-/* Upgrades a connection in place: an operation that drains, then shakes hands as
- * the context's side; 0. What was received and not read yet, and all that comes
- * from then on, belongs to the handshake: reads fail with ALOOP_EBUSY meanwhile,
- * and a protocol is told of nothing; both go on if no handshake begins.
- * Of options (may be NULL) those above count; a client's context that checks names
- * needs a server_hostname. Fails with ALOOP_ETLSCERT (the
- * certificate does not verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in
- * mid-handshake), ALOOP_ECONNABORTED (the time is up), each with a text that
- * says why; ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
- * after write_eof, ALOOP_EINVAL for bad arguments. A failure after the beginning,
- * or a cancellation, ends the connection. asyncio.StreamWriter.start_tls. */
+/* Upgrades a connection in place: an operation that drains, then shakes hands
+ * as the context's side; 0. What was received and not read yet, and all that
+ * comes from then on, belongs to the handshake: reads fail with ALOOP_EBUSY
+ * meanwhile, and a protocol is told of nothing; both go on if no handshake
+ * begins. Where one does, reading is no longer paused. Of options (may be
+ * NULL) those above count; a client's context that checks names needs a
+ * server_hostname. Fails with ALOOP_ETLSCERT (the certificate does not
+ * verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in mid-handshake),
+ * ALOOP_ECONNABORTED (the time is up), each with a text that says why;
+ * ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
+ * after write_eof, ALOOP_EINVAL for bad arguments. A failure after the
+ * beginning, or a cancellation, ends the connection.
+ * asyncio.StreamWriter.start_tls. */
 ALOOP_API aloop_future *aloop_stream_start_tls(aloop_stream *stream, aloop_tls_context *context,
                                                const aloop_stream_options *options);
 

@@ -135,7 +135,7 @@ int64_t begin(start_op *op) {
     if (const int64_t code = install(s, t); code < 0) return code;
     op->session.detach();  // the stream's
     op->reserves = false;
-    s->off(k_upgrading);
+    s->off(k_upgrading | k_reading_paused);  // as asyncio's new transport
     s->on(k_connecting);
     t->timer.set(t, handshake_is_late, deadline_after(l->now(), t->handshake_timeout), false);
     return 0;

@@ -206,5 +206,54 @@ static void a_protocol_goes_on_without_tls(void **state) {
     in_roomy_task(given_up, NULL);
 }
 
+/* Who paused to upgrade in peace is told again, as with asyncio's new transport; a
+ * pause of after the call holds. */
+static int64_t paused(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct seen seen = {0};
+    struct raw r = greeted(&seen);
+    struct upgrade u = {r.ours, server_context(server_certificate())};
+    aloop_task *shaking = aloop_create_task(upgrade, &u);
+    assert_code(aloop_stream_is_reading(r.ours), 0);
+    shake_on(&r);
+    assert_code(AWAIT(shaking), 0);
+    assert_code(aloop_stream_is_reading(r.ours), 1);
+    say(&r, "secret");
+    let_run(5);
+    assert_string_equal(seen.data, "secret");
+    aloop_unref(u.context);
+    drop_raw(&r);
+    return 0;
+}
+
+static int64_t paused_meanwhile(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct seen seen = {0};
+    struct raw r = raw_peer(false, TLS1_3_VERSION);
+    follow(r.ours, &seen);
+    struct upgrade u = {r.ours, server_context(server_certificate())};
+    aloop_task *shaking = aloop_create_task(upgrade, &u);
+    let_run(5);
+    assert_code(aloop_stream_pause_reading(r.ours), 0);
+    shake_on(&r);
+    assert_code(AWAIT(shaking), 0);
+    say(&r, "secret");
+    let_run(5);
+    assert_int_equal(seen.size, 0);
+    assert_code(aloop_stream_resume_reading(r.ours), 0);
+    let_run(5);
+    assert_string_equal(seen.data, "secret");
+    aloop_unref(u.context);
+    drop_raw(&r);
+    return 0;
+}
+
+static void a_pause_ends_with_the_upgrade(void **state) {
+    (void)state;
+    in_roomy_task(paused, NULL);
+    in_roomy_task(paused_meanwhile, NULL);
+}
+
 TLS_SUITE(CASE(a_protocol_sees_no_hello), CASE(a_protocol_waits_while_it_drains),
-          CASE(readers_are_refused_meanwhile), CASE(a_protocol_goes_on_without_tls))
+          CASE(readers_are_refused_meanwhile), CASE(a_protocol_goes_on_without_tls),
+          CASE(a_pause_ends_with_the_upgrade))

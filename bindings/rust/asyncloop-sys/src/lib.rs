@@ -2141,7 +2141,9 @@ extern "C" {
     /// ```
     pub fn aloop_stream_options_set_happy_eyeballs_delay(options: *mut aloop_stream_options, delay: f64) -> i64;
     /// ```text
-    /// Of servers: the length of the kernel's queue, default 100; SO_REUSEADDR,
+    /// Of servers: the length of the kernel's queue, default 100; over TLS without a
+    /// handler, once so many have shaken hands and are not accepted, no more are let in
+    /// (those that still shake hands are bounded by set_max_connections). SO_REUSEADDR,
     /// default 1; SO_REUSEPORT, default 0; whether it listens at once, default 1.
     /// ```
     pub fn aloop_stream_options_set_backlog(options: *mut aloop_stream_options, backlog: i32) -> i64;
@@ -2709,17 +2711,19 @@ extern "C" {
     /// ```
     pub fn aloop_stream_options_set_tls_session(options: *mut aloop_stream_options, session: *const aloop_bytes) -> i64;
     /// ```text
-    /// Upgrades a connection in place: an operation that drains, then shakes hands as
-    /// the context's side; 0. What was received and not read yet, and all that comes
-    /// from then on, belongs to the handshake: reads fail with ALOOP_EBUSY meanwhile,
-    /// and a protocol is told of nothing; both go on if no handshake begins.
-    /// Of options (may be NULL) those above count; a client's context that checks names
-    /// needs a server_hostname. Fails with ALOOP_ETLSCERT (the
-    /// certificate does not verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in
-    /// mid-handshake), ALOOP_ECONNABORTED (the time is up), each with a text that
-    /// says why; ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
-    /// after write_eof, ALOOP_EINVAL for bad arguments. A failure after the beginning,
-    /// or a cancellation, ends the connection. asyncio.StreamWriter.start_tls.
+    /// Upgrades a connection in place: an operation that drains, then shakes hands
+    /// as the context's side; 0. What was received and not read yet, and all that
+    /// comes from then on, belongs to the handshake: reads fail with ALOOP_EBUSY
+    /// meanwhile, and a protocol is told of nothing; both go on if no handshake
+    /// begins. Where one does, reading is no longer paused. Of options (may be
+    /// NULL) those above count; a client's context that checks names needs a
+    /// server_hostname. Fails with ALOOP_ETLSCERT (the certificate does not
+    /// verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in mid-handshake),
+    /// ALOOP_ECONNABORTED (the time is up), each with a text that says why;
+    /// ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
+    /// after write_eof, ALOOP_EINVAL for bad arguments. A failure after the
+    /// beginning, or a cancellation, ends the connection.
+    /// asyncio.StreamWriter.start_tls.
     /// ```
     pub fn aloop_stream_start_tls(stream: *mut aloop_stream, context: *mut aloop_tls_context, options: *const aloop_stream_options) -> *mut aloop_future;
     /// The peer's certificate in DER, as a reference in *der; ALOOP_ENOENT.
