@@ -14,9 +14,10 @@
  * is installed, and nobody else's children are waited for. The loop keeps a
  * running child until it has ended; a loop that is closed kills those that are
  * left (SIGKILL) and reaps them. One that may not be killed (a set-uid program),
- * or does not end within 5 seconds of it, runs on: the exception handler is told
+ * or does not end within 5 seconds of it (all together), runs on: the exception handler is told
  * (-EPERM, -ETIMEDOUT), and it is reaped once it has ended and this process starts
- * another or closes a loop with some.
+ * another or closes a loop with some. In a forked child all that is asked of one
+ * that the parent started gives ALOOP_ECHILD (or NULL), aloop_unref excepted.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,8 +56,8 @@ ALOOP_API int64_t aloop_process_options_set_cwd(aloop_process_options *options, 
  * looked for in its PATH. */
 ALOOP_API int64_t aloop_process_options_set_env(aloop_process_options *options,
                                                 const char *const *env);
-/* The child also gets fd, as child_fd (3 or more; below the limit of open files,
- * else the start fails with ALOOP_EBADF). All others are closed. */
+/* The child also gets fd, as child_fd (3 to 65535; below the limit of open files,
+ * else the start fails with ALOOP_EBADF), up to 64 of them. All others are closed. */
 ALOOP_API int64_t aloop_process_options_add_fd(aloop_process_options *options, int32_t fd,
                                                int32_t child_fd);
 /* Not 0: it leads a session of its own (setsid). */

@@ -75,6 +75,7 @@ int64_t step_wait(operation *op, task *, int64_t status) {
     wait_op *self = static_cast<wait_op *>(op);
     self->leave();
     if (status < 0) return status;
+    if (self->of->of_parent()) return ALOOP_ECHILD;
     if (!self->of->running) return wait_status(self->of);
     self->of->waiters.push(static_cast<waiter_link *>(self));
     self->listed = true;
@@ -226,6 +227,7 @@ bool take_input(process *p, bytes *input) {
 int64_t begin_piping(communicate_op *self) {
     loop *l = loop_of(self);
     process *p = self->of;
+    if (p->of_parent()) return ALOOP_ECHILD;
     if (p->talking) return self->fail(ALOOP_EBUSY, "another communicate is under way");
     p->talking = self->talks = true;
     if (p->streams[0] != nullptr && !take_input(p, self->input)) {

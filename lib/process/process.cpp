@@ -20,7 +20,7 @@ void stop_watching(process *p) {
     p->running = false;
     if (p->fd >= 0) {
         l->io_poller()->remove(p);
-        if (p->leads_group) {
+        if (p->leads_group && !p->of_parent()) {
             p->group = p->fd;  // it may have left some behind
         } else {
             l->sys()->close(p->fd);
@@ -76,14 +76,29 @@ void tell_of_survivor(const process *p, int64_t code) {
     if (failure != nullptr) unref(failure);
 }
 
+void let_go(self_held *self);
+
+// None waits until another one was waited for, and all share the patience.
+void kill_all(loop *l) {
+    const int64_t until = end_of_patience();
+    for (link *at = l->self_held.head(); at != nullptr; at = l->self_held.after(at)) {
+        self_held *held = static_cast<self_held *>(at);
+        if (held->let_go != let_go) continue;
+        process *p = static_cast<process *>(held);
+        p->patience = until;
+        if (!p->of_parent() && p->fd >= 0) kill_child(p->fd);
+    }
+}
+
 // The loop closes: nobody could tell any more when the child ends.
 void let_go(self_held *self) {
     process *p = static_cast<process *>(self);
     loop_of(p)->self_held.push(self);  // stop_watching takes it out
     reap_listed();
-    if (p->forks == fork_generation() && p->fd >= 0) {
+    if (p->patience == 0) kill_all(loop_of(p));
+    if (!p->of_parent() && p->fd >= 0) {
         loop_of(p)->io_poller()->remove(p);
-        const int64_t code = end_child(std::exchange(p->fd, -1));
+        const int64_t code = end_child(std::exchange(p->fd, -1), p->patience);
         if (code < 0) tell_of_survivor(p, code);
     }
     stop_watching(p);
@@ -141,8 +156,8 @@ int64_t wait_status(const process *p) {
 }
 
 int64_t signal_process(process *p, int signum) {
-    if (!p->running) return -ESRCH;
     if (signum < 0 || signum > k_signals) return ALOOP_EINVAL;
+    if (!p->running) return -ESRCH;
     if (p->fd < 0) return 0;  // as of one that has ended just now
     if (syscall(SYS_pidfd_send_signal, p->fd, signum, nullptr, 0) == 0) return 0;
     return errno == ESRCH ? 0 : -errno;

@@ -96,6 +96,7 @@ struct process final : loop_object, io, node, self_held {
     size_t input_size = 0;
     int group = -1;  // a pidfd to signal the group by, also after the leader's end
     uint32_t forks = fork_generation();
+    int64_t patience = 0;  // killed by its loop's end: until when that waits for it
     stream *streams[3] = {};  // references
     bytes *input = nullptr;   // a reference; kept, to know it again
     size_t sent = 0;
@@ -104,6 +105,8 @@ struct process final : loop_object, io, node, self_held {
     ring waiters;
 
     explicit process(domain *d) : loop_object(kind::process, d) {}
+    // Of a forked child's parent: the kernel tells this process nothing of it.
+    bool of_parent() const { return forks != fork_generation(); }
 };
 
 // Starts a child; consumes nothing. On failure *name is what the error is about.

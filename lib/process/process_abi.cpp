@@ -24,7 +24,9 @@ constexpr uint32_t k_no_id = UINT32_MAX;
 
 int64_t check_process(aloop_process *handle) {
     const process *p = from_c(handle);
-    return is(p, kind::process) ? loop_of(p)->check() : ALOOP_EINVAL;
+    if (!is(p, kind::process)) return ALOOP_EINVAL;
+    const int64_t code = loop_of(p)->check();
+    return code == 0 && p->of_parent() ? ALOOP_ECHILD : code;
 }
 
 loop *usable_loop() {

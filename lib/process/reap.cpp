@@ -30,18 +30,20 @@ pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
 whole_at_fork g_whole(&g_mutex);
 ring g_listed;  // in a forked child those of the parent are found lost
 
-int64_t send_kill(int pidfd) {
-    const bool sent = syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0;
-    return sent || errno == ESRCH ? 0 : -errno;
-}
-
-void await_some_time(int pidfd) {
-    const int64_t until = monotonic_now() + k_patience;
+// One whose pidfd tells of its end, but that is not to be reaped, a tracer reaps
+// first: that takes it a moment, and nothing tells of it.
+end reap_in_time(int pidfd, int64_t until) {
     for (;;) {
+        siginfo_t info;
+        const end found = reap(pidfd, &info);
         const int64_t left = until - monotonic_now();
+        if (found != end::not_yet || left <= 0) return found;
         pollfd p = {pidfd, POLLIN, 0};
-        if (left <= 0 || poll(&p, 1, static_cast<int>(left / 1000000) + 1) >= 0) return;
-        if (errno != EINTR) return;
+        if (poll(&p, 1, 0) > 0) {
+            poll(nullptr, 0, 1);
+        } else {
+            poll(&p, 1, static_cast<int>(left / 1000000) + 1);
+        }
     }
 }
 
@@ -76,11 +78,16 @@ void reap_by_pid(int pid) {
     }
 }
 
-int64_t end_child(int pidfd) {
-    siginfo_t info;
-    int64_t code = send_kill(pidfd);
-    if (code == 0) await_some_time(pidfd);
-    if (reap(pidfd, &info) == end::not_yet) {
+int64_t end_of_patience() { return monotonic_now() + k_patience; }
+
+int64_t kill_child(int pidfd) {
+    const bool sent = syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0;
+    return sent || errno == ESRCH ? 0 : -errno;
+}
+
+int64_t end_child(int pidfd, int64_t until) {
+    const int64_t code = kill_child(pidfd);
+    if (reap_in_time(pidfd, code == 0 ? until : 0) == end::not_yet) {
         list_child(pidfd);
         return code < 0 ? code : -ETIMEDOUT;
     }
@@ -91,7 +98,7 @@ int64_t end_child(int pidfd) {
 void end_child_by_pid(int pid) {
     const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     if (pidfd >= 0) {
-        end_child(pidfd);
+        end_child(pidfd, end_of_patience());
     } else if (kill(pid, SIGKILL) == 0) {
         reap_by_pid(pid);
     }

@@ -21,9 +21,13 @@ enum class end { not_yet, known, lost };
 end reap(int pidfd, siginfo_t *info);
 // One that has failed to start, or was killed: waits for it.
 void reap_by_pid(int pid);
-// Kills it and waits for its end, for some seconds at most; takes the pidfd over.
-// 0, or why the child goes on: it is listed then.
-int64_t end_child(int pidfd);
+// How long a child that is killed now may take to end.
+int64_t end_of_patience();
+// 0, also of one that has ended; or why that cannot be.
+int64_t kill_child(int pidfd);
+// Kills it and waits for its end until then; takes the pidfd over. 0, or why the
+// child goes on: it is listed then.
+int64_t end_child(int pidfd, int64_t until);
 // One that was just started and of which there is no pidfd.
 void end_child_by_pid(int pid);
 void reap_listed();

@@ -163,6 +163,9 @@ static void bad_arguments(void **state) {
     assert_code(aloop_process_options_set_env(o, NULL), ALOOP_EINVAL);
     assert_code(aloop_process_options_add_fd(o, -1, 3), ALOOP_EINVAL);
     assert_code(aloop_process_options_add_fd(o, 0, 2), ALOOP_EINVAL);
+    assert_code(aloop_process_options_add_fd(o, 0, 65536), ALOOP_EINVAL);
+    for (int i = 0; i < 64; i++) assert_code(aloop_process_options_add_fd(o, 0, 65535 - i), 0);
+    assert_code(aloop_process_options_add_fd(o, 0, 3), ALOOP_EINVAL);
     assert_code(aloop_process_options_set_process_group(o, -1), ALOOP_EINVAL);
     assert_code(aloop_process_options_set_umask(o, -1), ALOOP_EINVAL);
     assert_code(aloop_process_options_add_rlimit(o, -1, 1, 1), ALOOP_EINVAL);

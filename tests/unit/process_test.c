@@ -58,6 +58,8 @@ static int64_t signals(void *unused, void **value) {
         assert_int_equal(returncode, -sent[i]);
         assert_code(aloop_process_kill(p), -ESRCH);
         assert_code(aloop_process_send_signal(p, 0), -ESRCH);
+        assert_code(aloop_process_send_signal(p, 65), ALOOP_EINVAL);
+        assert_code(aloop_process_send_signal(p, -1), ALOOP_EINVAL);
         assert_code(aloop_process_signal_group(p, 0), ALOOP_EINVAL); /* it leads none */
         aloop_unref(p);
     }

@@ -1421,7 +1421,9 @@ extern "C" {
     /// ```text
     /// Makes a loop, runs fn(arg) as its main task, cancels what is left, closes
     /// the loop, and returns the outcome of fn as aloop_await does. Ctrl-C cancels
-    /// the main task, in the main thread; if that ends it, the result is -EINTR. Jobs
+    /// the main task, in the main thread; if that ends it, the result is -EINTR. A second
+    /// one before its end ends the run at once (-EINTR), what is left being cancelled as
+    /// ever; the third, also where the loop is stuck in a callback, kills the process. Jobs
     /// of the default executor that still run get 300 seconds, as asyncio's; for less
     /// the program awaits aloop_loop_shutdown_default_executor itself.
     /// ALOOP_ELOOPRUNNING inside a running loop. asyncio.run.
@@ -2882,7 +2884,8 @@ extern "C" {
     /// A pool of n worker processes, 0: one a core. They are forked from a server
     /// process, which is forked in this call: make the pool early, best before the
     /// program starts threads, for a worker begins with the memory of this moment,
-    /// without the program's descriptors. NULL also where no process can be made.
+    /// without the program's descriptors: a FILE of it writes nowhere there. Ctrl-C ends
+    /// what a worker executes, not the worker. NULL also where no process can be made.
     /// ```
     pub fn aloop_executor_new_processes(n: i64) -> *mut aloop_executor;
     /// See [`aloop_process_fn`].
@@ -2911,7 +2914,9 @@ extern "C" {
     /// ```
     pub fn aloop_executor_running(executor: *mut aloop_executor, buffer: *mut c_char, size: usize) -> i64;
     /// ```text
-    /// Runs fn(arg) as a task of loop, in the caller's context. NULL: out of memory,
+    /// Runs fn(arg) as a task of loop, in the caller's context. arg is fn's once that
+    /// begins, which it does not if it is cancelled or the loop closed before: where arg
+    /// is to be freed, fn notes that it began. NULL: out of memory,
     /// loop is NULL or closed, fn is NULL. asyncio.run_coroutine_threadsafe.
     /// ```
     pub fn aloop_run_coroutine_threadsafe(loop_: *mut aloop_loop, fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_thread_future;
@@ -2952,8 +2957,8 @@ extern "C" {
     /// ```
     pub fn aloop_process_options_set_env(options: *mut aloop_process_options, env: *const *const c_char) -> i64;
     /// ```text
-    /// The child also gets fd, as child_fd (3 or more; below the limit of open files,
-    /// else the start fails with ALOOP_EBADF). All others are closed.
+    /// The child also gets fd, as child_fd (3 to 65535; below the limit of open files,
+    /// else the start fails with ALOOP_EBADF), up to 64 of them. All others are closed.
     /// ```
     pub fn aloop_process_options_add_fd(options: *mut aloop_process_options, fd: i32, child_fd: i32) -> i64;
     /// Not 0: it leads a session of its own (setsid).
