@@ -22,7 +22,9 @@ extern "C" {
 
 /* Makes a loop, runs fn(arg) as its main task, cancels what is left, closes
  * the loop, and returns the outcome of fn as aloop_await does. Ctrl-C cancels
- * the main task, in the main thread; if that ends it, the result is -EINTR. Jobs
+ * the main task, in the main thread; if that ends it, the result is -EINTR. A second
+ * one before its end ends the run at once (-EINTR), what is left being cancelled as
+ * ever; the third, also where the loop is stuck in a callback, kills the process. Jobs
  * of the default executor that still run get 300 seconds, as asyncio's; for less
  * the program awaits aloop_loop_shutdown_default_executor itself.
  * ALOOP_ELOOPRUNNING inside a running loop. asyncio.run. */

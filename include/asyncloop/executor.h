@@ -69,7 +69,8 @@ ALOOP_API int64_t aloop_executor_set_max_queue(aloop_executor *executor, int64_t
 /* A pool of n worker processes, 0: one a core. They are forked from a server
  * process, which is forked in this call: make the pool early, best before the
  * program starts threads, for a worker begins with the memory of this moment,
- * without the program's descriptors. NULL also where no process can be made. */
+ * without the program's descriptors: a FILE of it writes nowhere there. Ctrl-C ends
+ * what a worker executes, not the worker. NULL also where no process can be made. */
 ALOOP_API aloop_executor *aloop_executor_new_processes(int64_t n);
 /* Runs fn(data) there (data is copied); the value is an aloop_bytes, what fn set
  * *result to (a reference), the status what it returned; aloop_raise gives a
@@ -121,7 +122,9 @@ ALOOP_API int64_t aloop_executor_running(aloop_executor *executor, char *buffer,
  * aloop_unref drops it, which cancels nothing. */
 typedef struct aloop_thread_future aloop_thread_future;
 
-/* Runs fn(arg) as a task of loop, in the caller's context. NULL: out of memory,
+/* Runs fn(arg) as a task of loop, in the caller's context. arg is fn's once that
+ * begins, which it does not if it is cancelled or the loop closed before: where arg
+ * is to be freed, fn notes that it began. NULL: out of memory,
  * loop is NULL or closed, fn is NULL. asyncio.run_coroutine_threadsafe. */
 ALOOP_API aloop_thread_future *aloop_run_coroutine_threadsafe(aloop_loop *loop, aloop_coro_fn fn,
                                                               void *arg);

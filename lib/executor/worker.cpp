@@ -91,12 +91,16 @@ error *describe_death(int pid, int status, bool killed) {
     if (killed) {
         return format_error(ALOOP_EBROKENPOOL, "worker process %d was killed by the shutdown", pid);
     }
-    if (WIFSIGNALED(status)) {
+    if (status >= 0 && WIFSIGNALED(status)) {
         return format_error(ALOOP_EBROKENPOOL, "worker process %d died: %s", pid,
                             ::sigdescr_np(WTERMSIG(status)));
     }
+    if (status < 0) {
+        return format_error(ALOOP_EBROKENPOOL, "worker process %d ended, its status is not known",
+                            pid);
+    }
     return format_error(ALOOP_EBROKENPOOL, "worker process %d ended with status %d", pid,
-                        WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+                        WEXITSTATUS(status));
 }
 
 // Tells the loop of the job that runs, but not of workers that a shutdown killed:

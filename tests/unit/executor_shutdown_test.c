@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct reports reports;
@@ -158,6 +160,76 @@ static void a_thread_that_cannot_be_started(void **state) {
     assert_int_equal(status, 0);
 }
 
+/* Programs that end ------------------------------------------------------------------------- */
+
+static int is_ending;
+
+/* LeakSanitizer asks. A program that ends inside of a job leaves what the loop has. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) { return is_ending; }
+
+static void nap_at_exit(void) {
+    const struct timespec while_others_run = {0, 200000000};
+    nanosleep(&while_others_run, NULL);
+}
+
+static int64_t exit_in_job(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    atexit(nap_at_exit);
+    exit(42);
+}
+
+static int64_t await_exit(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_await(aloop_to_thread(exit_in_job, NULL, NULL), NULL);
+    _exit(1); /* beside the exit that is under way */
+}
+
+static int64_t blocked_for_ever(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    sem_post(&started);
+    while (pause() < 0) {
+    }
+    return 0;
+}
+
+static int64_t leave_blocked(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    aloop_unref(aloop_run_in_executor(loop, NULL, blocked_for_ever, NULL, NULL));
+    sem_wait(&started);
+    const int64_t status = aloop_await(aloop_loop_shutdown_default_executor(loop, 0.05), NULL);
+    return status == ALOOP_ETIMEDOUT && reports.count == 1 ? 43 : 1;
+}
+
+static void assert_program_ends(aloop_coro_fn fn, int wanted) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+        is_ending = 1;
+        alarm(20);
+        exit((int)aloop_run(fn, NULL, NULL));
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), wanted);
+}
+
+static void a_job_that_ends_the_program(void **state) {
+    (void)state;
+    assert_program_ends(await_exit, 42);
+}
+
+static void a_program_ends_beside_a_blocked_job(void **state) {
+    (void)state;
+    assert_program_ends(leave_blocked, 43);
+}
+
 /* Executors of the program's own, which answer as they please ----------------------------- */
 
 enum answer { k_run, k_run_and_refuse, k_run_twice, k_drop, k_drop_and_refuse, k_refuse, k_keep };
@@ -231,6 +303,8 @@ int main(void) {
         CASE(the_report_counts_what_had_not_begun),
         CASE(a_job_that_ends_its_thread),
         CASE(a_thread_that_cannot_be_started),
+        CASE(a_job_that_ends_the_program),
+        CASE(a_program_ends_beside_a_blocked_job),
         CASE(a_job_is_answered_once),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
