@@ -29,6 +29,49 @@ func ends(t *testing.T, loop *Loop) (one, other *Conn, listener *Listener) {
 	return one, other, listener
 }
 
+// C would take the NUL for the end, and use another name than it was given.
+func TestTextWithANULInsideIsRefused(t *testing.T) {
+	loop := startLoop(t)
+	const nul = "a\x00b"
+	tls := NewTLSClient(loop)
+	conn := func(_ *Conn, err error) error { return err }
+	started := func(_ *Process, err error) error { return err }
+	packets := func(_ *PacketConn, err error) error { return err }
+	listening := func(_ *Listener, err error) error { return err }
+	for i, err := range []error{
+		conn(loop.Dial(background, "unix", "/tmp/"+nul)),
+		conn(loop.Dial(background, "tcp", "127.0.0.1"+nul+":1")),
+		conn(loop.Dial(background, "tcp", "127.0.0.1:1", LocalAddress("127.0.0.1"+nul, 0))),
+		conn(loop.Dial(background, "tcp", "127.0.0.1:1", ServerHostname(nul))),
+		listening(loop.Listen(background, "unix", "/tmp/"+nul)),
+		listening(loop.Listen(background, "tcp", "127.0.0.1"+nul+":0")),
+		listening(loop.Listen(background, "tcp", "127.0.0.1:0", Hosts("127.0.0.1"+nul))),
+		packets(loop.ListenPacket(background, "unixgram", "/tmp/"+nul)),
+		packets(loop.ListenPacket(background, "udp", "127.0.0.1"+nul+":0")),
+		started(loop.StartProcess(background, Command{Path: "/bin/true" + nul})),
+		started(loop.StartProcess(background, Command{Path: "/bin/true", Args: []string{nul}})),
+		started(loop.StartProcess(background, Command{Path: "/bin/true", Env: []string{nul}})),
+		started(loop.StartProcess(background, Command{Path: "/bin/true", Dir: "/" + nul})),
+		tls.LoadVerify("/etc/"+nul, ""),
+		tls.LoadVerifyPEM(nul),
+		tls.LoadCertChain("/etc/"+nul, "", ""),
+		tls.SetALPN("h2", nul),
+		tls.SetCiphers("ALL" + nul),
+		tls.SetKeylogFile("/tmp/" + nul),
+		NewExecutor(loop, 1).SetName(nul),
+	} {
+		if !errors.Is(err, EINVAL) {
+			t.Errorf("case %d: %v", i, err)
+		}
+	}
+	_, err := GoNamed(background, loop, nul, func(ctx context.Context) (int, error) {
+		return 0, nil
+	}).Await(background)
+	if !errors.Is(err, EINVAL) {
+		t.Error(err)
+	}
+}
+
 // A deadline that passes while bytes come ends the read or not, but loses none.
 func TestDeadlinesLoseNothing(t *testing.T) {
 	loop := startLoop(t)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"libasyncloop.org/asyncloop/internal/sys"
@@ -162,6 +163,16 @@ func CodeOf(err error) Code {
 		return -Code(errno)
 	}
 	return goError
+}
+
+// noNUL is EINVAL where a text has a NUL inside, which C would take for its end.
+func noNUL(texts ...string) int64 {
+	for _, text := range texts {
+		if strings.IndexByte(text, 0) >= 0 {
+			return sys.EINVAL
+		}
+	}
+	return 0
 }
 
 // fromC makes a Go error of a status and its detail, which is borrowed.

@@ -69,7 +69,12 @@ func NewExecutor(loop *Loop, n int) *Executor {
 
 // SetName names its threads, for debuggers and the like.
 func (e *Executor) SetName(name string) error {
-	return e.o.just(func(p uintptr) int64 { return sys.Executor_set_name(p, name) })
+	return e.o.just(func(p uintptr) int64 {
+		if status := noNUL(name); status < 0 {
+			return status
+		}
+		return sys.Executor_set_name(p, name)
+	})
 }
 
 // SetMaxQueue is how many jobs may wait for a thread, 2^20 unless set; more fail with

@@ -27,7 +27,7 @@ func (l *Loop) Listen(ctx context.Context, network, address string,
 	if network == "unix" {
 		begin = withOptions(options, func(o uintptr) uintptr {
 			return sys.Start_unix_server(0, 0, address, o)
-		})
+		}, address)
 	} else {
 		host, port, err := hostPort(network, address)
 		if err != nil {
@@ -36,7 +36,7 @@ func (l *Loop) Listen(ctx context.Context, network, address string,
 		options = append(options[:len(options):len(options)], family(network))
 		begin = withOptions(options, func(o uintptr) uintptr {
 			return sys.Start_server(0, 0, host, port, o)
-		})
+		}, host)
 	}
 	server, err := Op[*Listener]{loop: l, begin: begin, outcome: listening(l)}.Await(ctx)
 	if err != nil {
@@ -70,7 +70,7 @@ func listening(loop *Loop) func(int64, uintptr, error) (*Listener, error) {
 func Hosts(hosts ...string) StreamOption {
 	return func(o uintptr) int64 {
 		for _, host := range hosts {
-			if status := sys.Stream_options_add_host(o, host); status < 0 {
+			if status := refused(noNUL(host), sys.Stream_options_add_host(o, host)); status < 0 {
 				return status
 			}
 		}

@@ -108,7 +108,7 @@ func (l *Loop) endpoint(ctx context.Context, op, network string, err error,
 func packetAddress(network, address string, ip func(uintptr, string, int32) int64,
 	path func(uintptr, string) int64) (PacketOption, error) {
 	if network == "unixgram" {
-		return func(o uintptr) int64 { return path(o, address) }, nil
+		return func(o uintptr) int64 { return refused(noNUL(address), path(o, address)) }, nil
 	}
 	family := int32(0)
 	switch network {
@@ -127,7 +127,7 @@ func packetAddress(network, address string, ip func(uintptr, string, int32) int6
 				return status
 			}
 		}
-		return ip(o, host, port)
+		return refused(noNUL(host), ip(o, host, port))
 	}, err
 }
 
@@ -214,7 +214,9 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 			if to == nil {
 				return 0, sys.EINVAL
 			}
-			status = sys.Address_new_unix(&address, to.Name)
+			if status = noNUL(to.Name); status == 0 {
+				status = sys.Address_new_unix(&address, to.Name)
+			}
 		default:
 			status = sys.EINVAL
 		}

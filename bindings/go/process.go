@@ -78,6 +78,9 @@ func (l *Loop) StartProcess(ctx context.Context, command Command) (*Process, err
 }
 
 func (c *Command) begin() (uintptr, int64) {
+	if status := refused(noNUL(c.Path, c.Dir), noNUL(c.Args...), noNUL(c.Env...)); status < 0 {
+		return 0, status
+	}
 	options := sys.Process_options_new()
 	defer sys.Unref(options)
 	for _, set := range []func(uintptr) int64{c.streams, c.surroundings, c.rights} {

@@ -79,7 +79,9 @@ func Limit(bytes int) StreamOption {
 
 // LocalAddress is where a connection comes from; port 0: any.
 func LocalAddress(host string, port int) StreamOption {
-	return func(o uintptr) int64 { return sys.Stream_options_set_local_address(o, host, int32(port)) }
+	return func(o uintptr) int64 {
+		return refused(noNUL(host), sys.Stream_options_set_local_address(o, host, int32(port)))
+	}
 }
 
 // HappyEyeballs starts the next address of a host after delay, beside the first.
@@ -107,9 +109,13 @@ func ReuseAddress(on bool) StreamOption {
 	return func(o uintptr) int64 { return sys.Stream_options_set_reuse_address(o, flag(on)) }
 }
 
-// withOptions begins what make makes with them.
-func withOptions(set []StreamOption, make func(options uintptr) uintptr) func() (uintptr, int64) {
+// withOptions begins what make makes with them, and with texts.
+func withOptions(set []StreamOption, make func(options uintptr) uintptr,
+	texts ...string) func() (uintptr, int64) {
 	return func() (uintptr, int64) {
+		if status := noNUL(texts...); status < 0 {
+			return 0, status
+		}
 		options := sys.Stream_options_new()
 		defer sys.Unref(options)
 		for _, one := range set {
@@ -125,7 +131,7 @@ func withOptions(set []StreamOption, make func(options uintptr) uintptr) func() 
 func (l *Loop) Dialing(network, address string, options ...StreamOption) Op[*Conn] {
 	if network == "unix" {
 		return Op[*Conn]{loop: l, outcome: connected(l), begin: withOptions(options,
-			func(o uintptr) uintptr { return sys.Open_unix_connection(address, o) })}
+			func(o uintptr) uintptr { return sys.Open_unix_connection(address, o) }, address)}
 	}
 	host, port, err := hostPort(network, address)
 	if err != nil {
@@ -133,7 +139,7 @@ func (l *Loop) Dialing(network, address string, options ...StreamOption) Op[*Con
 	}
 	options = append(options[:len(options):len(options)], family(network))
 	return Op[*Conn]{loop: l, outcome: connected(l), begin: withOptions(options,
-		func(o uintptr) uintptr { return sys.Open_connection(host, port, o) })}
+		func(o uintptr) uintptr { return sys.Open_connection(host, port, o) }, host)}
 }
 
 // Dial is Dialing, awaited.

@@ -254,6 +254,9 @@ func (t *task) stillCame(future uintptr, cancelled error) (int64, uintptr, error
 
 // create makes the task of C; on the loop's thread.
 func (t *task) create(name string, make func(options uintptr) uintptr) error {
+	if noNUL(name) < 0 {
+		return EINVAL
+	}
 	options := sys.Task_options_new()
 	defer sys.Unref(options)
 	id := sys.Register(t)

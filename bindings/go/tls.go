@@ -25,10 +25,13 @@ func NewTLSServer(loop *Loop) *TLSContext {
 	return &TLSContext{newObject(loop, sys.Tls_context_new_server)}
 }
 
-// set changes the context; a failure comes with OpenSSL's reason.
-func (c *TLSContext) set(what func(p uintptr) int64) error {
+// set changes the context, by texts; a failure comes with OpenSSL's reason.
+func (c *TLSContext) set(what func(p uintptr) int64, texts ...string) error {
 	if c.o.err != nil {
 		return c.o.err
+	}
+	if noNUL(texts...) < 0 {
+		return EINVAL
 	}
 	var failure error
 	if err := c.o.loop.do(func() {
@@ -45,12 +48,16 @@ func (c *TLSContext) set(what func(p uintptr) int64) error {
 // LoadVerify names the authorities that certificates must come from, instead of
 // the system's: a file in PEM, or a directory (openssl rehash).
 func (c *TLSContext) LoadVerify(file, directory string) error {
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_load_verify(p, file, directory) })
+	return c.set(func(p uintptr) int64 {
+		return sys.Tls_context_load_verify(p, file, directory)
+	}, file, directory)
 }
 
 // LoadVerifyPEM is the same from memory.
 func (c *TLSContext) LoadVerifyPEM(pem string) error {
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_load_verify_memory(p, pem) })
+	return c.set(func(p uintptr) int64 {
+		return sys.Tls_context_load_verify_memory(p, pem)
+	}, pem)
 }
 
 // LoadCertChain loads the own certificate and its key, of PEM files; without
@@ -58,14 +65,14 @@ func (c *TLSContext) LoadVerifyPEM(pem string) error {
 func (c *TLSContext) LoadCertChain(certFile, keyFile, password string) error {
 	return c.set(func(p uintptr) int64 {
 		return sys.Tls_context_load_cert_chain(p, certFile, keyFile, password)
-	})
+	}, certFile, keyFile, password)
 }
 
 // LoadCertChainPEM is the same from memory.
 func (c *TLSContext) LoadCertChainPEM(cert, key, password string) error {
 	return c.set(func(p uintptr) int64 {
 		return sys.Tls_context_load_cert_chain_memory(p, cert, key, password)
-	})
+	}, cert, key, password)
 }
 
 // VerifyMode says whether the peer must have a certificate that verifies.
@@ -91,7 +98,7 @@ func (c *TLSContext) SetCheckHostname(check bool) error {
 func (c *TLSContext) SetALPN(protocols ...string) error {
 	return c.set(func(p uintptr) int64 {
 		return sys.Tls_context_set_alpn(p, strings.Join(protocols, ","))
-	})
+	}, protocols...)
 }
 
 // SetVersions bounds the version by tls.VersionTLS12 and the like; 0: no bound.
@@ -107,10 +114,12 @@ func (c *TLSContext) SetVersions(least, most uint16) error {
 // SetCiphers sets those of TLS 1.2 and older, SetCipherSuites those of TLS 1.3, in
 // OpenSSL's words.
 func (c *TLSContext) SetCiphers(ciphers string) error {
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_set_ciphers(p, ciphers) })
+	return c.set(func(p uintptr) int64 { return sys.Tls_context_set_ciphers(p, ciphers) }, ciphers)
 }
 func (c *TLSContext) SetCipherSuites(suites string) error {
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_set_ciphersuites(p, suites) })
+	return c.set(func(p uintptr) int64 {
+		return sys.Tls_context_set_ciphersuites(p, suites)
+	}, suites)
 }
 
 // AddName gives clients that ask a server for name the settings of other.
@@ -118,7 +127,9 @@ func (c *TLSContext) AddName(name string, other *TLSContext) error {
 	if other.o.err != nil {
 		return other.o.err
 	}
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_add_name(p, name, other.o.p) })
+	return c.set(func(p uintptr) int64 {
+		return sys.Tls_context_add_name(p, name, other.o.p)
+	}, name)
 }
 
 // SetSessionCache makes a client remember the sessions of so many servers.
@@ -128,7 +139,7 @@ func (c *TLSContext) SetSessionCache(servers int) error {
 
 // SetKeylogFile appends the secrets of each connection to a file, for Wireshark.
 func (c *TLSContext) SetKeylogFile(path string) error {
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_set_keylog_file(p, path) })
+	return c.set(func(p uintptr) int64 { return sys.Tls_context_set_keylog_file(p, path) }, path)
 }
 
 // TLS makes a connection or a server speak TLS.
@@ -144,7 +155,9 @@ func TLS(c *TLSContext) StreamOption {
 // ServerHostname is the name that the server's certificate must be for; the host
 // that is dialed unless set.
 func ServerHostname(name string) StreamOption {
-	return func(o uintptr) int64 { return sys.Stream_options_set_server_hostname(o, name) }
+	return func(o uintptr) int64 {
+		return refused(noNUL(name), sys.Stream_options_set_server_hostname(o, name))
+	}
 }
 
 // HandshakeTimeout bounds the handshake, ShutdownTimeout the end of a connection.

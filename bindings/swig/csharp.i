@@ -49,13 +49,14 @@ CS_POINTER(TYPE, global::System.IntPtr)
 %include "functions.i"
 FUNCTION_TYPES(CS_FUNCTION)
 
-/* Strings go in as UTF-8, null as NULL; out they are borrowed, and copied. */
+/* Strings go in as UTF-8, null as NULL, with no NUL inside, which C would take for the
+   end; out they are borrowed, and copied. */
 %typemap(ctype) const char * "void *"
 %typemap(imtype, out="global::System.IntPtr",
          inattributes="[global::System.Runtime.InteropServices.MarshalAs(global::System.Runtime.InteropServices.UnmanagedType.LPUTF8Str)]")
     const char * "string"
 %typemap(cstype) const char * "string"
-%typemap(csin) const char * "$csinput"
+%typemap(csin) const char * "global::AsyncLoop.Text.ForC($csinput)"
 %typemap(in) const char * %{ $1 = ($1_ltype)$input; %}
 %typemap(out) const char * %{ $result = (void *)$1; %}
 %typemap(csout, excode="") const char * {

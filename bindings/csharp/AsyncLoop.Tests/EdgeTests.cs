@@ -28,6 +28,48 @@ public class EdgeTests
         await b.DisposeAsync();
     }, s_real);
 
+    // C would take the NUL for the end, and use another name than it was given.
+    [Fact]
+    public void TextWithANulInsideIsRefused() => Support.Run(async () =>
+    {
+        const string Nul = "a\0b";
+        var wrong = new Func<Task>[]
+        {
+            () => LoopStream.ConnectAsync("127.0.0.1" + Nul, 1),
+            () => LoopStream.ConnectUnixAsync("/tmp/" + Nul),
+            () => LoopServer.StartAsync("127.0.0.1" + Nul, 0),
+            () => LoopProcess.StartAsync("/bin/true" + Nul),
+            () => LoopProcess.StartAsync("/bin/true", [Nul]),
+            () => LoopProcess.ShellAsync("true" + Nul),
+            () => LoopProcess.StartAsync("/bin/true", null, new() { WorkingDirectory = "/" + Nul }),
+            () => LoopDns.GetEndPointsAsync("localhost" + Nul, "1"),
+        };
+        foreach (Func<Task> one in wrong) await Assert.ThrowsAsync<ArgumentException>(one);
+        LoopTask<int> task = Loop.Spawn<int>(async () =>
+        {
+            await Loop.Sleep(0);
+            throw new InvalidOperationException(Nul);
+        });
+        var failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await task);
+        Assert.Equal(Nul, failure.Message);
+    }, s_real);
+
+    [Fact]
+    public void ASizeBelowZeroIsOutOfRange() => Support.Run(async () =>
+    {
+        var wrong = new Func<Task>[]
+        {
+            () => LoopStream.ConnectAsync("127.0.0.1", 1, new() { Limit = -1 }),
+            () => LoopDatagram.OpenAsync(new() { MaxSize = -1 }),
+            () => LoopProcess.ShellAsync("true", new() { ReadLimit = -1 }),
+            () => LoopProcess.ShellAsync("true", new() { OutputLimit = -1 }),
+        };
+        foreach (Func<Task> one in wrong)
+        {
+            await Assert.ThrowsAsync<ArgumentOutOfRangeException>(one);
+        }
+    }, s_real);
+
     // Cancelled so many iterations after it has begun: nothing is lost.
     [Fact]
     public void CancelledInTheVeryMoment() => Support.Run(async () =>

@@ -122,7 +122,7 @@ internal static unsafe class Errors
         long code = CodeOf(exception);
         var key = (IntPtr)Interlocked.Add(ref s_last, 2);
         s_inC[key] = exception;
-        return Native.aloop_raise_payload(code, exception.Message, key,
+        return Native.aloop_raise_payload(code, Text.Shown(exception.Message), key,
             (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, void>)&Forget);
     }
 

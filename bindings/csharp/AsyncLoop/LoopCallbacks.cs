@@ -207,8 +207,8 @@ public sealed unsafe partial class Loop
             _handler(new LoopFault("unhandled exception", exception, ""));
             return;
         }
-        IntPtr error = Native.aloop_error_new(Errors.CodeOf(exception), exception.ToString(),
-            IntPtr.Zero);
+        IntPtr error = Native.aloop_error_new(Errors.CodeOf(exception),
+            Text.Shown(exception.ToString()), IntPtr.Zero);
         Native.aloop_loop_call_exception_handler(_loop, "unhandled exception", error);
         Native.aloop_error_unref(error);
     }

@@ -53,8 +53,11 @@ public sealed class DatagramOptions
         }
         if (ReusePort) Errors.Check(Native.aloop_datagram_options_set_reuse_port(o, 1));
         if (Broadcast) Errors.Check(Native.aloop_datagram_options_set_broadcast(o, 1));
-        if (MaxSize is int size) Errors.Check(Native.aloop_datagram_options_set_max_size(o,
-            (nuint)size));
+        if (MaxSize is int size)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(size, nameof(MaxSize));
+            Errors.Check(Native.aloop_datagram_options_set_max_size(o, (nuint)size));
+        }
         if (ReceiveBuffer is int bytes)
         {
             Errors.Check(Native.aloop_datagram_options_set_receive_buffer(o, bytes));

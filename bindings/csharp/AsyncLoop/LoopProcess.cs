@@ -79,10 +79,12 @@ public sealed class ProcessOptions
         }
         if (ReadLimit is int look)
         {
+            ArgumentOutOfRangeException.ThrowIfNegative(look, nameof(ReadLimit));
             Errors.Check(Native.aloop_process_options_set_limit(o, (nuint)look));
         }
         if (OutputLimit is long limit)
         {
+            ArgumentOutOfRangeException.ThrowIfNegative(limit, nameof(OutputLimit));
             Errors.Check(Native.aloop_process_options_set_output_limit(o, (nuint)limit));
         }
         return handle;

@@ -1866,9 +1866,9 @@ internal static unsafe class Native {
     NativePINVOKE.aloop_unref(object_);
   }
 
-  public static global::System.IntPtr aloop_error_new(long code, string message, global::System.IntPtr cause) { return NativePINVOKE.aloop_error_new(code, message, cause); }
+  public static global::System.IntPtr aloop_error_new(long code, string message, global::System.IntPtr cause) { return NativePINVOKE.aloop_error_new(code, global::AsyncLoop.Text.ForC(message), cause); }
 
-  public static global::System.IntPtr aloop_error_new_payload(long code, string message, global::System.IntPtr payload, global::System.IntPtr free_fn) { return NativePINVOKE.aloop_error_new_payload(code, message, payload, free_fn); }
+  public static global::System.IntPtr aloop_error_new_payload(long code, string message, global::System.IntPtr payload, global::System.IntPtr free_fn) { return NativePINVOKE.aloop_error_new_payload(code, global::AsyncLoop.Text.ForC(message), payload, free_fn); }
 
   public static global::System.IntPtr aloop_error_ref(global::System.IntPtr error) { return NativePINVOKE.aloop_error_ref(error); }
 
@@ -1901,12 +1901,12 @@ internal static unsafe class Native {
   }
 
   public static long aloop_raise_message(long code, string message) {
-    long ret = NativePINVOKE.aloop_raise_message(code, message);
+    long ret = NativePINVOKE.aloop_raise_message(code, global::AsyncLoop.Text.ForC(message));
     return ret;
   }
 
   public static long aloop_raise_payload(long code, string message, global::System.IntPtr payload, global::System.IntPtr free_fn) {
-    long ret = NativePINVOKE.aloop_raise_payload(code, message, payload, free_fn);
+    long ret = NativePINVOKE.aloop_raise_payload(code, global::AsyncLoop.Text.ForC(message), payload, free_fn);
     return ret;
   }
 
@@ -2184,7 +2184,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_loop_call_exception_handler(global::System.IntPtr loop, string message, global::System.IntPtr error) {
-    long ret = NativePINVOKE.aloop_loop_call_exception_handler(loop, message, error);
+    long ret = NativePINVOKE.aloop_loop_call_exception_handler(loop, global::AsyncLoop.Text.ForC(message), error);
     return ret;
   }
 
@@ -2270,7 +2270,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_future_cancel(global::System.IntPtr future, string message) {
-    long ret = NativePINVOKE.aloop_future_cancel(future, message);
+    long ret = NativePINVOKE.aloop_future_cancel(future, global::AsyncLoop.Text.ForC(message));
     return ret;
   }
 
@@ -2297,7 +2297,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_future_cancel_threadsafe(global::System.IntPtr future, string message) {
-    long ret = NativePINVOKE.aloop_future_cancel_threadsafe(future, message);
+    long ret = NativePINVOKE.aloop_future_cancel_threadsafe(future, global::AsyncLoop.Text.ForC(message));
     return ret;
   }
 
@@ -2325,7 +2325,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_task_options_set_name(global::System.IntPtr options, string name) {
-    long ret = NativePINVOKE.aloop_task_options_set_name(options, name);
+    long ret = NativePINVOKE.aloop_task_options_set_name(options, global::AsyncLoop.Text.ForC(name));
     return ret;
   }
 
@@ -2351,7 +2351,7 @@ internal static unsafe class Native {
   public static global::System.IntPtr aloop_all_tasks(global::System.IntPtr loop) { return NativePINVOKE.aloop_all_tasks(loop); }
 
   public static long aloop_task_cancel(global::System.IntPtr task, string message) {
-    long ret = NativePINVOKE.aloop_task_cancel(task, message);
+    long ret = NativePINVOKE.aloop_task_cancel(task, global::AsyncLoop.Text.ForC(message));
     return ret;
   }
 
@@ -2366,7 +2366,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_task_set_name(global::System.IntPtr task, string name) {
-    long ret = NativePINVOKE.aloop_task_set_name(task, name);
+    long ret = NativePINVOKE.aloop_task_set_name(task, global::AsyncLoop.Text.ForC(name));
     return ret;
   }
 
@@ -2428,7 +2428,7 @@ internal static unsafe class Native {
     return ret;
   }
 
-  public static global::System.IntPtr aloop_contextvar_new(string name, global::System.IntPtr fallback) { return NativePINVOKE.aloop_contextvar_new(name, fallback); }
+  public static global::System.IntPtr aloop_contextvar_new(string name, global::System.IntPtr fallback) { return NativePINVOKE.aloop_contextvar_new(global::AsyncLoop.Text.ForC(name), fallback); }
 
   public static string aloop_contextvar_name(global::System.IntPtr var) {
     return global::System.Runtime.InteropServices.Marshal.PtrToStringUTF8(NativePINVOKE.aloop_contextvar_name(var));
@@ -3205,12 +3205,12 @@ internal static unsafe class Native {
   }
 
   public static long aloop_address_new(global::System.IntPtr* address, string host, int port) {
-    long ret = NativePINVOKE.aloop_address_new(address, host, port);
+    long ret = NativePINVOKE.aloop_address_new(address, global::AsyncLoop.Text.ForC(host), port);
     return ret;
   }
 
   public static long aloop_address_new_unix(global::System.IntPtr* address, string path) {
-    long ret = NativePINVOKE.aloop_address_new_unix(address, path);
+    long ret = NativePINVOKE.aloop_address_new_unix(address, global::AsyncLoop.Text.ForC(path));
     return ret;
   }
 
@@ -3292,7 +3292,7 @@ internal static unsafe class Native {
     return ret;
   }
 
-  public static global::System.IntPtr aloop_getaddrinfo(string host, string service, global::System.IntPtr options) { return NativePINVOKE.aloop_getaddrinfo(host, service, options); }
+  public static global::System.IntPtr aloop_getaddrinfo(string host, string service, global::System.IntPtr options) { return NativePINVOKE.aloop_getaddrinfo(global::AsyncLoop.Text.ForC(host), global::AsyncLoop.Text.ForC(service), options); }
 
   public static global::System.IntPtr aloop_getnameinfo(global::System.IntPtr address, int flags) { return NativePINVOKE.aloop_getnameinfo(address, flags); }
 
@@ -3317,7 +3317,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_stream_options_set_local_address(global::System.IntPtr options, string host, int port) {
-    long ret = NativePINVOKE.aloop_stream_options_set_local_address(options, host, port);
+    long ret = NativePINVOKE.aloop_stream_options_set_local_address(options, global::AsyncLoop.Text.ForC(host), port);
     return ret;
   }
 
@@ -3347,7 +3347,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_stream_options_add_host(global::System.IntPtr options, string host) {
-    long ret = NativePINVOKE.aloop_stream_options_add_host(options, host);
+    long ret = NativePINVOKE.aloop_stream_options_add_host(options, global::AsyncLoop.Text.ForC(host));
     return ret;
   }
 
@@ -3376,9 +3376,9 @@ internal static unsafe class Native {
     return ret;
   }
 
-  public static global::System.IntPtr aloop_open_connection(string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_open_connection(host, port, options); }
+  public static global::System.IntPtr aloop_open_connection(string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_open_connection(global::AsyncLoop.Text.ForC(host), port, options); }
 
-  public static global::System.IntPtr aloop_open_unix_connection(string path, global::System.IntPtr options) { return NativePINVOKE.aloop_open_unix_connection(path, options); }
+  public static global::System.IntPtr aloop_open_unix_connection(string path, global::System.IntPtr options) { return NativePINVOKE.aloop_open_unix_connection(global::AsyncLoop.Text.ForC(path), options); }
 
   public static long aloop_stream_pair(global::System.IntPtr* a, global::System.IntPtr* b, global::System.IntPtr options) {
     long ret = NativePINVOKE.aloop_stream_pair(a, b, options);
@@ -3492,13 +3492,13 @@ internal static unsafe class Native {
   public static global::System.IntPtr aloop_stream_wait_closed(global::System.IntPtr stream) { return NativePINVOKE.aloop_stream_wait_closed(stream); }
 
   public static long aloop_stream_get_extra_info(global::System.IntPtr stream, string name, byte* buffer, global::System.UIntPtr size) {
-    long ret = NativePINVOKE.aloop_stream_get_extra_info(stream, name, buffer, size);
+    long ret = NativePINVOKE.aloop_stream_get_extra_info(stream, global::AsyncLoop.Text.ForC(name), buffer, size);
     return ret;
   }
 
-  public static global::System.IntPtr aloop_start_server(global::System.IntPtr handler, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_start_server(handler, data, host, port, options); }
+  public static global::System.IntPtr aloop_start_server(global::System.IntPtr handler, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_start_server(handler, data, global::AsyncLoop.Text.ForC(host), port, options); }
 
-  public static global::System.IntPtr aloop_start_unix_server(global::System.IntPtr handler, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_start_unix_server(handler, data, path, options); }
+  public static global::System.IntPtr aloop_start_unix_server(global::System.IntPtr handler, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_start_unix_server(handler, data, global::AsyncLoop.Text.ForC(path), options); }
 
   public static global::System.IntPtr aloop_server_accept(global::System.IntPtr server) { return NativePINVOKE.aloop_server_accept(server); }
 
@@ -3597,17 +3597,17 @@ internal static unsafe class Native {
     return ret;
   }
 
-  public static global::System.IntPtr aloop_create_connection(global::System.IntPtr protocol, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_create_connection(protocol, data, host, port, options); }
+  public static global::System.IntPtr aloop_create_connection(global::System.IntPtr protocol, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_create_connection(protocol, data, global::AsyncLoop.Text.ForC(host), port, options); }
 
-  public static global::System.IntPtr aloop_create_unix_connection(global::System.IntPtr protocol, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_create_unix_connection(protocol, data, path, options); }
+  public static global::System.IntPtr aloop_create_unix_connection(global::System.IntPtr protocol, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_create_unix_connection(protocol, data, global::AsyncLoop.Text.ForC(path), options); }
 
   public static global::System.IntPtr aloop_create_read_pipe(global::System.IntPtr protocol, global::System.IntPtr data, int descriptor, global::System.IntPtr options) { return NativePINVOKE.aloop_create_read_pipe(protocol, data, descriptor, options); }
 
   public static global::System.IntPtr aloop_create_write_pipe(global::System.IntPtr protocol, global::System.IntPtr data, int descriptor, global::System.IntPtr options) { return NativePINVOKE.aloop_create_write_pipe(protocol, data, descriptor, options); }
 
-  public static global::System.IntPtr aloop_create_server(global::System.IntPtr protocol, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_create_server(protocol, data, host, port, options); }
+  public static global::System.IntPtr aloop_create_server(global::System.IntPtr protocol, global::System.IntPtr data, string host, int port, global::System.IntPtr options) { return NativePINVOKE.aloop_create_server(protocol, data, global::AsyncLoop.Text.ForC(host), port, options); }
 
-  public static global::System.IntPtr aloop_create_unix_server(global::System.IntPtr protocol, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_create_unix_server(protocol, data, path, options); }
+  public static global::System.IntPtr aloop_create_unix_server(global::System.IntPtr protocol, global::System.IntPtr data, string path, global::System.IntPtr options) { return NativePINVOKE.aloop_create_unix_server(protocol, data, global::AsyncLoop.Text.ForC(path), options); }
 
   public static long aloop_stream_set_protocol(global::System.IntPtr transport, global::System.IntPtr protocol, global::System.IntPtr data) {
     long ret = NativePINVOKE.aloop_stream_set_protocol(transport, protocol, data);
@@ -3637,22 +3637,22 @@ internal static unsafe class Native {
   public static global::System.IntPtr aloop_datagram_options_new() { return NativePINVOKE.aloop_datagram_options_new(); }
 
   public static long aloop_datagram_options_set_local_address(global::System.IntPtr options, string host, int port) {
-    long ret = NativePINVOKE.aloop_datagram_options_set_local_address(options, host, port);
+    long ret = NativePINVOKE.aloop_datagram_options_set_local_address(options, global::AsyncLoop.Text.ForC(host), port);
     return ret;
   }
 
   public static long aloop_datagram_options_set_remote_address(global::System.IntPtr options, string host, int port) {
-    long ret = NativePINVOKE.aloop_datagram_options_set_remote_address(options, host, port);
+    long ret = NativePINVOKE.aloop_datagram_options_set_remote_address(options, global::AsyncLoop.Text.ForC(host), port);
     return ret;
   }
 
   public static long aloop_datagram_options_set_local_path(global::System.IntPtr options, string path) {
-    long ret = NativePINVOKE.aloop_datagram_options_set_local_path(options, path);
+    long ret = NativePINVOKE.aloop_datagram_options_set_local_path(options, global::AsyncLoop.Text.ForC(path));
     return ret;
   }
 
   public static long aloop_datagram_options_set_remote_path(global::System.IntPtr options, string path) {
-    long ret = NativePINVOKE.aloop_datagram_options_set_remote_path(options, path);
+    long ret = NativePINVOKE.aloop_datagram_options_set_remote_path(options, global::AsyncLoop.Text.ForC(path));
     return ret;
   }
 
@@ -3773,7 +3773,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_datagram_get_extra_info(global::System.IntPtr endpoint, string name, byte* buffer, global::System.UIntPtr size) {
-    long ret = NativePINVOKE.aloop_datagram_get_extra_info(endpoint, name, buffer, size);
+    long ret = NativePINVOKE.aloop_datagram_get_extra_info(endpoint, global::AsyncLoop.Text.ForC(name), buffer, size);
     return ret;
   }
 
@@ -3802,7 +3802,7 @@ internal static unsafe class Native {
 
   public static global::System.IntPtr aloop_sock_sendfile_native(int fd, int file, long offset, long count) { return NativePINVOKE.aloop_sock_sendfile_native(fd, file, offset, count); }
 
-  public static global::System.IntPtr aloop_sock_connect(int fd, string host, int port) { return NativePINVOKE.aloop_sock_connect(fd, host, port); }
+  public static global::System.IntPtr aloop_sock_connect(int fd, string host, int port) { return NativePINVOKE.aloop_sock_connect(fd, global::AsyncLoop.Text.ForC(host), port); }
 
   public static global::System.IntPtr aloop_sock_accept(int fd) { return NativePINVOKE.aloop_sock_accept(fd); }
 
@@ -3833,22 +3833,22 @@ internal static unsafe class Native {
   public static global::System.IntPtr aloop_tls_context_error(global::System.IntPtr context) { return NativePINVOKE.aloop_tls_context_error(context); }
 
   public static long aloop_tls_context_load_verify(global::System.IntPtr context, string file, string directory) {
-    long ret = NativePINVOKE.aloop_tls_context_load_verify(context, file, directory);
+    long ret = NativePINVOKE.aloop_tls_context_load_verify(context, global::AsyncLoop.Text.ForC(file), global::AsyncLoop.Text.ForC(directory));
     return ret;
   }
 
   public static long aloop_tls_context_load_verify_memory(global::System.IntPtr context, string pem) {
-    long ret = NativePINVOKE.aloop_tls_context_load_verify_memory(context, pem);
+    long ret = NativePINVOKE.aloop_tls_context_load_verify_memory(context, global::AsyncLoop.Text.ForC(pem));
     return ret;
   }
 
   public static long aloop_tls_context_load_cert_chain(global::System.IntPtr context, string cert_file, string key_file, string password) {
-    long ret = NativePINVOKE.aloop_tls_context_load_cert_chain(context, cert_file, key_file, password);
+    long ret = NativePINVOKE.aloop_tls_context_load_cert_chain(context, global::AsyncLoop.Text.ForC(cert_file), global::AsyncLoop.Text.ForC(key_file), global::AsyncLoop.Text.ForC(password));
     return ret;
   }
 
   public static long aloop_tls_context_load_cert_chain_memory(global::System.IntPtr context, string cert_pem, string key_pem, string password) {
-    long ret = NativePINVOKE.aloop_tls_context_load_cert_chain_memory(context, cert_pem, key_pem, password);
+    long ret = NativePINVOKE.aloop_tls_context_load_cert_chain_memory(context, global::AsyncLoop.Text.ForC(cert_pem), global::AsyncLoop.Text.ForC(key_pem), global::AsyncLoop.Text.ForC(password));
     return ret;
   }
 
@@ -3863,7 +3863,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_tls_context_set_alpn(global::System.IntPtr context, string protocols) {
-    long ret = NativePINVOKE.aloop_tls_context_set_alpn(context, protocols);
+    long ret = NativePINVOKE.aloop_tls_context_set_alpn(context, global::AsyncLoop.Text.ForC(protocols));
     return ret;
   }
 
@@ -3878,17 +3878,17 @@ internal static unsafe class Native {
   }
 
   public static long aloop_tls_context_set_ciphers(global::System.IntPtr context, string ciphers) {
-    long ret = NativePINVOKE.aloop_tls_context_set_ciphers(context, ciphers);
+    long ret = NativePINVOKE.aloop_tls_context_set_ciphers(context, global::AsyncLoop.Text.ForC(ciphers));
     return ret;
   }
 
   public static long aloop_tls_context_set_ciphersuites(global::System.IntPtr context, string suites) {
-    long ret = NativePINVOKE.aloop_tls_context_set_ciphersuites(context, suites);
+    long ret = NativePINVOKE.aloop_tls_context_set_ciphersuites(context, global::AsyncLoop.Text.ForC(suites));
     return ret;
   }
 
   public static long aloop_tls_context_add_name(global::System.IntPtr context, string name, global::System.IntPtr other) {
-    long ret = NativePINVOKE.aloop_tls_context_add_name(context, name, other);
+    long ret = NativePINVOKE.aloop_tls_context_add_name(context, global::AsyncLoop.Text.ForC(name), other);
     return ret;
   }
 
@@ -3898,7 +3898,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_tls_context_set_keylog_file(global::System.IntPtr context, string path) {
-    long ret = NativePINVOKE.aloop_tls_context_set_keylog_file(context, path);
+    long ret = NativePINVOKE.aloop_tls_context_set_keylog_file(context, global::AsyncLoop.Text.ForC(path));
     return ret;
   }
 
@@ -3908,7 +3908,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_stream_options_set_server_hostname(global::System.IntPtr options, string name) {
-    long ret = NativePINVOKE.aloop_stream_options_set_server_hostname(options, name);
+    long ret = NativePINVOKE.aloop_stream_options_set_server_hostname(options, global::AsyncLoop.Text.ForC(name));
     return ret;
   }
 
@@ -3939,7 +3939,7 @@ internal static unsafe class Native {
     return ret;
   }
 
-  public static global::System.IntPtr aloop_file_open(string path, int flags, int mode) { return NativePINVOKE.aloop_file_open(path, flags, mode); }
+  public static global::System.IntPtr aloop_file_open(string path, int flags, int mode) { return NativePINVOKE.aloop_file_open(global::AsyncLoop.Text.ForC(path), flags, mode); }
 
   public static global::System.IntPtr aloop_file_read(global::System.IntPtr file, global::System.UIntPtr n) { return NativePINVOKE.aloop_file_read(file, n); }
 
@@ -3966,13 +3966,13 @@ internal static unsafe class Native {
     return ret;
   }
 
-  public static global::System.IntPtr aloop_read_file(string path, long limit) { return NativePINVOKE.aloop_read_file(path, limit); }
+  public static global::System.IntPtr aloop_read_file(string path, long limit) { return NativePINVOKE.aloop_read_file(global::AsyncLoop.Text.ForC(path), limit); }
 
-  public static global::System.IntPtr aloop_write_file(string path, byte* data, global::System.UIntPtr len) { return NativePINVOKE.aloop_write_file(path, data, len); }
+  public static global::System.IntPtr aloop_write_file(string path, byte* data, global::System.UIntPtr len) { return NativePINVOKE.aloop_write_file(global::AsyncLoop.Text.ForC(path), data, len); }
 
-  public static global::System.IntPtr aloop_stat_file(string path, int follow) { return NativePINVOKE.aloop_stat_file(path, follow); }
+  public static global::System.IntPtr aloop_stat_file(string path, int follow) { return NativePINVOKE.aloop_stat_file(global::AsyncLoop.Text.ForC(path), follow); }
 
-  public static global::System.IntPtr aloop_list_directory(string path) { return NativePINVOKE.aloop_list_directory(path); }
+  public static global::System.IntPtr aloop_list_directory(string path) { return NativePINVOKE.aloop_list_directory(global::AsyncLoop.Text.ForC(path)); }
 
   public static long aloop_file_stat_size(global::System.IntPtr stat) {
     long ret = NativePINVOKE.aloop_file_stat_size(stat);
@@ -4029,7 +4029,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_file_watch_new(global::System.IntPtr* watch, string path) {
-    long ret = NativePINVOKE.aloop_file_watch_new(watch, path);
+    long ret = NativePINVOKE.aloop_file_watch_new(watch, global::AsyncLoop.Text.ForC(path));
     return ret;
   }
 
@@ -4069,7 +4069,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_job_set_name(string name) {
-    long ret = NativePINVOKE.aloop_job_set_name(name);
+    long ret = NativePINVOKE.aloop_job_set_name(global::AsyncLoop.Text.ForC(name));
     return ret;
   }
 
@@ -4080,7 +4080,7 @@ internal static unsafe class Native {
   public static global::System.IntPtr aloop_executor_new_threads(long n) { return NativePINVOKE.aloop_executor_new_threads(n); }
 
   public static long aloop_executor_set_name(global::System.IntPtr executor, string name) {
-    long ret = NativePINVOKE.aloop_executor_set_name(executor, name);
+    long ret = NativePINVOKE.aloop_executor_set_name(executor, global::AsyncLoop.Text.ForC(name));
     return ret;
   }
 
@@ -4162,7 +4162,7 @@ internal static unsafe class Native {
   }
 
   public static long aloop_process_options_set_cwd(global::System.IntPtr options, string path) {
-    long ret = NativePINVOKE.aloop_process_options_set_cwd(options, path);
+    long ret = NativePINVOKE.aloop_process_options_set_cwd(options, global::AsyncLoop.Text.ForC(path));
     return ret;
   }
 
@@ -4218,7 +4218,7 @@ internal static unsafe class Native {
 
   public static global::System.IntPtr aloop_create_subprocess_exec(global::System.IntPtr* argv, global::System.IntPtr options) { return NativePINVOKE.aloop_create_subprocess_exec(argv, options); }
 
-  public static global::System.IntPtr aloop_create_subprocess_shell(string command, global::System.IntPtr options) { return NativePINVOKE.aloop_create_subprocess_shell(command, options); }
+  public static global::System.IntPtr aloop_create_subprocess_shell(string command, global::System.IntPtr options) { return NativePINVOKE.aloop_create_subprocess_shell(global::AsyncLoop.Text.ForC(command), options); }
 
   public static long aloop_process_pid(global::System.IntPtr process) {
     long ret = NativePINVOKE.aloop_process_pid(process);

@@ -70,8 +70,11 @@ public sealed class StreamOptions
     {
         var handle = new AloopHandle(Errors.CheckPointer(Native.aloop_stream_options_new()));
         IntPtr o = handle.Raw;
-        if (Limit is int limit) Errors.Check(Native.aloop_stream_options_set_limit(o,
-            (nuint)limit));
+        if (Limit is int limit)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(limit, nameof(Limit));
+            Errors.Check(Native.aloop_stream_options_set_limit(o, (nuint)limit));
+        }
         if (Family != AddressFamily.Unspecified)
         {
             Errors.Check(Native.aloop_stream_options_set_family(o, Sockets.FamilyInC(Family)));

@@ -7,6 +7,13 @@ namespace AsyncLoop;
 
 internal static unsafe class Text
 {
+    // The text, which C takes up to its first NUL: it must have none.
+    internal static string? ForC(string? text) => text?.Contains('\0') != true ? text
+        : throw new ArgumentException("There is a NUL character inside a text.");
+
+    // For people to read: with U+FFFD for each NUL.
+    internal static string Shown(string text) => text.Replace('\0', '\uFFFD');
+
     internal delegate long Writer(byte* buffer, nuint size);
 
     // What a function of C writes that takes a buffer and gives the whole length.
@@ -39,6 +46,7 @@ internal sealed unsafe class NativeStrings : IDisposable
 
     internal NativeStrings(IReadOnlyCollection<string> strings)
     {
+        foreach (string one in strings) Text.ForC(one);
         Pointer = (IntPtr*)NativeMemory.AllocZeroed((nuint)strings.Count + 1,
             (nuint)sizeof(IntPtr));
         foreach (string one in strings) Pointer[_count++] = Marshal.StringToCoTaskMemUTF8(one);

@@ -23,14 +23,14 @@ unsafe impl Sync for Address {}
 impl Address {
     /// Of a numeric host; names are [`lookup`]'s.
     pub fn new(host: &str, port: u16) -> Result<Address> {
-        let host = ffi::text(host);
+        let host = ffi::text(host)?;
         Object::made(|raw| unsafe { sys::aloop_address_new(raw, host.as_ptr(), port.into()) })
             .map(Address)
     }
 
     /// Of a Unix socket; `"@name"` is an abstract one.
     pub fn unix(path: &str) -> Result<Address> {
-        let path = ffi::text(path);
+        let path = ffi::text(path)?;
         Object::made(|raw| unsafe { sys::aloop_address_new_unix(raw, path.as_ptr()) }).map(Address)
     }
 
@@ -90,7 +90,10 @@ impl fmt::Debug for Address {
 /// The addresses of a host and a service, which is a number or a name.
 /// `loop.getaddrinfo`.
 pub fn lookup(host: &str, service: &str) -> Op<Vec<Address>> {
-    let (host, service) = (ffi::text(host), ffi::text(service));
+    let (host, service) = match (ffi::text(host), ffi::text(service)) {
+        (Ok(host), Ok(service)) => (host, service),
+        (Err(why), _) | (_, Err(why)) => return Op::failed(why),
+    };
     let options = Object::new(unsafe { sys::aloop_addrinfo_options_new() });
     let op = unsafe {
         sys::aloop_addrinfo_options_set_type(options.raw(), 1); // SOCK_STREAM: each address once
@@ -230,19 +233,19 @@ impl DatagramOptions {
         let to = made.raw();
         unsafe {
             if let Some((host, port)) = &self.local {
-                let (host, port) = (ffi::text(host), i32::from(*port));
+                let (host, port) = (ffi::text(host.as_str())?, i32::from(*port));
                 check(sys::aloop_datagram_options_set_local_address(to, host.as_ptr(), port))?;
             }
             if let Some((host, port)) = &self.remote {
-                let (host, port) = (ffi::text(host), i32::from(*port));
+                let (host, port) = (ffi::text(host.as_str())?, i32::from(*port));
                 check(sys::aloop_datagram_options_set_remote_address(to, host.as_ptr(), port))?;
             }
             if let Some(path) = &self.local_path {
-                let path = ffi::text(path);
+                let path = ffi::text(path.as_str())?;
                 check(sys::aloop_datagram_options_set_local_path(to, path.as_ptr()))?;
             }
             if let Some(path) = &self.remote_path {
-                let path = ffi::text(path);
+                let path = ffi::text(path.as_str())?;
                 check(sys::aloop_datagram_options_set_remote_path(to, path.as_ptr()))?;
             }
             check(sys::aloop_datagram_options_set_reuse_port(to, self.reuse_port.into()))?;

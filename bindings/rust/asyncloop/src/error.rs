@@ -439,7 +439,7 @@ unsafe fn text_of(text: *const std::os::raw::c_char) -> String {
 pub(crate) fn raise(error: &Error) -> i64 {
     let code = error.code().to_raw();
     if error.detail().is_some() {
-        let text = ffi::text(error.message());
+        let text = ffi::shown(error.message());
         let free: sys::aloop_free_fn = Some(free_payload);
         unsafe { sys::aloop_raise_payload(code, text.as_ptr(), into_payload(error), free) };
     }
@@ -448,7 +448,7 @@ pub(crate) fn raise(error: &Error) -> i64 {
 
 /// An error of C, a reference, that carries this one; null when out of memory.
 pub(crate) fn to_c(error: &Error) -> *mut sys::aloop_error {
-    let text = ffi::text(error.message());
+    let text = ffi::shown(error.message());
     let payload = into_payload(error);
     let code = error.code().to_raw();
     unsafe {

@@ -98,7 +98,7 @@ impl ThreadPool {
 
     /// Names the threads `name_0`, `name_1` and so on.
     pub fn set_name(&self, name: &str) -> Result<()> {
-        let name = ffi::text(name);
+        let name = ffi::text(name)?;
         check(unsafe { sys::aloop_executor_set_name(self.0.raw(), name.as_ptr()) }).map(drop)
     }
 
@@ -201,6 +201,6 @@ unsafe extern "C" fn run_work(
         Ok(Err(why)) => why,
         Err(panic) => Error::from_panic(panic),
     };
-    let text = ffi::text(why.message());
+    let text = ffi::shown(why.message());
     sys::aloop_raise_message(why.code().to_raw(), text.as_ptr())
 }

@@ -1,7 +1,7 @@
 //! Small things between Rust and C: text, bytes, time, and the guard without which no
 //! Rust code is called from C.
 
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 use asyncloop_sys as sys;
 use std::any::Any;
 use std::ffi::{c_void, CStr, CString};
@@ -24,10 +24,14 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> std::result::Result<T, Box<d
     catch_unwind(AssertUnwindSafe(run))
 }
 
-/// A text for C; it ends at a NUL.
-pub(crate) fn text(text: &str) -> CString {
-    let end = text.find('\0').unwrap_or(text.len());
-    CString::new(&text[..end]).unwrap_or_default()
+/// A text for C; one with a NUL inside, which C would take for its end, is refused.
+pub(crate) fn text(text: impl Into<Vec<u8>>) -> Result<CString> {
+    CString::new(text).map_err(|_| Error::new(Code::Invalid, "a NUL character inside a text"))
+}
+
+/// A text that people read: what has a NUL inside is shown with U+FFFD in its place.
+pub(crate) fn shown(text: &str) -> CString {
+    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
 pub(crate) fn static_text(text: *const c_char) -> &'static str {

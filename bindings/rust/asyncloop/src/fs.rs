@@ -8,7 +8,7 @@ use crate::ffi::{self, Object};
 use crate::op::{Op, Turn};
 use crate::tls::path as c_path;
 use asyncloop_sys as sys;
-use std::ffi::c_void;
+use std::ffi::{c_void, CStr};
 use std::io::SeekFrom;
 use std::os::raw::c_char;
 use std::path::Path;
@@ -86,7 +86,10 @@ impl OpenOptions {
             (false, true) => O_WRONLY,
             _ => 0,
         };
-        let path = c_path(path.as_ref());
+        let path = match c_path(path.as_ref()) {
+            Ok(path) => path,
+            Err(why) => return Op::failed(why),
+        };
         let mode = self.mode.unwrap_or(0o666);
         let op = unsafe { sys::aloop_file_open(path.as_ptr(), access | self.flags, mode) };
         Op::new(op, |_, value| File(Object::new(value as *mut sys::aloop_file)))
@@ -208,35 +211,43 @@ impl Metadata {
     }
 }
 
+fn with_path<T: 'static>(path: &Path, begin: impl FnOnce(&CStr) -> Op<T>) -> Op<T> {
+    Op::tried(|| Ok(begin(&c_path(path)?)))
+}
+
 /// All of a file.
 pub fn read(path: impl AsRef<Path>) -> Op<Vec<u8>> {
-    let path = c_path(path.as_ref());
-    Op::new(unsafe { sys::aloop_read_file(path.as_ptr(), -1) }, ffi::take_bytes)
+    with_path(path.as_ref(), |path| {
+        Op::new(unsafe { sys::aloop_read_file(path.as_ptr(), -1) }, ffi::take_bytes)
+    })
 }
 
 /// Puts a file with these bytes in the place of `path`, at once: a reader sees the old one or
 /// the new one, whole.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Op<()> {
-    let path = c_path(path.as_ref());
-    let data = bytes.as_ptr() as *const c_void;
-    Op::new(unsafe { sys::aloop_write_file(path.as_ptr(), data, bytes.len()) }, ffi::nothing)
+    with_path(path.as_ref(), |path| {
+        let data = bytes.as_ptr() as *const c_void;
+        Op::new(unsafe { sys::aloop_write_file(path.as_ptr(), data, bytes.len()) }, ffi::nothing)
+    })
 }
 
 /// What is known about a file.
 pub fn metadata(path: impl AsRef<Path>) -> Op<Metadata> {
-    let path = c_path(path.as_ref());
-    Op::new(unsafe { sys::aloop_stat_file(path.as_ptr(), 1) }, Metadata::take)
+    with_path(path.as_ref(), |path| {
+        Op::new(unsafe { sys::aloop_stat_file(path.as_ptr(), 1) }, Metadata::take)
+    })
 }
 
 /// The names in a directory, in no order.
 pub fn read_dir(path: impl AsRef<Path>) -> Op<Vec<String>> {
-    let path = c_path(path.as_ref());
-    let op = unsafe { sys::aloop_list_directory(path.as_ptr()) };
-    Op::new(op, |_, value| unsafe {
-        let names = Object::new(value as *mut sys::aloop_file_names);
-        (0..sys::aloop_file_names_count(names.raw()))
-            .map(|i| ffi::owned_text(sys::aloop_file_names_at(names.raw(), i)))
-            .collect()
+    with_path(path.as_ref(), |path| {
+        let op = unsafe { sys::aloop_list_directory(path.as_ptr()) };
+        Op::new(op, |_, value| unsafe {
+            let names = Object::new(value as *mut sys::aloop_file_names);
+            (0..sys::aloop_file_names_count(names.raw()))
+                .map(|i| ffi::owned_text(sys::aloop_file_names_at(names.raw(), i)))
+                .collect()
+        })
     })
 }
 
@@ -302,7 +313,7 @@ pub struct Watch {
 impl Watch {
     /// From now on.
     pub fn new(path: impl AsRef<Path>) -> Result<Watch> {
-        let path = c_path(path.as_ref());
+        let path = c_path(path.as_ref())?;
         let raw = Object::made(|raw| unsafe { sys::aloop_file_watch_new(raw, path.as_ptr()) })?;
         Ok(Watch { raw, turn: Rc::default() })
     }

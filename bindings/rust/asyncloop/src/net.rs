@@ -170,24 +170,22 @@ impl Listener {
 
     /// The same, as the options say.
     pub fn bind_with(host: &str, port: u16, options: &Options) -> Op<Listener> {
-        let host = ffi::text(host);
-        match options.make() {
-            Err(why) => Op::failed(why),
-            Ok(options) => Listener::op(unsafe {
+        Op::tried(|| {
+            let (host, options) = (ffi::text(host)?, options.make()?);
+            Ok(Listener::op(unsafe {
                 sys::aloop_start_server(None, null_mut(), host.as_ptr(), port.into(), options.raw())
-            }),
-        }
+            }))
+        })
     }
 
     /// Listens on a Unix socket; `"@name"` is an abstract one.
     pub fn bind_unix(path: &str, options: &Options) -> Op<Listener> {
-        let path = ffi::text(path);
-        match options.make() {
-            Err(why) => Op::failed(why),
-            Ok(options) => Listener::op(unsafe {
+        Op::tried(|| {
+            let (path, options) = (ffi::text(path)?, options.make()?);
+            Ok(Listener::op(unsafe {
                 sys::aloop_start_unix_server(None, null_mut(), path.as_ptr(), options.raw())
-            }),
-        }
+            }))
+        })
     }
 
     /// Listens on a bound socket, which becomes the server's; it is closed where this fails.

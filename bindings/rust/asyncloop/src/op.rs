@@ -205,6 +205,11 @@ impl<T: 'static> Op<T> {
         Op(State::Failed(Some(error)))
     }
 
+    /// What `begin` gives, or one that fails with its error.
+    pub(crate) fn tried(begin: impl FnOnce() -> Result<Op<T>>) -> Op<T> {
+        begin().unwrap_or_else(Op::failed)
+    }
+
     /// The future alone, a reference, and what makes its outcome: for combining in C.
     pub(crate) fn into_parts(mut self) -> Result<Parts<T>> {
         if matches!(&self.0, State::Later(Some(later)) if later.waits()) {

@@ -190,14 +190,14 @@ impl Command {
         }
         unsafe {
             if let Some(directory) = &self.directory {
-                let directory = path(directory);
+                let directory = path(directory)?;
                 check(sys::aloop_process_options_set_cwd(made.raw(), directory.as_ptr()))?;
             }
             if let Some(env) = &self.env {
                 let lines = env
                     .iter()
                     .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
-                let lines = strings(lines);
+                let lines = strings(lines)?;
                 check(sys::aloop_process_options_set_env(made.raw(), pointers(&lines).as_ptr()))?;
             }
         }
@@ -206,11 +206,11 @@ impl Command {
 
     /// Starts it. What keeps it from starting fails here.
     pub fn spawn(&self) -> Op<Child> {
-        let options = match self.options() {
-            Err(why) => return Op::failed(why),
-            Ok(options) => options,
-        };
         let argv = strings(self.argv.iter().map(|arg| arg.as_bytes().to_vec()));
+        let (options, argv) = match (self.options(), argv) {
+            (Ok(options), Ok(argv)) => (options, argv),
+            (Err(why), _) | (_, Err(why)) => return Op::failed(why),
+        };
         let op = unsafe {
             if self.shell {
                 sys::aloop_create_subprocess_shell(argv[0].as_ptr(), options.raw())
@@ -233,8 +233,8 @@ impl Command {
     }
 }
 
-fn strings(all: impl Iterator<Item = Vec<u8>>) -> Vec<CString> {
-    all.map(|text| CString::new(text).unwrap_or_default()).collect()
+fn strings(all: impl Iterator<Item = Vec<u8>>) -> Result<Vec<CString>> {
+    all.map(ffi::text).collect()
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {

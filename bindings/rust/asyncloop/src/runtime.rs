@@ -128,7 +128,7 @@ impl Shared {
 
     /// Tells the exception handler; on the loop's thread.
     pub(crate) fn report(&self, message: &str, error: &Error) {
-        let text = ffi::text(message);
+        let text = ffi::shown(message);
         unsafe {
             let detail = error::to_c(error);
             sys::aloop_loop_call_exception_handler(self.raw, text.as_ptr(), detail);
@@ -396,7 +396,7 @@ impl Runtime {
         }
         let detail = sys::aloop_future_error(kept.raw());
         if !detail.is_null() && sys::aloop_future_cancelled(future) == 0 {
-            let what = ffi::text("unhandled error while the loop was shut down");
+            let what = ffi::shown("unhandled error while the loop was shut down");
             sys::aloop_loop_call_exception_handler(raw, what.as_ptr(), detail);
         }
     }

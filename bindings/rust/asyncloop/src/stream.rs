@@ -113,7 +113,7 @@ impl Options {
                 check(sys::aloop_stream_options_set_family(to, family))?;
             }
             if let Some((host, port)) = &self.local {
-                let host = ffi::text(host);
+                let host = ffi::text(host.as_str())?;
                 let port = i32::from(*port);
                 check(sys::aloop_stream_options_set_local_address(to, host.as_ptr(), port))?;
             }
@@ -130,7 +130,8 @@ impl Options {
             check(sys::aloop_stream_options_set_reuse_port(to, self.reuse_port.into()))?;
             check(sys::aloop_stream_options_set_keep_alive(to, self.keep_alive.into()))?;
             for host in &self.hosts {
-                check(sys::aloop_stream_options_add_host(to, ffi::text(host).as_ptr()))?;
+                let host = ffi::text(host.as_str())?;
+                check(sys::aloop_stream_options_add_host(to, host.as_ptr()))?;
             }
             if self.max_connections > 0 {
                 let n = i64::try_from(self.max_connections).unwrap_or(i64::MAX);
@@ -155,7 +156,7 @@ impl Options {
             check(sys::aloop_stream_options_set_tls(to, context.raw()))?;
         }
         if let Some(name) = &self.server_hostname {
-            let name = ffi::text(name);
+            let name = ffi::text(name.as_str())?;
             check(sys::aloop_stream_options_set_server_hostname(to, name.as_ptr()))?;
         }
         if let Some(limit) = self.handshake_timeout {
@@ -215,24 +216,20 @@ impl Stream {
 
     /// The same, as the options say.
     pub fn connect_with(host: &str, port: u16, options: &Options) -> Op<Stream> {
-        let host = ffi::text(host);
-        match options.make() {
-            Err(why) => Op::failed(why),
-            Ok(options) => Stream::op(unsafe {
+        Op::tried(|| {
+            let (host, options) = (ffi::text(host)?, options.make()?);
+            Ok(Stream::op(unsafe {
                 sys::aloop_open_connection(host.as_ptr(), port.into(), options.raw())
-            }),
-        }
+            }))
+        })
     }
 
     /// Connects to a Unix socket; `"@name"` is an abstract one.
     pub fn connect_unix(path: &str, options: &Options) -> Op<Stream> {
-        let path = ffi::text(path);
-        match options.make() {
-            Err(why) => Op::failed(why),
-            Ok(options) => {
-                Stream::op(unsafe { sys::aloop_open_unix_connection(path.as_ptr(), options.raw()) })
-            }
-        }
+        Op::tried(|| {
+            let (path, options) = (ffi::text(path)?, options.make()?);
+            Ok(Stream::op(unsafe { sys::aloop_open_unix_connection(path.as_ptr(), options.raw()) }))
+        })
     }
 
     /// Two connected streams in memory.
@@ -473,7 +470,7 @@ impl Stream {
     /// What is known about the connection by that name: `"peername"`, `"sockname"`, and of
     /// TLS `"tls_version"`, `"cipher"`, `"alpn_protocol"`, `"peercert_subject"` and so on.
     pub fn info(&self, name: &str) -> Option<String> {
-        let name = ffi::text(name);
+        let name = ffi::text(name).ok()?;
         ffi::written(|buffer, size| unsafe {
             sys::aloop_stream_get_extra_info(self.raw.raw(), name.as_ptr(), buffer, size)
         })

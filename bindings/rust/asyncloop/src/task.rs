@@ -162,7 +162,7 @@ impl Builder {
                 return core.finish(Err(Error::from_status(status)));
             }
             if let Some(name) = self.name {
-                sys::aloop_task_options_set_name(options.raw(), ffi::text(&name).as_ptr());
+                sys::aloop_task_options_set_name(options.raw(), ffi::shown(&name).as_ptr());
             }
             if let Some(eager) = self.eager {
                 sys::aloop_task_options_set_eager_start(options.raw(), eager.into());
@@ -237,7 +237,7 @@ impl<T: 'static> JoinHandle<T> {
 
     /// The same with a text, which is the message of the error that the task gets.
     pub fn cancel_with(&self, message: &str) -> bool {
-        self.request(Some(ffi::text(message)))
+        self.request(Some(ffi::shown(message)))
     }
 
     fn request(&self, message: Option<CString>) -> bool {
@@ -303,7 +303,7 @@ impl<T: 'static> JoinHandle<T> {
     pub fn set_name(&self, name: &str) {
         let task = self.core.task();
         if !task.is_null() && self.core.shared.is_here() {
-            unsafe { sys::aloop_task_set_name(task, ffi::text(name).as_ptr()) };
+            unsafe { sys::aloop_task_set_name(task, ffi::shown(name).as_ptr()) };
         }
     }
 

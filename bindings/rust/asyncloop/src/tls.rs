@@ -73,7 +73,7 @@ impl TlsContext {
 
     /// The authorities that certificates must come from: a PEM file, a directory, or both.
     pub fn load_verify(&self, file: Option<&Path>, directory: Option<&Path>) -> Result<()> {
-        let (file, directory) = (file.map(path), directory.map(path));
+        let (file, directory) = (file.map(path).transpose()?, directory.map(path).transpose()?);
         self.done(unsafe {
             sys::aloop_tls_context_load_verify(self.raw(), or_null(&file), or_null(&directory))
         })
@@ -81,7 +81,7 @@ impl TlsContext {
 
     /// The same from PEM text.
     pub fn load_verify_memory(&self, pem: &str) -> Result<()> {
-        let pem = ffi::text(pem);
+        let pem = ffi::text(pem)?;
         self.done(unsafe { sys::aloop_tls_context_load_verify_memory(self.raw(), pem.as_ptr()) })
     }
 
@@ -92,8 +92,8 @@ impl TlsContext {
         key: Option<&Path>,
         password: Option<&str>,
     ) -> Result<()> {
-        let (certificate, key) = (path(certificate), key.map(path));
-        let password = password.map(ffi::text);
+        let (certificate, key) = (path(certificate)?, key.map(path).transpose()?);
+        let password = password.map(ffi::text).transpose()?;
         self.done(unsafe {
             let raw = self.raw();
             let (key, password) = (or_null(&key), or_null(&password));
@@ -108,8 +108,8 @@ impl TlsContext {
         key: &str,
         password: Option<&str>,
     ) -> Result<()> {
-        let (certificate, key) = (ffi::text(certificate), ffi::text(key));
-        let password = password.map(ffi::text);
+        let (certificate, key) = (ffi::text(certificate)?, ffi::text(key)?);
+        let password = password.map(ffi::text).transpose()?;
         self.done(unsafe {
             let (certificate, key) = (certificate.as_ptr(), key.as_ptr());
             let password = or_null(&password);
@@ -134,7 +134,7 @@ impl TlsContext {
 
     /// The protocols spoken over TLS, the preferred first.
     pub fn set_alpn(&self, protocols: &[&str]) -> Result<()> {
-        let list = ffi::text(&protocols.join(","));
+        let list = ffi::text(protocols.join(","))?;
         self.done(unsafe { sys::aloop_tls_context_set_alpn(self.raw(), list.as_ptr()) })
     }
 
@@ -150,19 +150,19 @@ impl TlsContext {
 
     /// A cipher list in OpenSSL's words, for TLS 1.2 and older.
     pub fn set_ciphers(&self, ciphers: &str) -> Result<()> {
-        let ciphers = ffi::text(ciphers);
+        let ciphers = ffi::text(ciphers)?;
         self.done(unsafe { sys::aloop_tls_context_set_ciphers(self.raw(), ciphers.as_ptr()) })
     }
 
     /// Names of TLS 1.3 suites, separated by colons.
     pub fn set_ciphersuites(&self, suites: &str) -> Result<()> {
-        let suites = ffi::text(suites);
+        let suites = ffi::text(suites)?;
         self.done(unsafe { sys::aloop_tls_context_set_ciphersuites(self.raw(), suites.as_ptr()) })
     }
 
     /// Of servers: clients that ask for this name get the certificate of `other`.
     pub fn add_name(&self, name: &str, other: &TlsContext) -> Result<()> {
-        let name = ffi::text(name);
+        let name = ffi::text(name)?;
         self.done(unsafe {
             sys::aloop_tls_context_add_name(self.raw(), name.as_ptr(), other.raw())
         })
@@ -175,14 +175,14 @@ impl TlsContext {
 
     /// Appends the secrets of each connection to a file, for Wireshark.
     pub fn set_keylog_file(&self, file: Option<&Path>) -> Result<()> {
-        let file = file.map(path);
+        let file = file.map(path).transpose()?;
         self.done(unsafe { sys::aloop_tls_context_set_keylog_file(self.raw(), or_null(&file)) })
     }
 }
 
-pub(crate) fn path(path: &Path) -> CString {
+pub(crate) fn path(path: &Path) -> Result<CString> {
     use std::os::unix::ffi::OsStrExt;
-    CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
+    ffi::text(path.as_os_str().as_bytes())
 }
 
 pub(crate) fn or_null(text: &Option<CString>) -> *const c_char {

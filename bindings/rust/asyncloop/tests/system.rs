@@ -2,11 +2,13 @@
 
 mod support;
 
+use asyncloop::datagram::{self, Address};
 use asyncloop::fs::{self, Change, File, Watch};
 use asyncloop::process::{Command, Stdio};
+use asyncloop::stream::Options;
 use asyncloop::{
     block_on, debug, scope, sleep, spawn, spawn_blocking, task_group, timeout, to_thread,
-    try_spawn, Code, Error, ProcessPool, ThreadPool,
+    try_spawn, Code, Error, Listener, ProcessPool, Stream, ThreadPool, TlsContext,
 };
 use std::cell::RefCell;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -289,6 +291,43 @@ fn looking_inside() {
         assert!(!text.is_empty());
         assert_eq!(debug::version(), env!("CARGO_PKG_VERSION"));
         drop(spawn(async {}));
+    });
+    nothing_is_left();
+}
+
+/// C would take the NUL for the end, and use another name than it was given.
+#[test]
+fn a_text_with_a_nul_inside_is_refused() {
+    const NUL: &str = "a\0b";
+    fn refused<T>(what: Result<T, Error>) {
+        assert_eq!(what.err().map(|why| why.code()), Some(Code::Invalid));
+    }
+    block_on(async {
+        let options = Options::new();
+        refused(Stream::connect("127.0.0.1\0b", 1).await);
+        refused(Stream::connect_unix("/tmp/a\0b", &options).await);
+        refused(Stream::connect_with("127.0.0.1", 1, &options.clone().local_address(NUL, 0)).await);
+        refused(Listener::bind("127.0.0.1\0b", 0).await);
+        refused(Listener::bind_unix("/tmp/a\0b", &options).await);
+        refused(datagram::lookup("localhost\0b", "80").await);
+        refused(Address::new("127.0.0.1\0b", 80));
+        refused(Address::unix("/tmp/a\0b"));
+        refused(Command::new("/bin/true\0b").spawn().await);
+        refused(Command::new("/bin/true").arg(NUL).spawn().await);
+        refused(Command::new("/bin/true").env("A", NUL).spawn().await);
+        refused(Command::new("/bin/true").current_dir("/\0b").spawn().await);
+        refused(Command::shell("true\0b").spawn().await);
+        refused(File::open("/etc/passwd\0b").await);
+        refused(fs::read("/etc/passwd\0b").await);
+        refused(fs::metadata("/etc\0b").await);
+        refused(fs::read_dir("/etc\0b").await);
+        refused(fs::write("/tmp/a\0b", b"x").await);
+        refused(Watch::new("/tmp\0b"));
+        let context = TlsContext::client().unwrap();
+        refused(context.load_verify_memory(NUL));
+        refused(context.set_alpn(&["h2", NUL]));
+        let failed = try_spawn(async { Err::<(), _>(Error::user(1, NUL)) }).await;
+        assert_eq!(failed.unwrap_err().message(), NUL);
     });
     nothing_is_left();
 }
