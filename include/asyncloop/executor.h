@@ -89,7 +89,9 @@ ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *e
 /* An executor of the program's own. submit gets a job: it arranges for
  * aloop_job_run(job) to be called once, on any thread, and returns 0; or refuses
  * it with a code. withdraw (may be NULL) returns 1 if job will now never be run,
- * else 0. shutdown (may be NULL): no more jobs will come. free_fn(data) at the
+ * else 0. shutdown (may be NULL): no more jobs will come. Its shutdown is done when
+ * all jobs were answered: with one that never is, and no timeout, it never is; at the
+ * end of aloop_run that takes 300 seconds. free_fn(data) at the
  * end, in a forked child also, where it alone is called. submit and withdraw are
  * called on the threads of the loops. */
 typedef struct aloop_job aloop_job;
@@ -113,7 +115,8 @@ ALOOP_API int64_t aloop_job_drop(aloop_job *job);
  * and what waited in the queue is cancelled. An operation; executor is borrowed. */
 ALOOP_API aloop_future *aloop_executor_shutdown(aloop_executor *executor, double timeout);
 /* The names of the jobs that run now, one a line, as snprintf does: the whole
- * length is returned. Any thread. */
+ * length is returned. Of an executor of the program's own: of those that it has not
+ * answered. Any thread. */
 ALOOP_API int64_t aloop_executor_running(aloop_executor *executor, char *buffer, size_t size);
 
 /* Coroutines from other threads ---------------------------------------------------------

@@ -66,6 +66,10 @@ struct end_waiter : posted {
     loop *home;  // a reference
     future *ended;  // a reference
 };
+// All of a list, which is empty then.
+void tell_waiters(ring *waiters);
+// Out of the list; nullptr: it is not there.
+end_waiter *take_waiter(ring *waiters, const future *ended);
 
 // What a shutdown whose time is up has left undone.
 struct abandoned {
@@ -119,6 +123,8 @@ void extend_pool(executor *e, const pool_extension_info &extension);
 void *pool_extension(executor *e);  // nullptr: none
 executor *make_process_pool(int64_t n);
 executor *make_custom(const aloop_executor_vtable &table, void *data, aloop_free_fn free_fn);
+// Hands back a job of such an executor.
+void answer_job(job *j);
 int64_t name_pool(executor *e, const char *name);
 int64_t bound_pool(executor *e, int64_t n);
 int64_t default_thread_count();

@@ -58,7 +58,7 @@ int64_t aloop_job_run(aloop_job *j) {
     if (j == nullptr) return ALOOP_EINVAL;
     if (from_job(j)->answered.exchange(true)) return ALOOP_EINVALIDSTATE;
     run_job(from_job(j));
-    hand_back(from_job(j));
+    answer_job(from_job(j));
     return 0;
 }
 
@@ -66,7 +66,7 @@ int64_t aloop_job_drop(aloop_job *j) {
     if (j == nullptr) return ALOOP_EINVAL;
     if (from_job(j)->answered.exchange(true)) return ALOOP_EINVALIDSTATE;
     from_job(j)->status = ALOOP_ECANCELED;
-    hand_back(from_job(j));
+    answer_job(from_job(j));
     return 0;
 }
 

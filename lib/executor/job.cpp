@@ -144,6 +144,26 @@ void hand_back(job *j) {
     if (j->home->post(j) < 0) free_job(j);
 }
 
+void tell_waiters(ring *waiters) {
+    while (link *first = waiters->pop()) {
+        end_waiter *w = static_cast<end_waiter *>(static_cast<node *>(first));
+        if (w->home->post(w) == 0) continue;
+        unref(w->ended);
+        unref(static_cast<object *>(w->home));
+        destroy(w);
+    }
+}
+
+end_waiter *take_waiter(ring *waiters, const future *ended) {
+    for (link *at = waiters->head(); at != nullptr; at = waiters->after(at)) {
+        end_waiter *w = static_cast<end_waiter *>(static_cast<node *>(at));
+        if (w->ended != ended) continue;
+        waiters->remove(at);
+        return w;
+    }
+    return nullptr;
+}
+
 void name_this_job(const char *name) {
     pthread_mutex_lock(&g_names);
     std::snprintf(t_job->name, sizeof t_job->name, "%s", name);

@@ -73,7 +73,6 @@ struct locked {
 thread_local worker *t_worker = nullptr;
 
 thread_pool *from(executor *e) { return static_cast<thread_pool *>(e); }
-end_waiter *waiter_of(link *l) { return static_cast<end_waiter *>(static_cast<node *>(l)); }
 
 // Workers ---------------------------------------------------------------------------------
 
@@ -89,20 +88,10 @@ job *next_job(thread_pool *p) {
     return job_of_queue(p->queue.pop());
 }
 
-void free_waiter(end_waiter *w) {
-    unref(w->ended);
-    unref(static_cast<object *>(w->home));
-    destroy(w);
-}
-
 // Under the mutex: the last worker tells those who wait.
 void worker_ended(thread_pool *p, worker *w) {
     w->ended = true;
-    if (--p->threads > 0) return;
-    while (link *first = p->waiters.pop()) {
-        end_waiter *waiter = waiter_of(first);
-        if (waiter->home->post(waiter) < 0) free_waiter(waiter);
-    }
+    if (--p->threads == 0) tell_waiters(&p->waiters);
 }
 
 void lose_thread(void *w);
@@ -287,12 +276,7 @@ bool await_end(executor *e, end_waiter *w) {
 end_waiter *forget_end(executor *e, const future *ended) {
     thread_pool *p = from(e);
     locked hold(p);
-    for (link *at = p->waiters.head(); at != nullptr; at = p->waiters.after(at)) {
-        if (waiter_of(at)->ended != ended) continue;
-        p->waiters.remove(at);
-        return waiter_of(at);
-    }
-    return nullptr;
+    return take_waiter(&p->waiters, ended);
 }
 
 abandoned abandon(executor *e) {

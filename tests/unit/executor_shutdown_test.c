@@ -294,6 +294,91 @@ static void a_job_is_answered_once(void **state) {
     in_task(answered_in_submit);
 }
 
+/* A thread for each job. */
+static void *run_in_thread(void *job) {
+    sem_wait(&go_on);
+    assert_code(aloop_job_run(job), 0);
+    return NULL;
+}
+
+static int64_t start_thread(void *unused, aloop_job *job) {
+    (void)unused;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_in_thread, job), 0);
+    return pthread_detach(thread);
+}
+
+static int64_t let_two_go(void *unused) {
+    (void)unused;
+    for (int i = 0; i < 2; i++) sem_post(&go_on);
+    return 0;
+}
+
+static int64_t named(void *answered, void **value) {
+    (void)value;
+    ++*(int *)answered;
+    return aloop_job_cancelled() ? 9 : 8;
+}
+
+/* The end waits for what the executor has taken, its time permitting. */
+static int64_t end_of_threads(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    capture_reports(loop, &reports);
+    const aloop_executor_vtable table = {start_thread, NULL, NULL};
+    for (int late = 0; late < 2; late++) {
+        aloop_executor *e = aloop_executor_new_custom(&table, NULL, NULL);
+        int count = 0;
+        aloop_future *all[2];
+        for (int i = 0; i < 2; i++) all[i] = aloop_run_in_executor(loop, e, named, &count, NULL);
+        char names[64];
+        assert_true(aloop_executor_running(e, names, sizeof names) > 0);
+        if (late) {
+            assert_code(aloop_await(aloop_executor_shutdown(e, 0.05), NULL), ALOOP_ETIMEDOUT);
+            assert_int_equal(count, 0);
+        }
+        aloop_loop_call_later(loop, 0.02, let_two_go, NULL, NULL);
+        assert_code(aloop_await(aloop_executor_shutdown(e, late ? -1 : 10), NULL), 0);
+        assert_int_equal(count, 2);
+        for (int i = 0; i < 2; i++) {
+            assert_code(aloop_future_done(all[i]), 1);
+            assert_code(aloop_await(all[i], NULL), 8 + late);
+        }
+        assert_code(aloop_executor_running(e, names, sizeof names), 0);
+        assert_code(aloop_await(aloop_executor_shutdown(e, 0), NULL), 0);
+        aloop_unref(e);
+    }
+    assert_int_equal(reports.count, 1);
+    return 0;
+}
+
+static void an_executor_of_the_program_ends_with_its_jobs(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    assert_code(run_on(loop, end_of_threads, NULL), 0);
+    close_loop(loop);
+}
+
+static int64_t as_the_default(void *count, void **value) {
+    (void)value;
+    const aloop_executor_vtable table = {start_thread, NULL, NULL};
+    aloop_executor *e = aloop_executor_new_custom(&table, NULL, NULL);
+    aloop_loop *loop = aloop_get_running_loop();
+    assert_code(aloop_loop_set_default_executor(loop, e), 0);
+    aloop_unref(e);
+    aloop_unref(aloop_run_in_executor(loop, NULL, named, count, NULL));
+    sem_post(&go_on);
+    return 0;
+}
+
+static void the_end_of_a_run_waits_for_it(void **state) {
+    (void)state;
+    int count = 0;
+    assert_code(aloop_run(as_the_default, &count, NULL), 0);
+    assert_int_equal(count, 1);
+}
+
 int main(void) {
     sem_init(&started, 0, 0);
     sem_init(&go_on, 0, 0);
@@ -306,6 +391,8 @@ int main(void) {
         CASE(a_job_that_ends_the_program),
         CASE(a_program_ends_beside_a_blocked_job),
         CASE(a_job_is_answered_once),
+        CASE(an_executor_of_the_program_ends_with_its_jobs),
+        CASE(the_end_of_a_run_waits_for_it),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

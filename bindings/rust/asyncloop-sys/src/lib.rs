@@ -583,7 +583,9 @@ pub struct aloop_completion {
 /// An executor of the program's own. submit gets a job: it arranges for
 /// aloop_job_run(job) to be called once, on any thread, and returns 0; or refuses
 /// it with a code. withdraw (may be NULL) returns 1 if job will now never be run,
-/// else 0. shutdown (may be NULL): no more jobs will come. free_fn(data) at the
+/// else 0. shutdown (may be NULL): no more jobs will come. Its shutdown is done when
+/// all jobs were answered: with one that never is, and no timeout, it never is; at the
+/// end of aloop_run that takes 300 seconds. free_fn(data) at the
 /// end, in a forked child also, where it alone is called. submit and withdraw are
 /// called on the threads of the loops.
 /// ```
@@ -2910,7 +2912,8 @@ extern "C" {
     pub fn aloop_executor_shutdown(executor: *mut aloop_executor, timeout: f64) -> *mut aloop_future;
     /// ```text
     /// The names of the jobs that run now, one a line, as snprintf does: the whole
-    /// length is returned. Any thread.
+    /// length is returned. Of an executor of the program's own: of those that it has not
+    /// answered. Any thread.
     /// ```
     pub fn aloop_executor_running(executor: *mut aloop_executor, buffer: *mut c_char, size: usize) -> i64;
     /// ```text
