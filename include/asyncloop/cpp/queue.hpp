@@ -25,11 +25,7 @@ public:
         queue_ = ref<aloop_queue>(made);
     }
 
-    task<void> put(T item) {
-        ref<aloop_queue> kept = queue_;
-        auto box = std::make_unique<T>(std::move(item));
-        co_await aloop_queue_put(kept.get(), box.release());
-    }
+    task<void> put(T item) const { return put_in(queue_, std::move(item)); }
     void put_nowait(T item) {
         auto box = std::make_unique<T>(std::move(item));
         check(aloop_queue_put_nowait(queue_.get(), box.get()));
@@ -50,6 +46,12 @@ public:
     aloop_queue *native() const noexcept { return queue_.get(); }
 
 private:
+    // A queue that was moved from could not free the item.
+    static task<void> put_in(ref<aloop_queue> kept, T item) {
+        if (!kept) throw error(ALOOP_EINVAL);
+        co_await aloop_queue_put(kept.get(), std::make_unique<T>(std::move(item)).release());
+    }
+
     ref<aloop_queue> queue_;
 };
 
@@ -59,9 +61,12 @@ template <typename T>
 class sender : public ref<aloop_sender> {
 public:
     using ref<aloop_sender>::ref;
-    task<void> send(T item) {
-        ref<aloop_sender> kept = *this;
-        co_await aloop_sender_send(kept.get(), new T(std::move(item)));
+    task<void> send(T item) const { return send_through(*this, std::move(item)); }
+
+private:
+    static task<void> send_through(ref<aloop_sender> kept, T item) {
+        if (!kept) throw error(ALOOP_EINVAL);
+        co_await aloop_sender_send(kept.get(), std::make_unique<T>(std::move(item)).release());
     }
 };
 

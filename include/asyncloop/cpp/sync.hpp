@@ -1,5 +1,8 @@
 // sync.hpp: locks, events, conditions and semaphores, with guards that release them.
 //
+// A coroutine begins after its call: what it works on it owns (its parameter), for the
+// object that it was called on may be gone by then.
+//
 // SPDX-License-Identifier: MIT
 #ifndef ASYNCLOOP_CPP_SYNC_HPP
 #define ASYNCLOOP_CPP_SYNC_HPP
@@ -29,14 +32,15 @@ public:
     private:
         ref<aloop_lock> held_;
     };
-    task<guard> lock() {
-        ref<aloop_lock> kept = lock_;
-        co_await aloop_lock_acquire(kept.get());
-        co_return guard(std::move(kept));
-    }
+    task<guard> lock() const { return acquired(lock_); }
     bool locked() const noexcept { return aloop_lock_locked(lock_.get()) == 1; }
 
 private:
+    static task<guard> acquired(ref<aloop_lock> kept) {
+        co_await aloop_lock_acquire(kept.get());
+        co_return guard(std::move(kept));
+    }
+
     ref<aloop_lock> lock_;
 };
 
@@ -77,14 +81,15 @@ public:
     private:
         ref<aloop_semaphore> held_;
     };
-    task<guard> acquire() {
-        ref<aloop_semaphore> kept = semaphore_;
-        co_await aloop_semaphore_acquire(kept.get());
-        co_return guard(std::move(kept));
-    }
+    task<guard> acquire() const { return acquired(semaphore_); }
     bool locked() const noexcept { return aloop_semaphore_locked(semaphore_.get()) == 1; }
 
 private:
+    static task<guard> acquired(ref<aloop_semaphore> kept) {
+        co_await aloop_semaphore_acquire(kept.get());
+        co_return guard(std::move(kept));
+    }
+
     ref<aloop_semaphore> semaphore_;
 };
 
@@ -108,22 +113,27 @@ public:
     private:
         ref<aloop_condition> held_;
     };
-    task<guard> lock() {
-        ref<aloop_condition> kept = condition_;
-        co_await aloop_condition_acquire(kept.get());
-        co_return guard(std::move(kept));
-    }
+    task<guard> lock() const { return acquired(condition_); }
     detail::awaiter wait() noexcept {
         return detail::awaiter(aloop_condition_wait(condition_.get()));
     }
     template <typename Predicate>
-    task<void> wait(Predicate holds) {
-        while (!holds()) co_await wait();
+    task<void> wait(Predicate holds) const {
+        return wait_until(condition_, std::move(holds));
     }
     void notify(int64_t n = 1) { check(aloop_condition_notify(condition_.get(), n)); }
     void notify_all() { check(aloop_condition_notify_all(condition_.get())); }
 
 private:
+    template <typename Predicate>
+    static task<void> wait_until(ref<aloop_condition> kept, Predicate holds) {
+        while (!holds()) co_await aloop_condition_wait(kept.get());
+    }
+    static task<guard> acquired(ref<aloop_condition> kept) {
+        co_await aloop_condition_acquire(kept.get());
+        co_return guard(std::move(kept));
+    }
+
     ref<aloop_condition> condition_;
 };
 

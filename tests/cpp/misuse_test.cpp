@@ -1,0 +1,97 @@
+// misuse_test.cpp: coroutines that outlive what they were called on, handles that were
+// moved from, exceptions in odd places, and awaiting what is not the library's.
+// Compiled with g++ and with clang++.
+//
+// SPDX-License-Identifier: MIT
+#include "support.hpp"
+
+#include <memory>
+#include <string>
+
+namespace {
+
+template <typename T>
+aloop::task<int64_t> code_of(aloop::task<T> body) {
+    try {
+        static_cast<void>(co_await std::move(body));
+    } catch (const aloop::error &e) {
+        co_return e.code();
+    }
+    co_return 0;
+}
+
+// A coroutine begins after its call: what it was called on may be gone by then.
+aloop::task<> outliving() {
+    auto lock = std::make_unique<aloop::mutex>();
+    aloop::task<aloop::mutex::guard> locking = lock->lock();
+    lock.reset();
+    CHECK(co_await code_of(std::move(locking)) == 0);
+
+    auto two = std::make_unique<aloop::semaphore>(2);
+    aloop::task<aloop::semaphore::guard> acquiring = two->acquire();
+    two.reset();
+    CHECK(co_await code_of(std::move(acquiring)) == 0);
+
+    auto risen = std::make_unique<aloop::condition>();
+    aloop::task<aloop::condition::guard> guarding = risen->lock();
+    aloop::task<> waiting = risen->wait([] { return true; });
+    risen.reset();
+    CHECK(co_await code_of(std::move(guarding)) == 0);
+    CHECK(co_await code_of(std::move(waiting)) == 0);
+
+    auto numbers = std::make_unique<aloop::queue<counted>>();
+    aloop::task<> putting = numbers->put(counted(1));
+    numbers.reset();
+    CHECK(co_await code_of(std::move(putting)) == 0);
+
+    auto [in, out] = aloop::channel<counted>(2);
+    auto sender = std::make_unique<aloop::sender<counted>>(std::move(in));
+    aloop::task<> sending = sender->send(counted(2));
+    sender.reset();
+    CHECK(co_await code_of(std::move(sending)) == 0);
+    CHECK((co_await out.receive()).number == 2);
+}
+
+// What was moved from refuses, and loses nothing of what it is given.
+aloop::task<> moved() {
+    aloop::queue<counted> numbers;
+    aloop::queue<counted> taken = std::move(numbers);
+    CHECK(co_await code_of(numbers.put(counted(1))) == ALOOP_EINVAL);
+    CHECK(counted::alive == 0);
+    CHECK(throws<aloop::error>([&] { numbers.put_nowait(counted(1)); }));
+    CHECK(throws<aloop::error>([&] { numbers.get_nowait(); }));
+    auto [in, out] = aloop::channel<counted>(2);
+    aloop::sender<counted> other = std::move(in);
+    CHECK(co_await code_of(in.send(counted(1))) == ALOOP_EINVAL);
+    CHECK(counted::alive == 0);
+    aloop::mutex lock;
+    aloop::mutex held = std::move(lock);
+    CHECK(co_await code_of(lock.lock()) == ALOOP_EINVAL);
+    aloop::future<int> empty;
+    int64_t code = 0;
+    try {
+        co_await empty;
+    } catch (const aloop::error &e) {
+        code = e.code();
+    }
+    CHECK(code == ALOOP_EINVAL && !empty.done() && !empty.cancel());
+}
+
+}  // namespace
+
+int main() {
+    const struct {
+        const char *name;
+        aloop::task<> (*body)();
+        bool real;
+    } cases[] = {{"outliving", outliving, false},
+                 {"moved", moved, false}};
+    for (const auto &c : cases) {
+        if (c.real) aloop::run(c.body());
+        else on_virtual_clock(c.body());
+        nothing_left(c.name);
+        std::printf("%s: ok\n", c.name);
+    }
+    std::printf("%d checks passed\n", g_checks);
+    return 0;
+}
