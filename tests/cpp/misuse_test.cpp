@@ -77,6 +77,32 @@ aloop::task<> moved() {
     CHECK(code == ALOOP_EINVAL && !empty.done() && !empty.cancel());
 }
 
+// What nobody here can wake: the task fails, and says why.
+aloop::task<int> await_something_else() {
+    co_await aloop::sleep(1ms);
+    co_await std::suspend_always{};
+    co_return 1;
+}
+aloop::task<int> inside() { co_return co_await await_something_else(); }
+
+aloop::task<> refused(aloop::future<int> running) {
+    int64_t code = 0;
+    std::string why;
+    try {
+        co_await std::move(running);
+    } catch (const aloop::error &e) {
+        code = e.code();
+        why = e.what();
+    }
+    CHECK(code == ALOOP_EINVAL);
+    CHECK(why.find("co_await") != std::string::npos);
+}
+
+aloop::task<> strangers() {
+    co_await refused(aloop::spawn(await_something_else()));
+    co_await refused(aloop::spawn(inside()));
+}
+
 }  // namespace
 
 int main() {
@@ -85,7 +111,8 @@ int main() {
         aloop::task<> (*body)();
         bool real;
     } cases[] = {{"outliving", outliving, false},
-                 {"moved", moved, false}};
+                 {"moved", moved, false},
+                 {"strangers", strangers, false}};
     for (const auto &c : cases) {
         if (c.real) aloop::run(c.body());
         else on_virtual_clock(c.body());

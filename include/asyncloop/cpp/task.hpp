@@ -128,6 +128,9 @@ inline task<void> promise<void>::get_return_object() noexcept {
     return task<void>(std::coroutine_handle<promise<void>>::from_promise(*this));
 }
 
+inline constexpr char k_not_awaitable[] =
+    "Task got bad yield: co_await of what is no future or task of the library";
+
 // The frame of the step task that drives a coroutine.
 template <typename T>
 struct root : driver {
@@ -141,9 +144,10 @@ struct root : driver {
         root *self = static_cast<root *>(frame);
         driver *outer = std::exchange(current_driver, self);
         self->task = t;
-        self->resume_at.resume();
+        std::exchange(self->resume_at, nullptr).resume();
         current_driver = outer;
         if (!self->body.get().done()) {
+            if (!self->resume_at) return aloop_raise_message(ALOOP_EINVAL, k_not_awaitable);
             return aloop_suspend(t, std::exchange(self->wanted, nullptr));
         }
         try {
