@@ -103,6 +103,58 @@ aloop::task<> strangers() {
     co_await refused(aloop::spawn(inside()));
 }
 
+// A value that cannot always be moved.
+struct stubborn {
+    static inline bool refuses = false;
+    static inline int moves_left = 1000;
+    int number;
+    explicit stubborn(int n) : number(n) {}
+    stubborn(stubborn &&other) : number(other.number) {
+        if (refuses || moves_left-- == 0) throw std::length_error("it does not move");
+    }
+};
+
+aloop::task<stubborn> make_stubborn(int n) {
+    co_await aloop::sleep(1ms);
+    co_return stubborn(n);
+}
+aloop::generator<stubborn> give_one() {
+    co_yield stubborn(1);
+}
+aloop::task<bool> gives_nothing(aloop::generator<stubborn> &from) {
+    co_return !co_await from.next();
+}
+
+template <typename A>
+aloop::task<bool> refuses_to_move(A body) {
+    try {
+        co_await std::move(body);
+    } catch (const std::length_error &) {
+        co_return true;
+    }
+    co_return false;
+}
+
+aloop::task<> moving() {
+    stubborn::refuses = true;
+    CHECK(co_await refuses_to_move(make_stubborn(1)));
+    CHECK(co_await refuses_to_move(aloop::spawn(make_stubborn(2))));
+    auto both = aloop::gather(make_stubborn(3), make_stubborn(4));
+    CHECK(co_await refuses_to_move(std::move(both)));
+    stubborn::refuses = false;
+    // The value that got lost is not given a second time.
+    auto numbers = give_one();
+    stubborn::moves_left = 1;  // into the generator, and not out of it
+    bool lost = false;
+    try {
+        co_await numbers.next();
+    } catch (const std::length_error &) {
+        lost = true;
+    }
+    stubborn::moves_left = 1000;
+    CHECK(lost && co_await gives_nothing(numbers));
+}
+
 }  // namespace
 
 int main() {
@@ -112,7 +164,8 @@ int main() {
         bool real;
     } cases[] = {{"outliving", outliving, false},
                  {"moved", moved, false},
-                 {"strangers", strangers, false}};
+                 {"strangers", strangers, false},
+                 {"moving", moving, false}};
     for (const auto &c : cases) {
         if (c.real) aloop::run(c.body());
         else on_virtual_clock(c.body());

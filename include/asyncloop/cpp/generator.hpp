@@ -62,6 +62,7 @@ public:
         }
         std::coroutine_handle<> await_suspend(std::coroutine_handle<> consumer) noexcept {
             body_.promise().running = true;
+            body_.promise().value.reset();  // of a turn whose value could not be moved
             body_.promise().continuation = consumer;
             return body_;
         }
