@@ -155,6 +155,25 @@ aloop::task<> moving() {
     CHECK(lost && co_await gives_nothing(numbers));
 }
 
+// An error without a failure's code is no success.
+aloop::task<int> throw_a_number(int64_t code) {
+    throw aloop::error(code);
+    co_return 1;
+}
+
+aloop::task<> throwing() {
+    CHECK(co_await code_of(aloop::wait_for(throw_a_number(0), 1s)) == ALOOP_EINVAL);
+    CHECK(co_await code_of(aloop::wait_for(throw_a_number(5), 1s)) == ALOOP_EINVAL);
+    // One that cannot be begun takes none of the others along.
+    aloop::task<int> used = twice(1);
+    CHECK(co_await std::move(used) == 2);
+    CHECK(co_await code_of(aloop::gather(twice(2), std::move(used))) == ALOOP_EINVALIDSTATE);
+    std::vector<aloop::task<int>> list;
+    list.push_back(twice(3));
+    list.push_back(std::move(used));
+    CHECK(co_await code_of(aloop::gather(std::move(list))) == ALOOP_EINVALIDSTATE);
+}
+
 }  // namespace
 
 int main() {
@@ -165,7 +184,8 @@ int main() {
     } cases[] = {{"outliving", outliving, false},
                  {"moved", moved, false},
                  {"strangers", strangers, false},
-                 {"moving", moving, false}};
+                 {"moving", moving, false},
+                 {"throwing", throwing, false}};
     for (const auto &c : cases) {
         if (c.real) aloop::run(c.body());
         else on_virtual_clock(c.body());

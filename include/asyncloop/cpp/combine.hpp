@@ -17,7 +17,9 @@ inline namespace cxx {  // other names than the library's own inside
 template <typename... T>
 task<std::tuple<std::conditional_t<std::is_void_v<T>, std::monostate, T>...>> gather(
     task<T>... bodies) {
-    aloop_future *all[] = {spawn(std::move(bodies)).release()...};
+    ref<aloop_future> each[] = {spawn(std::move(bodies))...};
+    aloop_future *all[sizeof...(T)];
+    for (size_t i = 0; i < sizeof...(T); i++) all[i] = each[i].release();
     outcome o = co_await aloop_gather(all, sizeof...(T), 0);
     ref<aloop_results> list(static_cast<aloop_results *>(o.value));
     int64_t i = 0;
@@ -36,9 +38,10 @@ task<std::tuple<std::conditional_t<std::is_void_v<T>, std::monostate, T>...>> ga
 
 template <typename T>
 task<std::vector<T>> gather(std::vector<task<T>> bodies) {
-    std::vector<aloop_future *> all;
-    all.reserve(bodies.size());
-    for (task<T> &body : bodies) all.push_back(spawn(std::move(body)).release());
+    std::vector<aloop_future *> all(bodies.size());
+    std::vector<ref<aloop_future>> each;
+    for (task<T> &body : bodies) each.push_back(spawn(std::move(body)));
+    for (size_t i = 0; i < all.size(); i++) all[i] = each[i].release();
     outcome o = co_await aloop_gather(all.data(), static_cast<int64_t>(all.size()), 0);
     ref<aloop_results> list(static_cast<aloop_results *>(o.value));
     std::vector<T> values;

@@ -81,7 +81,7 @@ inline int64_t raise_current() noexcept {
         throw;
     } catch (const error &e) {
         if (e.native() != nullptr) return aloop_raise_error(e.native());
-        return e.code();
+        return e.code() < 0 ? e.code() : ALOOP_EINVAL;  // no success either
     } catch (const std::bad_alloc &) {
         return ALOOP_ENOMEM;
     } catch (const std::exception &e) {
