@@ -174,6 +174,34 @@ aloop::task<> throwing() {
     CHECK(co_await code_of(aloop::gather(std::move(list))) == ALOOP_EINVALIDSTATE);
 }
 
+// The handlers of a server may run for longer than the server.
+aloop::task<> serving() {
+    aloop::server from = co_await aloop::start_server("127.0.0.1", 0);
+    const int32_t port = from.port();
+    int served = 0;
+    auto name = std::make_shared<std::string>("a name that is too long for the string itself");
+    std::weak_ptr<std::string> watched = name;
+    auto handle = [name, &served](aloop::stream client) -> aloop::task<> {
+        const std::string line = co_await client.readline();
+        served += line == "go\n" && name->size() == 45;
+    };
+    name.reset();
+    aloop::future<> accepting = aloop::spawn(aloop::serve(from, std::move(handle)));
+    aloop::stream client = co_await aloop::open_connection("127.0.0.1", port);
+    co_await aloop::sleep(20ms);
+    accepting.cancel();
+    bool cancelled = false;
+    try {
+        co_await std::move(accepting);
+    } catch (const aloop::cancelled &) {
+        cancelled = true;
+    }
+    CHECK(cancelled && served == 0 && !watched.expired());
+    co_await client.write_all("go\n");
+    co_await aloop::sleep(20ms);
+    CHECK(served == 1 && watched.expired());
+}
+
 }  // namespace
 
 int main() {
@@ -185,7 +213,8 @@ int main() {
                  {"moved", moved, false},
                  {"strangers", strangers, false},
                  {"moving", moving, false},
-                 {"throwing", throwing, false}};
+                 {"throwing", throwing, false},
+                 {"serving", serving, true}};
     for (const auto &c : cases) {
         if (c.real) aloop::run(c.body());
         else on_virtual_clock(c.body());

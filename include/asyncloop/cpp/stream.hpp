@@ -122,11 +122,21 @@ inline auto start_unix_server(const char *path,
         aloop_start_unix_server(nullptr, nullptr, path, options));
 }
 
+namespace detail {
+
+template <typename Handler>
+task<void> handle(std::shared_ptr<Handler> handler, stream client) {
+    co_await (*handler)(std::move(client));
+}
+
+}  // namespace detail
+
 // Gives each connection a task of handler(stream), a coroutine, until the server is
 // closed or this is cancelled. What a handler throws is reported, as that of any task
-// that nobody awaits.
+// that nobody awaits. The handler lives until the last of those tasks has ended.
 template <typename Handler>
 task<void> serve(server from, Handler handler) {
+    auto shared = std::make_shared<Handler>(std::move(handler));
     for (;;) {
         stream client;
         try {
@@ -135,7 +145,7 @@ task<void> serve(server from, Handler handler) {
             if (e.code() == ALOOP_ESTALE) co_return;
             throw;
         }
-        spawn(handler(std::move(client)));
+        spawn(detail::handle(shared, std::move(client)));
     }
 }
 
