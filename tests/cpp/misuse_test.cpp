@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: MIT
 #include "support.hpp"
 
+#include <csignal>
 #include <memory>
 #include <string>
 
@@ -202,6 +203,41 @@ aloop::task<> serving() {
     CHECK(served == 1 && watched.expired());
 }
 
+// Ctrl-C ends the run as the C function says, whatever main makes of it.
+aloop::task<> interrupted() {
+    std::raise(SIGINT);
+    co_await aloop::sleep(1h);
+}
+aloop::task<int> interrupted_and_done() {
+    std::raise(SIGINT);
+    try {
+        co_await aloop::sleep(1h);
+    } catch (const aloop::cancelled &) {
+        co_return 7;
+    }
+    co_return 8;
+}
+aloop::task<> interrupted_and_failed() {
+    std::raise(SIGINT);
+    try {
+        co_await aloop::sleep(1h);
+    } catch (const aloop::cancelled &) {
+        throw std::out_of_range("while it ended");
+    }
+}
+
+void interrupting() {
+    int64_t code = 0;
+    try {
+        aloop::run(interrupted());
+    } catch (const aloop::error &e) {
+        code = e.code();
+    }
+    CHECK(code == -EINTR);
+    CHECK(aloop::run(interrupted_and_done()) == 7);
+    CHECK(throws<std::out_of_range>([] { aloop::run(interrupted_and_failed()); }));
+}
+
 }  // namespace
 
 int main() {
@@ -221,6 +257,8 @@ int main() {
         nothing_left(c.name);
         std::printf("%s: ok\n", c.name);
     }
-    std::printf("%d checks passed\n", g_checks);
+    interrupting();
+    nothing_left("interrupting");
+    std::printf("interrupting: ok\n%d checks passed\n", g_checks);
     return 0;
 }

@@ -4,6 +4,8 @@
 #ifndef ASYNCLOOP_CPP_RUN_HPP
 #define ASYNCLOOP_CPP_RUN_HPP
 
+#include <cerrno>
+
 #include <asyncloop/cpp/task.hpp>
 
 namespace aloop {
@@ -28,6 +30,7 @@ task<void> keep_outcome(task<T> main, final_state<T> *state) {
         }
     } catch (...) {
         state->failure = std::current_exception();
+        throw;  // the runner is to know how main ended
     }
 }
 
@@ -45,7 +48,7 @@ T run(task<T> main, const aloop_loop_options *options = nullptr) {
     ref<aloop_runner> runner(made);
     const int64_t status = aloop_runner_run_ex(runner.get(), how.get(), nullptr);
     const int64_t closed = aloop_runner_close(runner.get());
-    if (state.failure) std::rethrow_exception(state.failure);
+    if (state.failure && status != -EINTR) std::rethrow_exception(state.failure);
     check(status);
     check(closed);
     if (!state.value) throw error(ALOOP_ELOOPSTOPPED);
