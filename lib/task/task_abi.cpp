@@ -162,7 +162,9 @@ aloop_task *aloop_create_stackless_task(aloop_step_fn step, void *frame, aloop_f
     loop *l = running_loop();
     if (l == nullptr) return nullptr;
     if (step == nullptr) return to_c(failed_future(l, ALOOP_EINVAL));
-    if (l->task_factory == nullptr) return created(l, make_step_task(l, step, frame, free_fn, l->eager_tasks));
+    if (l->task_factory == nullptr) {
+        return created(l, make_step_task(l, step, frame, free_fn, l->eager_tasks));
+    }
     task_options *o = create<task_options>();
     if (o == nullptr) return to_c(failed_future(l, ALOOP_ENOMEM));
     o->step = step;

@@ -431,7 +431,8 @@ static int use_the_rest(void *data) {
     wrong += 8 * (c->taken != 1);
     wrong += 16 * (aloop_loop_close(c->loop) != 0);
     for (int i = 0; aloop_debug_stats_name(i) != NULL; i++) {
-        if (strcmp(aloop_debug_stats_name(i), "queue") == 0) wrong |= 32 * (aloop_debug_stats(i) != 0);
+        const int queues = strcmp(aloop_debug_stats_name(i), "queue") == 0;
+        wrong |= 32 * (queues && aloop_debug_stats(i) != 0);
     }
     return wrong;
 }
