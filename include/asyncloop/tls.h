@@ -133,7 +133,9 @@ ALOOP_API int64_t aloop_stream_options_set_tls_handshake_timeout(aloop_stream_op
 ALOOP_API int64_t aloop_stream_options_set_tls_shutdown_timeout(aloop_stream_options *options,
                                                                 double seconds);
 /* A session of an earlier connection to the same server, to be resumed; what
- * does not fit any more is ignored. */
+ * does not fit any more is ignored. It must come from a context that trusts the
+ * same authorities: the server shows its certificate no second time, and a
+ * session does not tell who verified it. (Python takes none of another context.) */
 ALOOP_API int64_t aloop_stream_options_set_tls_session(aloop_stream_options *options,
                                                        const aloop_bytes *session);
 
@@ -161,7 +163,9 @@ ALOOP_API aloop_future *aloop_stream_start_tls(aloop_stream *stream, aloop_tls_c
  * "verify_result" ("ok", or what is wrong), "server_hostname" (of a server's
  * side: what the client asked for), and of the peer's certificate "peercert"
  * (PEM), "peercert_subject", "peercert_issuer" ("CN=localhost,O=Example"),
- * "peercert_sans" ("DNS:localhost, IP Address:127.0.0.1"),
+ * "peercert_sans" ("DNS:localhost, IP Address:127.0.0.1"; a value that holds a
+ * comma, a quote, a backslash or what is no printable ASCII is quoted as in JSON,
+ * each odd byte as \u00xx),
  * "peercert_not_before", "peercert_not_after" ("Jan  1 00:00:00 2030 GMT"),
  * "peercert_serial" (hex). ALOOP_ENOENT where there is none. */
 

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -45,17 +46,56 @@ int64_t give(const char *text, char *buffer, size_t size) {
     return static_cast<int64_t>(std::strlen(text));
 }
 
+// So that no name can read as several, or as another: what the text is made with,
+// and what shows nothing or otherwise than it is, stands quoted, as JSON has it.
+void print_quoted(BIO *to, const char *data, int n) {
+    const auto is_odd = [](char c) { return c < ' ' || c > '~' || std::strchr(",\"'\\", c); };
+    if (std::none_of(data, data + n, is_odd)) {
+        BIO_write(to, data, n);
+        return;
+    }
+    BIO_puts(to, "\"");
+    for (int i = 0; i < n; i++) {
+        const unsigned c = static_cast<uint8_t>(data[i]);
+        if (c < ' ' || c > '~') BIO_printf(to, "\\u%04x", c);
+        else BIO_printf(to, c == '"' || c == '\\' ? "\\%c" : "%c", static_cast<int>(c));
+    }
+    BIO_puts(to, "\"");
+}
+
+void print_value(BIO *to, const char *kind, const ASN1_STRING *value) {
+    BIO_puts(to, kind);
+    print_quoted(to, reinterpret_cast<const char *>(ASN1_STRING_get0_data(value)),
+                 ASN1_STRING_length(value));
+}
+
+// In OpenSSL's words: a kind, a colon, a value.
+void print_as_openssl(BIO *to, GENERAL_NAME *name) {
+    printed text;
+    if (text.bio() == nullptr) return;
+    GENERAL_NAME_print(text.bio(), name);
+    char *data = nullptr;
+    const int n = static_cast<int>(BIO_get_mem_data(text.bio(), &data));
+    const char *colon = n > 0 ? static_cast<char *>(std::memchr(data, ':', n)) : nullptr;
+    const int kind = colon != nullptr ? static_cast<int>(colon + 1 - data) : 0;
+    BIO_write(to, data, kind);
+    print_quoted(to, data + kind, n - kind);
+}
+
 void print_alternative(BIO *to, GENERAL_NAME *name) {
-    if (name->type != GEN_IPADD) {
-        GENERAL_NAME_print(to, name);
+    switch (name->type) {
+    case GEN_DNS:
+        print_value(to, "DNS:", name->d.dNSName);
         return;
-    }
-    const uint8_t *a = ASN1_STRING_get0_data(name->d.iPAddress);
-    if (ASN1_STRING_length(name->d.iPAddress) == 4) {
-        BIO_printf(to, "IP Address:%d.%d.%d.%d", a[0], a[1], a[2], a[3]);
+    case GEN_EMAIL:
+        print_value(to, "email:", name->d.rfc822Name);
         return;
+    case GEN_URI:
+        print_value(to, "URI:", name->d.uniformResourceIdentifier);
+        return;
+    default:
+        print_as_openssl(to, name);
     }
-    GENERAL_NAME_print(to, name);
 }
 
 void print_alternatives(BIO *to, X509 *certificate) {

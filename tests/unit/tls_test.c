@@ -366,8 +366,60 @@ static void extra_info_tells_of_tls(void **state) {
     in_simulation(info, NULL);
 }
 
+/* Names of a certificate that would read as others, were they not quoted. */
+static size_t put(char *at, unsigned char tag, const char *value, size_t n) {
+    static const char digits[] = "0123456789ABCDEF";
+    const unsigned char head[2] = {tag, (unsigned char)n};
+    for (size_t i = 0; i < n + 2; i++) {
+        const unsigned char c = i < 2 ? head[i] : (unsigned char)value[i - 2];
+        *at++ = digits[c >> 4];
+        *at++ = digits[c & 15];
+    }
+    *at = '\0';
+    return 2 * (n + 2);
+}
+
+static int64_t odd_names(void *arg, void **value) {
+    (void)arg, (void)value;
+    static const char uri[] = "http://x/, DNS:admin.local", directory[] =
+        "\x30\x13\x31\x11\x30\x0f\x06\x03\x55\x04\x03\x0c\x08" "a, DNS:b";
+    char names[600] = "";
+    size_t n = put(names, 0x82, "localhost", 9);
+    n += put(names + n, 0x86, uri, sizeof uri - 1);
+    n += put(names + n, 0x82, "a\0b", 3);
+    n += put(names + n, 0x82, "it's", 4);
+    n += put(names + n, 0x81, "\"q\\\"@x\xc3", 7);
+    n += put(names + n, 0xa4, directory, sizeof directory - 1);
+    n += put(names + n, 0x87, "\x7f\0\0\1", 4);
+    char wish[620];
+    snprintf(wish, sizeof wish, "DER:30%02X%s", (unsigned)(n / 2), names);
+    struct certificate odd = make_certificate(
+        (struct certificate_wish){.name = "odd", .for_names = wish}, authority());
+    assert_non_null(odd.cert);
+    struct ends ends = good_ends((struct tls_wish){.client = client_context(authority()),
+                                                   .server = server_context(&odd)});
+    assert_info(ends.client, "peercert_sans",
+                "DNS:localhost, URI:\"http://x/, DNS:admin.local\", DNS:\"a\\u0000b\", "
+                "DNS:\"it's\", email:\"\\\"q\\\\\\\"@x\\u00c3\", "
+                "DirName:\"CN = \\\"a, DNS:b\\\"\", IP Address:127.0.0.1");
+    drop_ends(&ends);
+    /* Nor is it told so of a certificate that is refused. */
+    ends = secure_ends((struct tls_wish){.client = client_context(authority()),
+                                         .server = server_context(&odd), .host = "admin.local"});
+    assert_code(ends.client_status, ALOOP_ETLSCERT);
+    assert_non_null(strstr(ends.client_text, "DNS:localhost, URI:\"http://x/, DNS:admin.local\""));
+    drop_ends(&ends);
+    drop_certificate(&odd);
+    return 0;
+}
+
+static void names_are_told_apart(void **state) {
+    (void)state;
+    in_simulation(odd_names, NULL);
+}
+
 TLS_SUITE(CASE(data_passes_both_ways), CASE(records_that_come_together), CASE(much_data_passes),
           CASE(water_marks_count_plain_text), CASE(a_connection_is_upgraded),
           CASE(what_was_read_ahead_goes_to_tls), CASE(plain_text_is_not_taken_over),
           CASE(writes_meet_the_handshake), CASE(a_file_is_not_interrupted), CASE(tls_runs_over_tls),
-          CASE(extra_info_tells_of_tls))
+          CASE(extra_info_tells_of_tls), CASE(names_are_told_apart))

@@ -2711,7 +2711,9 @@ extern "C" {
     pub fn aloop_stream_options_set_tls_shutdown_timeout(options: *mut aloop_stream_options, seconds: f64) -> i64;
     /// ```text
     /// A session of an earlier connection to the same server, to be resumed; what
-    /// does not fit any more is ignored.
+    /// does not fit any more is ignored. It must come from a context that trusts the
+    /// same authorities: the server shows its certificate no second time, and a
+    /// session does not tell who verified it. (Python takes none of another context.)
     /// ```
     pub fn aloop_stream_options_set_tls_session(options: *mut aloop_stream_options, session: *const aloop_bytes) -> i64;
     /// ```text
