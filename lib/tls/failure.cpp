@@ -9,6 +9,7 @@
 #include <openssl/sslerr.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstdio>
@@ -84,15 +85,26 @@ bool speaks_no_tls(const tls_session *t) {
     return t->first_count > 0 && (type < 0x14 || type > 0x17) && (type & 0x80) == 0;
 }
 
-error *no_tls(const tls_session *t) {
-    char sample[sizeof t->first + 1];
-    size_t n = 0;
-    for (; n < t->first_count && t->first[n] < 128 && isprint(t->first[n]) != 0; n++) {
-        sample[n] = static_cast<char>(t->first[n]);
+// "\"GET / HT\"", or as numbers where it is no text: "05 01 00".
+void show_first(const tls_session *t, char *text, size_t size) {
+    const auto is_text = [](uint8_t c) { return c < 128 && isprint(c) != 0; };
+    const uint8_t *end = std::find_if_not(t->first, t->first + t->first_count, is_text);
+    if (end > t->first) {
+        std::snprintf(text, size, "\"%.*s\"", static_cast<int>(end - t->first),
+                      reinterpret_cast<const char *>(t->first));
+        return;
     }
-    sample[n] = '\0';
-    return format_error(ALOOP_ETLS,
-                        "the peer does not speak TLS (it began with \"%s\"): %s", sample,
+    size_t used = 0;
+    for (int i = 0; i < t->first_count; i++) {
+        used += static_cast<size_t>(std::snprintf(text + used, size - used, "%s%02x",
+                                                  i > 0 ? " " : "", t->first[i]));
+    }
+}
+
+error *no_tls(const tls_session *t) {
+    char sample[3 * sizeof t->first] = "";
+    show_first(t, sample, sizeof sample);
+    return format_error(ALOOP_ETLS, "the peer does not speak TLS (it began with %s): %s", sample,
                         t->context->is_server ? "it sends plain text to a TLS port"
                                               : "is this the plain port, or another protocol's?");
 }

@@ -212,6 +212,11 @@ static int64_t plain_text(void *arg, void **value) {
     assert_code(shake_with(ends.client, false, text), ALOOP_ETLS);
     check_text(text, "(it began with \"220 mail\"): is this the plain port", "client");
     drop_plain(&ends);
+    ends = plain_ends();
+    aloop_stream_write(ends.client, "\x05\x01\x00GET /", 8);
+    assert_code(shake_with(ends.server, true, text), ALOOP_ETLS);
+    check_text(text, "(it began with 05 01 00 47 45 54 20 2f): it sends plain", "no text");
+    drop_plain(&ends);
     return 0;
 }
 
