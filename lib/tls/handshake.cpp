@@ -58,11 +58,14 @@ bool set_host(tls_session *t) {
     return !checked || SSL_set1_host(ssl, t->host) == 1;
 }
 
+// As in set_host: an address is found among addresses only.
 bool is_for_host(tls_session *t, X509 *certificate) {
     constexpr unsigned k_flags =
         X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT;
-    return X509_check_ip_asc(certificate, t->host, 0) == 1 ||
-           X509_check_host(certificate, t->host, 0, k_flags, nullptr) == 1;
+    constexpr int k_no_address = -2;
+    const int found = X509_check_ip_asc(certificate, t->host, 0);
+    if (found != k_no_address) return found == 1;
+    return X509_check_host(certificate, t->host, 0, k_flags, nullptr) == 1;
 }
 
 // Sessions ----------------------------------------------------------------------------------

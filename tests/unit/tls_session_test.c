@@ -247,6 +247,38 @@ static void a_session_is_of_one_name(void **state) {
     in_both(other_name);
 }
 
+/* Neither a name that is another's, nor an address that is written as a name. */
+static int64_t other_host(void *arg, void **value) {
+    (void)value;
+    struct certificate named = make_certificate(
+        (struct certificate_wish){.name = "server",
+                                  .for_names = "DNS:localhost,DNS:127.0.0.1,IP:127.0.0.2"},
+        authority());
+    struct visit v = first_visit(arg, true);
+    aloop_unref(v.server);
+    v.server = server_context(&named);
+    visit(&v);
+    static const char *const hosts[] = {"127.0.0.1", "127.0.0.2"};
+    for (int i = 0; i < 2; i++) {
+        aloop_ref(v.client), aloop_ref(v.server);
+        struct ends ends = secure_ends((struct tls_wish){
+            .client = v.client, .server = v.server, .host = hosts[i], .session = v.got});
+        assert_code(ends.client_status, i == 0 ? ALOOP_ETLSCERT : 0);
+        if (i == 0) assert_non_null(strstr(ends.client_text, "resumed session is another server"));
+        else assert_info(ends.client, "session_reused", "1");
+        drop_ends(&ends);
+    }
+    last_visit(&v);
+    drop_certificate(&named);
+    return 0;
+}
+
+static void an_address_is_no_name(void **state) {
+    (void)state;
+    in_both(other_host);
+}
+
 TLS_SUITE(CASE(a_context_remembers_sessions), CASE(a_program_keeps_sessions),
           CASE(what_is_no_session_is_ignored), CASE(a_session_is_not_everywhere),
-          CASE(a_client_with_a_certificate_resumes), CASE(a_session_is_of_one_name))
+          CASE(a_client_with_a_certificate_resumes), CASE(a_session_is_of_one_name),
+          CASE(an_address_is_no_name))
