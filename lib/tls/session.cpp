@@ -137,7 +137,9 @@ bool peer_is_done(tls_session *t) {
     for (int i = 0; i < 16; i++) {
         const int got = read_record(t, scratch, k_read_size);
         if (got > 0) continue;
-        if (SSL_get_error(t->ssl, got) != SSL_ERROR_WANT_READ) return true;
+        const int kind = SSL_get_error(t->ssl, got);
+        ERR_clear_error();  // whatever it is, it is no failure any more
+        if (kind != SSL_ERROR_WANT_READ) return true;
         if (t->sated) break;
         return false;
     }
@@ -165,7 +167,10 @@ int64_t tls_finish(stream *s) {
         if (code == -EAGAIN) return code;
     }
     // Whether the peer hears of it or not: the program wants no more.
-    if (code == 0 && t->shutdown_timeout > 0 && !peer_is_done(t)) return -EAGAIN;
+    if (code == 0 && t->shutdown_timeout > 0) {
+        if (!peer_is_done(t)) return -EAGAIN;
+        if (t->below < 0) return t->below;  // a reset is one, as in asyncio
+    }
     if (t->under->finish == nullptr) return 0;
     const below_scope scope(t);
     return t->under->finish(s);

@@ -3,11 +3,12 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "peer.h"
-#include "tls_peer.h"
+#include "tls_raw.h"
 
 static double now(void) { return aloop_loop_time(aloop_get_running_loop()); }
 
@@ -252,7 +253,77 @@ static void reading_is_paused(void **state) {
     in_simulation(pause, NULL);
 }
 
+/* A peer that answers a farewell with nonsense leaves nothing where the program's
+ * own use of OpenSSL would find it. */
+static int64_t look_for_errors(aloop_stream *t, int64_t code, aloop_error *error, void *data) {
+    (void)t, (void)error;
+    assert_code(code, 0);
+    assert_int_equal(ERR_peek_error(), 0);
+    ++*(int *)data;
+    return 0;
+}
+
+static int64_t nonsense(void *arg, void **value) {
+    (void)arg, (void)value;
+    int lost = 0;
+    struct raw r = raw_peer(false, TLS1_3_VERSION);
+    raw_shakes(&r);
+    aloop_protocol *p = aloop_protocol_new();
+    assert_code(aloop_protocol_set_connection_lost(p, look_for_errors), 0);
+    assert_code(aloop_stream_set_protocol(r.ours, p, &lost), 0);
+    assert_code(aloop_stream_close(r.ours), 0);
+    let_run(3);
+    assert_int_equal(lost, 0);
+    assert_code(aloop_stream_write(r.stream, "no record at all", 16), 0);
+    assert_code(AWAIT(aloop_stream_wait_closed(r.ours)), 0);
+    assert_int_equal(lost, 1);
+    aloop_unref(p);
+    drop_raw(&r);
+    return 0;
+}
+
+static void nonsense_after_a_farewell(void **state) {
+    (void)state;
+    in_roomy_task(nonsense, NULL);
+}
+
+/* A reset in place of the peer's farewell is told, to protocols as to others. */
+static int64_t keep_code(aloop_stream *t, int64_t code, aloop_error *error, void *data) {
+    (void)t, (void)error;
+    *(int64_t *)data = code;
+    return 0;
+}
+
+static int64_t reset_at_last(void *arg, void **value) {
+    const bool with_protocol = *(const bool *)arg;
+    (void)value;
+    int64_t lost = 1;
+    struct ends ends = usual_ends();
+    aloop_protocol *p = aloop_protocol_new();
+    assert_code(aloop_protocol_set_connection_lost(p, keep_code), 0);
+    if (with_protocol) assert_code(aloop_stream_set_protocol(ends.client, p, &lost), 0);
+    assert_code(aloop_stream_write(ends.client, "unread", 6), 0);
+    assert_code(aloop_stream_close(ends.client), 0);
+    AWAIT(aloop_sleep(1));
+    aloop_stream_abort(ends.server);
+    assert_code(AWAIT(aloop_stream_wait_closed(ends.client)), ALOOP_ECONNRESET);
+    assert_code(lost, with_protocol ? ALOOP_ECONNRESET : 1);
+    aloop_unref(p);
+    drop_ends(&ends);
+    return 0;
+}
+
+static void a_reset_in_place_of_a_farewell(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        bool with_protocol = i != 0;
+        in_simulation(reset_at_last, &with_protocol);
+    }
+}
+
 TLS_SUITE(CASE(a_farewell_ends_both_sides), CASE(both_sides_close_at_once),
           CASE(close_sends_what_waits), CASE(closing_has_a_deadline),
           CASE(a_dropped_stream_says_goodbye), CASE(the_loop_closes_on_open_connections),
-          CASE(a_handshake_is_cancelled), CASE(waits_are_cancelled), CASE(reading_is_paused))
+          CASE(a_handshake_is_cancelled), CASE(waits_are_cancelled), CASE(reading_is_paused),
+          CASE(nonsense_after_a_farewell),
+          CASE(a_reset_in_place_of_a_farewell))
