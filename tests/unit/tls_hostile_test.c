@@ -168,7 +168,6 @@ static void a_handshake_takes_turns(void **state) {
 
 /* Handshake messages may also share a record: hundreds of them in one that OpenSSL
  * would not make, so it is made here, with the keys of TLS 1.2 (RFC 5246, 6.3). */
-enum { REQUESTS = 2000, PACKED = REQUESTS * 4 };
 
 static void server_keys(const SSL *ssl, uint8_t key[16], uint8_t iv[4]) {
     uint8_t master[48], random[32], block[40];
@@ -189,34 +188,46 @@ static void server_keys(const SSL *ssl, uint8_t key[16], uint8_t iv[4]) {
     memcpy(iv, block + 36, 4);
 }
 
-static void send_packed(struct raw *r) {
-    static uint8_t record[5 + 8 + PACKED + 16] = {0x16, 3, 3, (PACKED + 24) >> 8,
-                                                  (PACKED + 24) & 0xff};
-    static const uint8_t requests[PACKED]; /* of type 0 and no length */
-    const uint8_t sequence[13] = {0, 0, 0, 0, 0, 0, 0, 1, 0x16, 3, 3, PACKED >> 8, PACKED & 0xff};
+enum { MOST_PACKED = 8192 };
+
+static void send_record(struct raw *r, uint8_t number, uint8_t type, const void *data, int size) {
+    const uint8_t head[5] = {type, 3, 3, (uint8_t)((size + 24) >> 8), (uint8_t)(size + 24)};
+    uint8_t record[5 + 8 + MOST_PACKED + 16] = {0};
+    const uint8_t sequence[13] = {
+        0, 0, 0, 0, 0, 0, 0, number, type, 3, 3, (uint8_t)(size >> 8), (uint8_t)size};
     uint8_t key[16], nonce[12] = {0};
-    server_keys(r->ssl, key, nonce); /* the explicit part is 0 here and there */
+    server_keys(r->ssl, key, nonce);
+    memcpy(record, head, sizeof head);
+    record[12] = nonce[11] = number; /* the explicit part */
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     int n = 0;
     EVP_EncryptInit_ex(c, EVP_aes_128_gcm(), NULL, key, nonce);
     EVP_EncryptUpdate(c, NULL, &n, sequence, sizeof sequence);
-    EVP_EncryptUpdate(c, record + 13, &n, requests, PACKED);
-    EVP_EncryptFinal_ex(c, record + 13 + PACKED, &n);
-    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, record + 13 + PACKED);
+    EVP_EncryptUpdate(c, record + 13, &n, data, size);
+    EVP_EncryptFinal_ex(c, record + 13 + size, &n);
+    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, record + 13 + size);
     EVP_CIPHER_CTX_free(c);
-    assert_true(aloop_stream_write(r->stream, record, sizeof record) >= 0);
+    assert_true(aloop_stream_write(r->stream, record, 13 + (size_t)size + 16) >= 0);
 }
 
 static int64_t packed(void *arg, void **value) {
-    (void)arg, (void)value;
+    static const uint8_t requests[MOST_PACKED]; /* of type 0 and no length */
+    const int count = *(const int *)arg;
+    (void)value;
     struct raw r = raw_peer(true, TLS1_2_VERSION);
     assert_int_equal(SSL_set_cipher_list(r.ssl, "ECDHE-ECDSA-AES128-GCM-SHA256"), 1);
     raw_shakes(&r);
-    send_packed(&r);
+    send_record(&r, 1, SSL3_RT_HANDSHAKE, requests, 4 * count);
+    send_record(&r, 2, SSL3_RT_APPLICATION_DATA, "y", 1);
     aloop_future *read = aloop_stream_read(r.ours, 1);
-    assert_code(AWAIT(aloop_ref(read)), ALOOP_ETLS);
-    assert_string_equal(aloop_error_message(aloop_future_error(read)),
-                        "the peer floods the connection with handshake messages");
+    const int64_t status = AWAIT(aloop_ref(read));
+    if (count <= 64) {
+        assert_code(status, 1);
+    } else {
+        assert_code(status, ALOOP_ETLS);
+        assert_string_equal(aloop_error_message(aloop_future_error(read)),
+                            "the peer floods the connection with handshake messages");
+    }
     aloop_unref(read);
     drop_raw(&r);
     return 0;
@@ -224,7 +235,39 @@ static int64_t packed(void *arg, void **value) {
 
 static void packed_messages_are_a_flood(void **state) {
     (void)state;
-    in_roomy_task(packed, NULL);
+    int counts[] = {1, 63, 64, 65, 2000};
+    for (int i = 0; i < 5; i++) in_roomy_task(packed, &counts[i]);
+}
+
+/* An iteration's share of records, to the record. */
+static int64_t taking_tiny(int records) {
+    struct raw r = raw_peer(false, TLS1_3_VERSION);
+    raw_shakes(&r);
+    let_run(3);
+    for (int i = 1; i < records; i++) tiny_record(&r);
+    assert_int_equal(SSL_write(r.ssl, "\n", 1), 1);
+    assert_true(raw_sends(&r) < 65536);
+    const int64_t begun = iteration();
+    assert_code(AWAIT(aloop_stream_readline(r.ours)), records);
+    const int64_t took = iteration() - begun;
+    drop_raw(&r);
+    return took;
+}
+
+static int64_t share_of_records(void *arg, void **value) {
+    (void)arg, (void)value;
+    const int64_t one = taking_tiny(1);
+    assert_int_equal(taking_tiny(255), one);
+    assert_int_equal(taking_tiny(256), one);
+    assert_int_equal(taking_tiny(257), one + 1);
+    assert_int_equal(taking_tiny(512), one + 1);
+    assert_int_equal(taking_tiny(513), one + 2);
+    return 0;
+}
+
+static void a_share_is_so_many_records(void **state) {
+    (void)state;
+    in_roomy_task(share_of_records, NULL);
 }
 
 /* Answers that nobody reads ------------------------------------------------------------------ */
@@ -372,5 +415,6 @@ static void a_name_stays_what_it_was(void **state) {
 
 TLS_SUITE(CASE(a_read_takes_turns), CASE(a_protocol_takes_turns), CASE(a_close_takes_turns),
           CASE(a_handshake_takes_turns), CASE(packed_messages_are_a_flood),
-          CASE(unread_answers_do_not_pile_up), CASE(answers_that_are_read_may_be_many),
+          CASE(a_share_is_so_many_records), CASE(unread_answers_do_not_pile_up),
+          CASE(answers_that_are_read_may_be_many),
           CASE(a_name_stays_what_it_was))
