@@ -77,7 +77,9 @@ func (s *Subscription[T]) Receiving() Op[T] {
 
 // Receive is Receiving, awaited. ELAGGED: this one was too slow and has missed some
 // (Missed); ESTOPITERATION, an io.EOF, after the last.
-func (s *Subscription[T]) Receive(ctx context.Context) (T, error) { return s.Receiving().Await(ctx) }
+func (s *Subscription[T]) Receive(ctx context.Context) (T, error) {
+	return s.Receiving().Await(ctx)
+}
 
 // TryReceive is the same at once; EQUEUEEMPTY.
 func (s *Subscription[T]) TryReceive() (T, error) {

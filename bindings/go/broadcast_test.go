@@ -23,7 +23,8 @@ func TestBroadcast(t *testing.T) {
 			t.Error(got, err)
 		}
 	}
-	if _, err := other.Receive(background); CodeOf(err).Name() != "ALOOP_ELAGGED" || other.Missed() != 1 {
+	_, err := other.Receive(background)
+	if CodeOf(err).Name() != "ALOOP_ELAGGED" || other.Missed() != 1 {
 		t.Error(err, other.Missed())
 	}
 	if got, err := other.TryReceive(); got != "b" || err != nil {
@@ -81,7 +82,8 @@ func TestLimiters(t *testing.T) {
 		if err := limit.Acquire(ctx, 7); err != nil || !limit.Has(7) || limit.Total() != 1 {
 			t.Error(err)
 		}
-		if _, err := WaitFor[struct{}](limit.Acquiring(8), time.Second).Await(ctx); !errors.Is(err, ETIMEDOUT) {
+		_, err := WaitFor[struct{}](limit.Acquiring(8), time.Second).Await(ctx)
+		if !errors.Is(err, ETIMEDOUT) {
 			t.Error(err)
 		}
 		_ = limit.SetTotal(2)

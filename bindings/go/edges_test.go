@@ -96,7 +96,8 @@ func TestDeadlinesLoseNothing(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				_ = other.SetReadDeadline(time.Now().Add(time.Duration(i%3-1) * 20 * time.Microsecond))
+				late := time.Duration(i%3-1) * 20 * time.Microsecond
+				_ = other.SetReadDeadline(time.Now().Add(late))
 				runtime.Gosched()
 			}
 		}
@@ -185,7 +186,8 @@ func TestDeadlinesOfNow(t *testing.T) {
 		t.Error(err)
 	}
 	_ = one.SetWriteDeadline(time.Now().Add(5 * time.Millisecond))
-	if n, err := one.Write(make([]byte, 64<<20)); n >= 64<<20 || !errors.Is(err, os.ErrDeadlineExceeded) {
+	n, err := one.Write(make([]byte, 64<<20))
+	if n >= 64<<20 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("nobody reads:", n, err)
 	}
 	other.Close()

@@ -37,7 +37,9 @@ type Limiter struct{ o *object }
 
 // NewLimiter makes one of total tokens.
 func NewLimiter(loop *Loop, total int) *Limiter {
-	return &Limiter{newObject(loop, func(p *uintptr) int64 { return sys.Limiter_new(p, int64(total)) })}
+	return &Limiter{newObject(loop, func(p *uintptr) int64 {
+		return sys.Limiter_new(p, int64(total))
+	})}
 }
 
 // Acquiring waits for a token for borrower.

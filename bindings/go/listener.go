@@ -108,7 +108,9 @@ func (s *Listener) Accepting() Op[*Conn] {
 }
 
 // AcceptConn is Accepting, awaited. ESTALE once it is closed.
-func (s *Listener) AcceptConn(ctx context.Context) (*Conn, error) { return s.Accepting().Await(ctx) }
+func (s *Listener) AcceptConn(ctx context.Context) (*Conn, error) {
+	return s.Accepting().Await(ctx)
+}
 
 // Accept is AcceptConn as net.Listener has it.
 func (s *Listener) Accept() (net.Conn, error) {

@@ -65,7 +65,8 @@ func TestGoErrorsPassThroughWhole(t *testing.T) {
 	if _, err := Go(background, loop, fails).Await(background); err != error(mine) {
 		t.Error("task:", err)
 	}
-	if _, err := InThread(loop, func() (int, error) { return 0, mine }).Await(background); err != error(mine) {
+	_, err := InThread(loop, func() (int, error) { return 0, mine }).Await(background)
+	if err != error(mine) {
 		t.Error("job:", err)
 	}
 	future := NewFuture[int](loop)
@@ -231,8 +232,12 @@ func TestContextOfStartEndsTheLoop(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	err := Run(background, func(ctx context.Context) error {
-		Go(ctx, LoopOf(ctx), func(ctx context.Context) (int, error) { return 0, Sleep(ctx, time.Hour) })
-		return Timeout(ctx, time.Minute, func(ctx context.Context) error { return Sleep(ctx, time.Hour) })
+		Go(ctx, LoopOf(ctx), func(ctx context.Context) (int, error) {
+			return 0, Sleep(ctx, time.Hour)
+		})
+		return Timeout(ctx, time.Minute, func(ctx context.Context) error {
+			return Sleep(ctx, time.Hour)
+		})
 	}, VirtualClock())
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
@@ -441,7 +446,8 @@ func TestProcesses(t *testing.T) {
 	if exit, err = child.Wait(background); exit.Signal != syscall.SIGTERM || err != nil {
 		t.Error(exit, err)
 	}
-	if _, err = loop.StartProcess(background, Command{Path: "/no/such"}); !errors.Is(err, syscall.ENOENT) {
+	_, err = loop.StartProcess(background, Command{Path: "/no/such"})
+	if !errors.Is(err, syscall.ENOENT) {
 		t.Error(err)
 	}
 }
@@ -461,7 +467,8 @@ func TestExecutors(t *testing.T) {
 	if err := executor.Shutdown(background, NoTimeout); err != nil {
 		t.Error(err)
 	}
-	if _, err := RunIn(executor, func() (int, error) { return 0, nil }).Await(background); !errors.Is(err, ESHUTDOWN) {
+	_, err = RunIn(executor, func() (int, error) { return 0, nil }).Await(background)
+	if !errors.Is(err, ESHUTDOWN) {
 		t.Error(err)
 	}
 }

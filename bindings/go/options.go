@@ -59,7 +59,9 @@ func Shuffled(seed uint64) Option {
 // Simulated gives the loop a simulated network on the virtual clock, in which what
 // is sent takes up to mostDelay seconds: the same seed is the same run.
 func Simulated(seed uint64, mostDelay float64) Option {
-	return setter(func(o uintptr) int64 { return sys.Loop_options_set_simulator(o, seed, mostDelay) })
+	return setter(func(o uintptr) int64 {
+		return sys.Loop_options_set_simulator(o, seed, mostDelay)
+	})
 }
 
 // SimulatedLoss has a Simulated network lose that share of its datagrams, 0 to 1.
@@ -75,7 +77,9 @@ func EagerTasks(on bool) Option {
 // BusyPoll has the loop look for work for up to that long before it sleeps, at most
 // a second: what comes meanwhile is served earlier, for the processor's time.
 func BusyPoll(most time.Duration) Option {
-	return setter(func(o uintptr) int64 { return sys.Loop_options_set_busy_poll(o, most.Seconds()) })
+	return setter(func(o uintptr) int64 {
+		return sys.Loop_options_set_busy_poll(o, most.Seconds())
+	})
 }
 
 // OnPanic gets what callbacks panic with, on the loop's thread. Without it a panic

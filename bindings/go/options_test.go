@@ -33,7 +33,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		"connections": MaxConnections(-1),
 		"handshake":   HandshakeTimeout(-1),
 	} {
-		if _, err := loop.Listen(background, "tcp", "127.0.0.1:0", option); !errors.Is(err, EINVAL) {
+		_, err := loop.Listen(background, "tcp", "127.0.0.1:0", option)
+		if !errors.Is(err, EINVAL) {
 			t.Errorf("listen, %s: %v", name, err)
 		}
 		if _, err := loop.Dial(background, "tcp", "127.0.0.1:1", option); !errors.Is(err, EINVAL) {
@@ -196,7 +197,8 @@ func TestSocketsOfTheProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer packets.Close()
-	endpoint, err := loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)), PacketBatch(4))
+	endpoint, err := loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)),
+		PacketBatch(4))
 	if err != nil || endpoint.LocalAddr().String() != packets.LocalAddr().String() {
 		t.Fatal(endpoint, err)
 	}
@@ -207,7 +209,8 @@ func TestSocketsOfTheProgram(t *testing.T) {
 		"no socket":   fails(loop.FileConn(background, os.Stdin)),
 		"a datagram":  fails(loop.FileConn(background, file(t, packets.(*net.UDPConn)))),
 		"no datagram": fails(loop.FilePacketConn(background, file(t, theirs.(*net.TCPConn)))),
-		"a flag":      fails(loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)), PacketReusePort(true))),
+		"a flag": fails(loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)),
+			PacketReusePort(true))),
 	} {
 		if err == nil {
 			t.Errorf("%s: taken", name)
@@ -243,7 +246,8 @@ func TestProcessOptions(t *testing.T) {
 	defer reading.Close()
 	group, mask := 0, 0o27
 	child, err := loop.StartProcess(background, Command{
-		Shell: true, Path: "umask; ulimit -n; echo through >&4; ps -o pgid= -p $$ | tr -d ' '; echo $$",
+		Shell:  true,
+		Path:   "umask; ulimit -n; echo through >&4; ps -o pgid= -p $$ | tr -d ' '; echo $$",
 		Stdout: Pipe, ExtraFiles: []*os.File{nil, writing}, ProcessGroup: &group, Umask: &mask,
 		Limits:    []Rlimit{{syscall.RLIMIT_NOFILE, syscall.Rlimit{Cur: 50, Max: 60}}},
 		ReadLimit: 8,
@@ -270,8 +274,9 @@ func TestProcessOptions(t *testing.T) {
 	if n, err := reading.Read(text); string(text[:n]) != "through\n" {
 		t.Errorf("%q %v", text[:n], err)
 	}
-	long, err := loop.StartProcess(background, Command{Path: "echo", Args: []string{"too long a line"},
-		Stdout: Pipe, ReadLimit: 4})
+	long, err := loop.StartProcess(background,
+		Command{Path: "echo", Args: []string{"too long a line"},
+			Stdout: Pipe, ReadLimit: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,14 +286,16 @@ func TestProcessOptions(t *testing.T) {
 	_, _ = long.Wait(background)
 	nobody := uint32(65534)
 	if os.Geteuid() != 0 {
-		_, err := loop.StartProcess(background, Command{Path: "true", User: &nobody, Group: &nobody})
+		_, err := loop.StartProcess(background,
+			Command{Path: "true", User: &nobody, Group: &nobody})
 		if !errors.Is(err, syscall.EPERM) {
 			t.Error(err)
 		}
 		return
 	}
-	other, err := loop.StartProcess(background, Command{Path: "id", Args: []string{"-u"}, Stdout: Pipe,
-		Dir: "/", User: &nobody, Group: &nobody})
+	other, err := loop.StartProcess(background,
+		Command{Path: "id", Args: []string{"-u"}, Stdout: Pipe,
+			Dir: "/", User: &nobody, Group: &nobody})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,8 @@ func packetAddr(p uintptr) net.Addr {
 			return &net.UnixAddr{Name: name, Net: "unixgram"}
 		}
 	case syscall.AF_INET, syscall.AF_INET6:
-		if found, err := net.ResolveUDPAddr("udp", written(sys.Address_format(p, text))); err == nil {
+		found, err := net.ResolveUDPAddr("udp", written(sys.Address_format(p, text)))
+		if err == nil {
 			return found
 		}
 	}

@@ -21,7 +21,7 @@ type Command struct {
 	Session bool // a session of its own
 
 	OutputLimit int // the most bytes that Communicate reads of each output; 0: no bound
-	ReadLimit   int // the most bytes that ReadLine and ReadUntil of its pipes look through; 0: 65536
+	ReadLimit   int // the most that ReadLine and ReadUntil of its pipes look through; 0: 65536
 
 	ExtraFiles   []*os.File // entry i is its descriptor 3+i, as in os/exec; all others are closed
 	ProcessGroup *int       // 0: a group of its own, else the one to join; nil: this process's
@@ -111,14 +111,16 @@ func (c *Command) streams(options uintptr) int64 {
 		sys.Process_options_set_stdout(options, c.Stdout.what()),
 		sys.Process_options_set_stderr(options, c.Stderr.what()))
 	if c.OutputLimit != 0 {
-		status = refused(status, sys.Process_options_set_output_limit(options, int64(c.OutputLimit)))
+		status = refused(status,
+			sys.Process_options_set_output_limit(options, int64(c.OutputLimit)))
 	}
 	if c.ReadLimit != 0 {
 		status = refused(status, sys.Process_options_set_limit(options, int64(c.ReadLimit)))
 	}
 	for i, file := range c.ExtraFiles {
 		if file != nil {
-			status = refused(status, sys.Process_options_add_fd(options, int32(file.Fd()), int32(3+i)))
+			status = refused(status,
+				sys.Process_options_add_fd(options, int32(file.Fd()), int32(3+i)))
 		}
 	}
 	return status

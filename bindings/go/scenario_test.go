@@ -223,7 +223,9 @@ func (r *run) awaitable(ctx context.Context, words []string) *Op[interface{}] {
 	case "gather_all":
 		return listed(GatherAllOrFirst(r.named(ctx, words[1:]), false))
 	case "thread":
-		return untyped[int64](InThread(r.loop, func() (int64, error) { return integer(words[1]), nil }))
+		return untyped[int64](InThread(r.loop, func() (int64, error) {
+			return integer(words[1]), nil
+		}))
 	case "thread_error":
 		return untyped[int64](InThread(r.loop, func() (int64, error) {
 			return 0, NewError(int(integer(words[1])), strings.Join(words[2:], " "))
@@ -546,7 +548,8 @@ func ofQueue(q *Queue[int64], what string, n int64) (interface{}, error) {
 	return nil, q.Shutdown(what == "shutdown_now")
 }
 
-func (r *run) changeSync(ctx context.Context, what string, it interface{}, n int) (interface{}, error) {
+func (r *run) changeSync(ctx context.Context, what string, it interface{},
+	n int) (interface{}, error) {
 	switch what {
 	case "release":
 		return nil, it.(interface{ Release() error }).Release()
@@ -582,7 +585,8 @@ func TestScenarios(t *testing.T) {
 	for _, one := range all {
 		one := one
 		t.Run(one.name, func(t *testing.T) {
-			loop, err := Start(context.Background(), VirtualClock(), OnUnhandled(func(Unhandled) {}))
+			loop, err := Start(context.Background(), VirtualClock(),
+				OnUnhandled(func(Unhandled) {}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -593,7 +597,8 @@ func TestScenarios(t *testing.T) {
 			if err := loop.Close(); err != nil {
 				t.Error(err)
 			}
-			if left, expected := strings.Join(w.trace, "\n"), strings.Join(one.expected, "\n"); left != expected {
+			left, expected := strings.Join(w.trace, "\n"), strings.Join(one.expected, "\n")
+			if left != expected {
 				t.Errorf("it left\n%s\nexpected\n%s", left, expected)
 			}
 		})

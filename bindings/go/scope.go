@@ -10,7 +10,8 @@ import (
 // Timeout runs block in the task of ctx. When the time is up the task is
 // cancelled, and the outcome of that is ETIMEDOUT, a context.DeadlineExceeded.
 // ENOTASK outside a task: there context.WithTimeout does. asyncio.timeout.
-func Timeout(ctx context.Context, after time.Duration, block func(ctx context.Context) error) error {
+func Timeout(ctx context.Context, after time.Duration,
+	block func(ctx context.Context) error) error {
 	var t uintptr
 	status := int64(0)
 	err := inTask(ctx, func() { status = sys.Timeout_enter(&t, after.Seconds()) })

@@ -69,7 +69,11 @@ func opOf[T any](o *object, begin func(p uintptr) uintptr,
 	if o.err != nil {
 		return failedOp[T](o.loop, o.err)
 	}
-	return Op[T]{loop: o.loop, begin: starting(func() uintptr { return begin(o.p) }), outcome: outcome}
+	return Op[T]{
+		loop:    o.loop,
+		begin:   starting(func() uintptr { return begin(o.p) }),
+		outcome: outcome,
+	}
 }
 
 // A Lock is held by one at a time, first come, first served. asyncio.Lock.
@@ -205,8 +209,12 @@ func (b *Barrier) Waiting() Op[int64] { return opOf(b.o, sys.Barrier_wait, numbe
 func (b *Barrier) Wait(ctx context.Context) (int64, error) { return b.Waiting().Await(ctx) }
 
 // Reset makes it as new; Abort breaks it until a Reset. Who waits gets EBROKENBARRIER.
-func (b *Barrier) Reset(ctx context.Context) error { return wait(ctx, b.o.waiting(sys.Barrier_reset)) }
-func (b *Barrier) Abort(ctx context.Context) error { return wait(ctx, b.o.waiting(sys.Barrier_abort)) }
+func (b *Barrier) Reset(ctx context.Context) error {
+	return wait(ctx, b.o.waiting(sys.Barrier_reset))
+}
+func (b *Barrier) Abort(ctx context.Context) error {
+	return wait(ctx, b.o.waiting(sys.Barrier_abort))
+}
 
 // Parties, NWaiting and Broken describe it.
 func (b *Barrier) Parties() int  { return b.o.number(sys.Barrier_parties) }

@@ -91,7 +91,9 @@ func (c *TLSContext) SetVerifyMode(mode VerifyMode) error {
 
 // SetCheckHostname says whether a client checks the server's name.
 func (c *TLSContext) SetCheckHostname(check bool) error {
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_set_check_hostname(p, flag(check)) })
+	return c.set(func(p uintptr) int64 {
+		return sys.Tls_context_set_check_hostname(p, flag(check))
+	})
 }
 
 // SetALPN names the protocols spoken over TLS, the preferred first.
@@ -134,7 +136,9 @@ func (c *TLSContext) AddName(name string, other *TLSContext) error {
 
 // SetSessionCache makes a client remember the sessions of so many servers.
 func (c *TLSContext) SetSessionCache(servers int) error {
-	return c.set(func(p uintptr) int64 { return sys.Tls_context_set_session_cache(p, int32(servers)) })
+	return c.set(func(p uintptr) int64 {
+		return sys.Tls_context_set_session_cache(p, int32(servers))
+	})
 }
 
 // SetKeylogFile appends the secrets of each connection to a file, for Wireshark.
@@ -162,10 +166,14 @@ func ServerHostname(name string) StreamOption {
 
 // HandshakeTimeout bounds the handshake, ShutdownTimeout the end of a connection.
 func HandshakeTimeout(limit time.Duration) StreamOption {
-	return func(o uintptr) int64 { return sys.Stream_options_set_tls_handshake_timeout(o, limit.Seconds()) }
+	return func(o uintptr) int64 {
+		return sys.Stream_options_set_tls_handshake_timeout(o, limit.Seconds())
+	}
 }
 func ShutdownTimeout(limit time.Duration) StreamOption {
-	return func(o uintptr) int64 { return sys.Stream_options_set_tls_shutdown_timeout(o, limit.Seconds()) }
+	return func(o uintptr) int64 {
+		return sys.Stream_options_set_tls_shutdown_timeout(o, limit.Seconds())
+	}
 }
 
 // TLSSession resumes a session of an earlier connection to the same server.

@@ -21,8 +21,10 @@ public class EdgeTests
         await a.DisposeAsync();
         Assert.Equal(0, await b.ReadAsync(new byte[1]));
         Assert.False(a.CanRead || a.CanWrite);
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await a.ReadAsync(new byte[1]));
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await a.WriteAsync(new byte[1]));
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            async () => await a.ReadAsync(new byte[1]));
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            async () => await a.WriteAsync(new byte[1]));
         Assert.True(a.IsClosing);
         await b.DisposeAsync();
         await b.DisposeAsync();
@@ -94,7 +96,10 @@ public class EdgeTests
                 Assert.Equal(1, n);
                 throw new OperationCanceledException();
             });
-            if (n == 0) n = await Loop.WaitFor(other.ReadAsync(got).AsTask(), TimeSpan.FromSeconds(5));
+            if (n == 0)
+            {
+                n = await Loop.WaitFor(other.ReadAsync(got).AsTask(), TimeSpan.FromSeconds(5));
+            }
             Assert.Equal((1, (byte)i), (n, got[0]));
         }
         for (int i = 0; i < 40; i++)
@@ -136,7 +141,8 @@ public class EdgeTests
         Assert.ThrowsAny<ObjectDisposedException>(
             () => one!.ReadAsync(new byte[1]).AsTask().GetAwaiter().GetResult());
         Assert.Throws<ObjectDisposedException>(() => loop.Post(() => { }));
-        Assert.Throws<ObjectDisposedException>(() => loop.RunUntilComplete(() => Task.CompletedTask));
+        Assert.Throws<ObjectDisposedException>(
+            () => loop.RunUntilComplete(() => Task.CompletedTask));
         one!.Dispose();
         other!.Dispose();
         queue!.Dispose();

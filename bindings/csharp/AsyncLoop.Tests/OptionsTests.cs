@@ -9,7 +9,8 @@ namespace AsyncLoop.Tests;
 
 public class OptionsTests
 {
-    private static readonly LoopOptions s_real = new() { BusyPoll = TimeSpan.FromMilliseconds(0.05) };
+    private static readonly LoopOptions s_real =
+        new() { BusyPoll = TimeSpan.FromMilliseconds(0.05) };
 
     private static void Invalid(LoopOptions options) =>
         Assert.Equal(Status.Invalid,
@@ -26,7 +27,8 @@ public class OptionsTests
         Invalid(new LoopOptions { SimulatedLoss = double.NaN });
         Support.Run(async () =>
         {
-            await Invalid(() => LoopServer.StartAsync("127.0.0.1", 0, new() { MaxConnections = -1 }));
+            await Invalid(() =>
+                LoopServer.StartAsync("127.0.0.1", 0, new() { MaxConnections = -1 }));
             await Invalid(() => LoopServer.StartAsync("127.0.0.1", 0, new() { Limit = 0 }));
             await Invalid(() => LoopDatagram.OpenAsync(new() { Batch = 33 }));
             await Invalid(() => LoopDatagram.OpenAsync(new() { ReceiveBuffer = -1 }));
@@ -49,7 +51,8 @@ public class OptionsTests
                 for (int i = 0; i < 10; i++)
                 {
                     here.SendNoWait("x"u8);
-                    Task<Datagram> got = Loop.WaitFor(there.ReceiveAsync(), TimeSpan.FromSeconds(1));
+                    Task<Datagram> got =
+                        Loop.WaitFor(there.ReceiveAsync(), TimeSpan.FromSeconds(1));
                     if (loss == 0) await got;
                     else await Assert.ThrowsAsync<TimeoutException>(() => got);
                 }
@@ -68,7 +71,8 @@ public class OptionsTests
         string path = Path.Combine(Path.GetTempPath(), $"asyncloop-cs-{Environment.ProcessId}");
         foreach (bool cleanup in new[] { true, false })
         {
-            await using (await LoopServer.StartUnixAsync(path, new() { CleanupSocket = cleanup })) { }
+            var options = new StreamOptions { CleanupSocket = cleanup };
+            await using (await LoopServer.StartUnixAsync(path, options)) { }
             Assert.Equal(!cleanup, File.Exists(path));
         }
         File.Delete(path);
@@ -94,13 +98,15 @@ public class OptionsTests
     [Fact]
     public void SocketsThatTheProgramMade() => Support.Run(async () =>
     {
-        using var listening = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var listening =
+            new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listening.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var at = (IPEndPoint)listening.LocalEndPoint!;
         await using (LoopServer server = await LoopServer.StartSocketAsync(listening))
         {
             Assert.Equal(at.Port, server.Port);
-            using var theirs = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            using var theirs =
+                new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             theirs.Connect(at);
             using LoopStream ours = await LoopStream.OpenSocketAsync(theirs);
             using LoopStream accepted = await server.AcceptAsync();
@@ -110,7 +116,8 @@ public class OptionsTests
             await ours.WriteTextAsync("still\n");
             Assert.Equal("still", await accepted.ReadLineAsync());
         }
-        using var packets = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        using var packets =
+            new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         packets.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         await using (LoopDatagram endpoint =
             await LoopDatagram.OpenSocketAsync(packets, new() { Batch = 4, ReceiveBuffer = 65536 }))

@@ -42,7 +42,10 @@ public class TlsTests
 
     private static async Task Echo(LoopStream client)
     {
-        while (await client.ReadLineAsync() is string line) await client.WriteTextAsync(line + "!\n");
+        while (await client.ReadLineAsync() is string line)
+        {
+            await client.WriteTextAsync(line + "!\n");
+        }
     }
 
     [Fact]

@@ -49,7 +49,8 @@ public sealed class TlsContext : LoopObject
     }
 
     /// <summary>
-    /// The authorities, in a file or a directory of PEM, instead of the system's; null, null: those.
+    /// The authorities, in a file or a directory of PEM, instead of the system's;
+    /// null, null: those.
     /// </summary>
     public void LoadVerify(string? file, string? directory = null) =>
         Set(Native.aloop_tls_context_load_verify(Raw, file, directory));
@@ -109,7 +110,9 @@ public sealed class TlsContext : LoopObject
     public void SetSessionCache(int servers) =>
         Set(Native.aloop_tls_context_set_session_cache(Raw, servers));
 
-    /// <summary>Where the secrets of connections are written, for Wireshark; null: nowhere.</summary>
+    /// <summary>
+    /// Where the secrets of connections are written, for Wireshark; null: nowhere.
+    /// </summary>
     public void SetKeyLogFile(string? path) =>
         Set(Native.aloop_tls_context_set_keylog_file(Raw, path));
 }
