@@ -51,7 +51,8 @@ public class EdgeTests
         {
             await Loop.Sleep(0);
             throw new InvalidOperationException(Nul);
-        });
+        }, Nul);
+        Assert.Equal("a\uFFFDb", task.Name);
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await task);
         Assert.Equal(Nul, failure.Message);
     }, s_real);

@@ -68,8 +68,9 @@ public abstract unsafe class LoopTask
         get => _task == IntPtr.Zero ? _name : NameInC();
         set
         {
-            if (_task != IntPtr.Zero) Errors.Check(Native.aloop_task_set_name(_task, value));
-            _name = value;
+            string name = Text.Shown(value);
+            if (_task != IntPtr.Zero) Errors.Check(Native.aloop_task_set_name(_task, name));
+            _name = name;
         }
     }
 
@@ -129,7 +130,7 @@ public abstract unsafe class LoopTask
         IntPtr options = Errors.CheckPointer(Native.aloop_task_options_new());
         IntPtr root = Root.Hold(this);
         Native.aloop_task_options_set_step(options, s_step, root, s_free);
-        if (name != null) Native.aloop_task_options_set_name(options, name);
+        if (name != null) Native.aloop_task_options_set_name(options, Text.Shown(name));
         IntPtr task = group == IntPtr.Zero
             ? Native.aloop_task_new(Home.Raw, options)
             : Native.aloop_task_group_create_task_ex(group, options);
