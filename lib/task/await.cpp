@@ -59,10 +59,6 @@ inline bool ends_plainly(const operation *op, int64_t result) {
     return result >= 0 && op->waiters.empty() && !op->has(k_raised);
 }
 
-}  // namespace
-
-namespace {
-
 inline int64_t step(operation *op, task *t, int64_t status) {
     if (op->has(k_cancel_wanted)) [[unlikely]] {
         op->clear(k_cancel_wanted);
@@ -140,7 +136,7 @@ bool wait_on(task *t, future *f) {
         op->set(k_started);
         op->driver = t;
         if (too_deep(op, t)) [[unlikely]] {
-            finish_operation(op, op->fail(ALOOP_ESTACK, "too many operations in each other"));
+            end_from_outside(op, op->fail(ALOOP_ESTACK, "too many operations in each other"));
             return true;
         }
         return drive_on(op, t, begun ? ALOOP_PENDING : step(op, t, 0)) != ALOOP_PENDING;
@@ -345,7 +341,7 @@ void leave_wait(task *t) {
     if (!waits_on_future(t)) loop_of(t)->unschedule(static_cast<node *>(t));
     const ptr<operation> awaited = ptr<operation>::share(leave_behind(t));
     forget_waiting(t);
-    if (awaited && start(awaited.get(), false) < 0) finish_operation(awaited.get(), ALOOP_ENOMEM);
+    if (awaited && start(awaited.get(), false) < 0) end_from_outside(awaited.get(), ALOOP_ENOMEM);
 }
 
 namespace {

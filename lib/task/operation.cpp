@@ -42,7 +42,7 @@ void give_up(operation *op, const char *message) {
     error *e = message != nullptr ? make_error(ALOOP_ECANCELED, message) : nullptr;
     const future::result unused = op->has(k_raised) ? future::result{} : op->done;
     op->raise(ALOOP_ECANCELED, e);
-    finish_operation(op, ALOOP_ECANCELED);
+    end_from_outside(op, ALOOP_ECANCELED);
     free_off_fiber(unused.value_free, unused.value);  // last: it may come back here
 }
 
@@ -55,8 +55,11 @@ bool cancel_operation(future *f, const char *message) {
         give_up(op, message);
         return true;
     }
+    if (op->has(k_marked)) return false;  // what it waits for waits for it
+    op->set(k_marked);
     if (op->inner == nullptr || !cancel(op->inner, message)) op->set(k_cancel_wanted);
-    if (op->driver == nullptr && start(op, false) < 0) give_up(op, message);
+    op->clear(k_marked);
+    if (op->driver == nullptr && op->pending() && start(op, false) < 0) give_up(op, message);
     return true;
 }
 
@@ -100,13 +103,15 @@ void drop_frame(void *frame) { unref(static_cast<future *>(frame)); }
 
 bool needs_start(const future *f);
 
-// Of a task that was cancelled before it got to the operation.
+// Of a task that was cancelled before it got to the operation, or with its loop.
 void drop_kept_frame(void *frame) {
     future *f = static_cast<future *>(frame);
-    if (operation *op = as_operation(f); op != nullptr && needs_start(f)) {
-        give_up(op, nullptr);
-    } else if (needs_start(f)) {
-        cancel(f, nullptr);
+    if (needs_start(f)) {
+        if (operation *op = as_operation(f); op != nullptr && ends_tasks(loop_of(f))) {
+            give_up(op, nullptr);
+        } else {
+            cancel(f, nullptr);
+        }
     }
     unref(f);
 }
@@ -166,6 +171,17 @@ int64_t operation::fail(int64_t code, const char *format, ...) {
     error *e = format_error_v(code, nullptr, format, args);
     va_end(args);
     return raise(code, e);
+}
+
+// What it waits for is kept until then, since its link in a line may point there; and, if
+// it is the operation's alone, is pending no more, so that nothing is handed to that link.
+void end_from_outside(operation *op, int64_t status) {
+    future *inner = std::exchange(op->inner, nullptr);
+    finish_operation(op, status);
+    op->inner = inner;
+    if (inner != nullptr && inner->type == kind::future && inner->pending() && inner->refs == 1) {
+        cancel_now(inner, nullptr);
+    }
 }
 
 int64_t start(future *f, bool eagerly) {

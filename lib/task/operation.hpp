@@ -73,8 +73,11 @@ private:
     void release_all();
 };
 
-// Ends op, which is pending (await.cpp).
+// Ends op, which is pending, after its last step (await.cpp).
 void finish_operation(operation *op, int64_t status);
+// The same where it stands, without a step in which it could undo what it did: its
+// destructor does that.
+void end_from_outside(operation *op, int64_t status);
 
 template <typename T>
 void free_operation(operation *op) {

@@ -124,9 +124,9 @@ struct task_resource final : resource {
 
 void close_tasks(resource *self) {
     loop *l = static_cast<task_resource *>(self)->home;
+    l->end_of_iteration = nullptr;
     while (link *first = l->tasks.head()) drop_task(task_of(first));
     dig_graves(l);
-    l->end_of_iteration = nullptr;
     while (node *item = l->unclaimed.pop()) {
         task *t = static_cast<task *>(item);
         report_ended(t);

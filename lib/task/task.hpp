@@ -101,6 +101,8 @@ task *make_stackful_task(loop *l, aloop_coro_fn fn, void *arg);
 future *create_task(loop *l, task_options *options);
 
 int64_t prepare_tasks(loop *l);
+// Whether l is closing, so that no task of it will run any more.
+inline bool ends_tasks(const loop *l) { return l->end_of_iteration == nullptr; }
 
 // f itself, if t may await it, else a future that failed with the reason.
 // Consumes f, which may be nullptr.

@@ -42,6 +42,10 @@ static void begin_and_leave(aloop_future *op, void (*then)(struct leaving *l), i
 
 static int64_t await_it(void *op, void **value) { return aloop_await(aloop_ref(op), value); }
 
+static int64_t await_what_is_there(void *op, void **value) {
+    return aloop_await(aloop_ref(*(aloop_future **)op), value);
+}
+
 static void put_and_check(aloop_task *task) {
     void *got = NULL;
     assert_int_equal(aloop_future_done(task), 0);
@@ -243,6 +247,104 @@ static int64_t cancel_what_is_left(void *unused, void **value) {
     return 0;
 }
 
+/* Every task is cancelled, also the one that was to go on with it: that has not begun. */
+static int64_t cancel_who_goes_on(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_future *op = new_get();
+    begin_and_leave(op, NULL, NULL);
+    item = 0;
+    assert_code(aloop_future_add_done_callback(op, count_done, &item, NULL), 0);
+    aloop_results *all = aloop_all_tasks(NULL);
+    for (int64_t i = 0; i < aloop_results_count(all); i++) {
+        aloop_future *task = aloop_results_future(all, i);
+        if (task != aloop_current_task(NULL)) aloop_task_cancel(task, NULL);
+    }
+    aloop_unref(all);
+    let_run(4);
+    assert_int_equal(item, 1);
+    assert_int_equal(aloop_future_cancelled(op), 1);
+    assert_int_equal(getters(), 0);
+    assert_code(aloop_queue_put_nowait(queue, &item), 0);
+    assert_int_equal(aloop_queue_qsize(queue), 1); /* nobody got it who is no more */
+    aloop_unref(op);
+    aloop_unref(queue);
+    return 0;
+}
+
+/* A timeout cancels a task that waits, through another one, for that timeout. */
+static int64_t wait_in_a_circle(void *unused, void **value) {
+    (void)unused, (void)value;
+    static aloop_future *circle;
+    aloop_task *task = aloop_create_task(await_what_is_there, &circle);
+    circle = aloop_wait_for(aloop_ref(task), 1);
+    item = 0;
+    assert_code(aloop_future_add_done_callback(circle, count_done, &item, NULL), 0);
+    assert_code(aloop_await(aloop_ref(circle), NULL), ALOOP_ETIMEDOUT);
+    assert_code(aloop_await(task, NULL), ALOOP_ECANCELED);
+    let_run(1);
+    assert_int_equal(item, 1);
+    aloop_unref(circle);
+
+    /* And one that is cancelled from outside, beside another. */
+    task = aloop_create_task(await_what_is_there, &circle);
+    circle = aloop_wait_for(aloop_ref(task), 10);
+    aloop_task *beside = aloop_create_task(await_what_is_there, &circle);
+    let_run(3);
+    assert_code(aloop_task_cancel(task, "enough"), 1);
+    assert_code(aloop_await(task, NULL), ALOOP_ECANCELED);
+    assert_code(aloop_await(beside, NULL), ALOOP_ECANCELED);
+    aloop_unref(circle);
+    return 0;
+}
+
+/* The loop closes over operations that have a task of their own: who still holds one
+ * neither hinders the others in its line nor is handed anything. */
+static int64_t begin_one_each(void *all, void **value) {
+    (void)value;
+    aloop_future **op = all;
+    for (int i = 0; i < 4; i++) {
+        assert_code(aloop_future_add_done_callback(op[i], count_done, &item, NULL), 0);
+    }
+    return aloop_await(aloop_sleep(0), NULL);
+}
+
+static void test_the_close_takes_what_waits_out_of_line(void **state) {
+    (void)state;
+    aloop_loop *loop = virtual_loop();
+    struct reports seen;
+    capture_reports(loop, &seen);
+    aloop_semaphore *semaphore;
+    aloop_lock *lock;
+    aloop_event *event;
+    assert_code(aloop_set_event_loop(loop), 0);
+    assert_code(aloop_semaphore_new(&semaphore, 0), 0);
+    assert_code(aloop_lock_new(&lock), 0);
+    assert_code(aloop_event_new(&event), 0);
+    assert_code(aloop_loop_run_until_complete(loop, aloop_lock_acquire(lock), NULL), 0);
+    aloop_future *op[] = {new_get(), aloop_semaphore_acquire(semaphore),
+                          aloop_lock_acquire(lock), aloop_event_wait(event)};
+    item = 0;
+    aloop_task *task = aloop_loop_create_task(loop, begin_one_each, op);
+    assert_code(aloop_loop_run_until_complete(loop, task, NULL), 0);
+    assert_int_equal(getters(), 1);
+    assert_code(aloop_set_event_loop(NULL), 0);
+    close_loop(loop);
+    assert_int_equal(seen.count, 4); /* of the tasks */
+    assert_code(aloop_queue_put_nowait(queue, &item), 0);
+    assert_int_equal(aloop_queue_qsize(queue), 1);
+    assert_code(aloop_semaphore_release(semaphore), 0);
+    assert_int_equal(aloop_semaphore_locked(semaphore), 0);
+    assert_code(aloop_lock_release(lock), 0);
+    assert_int_equal(aloop_lock_locked(lock), 0);
+    assert_code(aloop_event_set(event), 0);
+    for (int i = 0; i < 4; i++) aloop_unref(op[i]);
+    assert_int_equal(aloop_semaphore_locked(semaphore), 0);
+    aloop_unref(queue);
+    aloop_unref(semaphore);
+    aloop_unref(lock);
+    aloop_unref(event);
+}
+
 /* The loop closes over one, and over the task that was to go on with it. */
 static void test_the_close_ends_what_is_left(void **state) {
     (void)state;
@@ -325,6 +427,8 @@ TASK_CASE(leave_a_listener)
 TASK_CASE(leave_a_nested_listener)
 TASK_CASE(leave_to_others)
 TASK_CASE(cancel_what_is_left)
+TASK_CASE(cancel_who_goes_on)
+TASK_CASE(wait_in_a_circle)
 TASK_CASE(ask_and_go_on)
 
 SUITE(CASE(test_take_over), CASE(test_take_over_and_be_cancelled), CASE(test_take_over_nested),
@@ -332,4 +436,5 @@ SUITE(CASE(test_take_over), CASE(test_take_over_and_be_cancelled), CASE(test_tak
       CASE(test_take_over_what_is_ready), CASE(test_leave_a_listener),
       CASE(test_leave_a_nested_listener), CASE(test_leave_to_others),
       CASE(test_cancel_what_is_left), CASE(test_the_close_ends_what_is_left),
-      CASE(test_ask_and_go_on))
+      CASE(test_the_close_takes_what_waits_out_of_line), CASE(test_cancel_who_goes_on),
+      CASE(test_wait_in_a_circle), CASE(test_ask_and_go_on))
