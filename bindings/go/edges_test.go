@@ -29,6 +29,35 @@ func ends(t *testing.T, loop *Loop) (one, other *Conn, listener *Listener) {
 	return one, other, listener
 }
 
+// What a channel took and nobody received goes back, however full the queue is by then,
+// and counts once.
+func TestQueueGetsBackWhatNobodyReceived(t *testing.T) {
+	loop := startLoop(t)
+	queue := NewQueue[int](loop, 1)
+	ctx, cancel := context.WithCancel(background)
+	queue.Chan(ctx)
+	for i := 1; i <= 2; i++ { // the second goes in once the channel has taken the first
+		if err := queue.Put(background, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	sum := 0
+	for i := 0; i < 2; i++ {
+		value, err := WaitFor[int](queue.Getting(), 10*time.Second).Await(background)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += value
+		if err = queue.TaskDone(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := WaitFor[struct{}](queue.Joining(), 10*time.Second).Await(background); sum != 3 || err != nil {
+		t.Error(sum, err)
+	}
+}
+
 // C would take the NUL for the end, and use another name than it was given.
 func TestTextWithANULInsideIsRefused(t *testing.T) {
 	loop := startLoop(t)

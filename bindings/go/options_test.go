@@ -197,12 +197,9 @@ func TestSocketsOfTheProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer packets.Close()
-	endpoint, err := loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)),
-		PacketBatch(4))
-	if err != nil || endpoint.LocalAddr().String() != packets.LocalAddr().String() {
-		t.Fatal(endpoint, err)
-	}
-	endpoint.Close()
+	_ = conn.WaitClosed(background)
+	_ = accepted.WaitClosed(background)
+	_ = server.WaitClosed(background)
 
 	before := descriptors(t)
 	for name, err := range map[string]error{
@@ -219,6 +216,12 @@ func TestSocketsOfTheProgram(t *testing.T) {
 	if now := descriptors(t); now != before+3 { // those that file() keeps
 		t.Errorf("%d descriptors, then %d", before, now)
 	}
+	endpoint, err := loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)),
+		PacketBatch(4))
+	if err != nil || endpoint.LocalAddr().String() != packets.LocalAddr().String() {
+		t.Fatal(endpoint, err)
+	}
+	endpoint.Close()
 	closed := file(t, theirs.(*net.TCPConn))
 	closed.Close()
 	if fails(loop.FileConn(background, closed)) == nil {

@@ -128,7 +128,7 @@ func (q *Queue[T]) Shutdown(immediate bool) error {
 
 // Chan gives the queue as a channel to receive from, until ctx is done or the
 // queue is shut down and empty; then it is closed. A value that was got when ctx
-// ended, and that nobody received, goes back to the queue's end.
+// ended, and that nobody received, goes back to the queue's end, once there is room.
 func (q *Queue[T]) Chan(ctx context.Context) <-chan T {
 	out := make(chan T)
 	go func() {
@@ -141,12 +141,18 @@ func (q *Queue[T]) Chan(ctx context.Context) <-chan T {
 			select {
 			case out <- value:
 			case <-ctx.Done():
-				_ = q.PutNowait(value)
+				go q.giveBack(value)
 				return
 			}
 		}
 	}()
 	return out
+}
+
+// giveBack puts back what was got, which Join then counts once, as before.
+func (q *Queue[T]) giveBack(value T) {
+	_ = q.Put(context.Background(), value)
+	_ = q.TaskDone()
 }
 
 // In gives the queue as a channel to send to, until ctx is done. Close it to end

@@ -57,6 +57,34 @@ public class EdgeTests
         Assert.Equal(Nul, failure.Message);
     }, s_real);
 
+    private sealed class Unreadable : Exception
+    {
+        public override string Message => throw new InvalidOperationException("no message");
+    }
+
+    private sealed class Empty : Exception
+    {
+        public override string Message => null!;
+    }
+
+    // What C asks an exception for is code of the program, and so is the handler.
+    [Fact]
+    public void ExceptionsThatThrowThemselvesDoNotUnwindThroughC() => Support.Run(async () =>
+    {
+        await Assert.ThrowsAsync<Empty>(() => Spawned(new Empty()));
+        await Assert.ThrowsAsync<Unreadable>(() => Spawned(new Unreadable()));
+        Loop.Current.ExceptionHandler = _ => throw new Unreadable();
+        Loop.Current.CallSoon(() => throw new Unreadable());
+        await Loop.Sleep(0.001);
+        Loop.Current.ExceptionHandler = null;
+
+        static async Task Spawned(Exception what) => await Loop.Spawn(async () =>
+        {
+            await Loop.Sleep(0);
+            throw what;
+        });
+    }, s_real);
+
     [Fact]
     public void ASizeBelowZeroIsOutOfRange() => Support.Run(async () =>
     {

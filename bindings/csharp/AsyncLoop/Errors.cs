@@ -122,8 +122,21 @@ internal static unsafe class Errors
         long code = CodeOf(exception);
         var key = (IntPtr)Interlocked.Add(ref s_last, 2);
         s_inC[key] = exception;
-        return Native.aloop_raise_payload(code, Text.Shown(exception.Message), key,
+        return Native.aloop_raise_payload(code, Describe(exception, false), key,
             (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, void>)&Forget);
+    }
+
+    // Its message, or all of it, for people. Both are the program's code, which may throw.
+    internal static string Describe(Exception exception, bool whole)
+    {
+        try
+        {
+            return Text.Shown((whole ? exception.ToString() : exception.Message) ?? "");
+        }
+        catch (Exception)
+        {
+            return exception.GetType().ToString();
+        }
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]

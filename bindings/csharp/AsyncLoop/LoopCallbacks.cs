@@ -204,13 +204,27 @@ public sealed unsafe partial class Loop
     {
         if (_handler != null && !_closed)
         {
-            _handler(new LoopFault("unhandled exception", exception, ""));
+            Tell(_handler, new LoopFault("unhandled exception", exception, ""));
             return;
         }
         IntPtr error = Native.aloop_error_new(Errors.CodeOf(exception),
-            Text.Shown(exception.ToString()), IntPtr.Zero);
+            Errors.Describe(exception, true), IntPtr.Zero);
         Native.aloop_loop_call_exception_handler(_loop, "unhandled exception", error);
         Native.aloop_error_unref(error);
+    }
+
+    // What the handler throws has nobody left to go to, and must not go through C.
+    private static void Tell(Action<LoopFault>? handler, LoopFault fault)
+    {
+        try
+        {
+            handler?.Invoke(fault);
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine("the exception handler of a loop failed: "
+                + Errors.Describe(e, true));
+        }
     }
 
     private delegate long Registration(IntPtr loop, IntPtr fn, IntPtr data, IntPtr free);
@@ -288,19 +302,12 @@ public sealed unsafe partial class Loop
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static void OnFault(IntPtr loop, IntPtr context, IntPtr self)
     {
-        try
-        {
-            long code = Native.aloop_exception_context_code(context);
-            Exception? exception = code < 0
-                ? Errors.ToException(code, Native.aloop_exception_context_error(context))
-                : null;
-            Root.Of<Loop>(self)._handler?.Invoke(new LoopFault(
-                Native.aloop_exception_context_message(context) ?? "", exception,
-                Native.aloop_exception_context_source(context) ?? ""));
-        }
-        catch (Exception e)
-        {
-            Console.Error.WriteLine("the exception handler of a loop failed: " + e);
-        }
+        long code = Native.aloop_exception_context_code(context);
+        Exception? exception = code < 0
+            ? Errors.ToException(code, Native.aloop_exception_context_error(context))
+            : null;
+        Tell(Root.Of<Loop>(self)._handler, new LoopFault(
+            Native.aloop_exception_context_message(context) ?? "", exception,
+            Native.aloop_exception_context_source(context) ?? ""));
     }
 }
