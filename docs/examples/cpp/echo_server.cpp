@@ -39,8 +39,8 @@ aloop::task<> run(int port) {
 int main(int argc, char **argv) try {
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     aloop::run(run(argc > 1 ? std::atoi(argv[1]) : 8888));
-} catch (const aloop::cancelled &) {  // by Ctrl-C
 } catch (const aloop::error &e) {
+    if (e.code() == -EINTR) return 0;  // Ctrl-C
     std::fprintf(stderr, "%s\n", e.what());
     return 1;
 }

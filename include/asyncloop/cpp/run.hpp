@@ -37,7 +37,8 @@ task<void> keep_outcome(task<T> main, final_state<T> *state) {
 }  // namespace detail
 
 // asyncio.run: a loop (as options say, which are borrowed), main as its main
-// task, and the orderly end of everything. What main throws is thrown here.
+// task, and the orderly end of everything. What main throws is thrown here; an error
+// with the code -EINTR if it was Ctrl-C that ended it.
 template <typename T>
 T run(task<T> main, const aloop_loop_options *options = nullptr) {
     detail::final_state<T> state;

@@ -16,7 +16,9 @@ import (
 )
 
 // work takes jobs until it is cancelled.
-func work(name string, queue *asyncloop.Queue[time.Duration]) func(context.Context) (struct{}, error) {
+func work(
+	name string, queue *asyncloop.Queue[time.Duration],
+) func(context.Context) (struct{}, error) {
 	return func(ctx context.Context) (done struct{}, err error) {
 		for {
 			job, err := queue.Get(ctx)
