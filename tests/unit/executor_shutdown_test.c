@@ -316,7 +316,7 @@ static int64_t let_two_go(void *unused) {
 
 static int64_t named(void *answered, void **value) {
     (void)value;
-    ++*(int *)answered;
+    __atomic_add_fetch((int *)answered, 1, __ATOMIC_RELAXED); /* in several threads */
     return aloop_job_cancelled() ? 9 : 8;
 }
 
