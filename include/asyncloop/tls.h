@@ -50,7 +50,12 @@ typedef struct aloop_tls_context aloop_tls_context;
  * A client's context verifies the server's certificate against the system's
  * authorities, and its name (ssl.create_default_context); a server's asks for
  * no certificate. TLS 1.2 at least. *context is a reference. ALOOP_ENOMEM,
- * ALOOP_ENOSYS, ALOOP_EINVAL for NULL. */
+ * ALOOP_ENOSYS, ALOOP_EINVAL for NULL.
+ *
+ * The contexts of a process share the system's authorities. They are read (which
+ * blocks) for the first that wants them, from where OpenSSL has them or where
+ * SSL_CERT_FILE and SSL_CERT_DIR name them; again for one that is made after these
+ * or the file have changed. Those made before keep what they have. */
 ALOOP_API int64_t aloop_tls_context_new_client(aloop_tls_context **context);
 ALOOP_API int64_t aloop_tls_context_new_server(aloop_tls_context **context);
 

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "../base/memory.hpp"
+#include "authorities.hpp"
 #include "context.hpp"
 
 namespace aloop {
@@ -112,20 +113,31 @@ int64_t bad_text(tls_context *c, const text &from, const char *what, bool any) {
     return complain(c, ALOOP_ETLS, "'%s' holds no %s in PEM (\"-----BEGIN ...\")", from.name, what);
 }
 
-// From now on the program's authorities, not the system's.
-bool choose_trust(tls_context *c) {
-    if (!c->trusts_system) return true;
+// Where the program's authorities go: its own store from the first one on, in place
+// of the system's. nullptr: out of memory.
+X509_STORE *own_store(tls_context *c) {
+    if (c->owns_store) return SSL_CTX_get_cert_store(c->ctx);
     X509_STORE *store = X509_STORE_new();
-    if (store == nullptr) return false;
+    if (store == nullptr || (c->keeps_system && !add_system(store))) {
+        X509_STORE_free(store);
+        return nullptr;
+    }
     SSL_CTX_set_cert_store(c->ctx, store);
-    c->trusts_system = false;
-    return true;
+    c->owns_store = true;
+    return store;
+}
+
+int64_t keep_system(tls_context *c) {
+    c->keeps_system = true;
+    const bool kept = c->owns_store ? add_system(SSL_CTX_get_cert_store(c->ctx))
+                                    : trust_system(c->ctx);
+    return kept ? 0 : int64_t{ALOOP_ENOMEM};
 }
 
 int64_t trust_in(tls_context *c, const text &from) {
     owned<BIO> bio(BIO_new_mem_buf(from.data, -1));
-    if (bio.it == nullptr || !choose_trust(c)) return ALOOP_ENOMEM;
-    X509_STORE *store = SSL_CTX_get_cert_store(c->ctx);
+    X509_STORE *store = bio.it != nullptr ? own_store(c) : nullptr;
+    if (store == nullptr) return ALOOP_ENOMEM;
     int64_t count = 0;
     ERR_clear_error();
     for (;; count++) {
@@ -176,10 +188,7 @@ int64_t use(tls_context *c, const text &cert, const text &key, const char *passw
 }  // namespace
 
 int64_t trust(tls_context *c, const char *file, const char *directory) {
-    if (file == nullptr && directory == nullptr) {
-        c->trusts_system = false;  // what is loaded from now on is added to it
-        return SSL_CTX_set_default_verify_paths(c->ctx) == 1 ? 0 : int64_t{ALOOP_ENOMEM};
-    }
+    if (file == nullptr && directory == nullptr) return keep_system(c);
     if (file != nullptr) {
         text pem(file);
         int64_t code = read_file(c, file, "certificates", &pem);
@@ -194,7 +203,7 @@ int64_t trust(tls_context *c, const char *file, const char *directory) {
                         describe(-code));
     }
     close(fd);
-    if (!choose_trust(c)) return ALOOP_ENOMEM;
+    if (own_store(c) == nullptr) return ALOOP_ENOMEM;
     return SSL_CTX_load_verify_dir(c->ctx, directory) == 1 ? 0 : int64_t{ALOOP_ENOMEM};
 }
 

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "../base/memory.hpp"
+#include "authorities.hpp"
 #include "session.hpp"
 #include "sessions.hpp"
 
@@ -145,7 +146,7 @@ bool configure(tls_context *c) {
         return set_session_id(ctx);
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
-    return SSL_CTX_set_default_verify_paths(ctx) == 1;
+    return trust_system(ctx);
 }
 
 }  // namespace

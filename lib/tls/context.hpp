@@ -1,8 +1,9 @@
 // context.hpp: what connections have in common: certificates, authorities, and
 // what is allowed. An SSL_CTX, and what OpenSSL does not keep itself.
 //
-// A client trusts the system's authorities until the program names its own;
-// the first of these replaces the store.
+// A client trusts the system's authorities, in a store that contexts share
+// (authorities.hpp), until the program names its own; the first of these replaces
+// the store.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -28,7 +29,8 @@ struct tls_context final : object {
     SSL_CTX *ctx = nullptr;
     const bool is_server;
     bool checks_host = true;
-    bool trusts_system = true;
+    bool owns_store = false;    // the authorities': until one is loaded it may be the system's
+    bool keeps_system = false;  // what is loaded is added to the system's
     bool in_other = false;  // it stands in another's names, and has none itself
     tls_name *names = nullptr;
     uint8_t *alpn = nullptr;  // as on the wire: length, name, length, name
