@@ -148,14 +148,26 @@ int64_t receive_message(io_op *op, void *place, size_t n, msghdr *m, address *fr
     return got;
 }
 
-// Collects the descriptors that came along; returns how many.
-int32_t received_fds(msghdr *m, int *fds) {
+// Room for all descriptors and, before them, for what else the program may have told
+// its socket to tell: who sends (SO_PASSCRED), under which label, when.
+constexpr size_t k_control = CMSG_SPACE(k_most_fds * sizeof(int)) + 1024;
+
+// Collects the descriptors that came along; returns how many. One that tells of the
+// sender (SO_PASSPIDFD) has nobody to own it.
+int32_t received_fds(const sys_table *sys, msghdr *m, int *fds) {
+    constexpr int k_pidfd = 4;  // SCM_PIDFD
     int32_t n = 0;
     for (cmsghdr *c = CMSG_FIRSTHDR(m); c != nullptr; c = CMSG_NXTHDR(m, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        if (c->cmsg_level != SOL_SOCKET) continue;
         const size_t size = c->cmsg_len - CMSG_LEN(0);
-        __builtin_memcpy(fds + n, CMSG_DATA(c), size);
-        n += static_cast<int32_t>(size / sizeof(int));
+        if (c->cmsg_type == SCM_RIGHTS) {
+            __builtin_memcpy(fds + n, CMSG_DATA(c), size);
+            n += static_cast<int32_t>(size / sizeof(int));
+        } else if (c->cmsg_type == k_pidfd) {
+            int fd;
+            __builtin_memcpy(&fd, CMSG_DATA(c), sizeof fd);
+            if (fd >= 0) sys->close(fd);
+        }
     }
     return n;
 }
@@ -164,7 +176,7 @@ int64_t recv_packet(io_op *op, bool with_fds) {
     const size_t n = op->size < k_most_received ? op->size : k_most_received;
     void *place = allocate(n > 0 ? n : 1);
     if (place == nullptr) return ALOOP_ENOMEM;
-    alignas(cmsghdr) char control[CMSG_SPACE(k_most_fds * sizeof(int))];
+    alignas(cmsghdr) char control[k_control];
     msghdr m = {};
     if (with_fds) {
         m.msg_control = control;
@@ -174,7 +186,7 @@ int64_t recv_packet(io_op *op, bool with_fds) {
     int64_t got = receive_message(op, place, n, &m, &from);
     if (got >= 0) {
         int fds[k_most_fds];
-        const int32_t count = with_fds ? received_fds(&m, fds) : 0;
+        const int32_t count = with_fds ? received_fds(op->sys(), &m, fds) : 0;
         const bool cut = (m.msg_flags & (MSG_TRUNC | (with_fds ? MSG_CTRUNC : 0))) != 0;
         packet *p = make_packet({place, static_cast<size_t>(got), &from, cut, fds, count,
                                  op->sys()});

@@ -676,6 +676,68 @@ static void test_descriptors(void **state) {
     in_task(descriptors);
 }
 
+/* More come than may be opened: those that were are in the packet. */
+static int64_t cut_short(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct pair p = new_pair(SOCK_STREAM);
+    int32_t ten[10];
+    for (int i = 0; i < 10; i++) ten[i] = p.a;
+    for (int room = 0; room <= 10; room++) {
+        assert_code(AWAIT(aloop_sock_send_fds(p.a, "ten", 3, ten, 10)), 3);
+        aloop_packet *got = NULL;
+        limit_descriptors(room);
+        const int64_t status = aloop_await(aloop_sock_recv_fds(p.b, 3), (void **)&got);
+        limit_descriptors(-1);
+        assert_code(status, 3);
+        assert_int_equal(aloop_packet_fd_count(got), room);
+        assert_int_equal(aloop_packet_truncated(got), room < 10);
+        if (room > 0) close((int)aloop_packet_take_fd(got, 0));
+        aloop_unref(got);
+    }
+    /* Read without room for any: the kernel drops them. */
+    aloop_packet *got = NULL;
+    assert_code(AWAIT(aloop_sock_send_fds(p.a, "ten", 3, ten, 10)), 3);
+    assert_code(aloop_await(aloop_sock_recvfrom(p.b, 3), (void **)&got), 3);
+    assert_int_equal(aloop_packet_fd_count(got), 0);
+    aloop_unref(got);
+    close_pair(p);
+    return 0;
+}
+
+static void test_cut_short(void **state) {
+    (void)state;
+    in_task(cut_short);
+}
+
+/* What else a socket may be told to tell takes no descriptor's place. */
+static int64_t besides(void *arg, void **value) {
+    (void)arg, (void)value;
+    enum { PASS_PIDFD = 76 }; /* a kernel without it does not tell */
+    struct pair p = new_pair(SOCK_STREAM);
+    const int on = 1;
+    assert_int_equal(setsockopt(p.b, SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+    setsockopt(p.b, SOL_SOCKET, PASS_PIDFD, &on, sizeof on);
+    int32_t many[253];
+    for (int i = 0; i < 253; i++) many[i] = p.a;
+    for (int count = 1; count <= 253; count += 126) {
+        aloop_packet *got = NULL;
+        const int before = open_descriptors();
+        assert_code(AWAIT(aloop_sock_send_fds(p.a, "x", 1, many, (size_t)count)), 1);
+        assert_code(aloop_await(aloop_sock_recv_fds(p.b, 1), (void **)&got), 1);
+        assert_int_equal(aloop_packet_fd_count(got), count);
+        assert_int_equal(aloop_packet_truncated(got), 0);
+        assert_int_equal(open_descriptors(), before + count);
+        aloop_unref(got);
+    }
+    close_pair(p);
+    return 0;
+}
+
+static void test_besides(void **state) {
+    (void)state;
+    in_task(besides);
+}
+
 /* The loop closes while they wait. */
 static int64_t leave_waiting(void *arg, void **value) {
     (void)value;
@@ -707,4 +769,4 @@ SUITE(CASE(test_receiving), CASE(test_datagrams), CASE(test_sending), CASE(test_
       CASE(test_unix_connecting), CASE(test_hanging), CASE(test_cancelling), CASE(test_reused),
       CASE(test_replacing), CASE(test_owned), CASE(test_bad_calls),
       CASE(test_blocking_sockets), CASE(test_files), CASE(test_big_file),
-      CASE(test_descriptors), CASE(test_left_waiting))
+      CASE(test_descriptors), CASE(test_cut_short), CASE(test_besides), CASE(test_left_waiting))

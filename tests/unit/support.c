@@ -2,10 +2,12 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static int descriptors_before;
 
@@ -16,6 +18,22 @@ int open_descriptors(void) {
     while (readdir(directory) != NULL) n++;
     closedir(directory);
     return n;
+}
+
+void limit_descriptors(int room) {
+    static rlim_t before;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (before == 0) before = limit.rlim_cur;
+    limit.rlim_cur = before;
+    if (room >= 0) {
+        int fd = 0; /* the first that cannot be had */
+        while (fcntl(fd, F_GETFD) >= 0 || room-- > 0) fd++;
+        limit.rlim_cur = (rlim_t)fd;
+    } else {
+        before = 0;
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static int assert_nothing_left(const char *when) {

@@ -87,5 +87,7 @@ int64_t sleep_for_ever(void *unused, void **value);
 void let_run(int n);
 
 int open_descriptors(void);
+/* From now on exactly so many more can be opened; negative: as many as before. */
+void limit_descriptors(int room);
 
 #endif
