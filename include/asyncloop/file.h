@@ -46,8 +46,9 @@ typedef struct aloop_file_event aloop_file_event;
  * value is a file (a reference). ALOOP_EINVAL for a FIFO and a socket: they
  * belong in the loop itself (aloop_connect_read_pipe). */
 ALOOP_API aloop_future *aloop_file_open(const char *path, int32_t flags, int32_t mode);
-/* Up to n bytes from the file's position on; the value is an aloop_bytes (a
- * reference), the status its size; 0: the end. */
+/* Up to n bytes from the file's position on, as many as it has (of what is no
+ * regular file, 16 MiB at the most); the value is an aloop_bytes (a reference),
+ * the status its size; 0: the end. */
 ALOOP_API aloop_future *aloop_file_read(aloop_file *file, size_t n);
 /* The same from an offset, without moving the position. */
 ALOOP_API aloop_future *aloop_file_pread(aloop_file *file, size_t n, int64_t offset);

@@ -3,7 +3,9 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "../base/bytes.hpp"
@@ -22,13 +24,26 @@ int64_t uninterrupted(Call call) {
     return result;
 }
 
+// How much memory a read needs: not what was asked for where the file has less. What
+// is no plain file hands out no more at a time.
+size_t room_for(const file_job *j, int64_t offset) {
+    constexpr size_t k_much = 16 * 1024 * 1024;
+    if (j->size <= k_much) return j->size;
+    struct stat what;
+    if (j->sys->fstat(j->core->fd, &what) < 0 || !S_ISREG(what.st_mode)) return k_much;
+    if (offset < 0) offset = j->sys->lseek(j->core->fd, 0, SEEK_CUR);
+    const int64_t left = offset >= 0 && offset < what.st_size ? what.st_size - offset : 0;
+    return std::min(std::max(static_cast<size_t>(left), k_much), j->size);
+}
+
 int64_t read_at(file_job *j, int64_t offset) {
-    bytes *b = make_bytes(nullptr, j->size);
+    const size_t room = room_for(j, offset);
+    bytes *b = make_bytes(nullptr, room);
     if (b == nullptr) return ALOOP_ENOMEM;
     uint8_t *to = b->data;
     const int64_t got = uninterrupted([&] {
-        return offset < 0 ? j->sys->read(j->core->fd, to, j->size)
-                          : j->sys->pread(j->core->fd, to, j->size, offset);
+        return offset < 0 ? j->sys->read(j->core->fd, to, room)
+                          : j->sys->pread(j->core->fd, to, room, offset);
     });
     if (got < 0) {
         unref(b);

@@ -97,6 +97,33 @@ static void test_open_files(void **state) {
     in_task(open_files);
 }
 
+/* Asked for more than anybody has, they give what there is. */
+static int64_t greedy(void *arg, void **value) {
+    (void)arg, (void)value;
+    const size_t much = (size_t)1 << 60, at_once = 16 * 1024 * 1024;
+    aloop_file *f = open_file(in_directory("few"), O_RDWR | O_CREAT);
+    assert_code(AWAIT(aloop_file_write(f, "a few bytes", 11)), 11);
+    assert_code(AWAIT(aloop_file_seek(f, 2, SEEK_SET)), 2);
+    expect_bytes(aloop_file_pread(f, much, 6), "bytes");
+    expect_bytes(aloop_file_pread(f, much, 100), "");
+    expect_bytes(aloop_file_read(f, much), "few bytes");
+    expect_bytes(aloop_file_read(f, much), "");
+    const int64_t big = (int64_t)at_once + 5;
+    assert_code(AWAIT(aloop_file_truncate(f, big)), 0);
+    assert_code(AWAIT(aloop_file_pread(f, much, 0)), big);
+    assert_code(AWAIT(aloop_file_pread(f, at_once + 1, 2)), (int64_t)at_once + 1);
+    aloop_unref(f);
+    f = open_file("/dev/zero", O_RDONLY);
+    assert_code(AWAIT(aloop_file_read(f, much)), (int64_t)at_once);
+    aloop_unref(f);
+    return 0;
+}
+
+static void test_greedy(void **state) {
+    (void)state;
+    in_task(greedy);
+}
+
 static int64_t failing_opens(void *arg, void **value) {
     (void)arg, (void)value;
     const char *none = in_directory("none");
@@ -383,9 +410,10 @@ static void test_bad_calls(void **state) {
 
 int main(void) {
     const struct CMUnitTest cases[] = {
-        FILE_CASE(test_open_files), FILE_CASE(test_failing_opens), FILE_CASE(test_in_order),
-        FILE_CASE(test_cancelled), FILE_CASE(test_whole_files), FILE_CASE(test_listing),
-        FILE_CASE(test_left_behind), FILE_CASE(test_unclosed), FILE_CASE(test_bad_calls),
+        FILE_CASE(test_open_files), FILE_CASE(test_greedy), FILE_CASE(test_failing_opens),
+        FILE_CASE(test_in_order), FILE_CASE(test_cancelled), FILE_CASE(test_whole_files),
+        FILE_CASE(test_listing), FILE_CASE(test_left_behind), FILE_CASE(test_unclosed),
+        FILE_CASE(test_bad_calls),
     };
     prepare_suite();
     return cmocka_run_group_tests(cases, NULL, NULL);

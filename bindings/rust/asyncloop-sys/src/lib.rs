@@ -2628,6 +2628,11 @@ extern "C" {
     /// authorities, and its name (ssl.create_default_context); a server's asks for
     /// no certificate. TLS 1.2 at least. *context is a reference. ALOOP_ENOMEM,
     /// ALOOP_ENOSYS, ALOOP_EINVAL for NULL.
+    ///
+    /// The contexts of a process share the system's authorities. They are read (which
+    /// blocks) for the first that wants them, from where OpenSSL has them or where
+    /// SSL_CERT_FILE and SSL_CERT_DIR name them; again for one that is made after these
+    /// or the file have changed. Those made before keep what they have.
     /// ```
     pub fn aloop_tls_context_new_client(context: *mut *mut aloop_tls_context) -> i64;
     /// See [`aloop_tls_context_new_client`].
@@ -2746,8 +2751,9 @@ extern "C" {
     /// ```
     pub fn aloop_file_open(path: *const c_char, flags: i32, mode: i32) -> *mut aloop_future;
     /// ```text
-    /// Up to n bytes from the file's position on; the value is an aloop_bytes (a
-    /// reference), the status its size; 0: the end.
+    /// Up to n bytes from the file's position on, as many as it has (of what is no
+    /// regular file, 16 MiB at the most); the value is an aloop_bytes (a reference),
+    /// the status its size; 0: the end.
     /// ```
     pub fn aloop_file_read(file: *mut aloop_file, n: usize) -> *mut aloop_future;
     /// The same from an offset, without moving the position.
