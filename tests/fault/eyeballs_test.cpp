@@ -96,10 +96,20 @@ struct outcome {
     char families[k_most + 1];
     char times[128];
     char message[512];
+    int left;  // sockets that were open when it was over
 } g_outcome;
+
+int open_descriptors() {
+    int n = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    while (readdir(directory) != nullptr) n++;
+    closedir(directory);
+    return n;
+}
 
 int64_t connect_attempt(void *arg, void **) {
     const trial *t = static_cast<const trial *>(arg);
+    const int before = open_descriptors();
     aloop_stream_options *o = aloop_stream_options_new();
     aloop_stream_options_set_happy_eyeballs_delay(o, t->delay);
     aloop_stream *s = nullptr;
@@ -108,18 +118,11 @@ int64_t connect_attempt(void *arg, void **) {
     const aloop_error *e = aloop_last_error();
     std::snprintf(g_outcome.message, sizeof g_outcome.message, "%s",
                   e != nullptr ? aloop_error_message(e) : "");
+    g_outcome.left = open_descriptors() - before - g_sockets;  // without the other ends
     if (s != nullptr) aloop_stream_abort(s);
     aloop_unref(s);
     aloop_unref(o);
     return 0;
-}
-
-int open_descriptors() {
-    int n = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    while (readdir(directory) != nullptr) n++;
-    closedir(directory);
-    return n;
 }
 
 void run(const trial &t) {
@@ -153,6 +156,7 @@ void expect(const trial &t, int64_t status, const char *families, const char *ti
     assert_string_equal(aloop_errname(g_outcome.status), aloop_errname(status));
     assert_string_equal(g_outcome.families, families);
     assert_string_equal(g_outcome.times, times);
+    assert_int_equal(g_outcome.left, status == 0);  // the winner's
 }
 
 // The families take turns, beginning with the resolver's first.

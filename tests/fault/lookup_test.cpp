@@ -131,7 +131,7 @@ void test_answers(void **) {
 void let_threads_end(int blocked) {
     for (int i = 0; i < blocked; i++) sem_post(&g_go_on);
     int value = 1;
-    for (int i = 0; i < 1000 && (value > 0 || answers::g_made.load() > 0); i++) {
+    for (int i = 0; i < 6000 && (value > 0 || answers::g_made.load() > 0); i++) {
         usleep(10000);
         sem_getvalue(&g_go_on, &value);
     }

@@ -45,7 +45,7 @@ static int threads(void) {
 /* A lookup that was given up goes on in its thread, whose sockets to the name
  * servers go with it. */
 static void wait_for_threads(int before) {
-    for (int i = 0; i < 1000 && threads() > before; i++) usleep(10000);
+    for (int i = 0; i < 6000 && threads() > before; i++) usleep(10000);
     assert_true(threads() <= before);
 }
 
