@@ -10,7 +10,8 @@
 #include <utility>
 
 #include "../base/results.hpp"
-#include "../task/operation.hpp"
+#include "../task/junction.hpp"
+#include "../task/task.hpp"
 
 namespace aloop {
 
@@ -25,18 +26,18 @@ struct child {
     int64_t same_as;  // the slot that observes this future; its own index else
 };
 
-struct gather final : future, self_held {
+struct gather final : junction, self_held {
     child *children = nullptr;
-    int64_t count = 0;
     int64_t distinct = 0;
     int64_t finished = 0;
     int64_t outstanding = 0;  // observers
     bool return_errors = false;
-    bool cancel_requested = false;
-    gather *next_late = nullptr;  // to be cancelled, see cancel_gather
-    const char *late_message = nullptr;
 
-    explicit gather(domain *d) : future(d, kind::gather) {}
+    explicit gather(domain *d) : junction(d, kind::gather, child_of) {}
+
+    static future *child_of(junction *self, int64_t i) {
+        return static_cast<gather *>(self)->children[i].of;
+    }
 };
 
 void fail_as(gather *g, future *f) {
@@ -117,79 +118,6 @@ void let_go(self_held *self) {
     unref(static_cast<future *>(g));
 }
 
-// Marked meanwhile: a child may wait, in a circle, for the gather itself.
-bool cancel_children(gather *g, const char *message) {
-    bool any = false;
-    g->set(k_marked);
-    for (int64_t i = 0; i < g->count; i++) {
-        if (cancel(g->children[i].of, message)) any = true;
-    }
-    g->clear(k_marked);
-    if (any) g->cancel_requested = true;
-    return any;
-}
-
-// A gather of tasks that await gathers, and so on: as deep as this a request goes down
-// by itself, and what lies deeper gets it when the outermost is through. No code of the
-// program runs meanwhile, so that the message is still there.
-constexpr int32_t k_deepest = 16;
-
-struct cancelling {
-    int32_t depth = 0;
-    gather *late = nullptr;  // each a reference
-    gather *done = nullptr;  // had it late, and stay marked until all have it
-};
-thread_local constinit cancelling t_cancelling;
-
-gather *take_first(gather **list) {
-    gather *first = *list;
-    if (first != nullptr) *list = first->next_late;
-    return first;
-}
-
-void put_first(gather **list, gather *g) {
-    g->next_late = *list;
-    *list = g;
-}
-
-bool cancel_late(gather *g, const char *message) {
-    bool any = false;
-    for (int64_t i = 0; i < g->count; i++) any = any || g->children[i].of->pending();
-    if (!any || g->late_message != nullptr) return any;
-    g->late_message = message != nullptr ? message : "";
-    put_first(&t_cancelling.late, g);
-    ref(static_cast<future *>(g));
-    return true;
-}
-
-void cancel_the_late() {
-    cancelling &now = t_cancelling;
-    while (gather *g = take_first(&now.late)) {
-        const char *its = std::exchange(g->late_message, nullptr);
-        cancel_children(g, its[0] != '\0' ? its : nullptr);
-        g->set(k_marked);
-        put_first(&now.done, g);
-    }
-    while (gather *g = take_first(&now.done)) {
-        g->clear(k_marked);
-        unref(static_cast<future *>(g));
-    }
-}
-
-bool cancel_gather(future *f, const char *message) {
-    cancelling &now = t_cancelling;
-    gather *g = static_cast<gather *>(f);
-    if (g->has(k_marked)) return false;  // the circle is for the task to break
-    if (now.depth == k_deepest) return cancel_late(g, message);
-    now.depth++;
-    ref(f);
-    const bool any = cancel_children(g, message);
-    unref(f);
-    if (now.depth == 1) cancel_the_late();
-    now.depth--;
-    return any;
-}
-
 void destroy_gather(object *o) {
     gather *g = static_cast<gather *>(o);
     if (bury_if_on_fiber(g)) return;
@@ -208,7 +136,7 @@ const register_observer g_awaits(on_child_done, [](void *data) -> future * {
     return static_cast<child *>(data)->home;
 });
 
-const register_kind g_gather(kind::gather, {"gather", destroy_gather, cancel_gather});
+const register_kind g_gather(kind::gather, {"gather", destroy_gather, pass_cancel_on});
 
 // Observes the distinct children that are not done, then takes the others.
 bool observe_children(gather *g) {

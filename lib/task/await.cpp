@@ -139,7 +139,8 @@ bool wait_on(task *t, future *f) {
             end_from_outside(op, op->fail(ALOOP_ESTACK, "too many operations in each other"));
             return true;
         }
-        return drive_on(op, t, begun ? ALOOP_PENDING : step(op, t, 0)) != ALOOP_PENDING;
+        const bool goes_on = begun && !op->has(k_cancel_wanted);
+        return drive_on(op, t, goes_on ? ALOOP_PENDING : step(op, t, 0)) != ALOOP_PENDING;
     }
     if (const auto begin = info_of(f).start; begin != nullptr && !f->has(k_started)) {
         f->set(k_started);

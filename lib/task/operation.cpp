@@ -55,10 +55,7 @@ bool cancel_operation(future *f, const char *message) {
         give_up(op, message);
         return true;
     }
-    if (op->has(k_marked)) return false;  // what it waits for waits for it
-    op->set(k_marked);
-    if (op->inner == nullptr || !cancel(op->inner, message)) op->set(k_cancel_wanted);
-    op->clear(k_marked);
+    pass_cancel_on(op, message);
     if (op->driver == nullptr && op->pending() && start(op, false) < 0) give_up(op, message);
     return true;
 }

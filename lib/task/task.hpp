@@ -124,6 +124,9 @@ bool waits_on_future(const task *t);
 // What a cancellation of t has to cancel: the innermost thing it waits for.
 future *leaf_of(task *t);
 
+// Asks f, which is pending, and whom it waits for to end; whether it accepts. An
+// operation has been begun.
+bool pass_cancel_on(future *f, const char *message);
 bool cancel_task(task *t, const char *message);
 // The same without counting it as a request.
 void interrupt_task(task *t);
