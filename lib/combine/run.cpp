@@ -122,21 +122,27 @@ public:
     interrupt_watch(const interrupt_watch &) = delete;
     interrupt_watch &operator=(const interrupt_watch &) = delete;
 
-    // How the run ends that ended with status.
+    // How the run ends that ended with status. As in asyncio an interrupt is one more request
+    // to the main task; if that ends as cancelled, and nobody else has asked for it, the run
+    // was interrupted. A request that came too late to be made was not counted, either.
     int64_t outcome(int64_t status) {
-        if (status >= 0) return late_ || came_with_the_end() ? -EINTR : status;
-        if (count_ == 0) return status;
-        if (status == ALOOP_ELOOPSTOPPED && count_ > 1) return -EINTR;
+        const int64_t queued = came_with_the_end();
+        if (count_ + queued == 0) return status;
+        if (count_ + queued > 1) return -EINTR;
+        const bool unmade = late_ || queued > 0;
+        const bool cancelled = status == ALOOP_ECANCELED && main_->state == k_was_cancelled;
+        if (!cancelled && !(unmade && status >= 0)) return status;
         task *t = as_task(main_);
-        const bool ours = status == ALOOP_ECANCELED && main_->state == k_was_cancelled;
-        return ours && t != nullptr && uncancel(t) == 0 ? -EINTR : status;
+        if (t == nullptr) return status;
+        const int64_t others = unmade ? t->cancel_requests() : uncancel(t);
+        return others == 0 ? -EINTR : ALOOP_ECANCELED;
     }
 
 private:
     // In its last step the main task can no longer be cancelled: as in asyncio its
     // value is lost then.
-    bool came_with_the_end() {
-        return active_ && home_->signals != nullptr && home_->signals->take_interrupts() > 0;
+    int64_t came_with_the_end() {
+        return active_ && home_->signals != nullptr ? home_->signals->take_interrupts() : 0;
     }
 
     static void on_interrupt(void *data) {
