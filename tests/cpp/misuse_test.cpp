@@ -175,6 +175,41 @@ aloop::task<> throwing() {
     CHECK(co_await code_of(aloop::gather(std::move(list))) == ALOOP_EINVALIDSTATE);
 }
 
+// What a task factory or C gives need not have a value: then there is none to be had.
+aloop_task *make_without_value(aloop_loop *loop, aloop_task_options *, void *) {
+    aloop_future *f = aloop_loop_create_future(loop);
+    aloop::check(aloop_future_set_result(f, 0, nullptr, nullptr));
+    return f;
+}
+
+aloop::task<> valueless() {
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop::check(aloop_loop_set_task_factory(loop, make_without_value, nullptr, nullptr));
+    int64_t code = 0;
+    std::string why;
+    try {
+        co_await aloop::spawn(twice(1));
+    } catch (const aloop::error &e) {
+        code = e.code();
+        why = e.what();
+    }
+    CHECK(code == ALOOP_EINVALIDSTATE && why.find("value") != std::string::npos);
+    auto both = aloop::gather(twice(1), twice(2));
+    CHECK(co_await code_of(std::move(both)) == ALOOP_EINVALIDSTATE);
+    aloop::check(aloop_loop_set_task_factory(loop, nullptr, nullptr, nullptr));
+    aloop::queue<counted> items;
+    aloop::check(aloop_queue_put_nowait(items.native(), nullptr));
+    aloop::check(aloop_queue_put_nowait(items.native(), nullptr));
+    CHECK(throws<aloop::error>([&] { items.get_nowait(); }));
+    code = 0;
+    try {
+        co_await items.get();
+    } catch (const aloop::error &e) {
+        code = e.code();
+    }
+    CHECK(code == ALOOP_EINVALIDSTATE);
+}
+
 // The handlers of a server may run for longer than the server.
 aloop::task<> serving() {
     aloop::server from = co_await aloop::start_server("127.0.0.1", 0);
@@ -250,6 +285,7 @@ int main() {
                  {"strangers", strangers, false},
                  {"moving", moving, false},
                  {"throwing", throwing, false},
+                 {"valueless", valueless, false},
                  {"serving", serving, true}};
     for (const auto &c : cases) {
         if (c.real) aloop::run(c.body());

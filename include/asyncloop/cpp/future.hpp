@@ -38,11 +38,14 @@ struct no_value {};
 template <typename T>
 using stored = std::conditional_t<std::is_void_v<T>, no_value, T>;
 
+// The value that a task<T> ended with. What is no such task (a task factory makes
+// what it likes, C puts into a queue what it likes) may have none.
 template <typename T>
 stored<T> unbox(void *value) {
     if constexpr (std::is_void_v<T>) {
         return {};
     } else {
+        if (value == nullptr) throw error(ALOOP_EINVALIDSTATE, "awaited for a value, gave none");
         std::unique_ptr<T> box(static_cast<T *>(value));
         return std::move(*box);
     }
