@@ -206,7 +206,9 @@ task_extra *task::need_extra() {
         void *block = l->take_block<sizeof(task_extra)>();
         if (block == nullptr) return nullptr;
         l->count_object(1);
-        more = new (block) task_extra;
+        task_extra *made = new (block) task_extra;
+        std::atomic_signal_fence(std::memory_order_release);  // before a watchdog's handler sees it
+        more = made;
     }
     return more;
 }

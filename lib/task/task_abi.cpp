@@ -334,8 +334,9 @@ int64_t aloop_task_set_name(aloop_task *t, const char *name) {
     task_extra *more = from_task(t)->need_extra();
     char *copy = more != nullptr ? copy_string(name) : nullptr;
     if (copy == nullptr) return ALOOP_ENOMEM;
-    release(more->name);
-    more->name = copy;
+    char *old = std::exchange(more->name, copy);
+    std::atomic_signal_fence(std::memory_order_release);  // a watchdog's handler reads it
+    release(old);
     return 0;
 }
 

@@ -29,7 +29,11 @@ static void *counting_realloc(void *block, size_t size) {
     return realloc(block, size);
 }
 
+static aloop_task *renamed;
+static char name_meanwhile[16];
+
 static void counting_free(void *block) {
+    if (renamed != NULL) aloop_task_get_name(renamed, name_meanwhile, sizeof name_meanwhile);
     if (block != NULL) __atomic_sub_fetch(&blocks, 1, __ATOMIC_RELAXED);
     free(block);
 }
@@ -45,6 +49,23 @@ static void test_allocator_comes_first(void **state) {
     aloop_error_unref(error);
     assert_int_equal(blocks, before);
     assert_code(aloop_set_allocator(malloc, realloc, free), ALOOP_EBUSY);
+}
+
+static int64_t rename_oneself(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_task *self = aloop_current_task(NULL);
+    assert_code(aloop_task_set_name(self, "before"), 0);
+    renamed = self;
+    assert_code(aloop_task_set_name(self, "after"), 0);
+    renamed = NULL;
+    return 0;
+}
+
+/* A watchdog's handler may ask for the name at any moment: it is not the one that goes. */
+static void test_a_name_that_is_freed_is_nobodys(void **state) {
+    (void)state;
+    in_task(rename_oneself);
+    assert_string_equal(name_meanwhile, "after");
 }
 
 /* Codes ------------------------------------------------------------------------- */
@@ -447,6 +468,7 @@ static void test_statistics_count_what_lives(void **state) {
 int main(void) {
     const struct CMUnitTest cases[] = {
         CASE(test_allocator_comes_first),
+        CASE(test_a_name_that_is_freed_is_nobodys),
         CASE(test_version),
         CASE(test_codes_have_names_and_sentences),
         CASE(test_error_carries_code_message_and_cause),
