@@ -36,7 +36,8 @@ ALOOP_API aloop_future *aloop_call_graph_future(const aloop_call_graph *graph);
 /* Code addresses, innermost first. A step task has one: its step function. */
 ALOOP_API int64_t aloop_call_graph_frame_count(const aloop_call_graph *graph);
 ALOOP_API void *aloop_call_graph_frame(const aloop_call_graph *graph, int64_t index);
-/* Borrowed; NULL out of range. Chains end after 64 tasks. */
+/* Borrowed; NULL out of range. Chains end after 64 tasks. A task's stack and those who
+ * await it are given once: where it comes again it has neither ("see above"). */
 ALOOP_API int64_t aloop_call_graph_awaited_by_count(const aloop_call_graph *graph);
 ALOOP_API aloop_call_graph *aloop_call_graph_awaited_by(const aloop_call_graph *graph,
                                                         int64_t index);

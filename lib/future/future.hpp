@@ -26,7 +26,7 @@ enum future_flags : uint16_t {
     k_value_taken = 0x2,
     k_started = 0x4,        // an operation that runs, a sleep that is armed
     k_cancel_wanted = 0x8,  // an operation cancelled between two suspensions
-    k_timer_due = 0x10,     // a sleep whose node is in the ready queue
+    k_shown = 0x10,         // a task that a call graph, being made, has already
     k_raised = 0x20,        // an operation's value word holds an error
     k_marked = 0x40,        // seen, while a list is searched for duplicates
     k_swallowed = 0x80,     // a task that ended well although it was cancelled

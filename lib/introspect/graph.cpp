@@ -3,6 +3,8 @@
 
 #include <execinfo.h>
 
+#include "awaiters.hpp"
+
 namespace aloop {
 
 namespace {
@@ -14,28 +16,6 @@ void destroy_graph(object *o) { destroy(static_cast<call_graph *>(o)); }
 
 const register_kind g_graph(kind::call_graph, {"call_graph", destroy_graph});
 
-// Also through combinators that stand between f and the tasks.
-int64_t find_awaiters(future *f, task **into, int64_t room, int64_t found, int level) {
-    const auto add = [&](task *t) {
-        if (t->pending() && found < room) into[found] = t;
-        found += t->pending() ? 1 : 0;
-    };
-    const operation *op = as_operation(f);
-    if (op != nullptr && op->pending() && op->driver != nullptr) add(op->driver);
-    for (link *at = f->waiters.head(); at != nullptr; at = f->waiters.after(at)) {
-        if (static_cast<node *>(at)->fn == run_task) {
-            add(static_cast<task *>(static_cast<node *>(at)));
-        } else if (future *behind = observing(at); behind != nullptr) {
-            if (task *t = as_task(behind)) {
-                add(t);
-            } else if (level < k_most_levels) {
-                found = find_awaiters(behind, into, room, found, level + 1);
-            }
-        }
-    }
-    return found;
-}
-
 bool add_frames(call_graph *g, task *t, int64_t limit) {
     void *all[k_most_frames];
     if (limit == 0) return true;
@@ -43,7 +23,7 @@ bool add_frames(call_graph *g, task *t, int64_t limit) {
     int64_t n = here ? backtrace(all, k_most_frames) : stack_of(t, all, k_most_frames);
     void **from = all;
     if (limit > 0 && n > limit) n = limit;
-    if (limit < 0 && n > -limit) {
+    if (limit < 0 && limit > -n) {
         from += n + limit;
         n = -limit;
     }
@@ -55,33 +35,62 @@ bool add_frames(call_graph *g, task *t, int64_t limit) {
     return true;
 }
 
-call_graph *capture_level(future *f, int64_t limit, int level);
-
-bool add_awaiters(call_graph *g, int64_t limit, int level) {
-    const int64_t n = find_awaiters(g->of, nullptr, 0, 0, 0);
-    if (n == 0 || level >= k_most_levels) return true;
-    const size_t size = sizeof(void *) * static_cast<size_t>(n);
-    task **tasks = static_cast<task **>(allocate(size));
+// The stack and the awaiters of g, which are graphs without either for now.
+bool expand(call_graph *g, int64_t limit) {
+    task *t = as_task(g->of);
+    if (t != nullptr && !add_frames(g, t, limit)) return false;
+    awaiters by;
+    if (!by.find(g->of)) return false;
+    if (by.count() == 0) return true;
+    const size_t size = sizeof(call_graph *) * static_cast<size_t>(by.count());
     g->awaited_by = static_cast<call_graph **>(allocate(size));
-    bool ok = tasks != nullptr && g->awaited_by != nullptr;
-    if (ok) find_awaiters(g->of, tasks, n, 0, 0);
-    for (int64_t i = 0; ok && i < n; i++) {
-        call_graph *by = capture_level(tasks[i], limit, level + 1);
-        ok = by != nullptr;
-        if (ok) g->awaited_by[g->awaited_count++] = by;
+    if (g->awaited_by == nullptr) return false;
+    for (int64_t i = 0; i < by.count(); i++) {
+        call_graph *one = create<call_graph>(by[i]);
+        if (one == nullptr) return false;
+        g->awaited_by[g->awaited_count++] = one;
     }
-    release(tasks);
+    return true;
+}
+
+// Where a graph is as it is being made: its levels, from the root to where it grows.
+struct growth {
+    call_graph *levels[k_most_levels];
+    int64_t next[k_most_levels];  // of awaited_by
+    int depth = 0;
+
+    bool enter(call_graph *g, int64_t limit) {
+        levels[depth] = g;
+        next[depth++] = 0;
+        if (g->of->type == kind::task) g->of->set(k_shown);
+        return expand(g, limit);
+    }
+};
+
+bool grow(call_graph *root, int64_t limit) {
+    growth *at = create<growth>();
+    bool ok = at != nullptr && at->enter(root, limit);
+    while (ok && at->depth > 0) {
+        call_graph *g = at->levels[at->depth - 1];
+        int64_t &next = at->next[at->depth - 1];
+        if (next == g->awaited_count) {
+            at->depth--;
+            continue;
+        }
+        call_graph *by = g->awaited_by[next++];
+        if (by->of->has(k_shown)) {
+            by->again = true;
+        } else if (at->depth < k_most_levels) {
+            ok = at->enter(by, limit);
+        }
+    }
+    destroy(at);
     return ok;
 }
 
-call_graph *capture_level(future *f, int64_t limit, int level) {
-    call_graph *g = create<call_graph>(f);
-    if (g == nullptr) return nullptr;
-    task *t = as_task(f);
-    const bool ok = (t == nullptr || add_frames(g, t, limit)) && add_awaiters(g, limit, level);
-    if (ok) return g;
-    unref(g);
-    return nullptr;
+void forget_shown(const call_graph *g) {
+    if (g->of->type == kind::task) g->of->clear(k_shown);
+    for (int64_t i = 0; i < g->awaited_count; i++) forget_shown(g->awaited_by[i]);
 }
 
 }  // namespace
@@ -94,10 +103,12 @@ call_graph::~call_graph() {
     count_live(kind::call_graph, -1);
 }
 
-call_graph *capture(future *f, int64_t limit) { return capture_level(f, limit, 1); }
-
-int64_t awaiters_of(future *f, task **into, int64_t room) {
-    return find_awaiters(f, into, room, 0, 0);
+call_graph *capture(future *f, int64_t limit) {
+    ptr<call_graph> g(create<call_graph>(f));
+    if (!g) return nullptr;
+    const bool ok = grow(g.get(), limit);
+    forget_shown(g.get());
+    return ok ? g.detach() : nullptr;
 }
 
 void describe_graph(writer &out, const call_graph *g, int indent) {
@@ -105,7 +116,8 @@ void describe_graph(writer &out, const call_graph *g, int indent) {
     if (const task *t = as_task(g->of)) {
         char name[128];
         describe_name(t, name, sizeof name);
-        out.add("%*s* Task(name='%s', id=%#lx)\n", indent, "", name, id);
+        out.add("%*s* Task(name='%s', id=%#lx)%s\n", indent, "", name, id,
+                g->again ? " (see above)" : "");
     } else {
         out.add("%*s* Future(id=%#lx)\n", indent, "", id);
     }

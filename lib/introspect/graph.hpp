@@ -1,4 +1,5 @@
-// graph.hpp: who awaits a future, as a tree of tasks.
+// graph.hpp: who awaits a future, as a tree of tasks. A task's own awaiters stand where
+// it comes first, so that the tree is no larger than there are awaits.
 //
 // The edges are those that the await machine keeps anyway: a task's node stands
 // in the ring of what it waits for, an operation knows its driver, a
@@ -21,6 +22,7 @@ struct call_graph final : object {
     int64_t frame_count = 0;
     call_graph **awaited_by = nullptr;
     int64_t awaited_count = 0;
+    bool again = false;  // a task that the graph has already, and shows there
 
     explicit call_graph(future *f) : object(kind::call_graph), of(f) {
         ref(f);
@@ -36,8 +38,6 @@ inline aloop_call_graph *to_c(call_graph *g) { return reinterpret_cast<aloop_cal
 
 // nullptr: out of memory.
 call_graph *capture(future *f, int64_t limit);
-// The tasks that await f; at most room of them are stored, all are counted.
-int64_t awaiters_of(future *f, task **into, int64_t room);
 
 void describe_graph(writer &out, const call_graph *g, int indent);
 

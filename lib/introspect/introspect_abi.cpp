@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "awaiters.hpp"
 #include "graph.hpp"
 #include "trace.hpp"
 #include "watchdog.hpp"
@@ -131,8 +132,9 @@ int64_t metric(const loop *l, int32_t which) {
 }
 
 void describe_awaiters(writer &out, task *t) {
-    task *by[8];
-    const int64_t n = awaiters_of(t, by, 8);
+    awaiters by;
+    by.find(t);  // as many as there is memory for
+    const int64_t n = by.count();
     for (int64_t i = 0; i < n && i < 8; i++) {
         char name[128];
         describe_name(by[i], name, sizeof name);

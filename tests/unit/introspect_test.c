@@ -222,7 +222,7 @@ static void test_text_has_asyncios_form(void **state) {
     in_task(format_one);
 }
 
-/* Two tasks that await each other: the walk ends. */
+/* Two tasks that await each other: the second time the graph goes no further. */
 static int64_t await_other(void *other, void **value) {
     (void)value;
     return aloop_await(aloop_ref(*(aloop_task **)other), NULL);
@@ -234,11 +234,18 @@ static int64_t knot(void *unused, void **value) {
     a = aloop_create_task(await_other, &b);
     b = aloop_create_task(await_other, &a);
     let_run(2);
-    int64_t levels = 0;
-    aloop_call_graph *g = aloop_capture_call_graph(a, 0);
-    for (aloop_call_graph *at = g; at != NULL; at = aloop_call_graph_awaited_by(at, 0)) levels++;
-    assert_int_equal(levels, 64);
+    aloop_future *const expected[] = {a, b, a};
+    int levels = 0;
+    aloop_call_graph *g = aloop_capture_call_graph(a, ALOOP_NO_LIMIT);
+    for (aloop_call_graph *at = g; at != NULL; at = aloop_call_graph_awaited_by(at, 0)) {
+        assert_ptr_equal(aloop_call_graph_future(at), expected[levels++]);
+        assert_int_equal(aloop_call_graph_frame_count(at) > 0, levels < 3);
+    }
+    assert_int_equal(levels, 3);
     aloop_unref(g);
+    char text[4096];
+    assert_true(aloop_format_call_graph(b, 0, text, sizeof text) > 0);
+    assert_non_null(strstr(text, " (see above)\n"));
     aloop_unref(a);
     aloop_unref(b);
     return 0;
@@ -252,6 +259,75 @@ static void test_cycles_end(void **state) {
     assert_code(run_on(loop, knot, NULL), 0);
     close_loop(loop);
     assert_int_equal(seen.count, 2); /* both were still pending */
+}
+
+/* Layers in which each task awaits all those of the next: 2^60 ways, 3 nodes a task. */
+enum { layers = 60, beside = 2, plaits = 40 };
+static aloop_task *lattice[layers][beside];
+
+static int64_t await_layer_below(void *layer, void **value) {
+    (void)value;
+    aloop_future *below[beside];
+    const intptr_t i = (intptr_t)layer;
+    if (i == 0) return sleep_for_ever(NULL, NULL);
+    for (int k = 0; k < beside; k++) below[k] = aloop_ref(lattice[i - 1][k]);
+    return aloop_await(aloop_wait(below, beside, -1, ALOOP_ALL_COMPLETED), NULL);
+}
+
+static int64_t count_nodes(aloop_call_graph *g) {
+    int64_t n = 1;
+    for (int64_t i = 0; i < aloop_call_graph_awaited_by_count(g); i++) {
+        n += count_nodes(aloop_call_graph_awaited_by(g, i));
+    }
+    return n;
+}
+
+static int64_t capture_lattice(void *unused, void **value) {
+    (void)unused, (void)value;
+    for (intptr_t i = 0; i < layers; i++) {
+        for (int k = 0; k < beside; k++) {
+            lattice[i][k] = aloop_create_task(await_layer_below, (void *)i);
+        }
+    }
+    let_run(3);
+    aloop_call_graph *g = aloop_capture_call_graph(lattice[0][0], 1);
+    assert_int_equal(count_nodes(g), 1 + beside + beside * beside * (layers - 2));
+    aloop_unref(g);
+    assert_true(aloop_format_call_graph(lattice[0][0], INT64_MIN, NULL, 0) > 0);
+    for (int i = layers - 1; i >= 0; i--) {
+        for (int k = 0; k < beside; k++) {
+            assert_code(aloop_task_cancel(lattice[i][k], NULL), 1);
+            assert_code(aloop_await(lattice[i][k], NULL), ALOOP_ECANCELED);
+        }
+    }
+    /* The same of combinators alone: one task awaits, however many ways lead to it. */
+    target = aloop_loop_create_future(aloop_get_running_loop());
+    aloop_future *ends[beside] = {aloop_ref(target), aloop_ref(target)};
+    for (int i = 0; i < plaits; i++) {
+        aloop_future *next[beside];
+        for (int k = 0; k < beside; k++) {
+            next[k] = ALOOP_GATHER(0, aloop_ref(ends[0]), aloop_ref(ends[1]));
+        }
+        for (int k = 0; k < beside; k++) {
+            aloop_unref(ends[k]);
+            ends[k] = next[k];
+        }
+    }
+    aloop_task *top = named("top", await_it, ends[0]);
+    let_run(1);
+    assert_string_equal(awaited_by(target), "top ");
+    assert_code(aloop_future_cancel(target, NULL), 1);
+    assert_code(aloop_await(top, NULL), ALOOP_ECANCELED);
+    aloop_await(aloop_sleep(1), NULL);
+    aloop_unref(ends[0]);
+    aloop_unref(ends[1]);
+    aloop_unref(target);
+    return 0;
+}
+
+static void test_graphs_show_each_task_once(void **state) {
+    (void)state;
+    in_task(capture_lattice);
 }
 
 /* Dumps and counters --------------------------------------------------------------------------- */
@@ -368,5 +444,5 @@ static void test_bad_arguments(void **state) {
 }
 
 SUITE(CASE(test_every_kind_of_await_is_an_edge), CASE(test_graphs_go_up_to_the_last_awaiter),
-      CASE(test_text_has_asyncios_form), CASE(test_cycles_end), CASE(test_dump_shows_every_task),
-      CASE(test_counters), CASE(test_bad_arguments))
+      CASE(test_text_has_asyncios_form), CASE(test_cycles_end),
+      CASE(test_graphs_show_each_task_once), CASE(test_dump_shows_every_task), CASE(test_counters), CASE(test_bad_arguments))

@@ -2023,7 +2023,10 @@ extern "C" {
     pub fn aloop_call_graph_frame_count(graph: *const aloop_call_graph) -> i64;
     /// See [`aloop_call_graph_frame_count`].
     pub fn aloop_call_graph_frame(graph: *const aloop_call_graph, index: i64) -> *mut c_void;
-    /// Borrowed; NULL out of range. Chains end after 64 tasks.
+    /// ```text
+    /// Borrowed; NULL out of range. Chains end after 64 tasks. A task's stack and those who
+    /// await it are given once: where it comes again it has neither ("see above").
+    /// ```
     pub fn aloop_call_graph_awaited_by_count(graph: *const aloop_call_graph) -> i64;
     /// See [`aloop_call_graph_awaited_by_count`].
     pub fn aloop_call_graph_awaited_by(graph: *const aloop_call_graph, index: i64) -> *mut aloop_call_graph;
