@@ -270,7 +270,7 @@ static int64_t listen_in_child(void *ready, void **value) {
     if (aloop_event_new(&got) < 0) return 1;
     if (aloop_loop_add_signal_handler(loop, SIGTERM, set_event, got, NULL) < 0) return 2;
     if (write(*(int *)ready, "x", 1) != 1) return 3;
-    const int64_t status = aloop_await(aloop_wait_for(aloop_event_wait(got), 20), NULL);
+    const int64_t status = aloop_await(aloop_wait_for(aloop_event_wait(got), k_hang), NULL);
     aloop_unref(got);
     return status < 0 ? 4 : 17;
 }
@@ -286,7 +286,7 @@ static int64_t with_forked_child(void *unused, void **value) {
     assert_int_equal(pipe(ready), 0);
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         _exit((int)aloop_run(listen_in_child, &ready[1], NULL));
     }
     char byte;
@@ -312,7 +312,7 @@ static void a_forked_child_runs_its_own(void **state) {
     (void)state;
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         _exit((int)aloop_run(exit_five, NULL, NULL));
     }
     int status = 0;

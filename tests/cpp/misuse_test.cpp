@@ -214,17 +214,19 @@ aloop::task<> valueless() {
 aloop::task<> serving() {
     aloop::server from = co_await aloop::start_server("127.0.0.1", 0);
     const int32_t port = from.port();
+    bool begun = false;
     int served = 0;
     auto name = std::make_shared<std::string>("a name that is too long for the string itself");
     std::weak_ptr<std::string> watched = name;
-    auto handle = [name, &served](aloop::stream client) -> aloop::task<> {
+    auto handle = [name, &begun, &served](aloop::stream client) -> aloop::task<> {
+        begun = true;
         const std::string line = co_await client.readline();
         served += line == "go\n" && name->size() == 45;
     };
     name.reset();
     aloop::future<> accepting = aloop::spawn(aloop::serve(from, std::move(handle)));
     aloop::stream client = co_await aloop::open_connection("127.0.0.1", port);
-    co_await aloop::sleep(20ms);
+    while (!begun) co_await aloop::sleep(1ms);
     accepting.cancel();
     bool cancelled = false;
     try {
@@ -234,8 +236,8 @@ aloop::task<> serving() {
     }
     CHECK(cancelled && served == 0 && !watched.expired());
     co_await client.write_all("go\n");
-    co_await aloop::sleep(20ms);
-    CHECK(served == 1 && watched.expired());
+    while (!watched.expired()) co_await aloop::sleep(1ms);
+    CHECK(served == 1);
 }
 
 // Ctrl-C ends the run as the C function says, whatever main makes of it.

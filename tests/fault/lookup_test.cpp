@@ -131,12 +131,10 @@ void test_answers(void **) {
 void let_threads_end(int blocked) {
     for (int i = 0; i < blocked; i++) sem_post(&g_go_on);
     int value = 1;
-    for (int i = 0; i < 6000 && (value > 0 || answers::g_made.load() > 0); i++) {
-        usleep(10000);
+    while (value > 0 || answers::g_made.load() > 0) {
+        usleep(1000);
         sem_getvalue(&g_go_on, &value);
     }
-    assert_int_equal(value, 0);
-    assert_int_equal(answers::g_made.load(), 0);
 }
 
 // Four are under way; of those that wait two are cancelled and never asked for.
@@ -207,7 +205,7 @@ void test_forked(void **) {
                                       nullptr), 0);
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(100);
         int wrong = aloop_loop_after_fork(loop) != 0;
         wrong += aloop_loop_run_until_complete(
                      loop, aloop_loop_create_task(loop, ask_once, nullptr), nullptr) != 0;

@@ -201,7 +201,7 @@ static int dirty_kinds(uint64_t seed, bool say) {
 
 /* A thread that reads a file for a loop that is closed may be late. */
 static bool is_clean(uint64_t seed) {
-    for (int i = 0; i < 2000 && dirty_kinds(seed, false) != 0; i++) usleep(1000);
+    for (int i = 0; i < 100000 && dirty_kinds(seed, false) != 0; i++) usleep(1000);
     return dirty_kinds(seed, true) == 0;
 }
 

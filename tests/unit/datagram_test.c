@@ -283,7 +283,7 @@ static int64_t overrun(void *arg, void **value) {
     }
     aloop_packets *list = NULL;
     int64_t got = 0;
-    while (aloop_await(aloop_wait_for(aloop_datagram_recvmany(server, 1000), 0.1),
+    while (aloop_await(aloop_wait_for(aloop_datagram_recvmany(server, 1000), k_hang),
                        (void **)&list) > 0) {
         got += aloop_packets_count(list);
         aloop_unref(list);

@@ -115,7 +115,7 @@ static int64_t threads_end(void *unused, void **value) {
         aloop_executor *pool = aloop_executor_new_threads(1);
         aloop_future *lost = aloop_run_in_executor(loop, pool, end_thread, &freed, count_free);
         aloop_future *next = i > 0 ? aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL) : NULL;
-        if (i == 2) assert_code(aloop_await(aloop_executor_shutdown(pool, 10), NULL), 0);
+        if (i == 2) assert_code(aloop_await(aloop_executor_shutdown(pool, k_hang), NULL), 0);
         assert_code(aloop_await(lost, NULL), ALOOP_EBROKENPOOL);
         assert_string_equal(aloop_error_message(aloop_last_error()),
                             "the job ended the thread that ran it");
@@ -149,7 +149,7 @@ static void a_thread_that_cannot_be_started(void **state) {
     (void)state;
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         const struct rlimit none = {0, 0};
         if (setresuid(65534, 65534, 65534) != 0 && geteuid() == 0) _exit(1);
         setrlimit(RLIMIT_NPROC, &none);
@@ -211,7 +211,7 @@ static void assert_program_ends(aloop_coro_fn fn, int wanted) {
     const pid_t pid = fork();
     if (pid == 0) {
         is_ending = 1;
-        alarm(20);
+        alarm(k_hang);
         exit((int)aloop_run(fn, NULL, NULL));
     }
     int status = -1;
@@ -339,7 +339,7 @@ static int64_t end_of_threads(void *unused, void **value) {
             assert_int_equal(count, 0);
         }
         aloop_loop_call_later(loop, 0.02, let_two_go, NULL, NULL);
-        assert_code(aloop_await(aloop_executor_shutdown(e, late ? -1 : 10), NULL), 0);
+        assert_code(aloop_await(aloop_executor_shutdown(e, late ? -1 : k_hang), NULL), 0);
         assert_int_equal(count, 2);
         for (int i = 0; i < 2; i++) {
             assert_code(aloop_future_done(all[i]), 1);

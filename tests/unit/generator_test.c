@@ -845,6 +845,7 @@ static void test_iterating_after_shutdown_is_noted_in_debug_mode(void **state) {
     aloop_loop *loop = virtual_loop();
     struct reports seen;
     capture_reports(loop, &seen);
+    assert_code(aloop_loop_set_slow_callback_duration(loop, 1e6), 0); /* that is another report */
     assert_code(run_on(loop, iterate_late, NULL), 0);
     assert_int_equal(seen.count, 1);
     assert_non_null(strstr(seen.list[0].message, "after loop.shutdown_asyncgens() call"));

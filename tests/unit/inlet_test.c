@@ -42,6 +42,7 @@ struct feeder {
     double timeout;
     int64_t status; /* of the last put */
     pthread_t thread;
+    void *refused; /* to be freed */
 };
 
 static void *feed(void *data) {
@@ -61,6 +62,7 @@ static void start(struct feeder *f) {
 
 static int64_t join(struct feeder *f) {
     assert_int_equal(pthread_join(f->thread, NULL), 0);
+    free(f->refused);
     return f->status;
 }
 
@@ -74,7 +76,7 @@ static int64_t count_of(aloop_queue *q) {
 static int64_t one_feeder(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_queue *q = fifo(2);
-    struct feeder f = {inlet(q, 3), 0, 2000, -1, 0, 0};
+    struct feeder f = {inlet(q, 3), 0, 2000, -1, 0, 0, NULL};
     start(&f);
     for (int64_t k = 0; k < f.n; k++) assert_code(count_of(q), k);
     assert_code(join(&f), 0);
@@ -91,7 +93,7 @@ static int64_t several_feeders(void *arg, void **value) {
     struct feeder feeders[3];
     int64_t next[3];
     for (int t = 0; t < 3; t++) {
-        feeders[t] = (struct feeder){i, t * 1000, 500, -1, 0, 0};
+        feeders[t] = (struct feeder){i, t * 1000, 500, -1, 0, 0, NULL};
         next[t] = t * 1000;
         start(&feeders[t]);
     }
@@ -109,7 +111,7 @@ static int64_t several_feeders(void *arg, void **value) {
 static int64_t in_time(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_queue *q = fifo(1);
-    struct feeder f = {inlet(q, 1), 0, 20, 60, 0, 0};
+    struct feeder f = {inlet(q, 1), 0, 20, k_hang, 0, 0, NULL};
     start(&f);
     while (aloop_inlet_statistic(f.inlet, ALOOP_INLET_STAT_WAITING) == 0) nap();
     for (int64_t k = 0; k < f.n; k++) assert_code(count_of(q), k);
@@ -131,12 +133,13 @@ static int64_t put_with_timeout(void *i) { return put_in(i, 9, 0.002); }
 static int64_t put_for_ever(void *i) { return put_in(i, 9, -1); }
 static int64_t close_it(void *i) { return aloop_inlet_close(i); }
 
+/* Frees nothing when it is told: the loop's thread may be about to fork, and no lock of the
+ * allocator may be in other hands then. */
 static void *put_blocked(void *data) {
     struct feeder *f = data;
-    int64_t *it = malloc(sizeof *it); /* not counted: the loop's thread counts, too */
-    f->status = aloop_inlet_put(f->inlet, it, -1);
+    f->refused = malloc(sizeof(int64_t)); /* not counted: the loop's thread counts, too */
+    f->status = aloop_inlet_put(f->inlet, f->refused, -1);
     assert_true(f->status < 0);
-    free(it);
     return NULL;
 }
 
@@ -363,11 +366,12 @@ static int64_t forked_under_threads(void *arg, void **value) {
         assert_int_equal(pthread_create(&blocked[t].thread, NULL, put_blocked, &blocked[t]), 0);
     }
     while (aloop_inlet_statistic(i, ALOOP_INLET_STAT_WAITING) < THREADS) nap();
+    let_threads_rest();
     assert_code(aloop_queue_shutdown(q, 0), 0);
     let_run(1); /* the loop lets go of the inlet, and they are told */
     const pid_t child = fork();
     if (child == 0) {
-        alarm(5);
+        alarm(k_hang);
         aloop_unref(i);
         _exit(0);
     }

@@ -168,6 +168,7 @@ static int64_t report_from_here(void *unused, void **value) {
     let_run(1);
     assert_string_equal(told, "mine");
     /* In debug mode: what was never awaited is told where it is dropped. */
+    assert_code(aloop_loop_set_slow_callback_duration(loop, 1e6), 0); /* that is another report */
     assert_code(aloop_loop_set_debug(loop, 1), 0);
     aloop_unref(aloop_sleep(1));
     assert_string_equal(told, "mine");

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,6 +41,14 @@ void drop_peer(struct peer *peer) {
 
 void peer_sends(struct peer *peer, const char *text) {
     assert_int_equal(send(peer->fd, text, strlen(text), MSG_NOSIGNAL), (long)strlen(text));
+}
+
+void let_arrive(const struct peer *peer, int n) {
+    const int fd = (int)aloop_stream_get_extra_info(peer->stream, "fd", NULL, 0);
+    for (int there = 0; there < n;) {
+        assert_code(aloop_await(aloop_sleep(0.001), NULL), 0);
+        assert_int_equal(ioctl(fd, FIONREAD, &there), 0);
+    }
 }
 
 void peer_ends(struct peer *peer) {

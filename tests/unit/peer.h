@@ -20,6 +20,8 @@ struct peer connect_peer(aloop_stream_options *options);
 void drop_peer(struct peer *peer);
 
 void peer_sends(struct peer *peer, const char *text);
+/* Waits until n bytes for the stream lie in the kernel, unread. */
+void let_arrive(const struct peer *peer, int n);
 void peer_ends(struct peer *peer);   /* closes in order */
 void peer_resets(struct peer *peer); /* and what it has sent may still be read */
 /* Reads exactly text from the peer's end. */

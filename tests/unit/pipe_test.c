@@ -172,7 +172,7 @@ static int64_t reader_goes(void *arg, void **value) {
             assert_code(aloop_stream_is_closing(s), 0);
             close(ends[0]);
         }
-        assert_code(AWAIT(aloop_wait_for(closed, 5)), how >= 2 ? ALOOP_EPIPE : 0);
+        assert_code(AWAIT(aloop_wait_for(closed, k_hang)), how >= 2 ? ALOOP_EPIPE : 0);
         aloop_unref(s);
     }
     return 0;
@@ -219,7 +219,7 @@ static int64_t devices(void *arg, void **value) {
     assert_reads(aloop_stream_readline(in), "hello\r\n");
     aloop_stream_close(out);
     assert_code(AWAIT(aloop_stream_wait_closed(out)), 0);
-    assert_code(AWAIT(aloop_wait_for(aloop_stream_read(in, 1), 5)), -EIO);
+    assert_code(AWAIT(aloop_wait_for(aloop_stream_read(in, 1), k_hang)), -EIO);
     assert_code(AWAIT(aloop_stream_wait_closed(in)), -EIO);
     aloop_unref(in);
     aloop_unref(out);

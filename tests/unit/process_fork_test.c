@@ -1,12 +1,37 @@
-/* process.h: the children of a parent in its forked child, and those that a tracer
- * holds when their loop closes.
+/* process.h: the children of a parent in its forked child, and those that their loop
+ * cannot end when it closes: a tracer holds them, or they are another user's.
  * SPDX-License-Identifier: MIT */
 #include "children.h"
+#include "own_clock.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/ptrace.h>
-#include <time.h>
-#include <unistd.h>
+
+/* While a loop closes, time is the test's own: it passes by what the library waits in vain,
+ * and by nothing else; or it stands still. So how long it waits is the same on any machine. */
+static bool waits_pass_time;
+static int64_t waited; /* ms */
+
+int poll(struct pollfd *fds, nfds_t n, int timeout) {
+    struct timespec limit = {timeout / 1000, timeout % 1000 * 1000000L};
+    if (waits_pass_time && n == 0) limit = (struct timespec){0, 0}; /* a mere nap */
+    const int found = (int)syscall(SYS_ppoll, fds, n, timeout < 0 ? NULL : &limit, NULL, 0);
+    if (!waits_pass_time || found != 0) return found;
+    pass_time(timeout / 1000.0);
+    waited += timeout;
+    return 0;
+}
+
+static void close_in_own_time(aloop_loop *loop, bool passing) {
+    waited = 0;
+    waits_pass_time = passing;
+    stop_clock();
+    close_loop(loop);
+    let_clock_go();
+    waits_pass_time = false;
+}
 
 /* Forks ------------------------------------------------------------------------------- */
 
@@ -89,7 +114,7 @@ static void a_forked_child_has_no_processes_of_the_parent(void **state) {
     assert_code(run_on(loop, start_both, NULL), 0);
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         _exit(use_in_child(loop, before));
     }
     int status = -1;
@@ -103,19 +128,13 @@ static void a_forked_child_has_no_processes_of_the_parent(void **state) {
 
 enum { k_traced = 3 };
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Attaches to the children; reaps each as soon as it ends, or none. */
 static pid_t start_tracer(const pid_t *children, bool reaps) {
     int ready[2];
     assert_int_equal(pipe(ready), 0);
     const pid_t tracer = fork();
     if (tracer == 0) {
-        alarm(60);
+        alarm(k_hang);
         for (int i = 0; i < k_traced; i++) {
             if (ptrace(PTRACE_SEIZE, children[i], NULL, NULL) != 0) _exit(1);
         }
@@ -145,7 +164,7 @@ static int64_t start_traced(void *reaps, void **value) {
     capture_reports(aloop_get_running_loop(), &reports);
     pid_t children[k_traced];
     for (int i = 0; i < k_traced; i++) {
-        aloop_process *p = shell("exec sleep 100", NULL);
+        aloop_process *p = shell("exec sleep 300", NULL);
         children[i] = (pid_t)aloop_process_pid(p);
         aloop_unref(p);
     }
@@ -153,20 +172,18 @@ static int64_t start_traced(void *reaps, void **value) {
     return 0;
 }
 
-static double close_with_traced(bool reaps) {
+static void close_with_traced(bool reaps) {
     aloop_loop *loop = real_loop();
     assert_code(run_on(loop, start_traced, &reaps), 0);
-    const double began = now();
-    close_loop(loop);
-    const double took = now() - began;
+    close_in_own_time(loop, !reaps);
     kill(tracer, SIGKILL);
     assert_int_equal(waitpid(tracer, NULL, 0), tracer);
-    return took;
 }
 
+/* The clock stands still: the tracer may take its time. */
 static void a_tracer_may_reap_first(void **state) {
     (void)state;
-    assert_true(close_with_traced(true) < 4);
+    close_with_traced(true);
     assert_int_equal(reports.count, 0);
     on_real_clock(start_both_and_end);
 }
@@ -174,12 +191,55 @@ static void a_tracer_may_reap_first(void **state) {
 /* A tracer that reaps none holds them all, and the close no longer than one. */
 static void the_close_waits_once_for_all(void **state) {
     (void)state;
-    const double took = close_with_traced(false);
-    assert_true(took > 4 && took < 9);
+    close_with_traced(false);
+    assert_true(waited >= 5000 && waited < 6000);
     assert_int_equal(reports.count, k_traced);
     assert_code(reports.list[0].code, -ETIMEDOUT);
     on_real_clock(start_both_and_end); /* that reaps what the tracer has let go */
 }
 
+/* Another user's ------------------------------------------------------------------------- */
+
+static int64_t start_sleeper(void *kept, void **value) {
+    (void)value;
+    *(aloop_process **)kept = shell("exec sleep 300", NULL);
+    return 0;
+}
+
+static int64_t start_one(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    assert_code(run_shell("exit 0", NULL), 0);
+    return 0;
+}
+
+/* As a program that has become another user's by its set-uid bit. */
+static void a_child_that_may_not_be_killed(void **state) {
+    (void)state;
+    if (geteuid() != 0) return; /* who is not root has no such child */
+    aloop_process *p = NULL;
+    aloop_loop *loop = real_loop();
+    capture_reports(loop, &reports);
+    assert_code(run_on(loop, start_sleeper, &p), 0);
+    const pid_t pid = (pid_t)aloop_process_pid(p);
+    assert_int_equal(setresuid(65534, 65534, 0), 0);
+    const int64_t killed = aloop_process_kill(p);
+    close_in_own_time(loop, true);
+    assert_int_equal(setresuid(0, 0, 0), 0);
+    assert_code(killed, -EPERM);
+    assert_int_equal(waited, 0);
+    assert_int_equal(reports.count, 1);
+    assert_code(reports.list[0].code, -EPERM);
+    char text[100];
+    snprintf(text, sizeof text, "child %d may not be killed by this process; it is reaped when it ends",
+             (int)pid);
+    assert_string_equal(reports.list[0].text, text);
+    aloop_unref(p);
+    assert_int_equal(kill(pid, SIGKILL), 0); /* now, as root */
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    on_real_clock(start_one); /* which reaps it */
+}
+
 SUITE(CASE(a_forked_child_has_no_processes_of_the_parent), CASE(a_tracer_may_reap_first),
-      CASE(the_close_waits_once_for_all))
+      CASE(the_close_waits_once_for_all), CASE(a_child_that_may_not_be_killed))

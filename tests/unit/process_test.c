@@ -5,14 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
-
-static double clock_now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Ends ---------------------------------------------------------------------------- */
 
@@ -47,7 +40,7 @@ static int64_t signals(void *unused, void **value) {
     (void)value;
     const int sent[] = {SIGTERM, SIGKILL, SIGUSR1};
     for (int i = 0; i < 3; i++) {
-        aloop_process *p = shell("exec sleep 60", NULL);
+        aloop_process *p = shell("exec sleep 300", NULL);
         int64_t code = i == 0   ? aloop_process_terminate(p)
                        : i == 1 ? aloop_process_kill(p)
                                 : aloop_process_send_signal(p, SIGUSR1);
@@ -80,7 +73,7 @@ static void assert_group_is_dead(aloop_process *p) {
 static int64_t groups(void *unused, void **value) {
     (void)unused;
     (void)value;
-    aloop_process *p = shell("exec sleep 60", NULL);
+    aloop_process *p = shell("exec sleep 300", NULL);
     assert_code(aloop_process_signal_group(p, SIGKILL), ALOOP_EINVAL);
     assert_code(aloop_process_kill(p), 0);
     assert_code(aloop_await(aloop_process_wait(p), NULL), ALOOP_SIGNALED + SIGKILL);
@@ -89,7 +82,7 @@ static int64_t groups(void *unused, void **value) {
         aloop_process_options *o = pipes(ALOOP_INHERIT, ALOOP_PIPE, ALOOP_INHERIT);
         if (i == 0) assert_code(aloop_process_options_set_process_group(o, 0), 0);
         if (i == 1) assert_code(aloop_process_options_set_new_session(o, 1), 0);
-        p = shell("sleep 60 & echo started; wait", o);
+        p = shell("sleep 300 & echo started; wait", o);
         aloop_bytes *line = NULL;
         assert_code(aloop_await(aloop_stream_readline(aloop_process_stdout(p)), (void **)&line), 8);
         aloop_unref(line);
@@ -111,7 +104,7 @@ static int64_t groups_without_leader(void *unused, void **value) {
     aloop_process_options *o = pipes(ALOOP_INHERIT, ALOOP_PIPE, ALOOP_INHERIT);
     assert_code(aloop_process_options_set_new_session(o, 1), 0);
     assert_code(aloop_process_options_set_process_group(o, 0), 0); /* it leads one anyway */
-    aloop_process *p = shell("sleep 60 & exit 0", o);
+    aloop_process *p = shell("sleep 300 & exit 0", o);
     assert_code(aloop_await(aloop_process_wait(p), NULL), 0);
     assert_code(aloop_process_signal_group(p, 1000), ALOOP_EINVAL);
     const int64_t code = aloop_process_signal_group(p, SIGKILL);
@@ -121,7 +114,7 @@ static int64_t groups_without_leader(void *unused, void **value) {
         assert_code(code, 0);
     }
     aloop_bytes *rest = NULL;
-    assert_code(aloop_await(aloop_wait_for(aloop_stream_read(aloop_process_stdout(p), -1), 10),
+    assert_code(aloop_await(aloop_wait_for(aloop_stream_read(aloop_process_stdout(p), -1), k_hang),
                             (void **)&rest), 0);
     aloop_unref(rest);
     assert_group_is_dead(p);
@@ -138,15 +131,14 @@ static void a_group_is_killed_together(void **state) {
 static int64_t grandchild(void *unused, void **value) {
     (void)unused;
     (void)value;
-    const double began = clock_now();
     aloop_process_options *o = pipes(ALOOP_INHERIT, ALOOP_PIPE, ALOOP_INHERIT);
     assert_code(aloop_process_options_set_process_group(o, 0), 0);
-    aloop_process *p = shell("sleep 60 & echo $!", o);
+    aloop_process *p = shell("sleep 300 & echo $!", o);
     assert_code(aloop_await(aloop_process_wait(p), NULL), 0);
-    assert_true(clock_now() - began < 10);
     aloop_bytes *line = NULL;
     assert_true(aloop_await(aloop_stream_readline(aloop_process_stdout(p)), (void **)&line) > 0);
-    kill((pid_t)atoi((const char *)aloop_bytes_data(line)), SIGKILL);
+    /* It lives on. */
+    assert_int_equal(kill((pid_t)atoi((const char *)aloop_bytes_data(line)), SIGKILL), 0);
     aloop_unref(line);
     aloop_unref(p);
     return 0;
@@ -160,7 +152,7 @@ static void a_grandchild_does_not_hold_wait(void **state) {
 static int64_t several_wait(void *unused, void **value) {
     (void)unused;
     (void)value;
-    aloop_process *p = shell("exec sleep 60", NULL);
+    aloop_process *p = shell("exec sleep 300", NULL);
     aloop_future *first = aloop_ensure_future(aloop_process_wait(p));
     aloop_future *second = aloop_ensure_future(aloop_process_wait(p));
     let_run(2);
@@ -219,8 +211,8 @@ static void children_that_the_kernel_reaps(void **state) {
 
 static int64_t leave_running(void *kept, void **value) {
     (void)value;
-    aloop_unref(shell("exec sleep 60", NULL));
-    *(aloop_process **)kept = shell("exec sleep 60", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_PIPE));
+    aloop_unref(shell("exec sleep 300", NULL));
+    *(aloop_process **)kept = shell("exec sleep 300", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_PIPE));
     return 0;
 }
 
@@ -243,7 +235,7 @@ static void a_forked_child_leaves_them_alone(void **state) {
     assert_code(run_on(loop, leave_running, &p), 0);
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         int wrong = aloop_process_kill(p) != ALOOP_ECHILD;
         wrong += aloop_loop_after_fork(loop) != 0;
         wrong += aloop_loop_close(loop) != 0;
@@ -260,44 +252,8 @@ static void a_forked_child_leaves_them_alone(void **state) {
 
 static int64_t start_sleeper(void *kept, void **value) {
     (void)value;
-    *(aloop_process **)kept = shell("exec sleep 60", NULL);
+    *(aloop_process **)kept = shell("exec sleep 300", NULL);
     return 0;
-}
-
-static int64_t start_one(void *unused, void **value) {
-    (void)unused;
-    (void)value;
-    assert_code(run_shell("exit 0", NULL), 0);
-    return 0;
-}
-
-/* As a program that has become another user's by its set-uid bit. */
-static void a_child_that_may_not_be_killed(void **state) {
-    (void)state;
-    if (geteuid() != 0) return; /* who is not root has no such child */
-    aloop_process *p = NULL;
-    aloop_loop *loop = real_loop();
-    capture_reports(loop, &reports);
-    assert_code(run_on(loop, start_sleeper, &p), 0);
-    const pid_t pid = (pid_t)aloop_process_pid(p);
-    assert_int_equal(setresuid(65534, 65534, 0), 0);
-    const int64_t killed = aloop_process_kill(p);
-    const double began = clock_now();
-    close_loop(loop);
-    assert_int_equal(setresuid(0, 0, 0), 0);
-    assert_code(killed, -EPERM);
-    assert_true(clock_now() - began < 5);
-    assert_int_equal(reports.count, 1);
-    assert_code(reports.list[0].code, -EPERM);
-    char text[100];
-    snprintf(text, sizeof text, "child %d may not be killed by this process; it is reaped when it ends",
-             (int)pid);
-    assert_string_equal(reports.list[0].text, text);
-    aloop_unref(p);
-    assert_int_equal(kill(pid, SIGKILL), 0); /* now, as root */
-    siginfo_t info;
-    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-    on_real_clock(start_one); /* which reaps it */
 }
 
 static void the_close_ends_a_stopped_child(void **state) {
@@ -349,8 +305,8 @@ static int64_t wait_and_drop(void *unused, void **value) {
     aloop_loop *loop = aloop_get_running_loop();
     aloop_process *p = shell("exec sleep 0.05", NULL);
     const double began = aloop_loop_time(loop);
-    assert_code(aloop_await(aloop_wait_for(aloop_process_wait(p), 30), NULL), 0);
-    assert_true(aloop_loop_time(loop) - began < 20);
+    assert_code(aloop_await(aloop_wait_for(aloop_process_wait(p), 1e9), NULL), 0);
+    assert_true(aloop_loop_time(loop) - began < 1e8); /* it did not jump */
     aloop_unref(p);
     return 0;
 }
@@ -363,7 +319,6 @@ static void the_virtual_clock_waits_for_children(void **state) {
 SUITE(CASE(ends_are_told), CASE(children_get_signals), CASE(a_group_is_killed_together),
       CASE(a_grandchild_does_not_hold_wait), CASE(several_wait_and_one_gives_up),
       CASE(a_child_reaped_elsewhere_is_reported), CASE(children_that_the_kernel_reaps),
-      CASE(the_close_kills_and_reaps), CASE(a_child_that_may_not_be_killed),
-      CASE(the_close_ends_a_stopped_child),
+      CASE(the_close_kills_and_reaps), CASE(the_close_ends_a_stopped_child),
       CASE(a_forked_child_leaves_them_alone), CASE(none_of_many_is_lost),
       CASE(the_virtual_clock_waits_for_children))

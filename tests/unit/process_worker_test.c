@@ -89,7 +89,7 @@ static int64_t pool_without_standard(void *unused, void **value) {
     aloop_executor *pool = aloop_executor_new_processes(1);
     aloop_loop *loop = aloop_get_running_loop();
     aloop_future *f = aloop_run_in_process(loop, pool, look_at_standard, "", 0);
-    const int64_t open = aloop_await(aloop_wait_for(f, 10), NULL);
+    const int64_t open = aloop_await(aloop_wait_for(f, k_hang), NULL);
     aloop_unref(pool);
     return open;
 }
@@ -98,7 +98,7 @@ static void a_pool_of_a_program_without_standard_streams(void **state) {
     (void)state;
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         _exit(aloop_run(pool_without_standard, NULL, NULL) != 0);
     }
     int status = -1;

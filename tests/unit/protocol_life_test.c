@@ -245,8 +245,9 @@ static int64_t contexts(void *arg, void **value) {
     const char order_of[] = {0, 1, 0, 1};
     for (int i = 0; i < 4; i++) {
         const char byte = order_of[i] == 0 ? 'a' : 'b';
+        const size_t seen = strlen(g_seen);
         assert_int_equal(send(fds[(int)order_of[i]], &byte, 1, 0), 1);
-        AWAIT(aloop_sleep(0.01));
+        while (strlen(g_seen) == seen) AWAIT(aloop_sleep(0.001));
     }
     assert_string_equal(g_seen, "server server a b ");
     assert_string_equal(aloop_contextvar_get(g_var), "later");
@@ -383,7 +384,7 @@ static int64_t reading_beside(void *arg, void **value) {
     s.transport = other.stream;
     for (int i = 0; i < 2; i++) {
         peer_sends(&other, "OTHEROTHEROTHER");
-        AWAIT(aloop_sleep(0.01));
+        let_arrive(&other, 15);
         peer_sends(&peer, "mine");
         until(&s.size, 4 * (i + 1));
     }

@@ -33,7 +33,7 @@ static void test_a_renewed_child_leaves_the_parents_epoll_alone(void **state) {
     assert_int_equal(exit_of(child), 0);
     int calls = 0;
     assert_true(aloop_loop_call_later(loop, 0.001, count_call, &calls, NULL) > 0);
-    alarm(10); /* without its timerfd the loop sleeps for ever */
+    alarm(k_hang); /* without its timerfd the loop sleeps for ever */
     while (calls == 0) aloop_loop_run_once(loop, 5);
     alarm(0);
     close_loop(loop);

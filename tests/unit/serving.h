@@ -32,7 +32,7 @@ static inline aloop_stream *connect_to(aloop_server *server) {
 /* Closes it and waits for its last connection. */
 static inline void end(aloop_server *server) {
     assert_code(aloop_server_close(server), 0);
-    assert_code(AWAIT(aloop_wait_for(aloop_server_wait_closed(server), 30)), 0);
+    assert_code(AWAIT(aloop_wait_for(aloop_server_wait_closed(server), k_hang)), 0);
     aloop_unref(server);
 }
 

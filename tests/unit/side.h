@@ -153,7 +153,7 @@ static inline struct peer connect_side(struct side *s, bool buffered) {
 }
 
 static inline void until(const int *what, int n) {
-    for (int i = 0; i < 1000 && *what < n; i++) AWAIT(aloop_sleep(0.001));
+    while (*what < n) AWAIT(aloop_sleep(0.001));
     assert_int_equal(*what, n);
 }
 

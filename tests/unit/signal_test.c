@@ -204,7 +204,7 @@ static void a_forked_child_gets_what_it_got_before(void **state) {
     }
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         raise(SIGUSR1);
         raise(SIGUSR2);
         if (earlier_calls != 1) _exit(1);
@@ -250,7 +250,7 @@ static void a_forked_child_subscribes_anew(void **state) {
     assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
     const pid_t pid = fork();
     if (pid == 0) {
-        alarm(20);
+        alarm(k_hang);
         _exit(subscribe_in_child(loop));
     }
     assert_int_equal(wait_status_of(pid), 0);

@@ -307,7 +307,7 @@ static int64_t behind_the_data(void *arg, void **value) {
         if (writes) aloop_stream_write(p.stream, "x", 1);
         aloop_bytes *end = NULL;
         const int64_t status = aloop_await(
-            aloop_wait_for(aloop_stream_read(p.stream, 100), 5), (void **)&end);
+            aloop_wait_for(aloop_stream_read(p.stream, 100), k_hang), (void **)&end);
         if (!resets) assert_true(status == 0 || (writes && status == ALOOP_ECONNRESET));
         else assert_true(status == ALOOP_ECONNRESET || (writes && status == ALOOP_EPIPE));
         aloop_bytes_unref(end);
@@ -360,7 +360,7 @@ static int64_t unwatched_reset(void *arg, void **value) {
         assert_code(aloop_stream_is_closing(p.stream), 0);
         if (how == 2) assert_code(aloop_stream_pause_reading(p.stream), 0);
         peer_resets(&p);
-        assert_code(AWAIT(aloop_wait_for(closed, 5)), ALOOP_ECONNRESET);
+        assert_code(AWAIT(aloop_wait_for(closed, k_hang)), ALOOP_ECONNRESET);
         assert_code(aloop_stream_is_closing(p.stream), 1);
         assert_code(aloop_stream_get_extra_info(p.stream, "fd", NULL, 0), ALOOP_ENOENT);
         assert_code(AWAIT(aloop_stream_read(p.stream, 1)), ALOOP_ECONNRESET);
@@ -472,6 +472,7 @@ static int64_t drop_open(void *arg, void **value) {
     struct reports reports = {0};
     aloop_loop *loop = aloop_get_running_loop();
     capture_reports(loop, &reports);
+    assert_code(aloop_loop_set_slow_callback_duration(loop, 1e6), 0); /* that is another report */
     for (int debug = 0; debug < 2; debug++) {
         assert_code(aloop_loop_set_debug(loop, debug), 0);
         struct peer p = connect_peer(NULL);

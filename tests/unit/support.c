@@ -7,7 +7,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 static int descriptors_before;
 
@@ -34,6 +37,32 @@ void limit_descriptors(int room) {
         before = 0;
     }
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* By their state in /proc; a thread that has just ended counts as asleep. */
+static bool sleeps(const char *thread) {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", thread);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return true;
+    const size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    const char *name_ends = strrchr(text, ')');
+    return n == 0 || (name_ends != NULL && name_ends[2] != 'R' && name_ends[2] != 'D');
+}
+
+void let_threads_rest(void) {
+    const struct timespec moment = {0, 1000000};
+    for (bool all = false; !all;) {
+        nanosleep(&moment, NULL);
+        DIR *threads = opendir("/proc/self/task");
+        assert_non_null(threads);
+        all = true;
+        for (struct dirent *e; (e = readdir(threads)) != NULL;) {
+            if (e->d_name[0] != '.' && atoi(e->d_name) != gettid()) all = all && sleeps(e->d_name);
+        }
+        closedir(threads);
+    }
 }
 
 static int assert_nothing_left(const char *when) {

@@ -83,6 +83,14 @@ int64_t return_status(void *status, void **value);
 /* One that sleeps for ever and ends with what ends that. */
 int64_t sleep_for_ever(void *unused, void **value);
 
+/* Seconds after which what has not ended is taken for hanging, on any machine and under any
+ * load. Only to end a test that is broken: nothing that ends is measured by it. */
+enum { k_hang = 100 };
+
+/* Waits until all threads of this process but the calling one sleep: a child that is forked
+ * then finds no lock in the hands of a thread that it has not. */
+void let_threads_rest(void);
+
 /* Lets everything that is ready run n times; in a task. */
 void let_run(int n);
 

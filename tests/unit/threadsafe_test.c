@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,9 +40,12 @@ static void end_host(struct host *h) {
     close_loop(h->loop);
 }
 
+static atomic_bool may_end;
+
 static int64_t text_after_a_while(void *text, void **value) {
     (void)value;
-    assert_code(aloop_await(aloop_sleep(0.01), NULL), 0);
+    do assert_code(aloop_await(aloop_sleep(0.001), NULL), 0);
+    while (!may_end);
     return aloop_return(5, strdup(text), free);
 }
 
@@ -52,6 +56,8 @@ static void a_thread_awaits_a_coroutine(void **state) {
     aloop_thread_future *f = aloop_run_coroutine_threadsafe(host.loop, text_after_a_while, "hello");
     assert_code(aloop_thread_future_result(f, NULL), ALOOP_EINVALIDSTATE);
     assert_code(aloop_thread_future_wait(f, 0), ALOOP_ETIMEDOUT);
+    assert_code(aloop_thread_future_wait(f, 0.01), ALOOP_ETIMEDOUT);
+    may_end = true;
     assert_code(aloop_thread_future_wait(f, -1), 5);
     assert_code(aloop_thread_future_done(f), 1);
     assert_code(aloop_thread_future_cancelled(f), 0);
@@ -65,10 +71,10 @@ static void a_thread_awaits_a_coroutine(void **state) {
     assert_null(aloop_thread_future_error(f));
     aloop_unref(f);
     f = aloop_run_coroutine_threadsafe(host.loop, text_after_a_while, "not taken");
-    assert_code(aloop_thread_future_wait(f, 5), 5);
+    assert_code(aloop_thread_future_wait(f, k_hang), 5);
     aloop_unref(f);
     f = aloop_run_coroutine_threadsafe(host.loop, fail_in_detail, NULL);
-    assert_code(aloop_thread_future_wait(f, 5), ALOOP_EUSER - 3);
+    assert_code(aloop_thread_future_wait(f, k_hang), ALOOP_EUSER - 3);
     assert_string_equal(aloop_error_message(aloop_thread_future_error(f)), "no luck");
     aloop_unref(f);
     end_host(&host);

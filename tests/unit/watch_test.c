@@ -182,7 +182,7 @@ static void test_the_virtual_clock_waits_for_descriptors(void **state) {
     assert_int_equal(aloop_loop_run_once(p.loop, -1), 1);
     assert_int_equal(p.called, 1);
     assert_int_equal(ran, 0);
-    assert_true(aloop_loop_time(p.loop) < 60);
+    assert_true(aloop_loop_time(p.loop) < 3600);
     assert_code(aloop_loop_remove_reader(p.loop, p.ends[0]), 1);
     assert_int_equal(aloop_loop_run_once(p.loop, -1), 1);
     assert_int_equal(ran, 1);
