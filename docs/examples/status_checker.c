@@ -3,7 +3,7 @@
  * answers with, or what went wrong, in the order given. It takes as long as the
  * slowest of them, not as long as all together.
  *
- *     status_checker http://example.org https://example.net/page ...
+ *     status_checker [-t SECONDS] http://example.org https://example.net/page ...
  *
  * Without URLs it starts servers of its own, good ones and bad ones, and checks
  * those; their certificates it makes itself.
@@ -18,7 +18,6 @@
 
 #include "certificate.h"
 
-#define TIMEOUT 1.5 /* seconds, for each check */
 #define NOT_A_URL (ALOOP_EUSER - 1)
 #define NOT_HTTP (ALOOP_EUSER - 2)
 
@@ -30,6 +29,7 @@ struct site {
     char path[256];
 };
 
+static double timeout = 1.5;   /* seconds, for each check */
 static aloop_tls_context *tls; /* whom https trusts */
 
 static struct {
@@ -113,10 +113,10 @@ static int64_t check(void *arg, void **value) {
     struct site *site = arg;
     aloop_bytes *line = NULL;
     const int64_t rc = aloop_await(
-        aloop_wait_for(aloop_create_task(get_status, site), TIMEOUT), (void **)&line);
+        aloop_wait_for(aloop_create_task(get_status, site), timeout), (void **)&line);
     fprintf(stderr, "[%d/%d] %.2f s  %s\n", ++progress.done, progress.total,
             now() - progress.started, site->url);
-    if (rc == ALOOP_ETIMEDOUT) return aloop_raise(rc, "no answer within %.1f seconds", TIMEOUT);
+    if (rc == ALOOP_ETIMEDOUT) return aloop_raise(rc, "no answer within %.1f seconds", timeout);
     return rc < 0 ? rc : aloop_return(rc, line, aloop_unref);
 }
 
@@ -303,6 +303,9 @@ static int64_t run(void *arg, void **value) {
 }
 
 int main(int argc, char **argv) {
-    (void)argc;
+    if (argc > 2 && strcmp(argv[1], "-t") == 0) {
+        timeout = atof(argv[2]);
+        argv += 2;
+    }
     return aloop_main(run, argv + 1);
 }

@@ -15,7 +15,7 @@ import language
 HERE = pathlib.Path(__file__).resolve().parent
 # CPython 3.14 is the reference; 3.15 is asked only for what 3.14 does not have (TaskGroup.cancel).
 PACKAGES = {"3.14": "314.0.7", "3.15": "315.0.0-alpha.2"}
-INTERPRETER_SECONDS = 10   # for one batch of programs, which takes well under a second
+INTERPRETER_SECONDS = 100  # for one batch of programs, which takes well under a second
 HANGS = 3                  # after so many hangs the rest of a batch is given up
 
 
