@@ -72,6 +72,12 @@ public:
         return false;
     }
 
+    // A chain of one and more, whose last one's next is nullptr.
+    void append(link *first, link *last) {
+        *tail_ = first;
+        tail_ = &last->next;
+    }
+
     // All of other, behind what is here.
     void append(fifo &other) {
         if (other.head_ == nullptr) return;

@@ -6,7 +6,7 @@
 
 namespace aloop {
 
-thread_local constinit context_state t_context = {nullptr, {}};
+thread_local constinit context_state t_context = {nullptr, {}, {}};
 var_cell *(*g_make_task_cell)() = nullptr;
 
 namespace {
@@ -19,15 +19,13 @@ const register_kind g_context(kind::context, {"context", destroy_context});
 const register_kind g_var(kind::contextvar, {"contextvar", destroy_var});
 const register_kind g_token(kind::context_token, {"context_token", destroy_token});
 
-// The cell of a thread outside every callback and task.
-thread_local constinit var_cell t_thread_cell;
 std::atomic<uint64_t> g_cell_numbers{0};
 
 struct thread_map_cleanup {
     ~thread_map_cleanup() {
         // The destructor of a value may set one again; as with pthread keys, not for ever.
-        for (int round = 0; round < 4 && t_thread_cell.map != nullptr; round++) {
-            drop(std::exchange(t_thread_cell.map, nullptr));
+        for (int round = 0; round < 4 && t_context.own.map != nullptr; round++) {
+            drop(std::exchange(t_context.own.map, nullptr));
         }
     }
 };
@@ -107,7 +105,7 @@ int64_t store(var_cell *cell, contextvar *var, context_value *value) {
 var_cell *thread_cell() {
     static thread_local thread_map_cleanup cleanup;
     (void)cleanup;
-    return &t_thread_cell;
+    return &t_context.own;
 }
 
 contextvar::~contextvar() {
@@ -161,7 +159,7 @@ const var_entry *find_entry(const var_map *map, const contextvar *var) {
 }
 
 void *context_get(contextvar *var) {
-    const var_cell *cell = t_context.cell != nullptr ? t_context.cell : thread_cell();
+    const var_cell *cell = t_context.cell != nullptr ? t_context.cell : &t_context.own;
     const var_entry *entry = find_entry(cell->map, var);
     return entry != nullptr ? entry->value->value : var->fallback;
 }

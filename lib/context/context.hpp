@@ -86,19 +86,20 @@ struct context_token final : object {
 };
 
 // What runs in this thread: its cell. nullptr: nothing of a loop, so the
-// thread's own. &none: a task that has no context of its own yet; before the
+// thread's `own`. &none: a task that has no context of its own yet; before the
 // first set it gets one through g_make_task_cell (nullptr: out of memory).
 struct context_state {
     var_cell *cell;
     var_cell none;
+    var_cell own;
 };
 extern constinit thread_local context_state t_context __attribute__((tls_model("initial-exec")));
 extern var_cell *(*g_make_task_cell)();
-var_cell *thread_cell();
+var_cell *thread_cell();  // its own, to be set
 
 // The map to run a callback with: a counted copy of the current one.
 inline var_map *capture_context() {
-    return share((t_context.cell != nullptr ? t_context.cell : thread_cell())->map);
+    return share((t_context.cell != nullptr ? t_context.cell : &t_context.own)->map);
 }
 
 // Runs what is between construction and destruction with another cell.

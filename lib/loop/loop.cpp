@@ -60,8 +60,13 @@ struct loop_hooks {
     static const void *code_of(node *item) {
         return reinterpret_cast<const void *>(static_cast<handle *>(item)->callback);
     }
+    static const void *code_of_posted(node *item) {
+        return reinterpret_cast<const void *>(static_cast<posted_call *>(item)->callback);
+    }
     register_runnable handles{loop::run_handle, nullptr, code_of};
     register_runnable cancelled{loop::drop_handle, nullptr, code_of};
+    register_runnable posted{loop::run_posted, nullptr, code_of_posted};
+    register_runnable posted_cancelled{loop::drop_posted, nullptr, code_of_posted};
 
     loop_hooks() {
         g_wake_domain = loop::wake_domain;
@@ -143,6 +148,7 @@ int64_t loop::close() {
     count_object(1);
     pthread_mutex_unlock(&closed_mutex);
     drop_scheduled();
+    call_pages_.clear();
     drop_configuration();
     running_.store(false, std::memory_order_relaxed);
     pthread_mutex_lock(&closed_mutex);
@@ -161,7 +167,7 @@ int64_t loop::close() {
 void loop::drop_scheduled() {
     posted *late = inbox_.exchange(closed ? closed_mark() : nullptr, std::memory_order_acq_rel);
     while (late != nullptr && late != closed_mark()) {
-        posted *next = late->inbox_next;
+        posted *next = static_cast<posted *>(late->next);
         late->fn(late, action::drop);
         late = next;
     }
@@ -226,6 +232,7 @@ int64_t loop::after_fork() {
         resource *r = static_cast<resource *>(last);
         r->close(r);
     }
+    call_pages_.renew();
     drop_scheduled();
     hollow_ = false;
     running_.store(false, std::memory_order_relaxed);

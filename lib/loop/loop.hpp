@@ -32,6 +32,7 @@
 #include "observe.hpp"
 #include "origin.hpp"
 #include "poller.hpp"
+#include "posted.hpp"
 #include "sim_world.hpp"
 #include "timers.hpp"
 
@@ -56,11 +57,6 @@ class watcher_set;
 // The executor, the resolver and the like hang on the loop here, and end with it.
 struct resource : link {
     void (*close)(resource *self) = nullptr;  // takes itself out of nothing: it is out
-};
-
-// Something posted by another thread.
-struct posted : node {
-    posted *inbox_next = nullptr;
 };
 
 struct loop_options final : options_of<loop_options> {
@@ -141,7 +137,9 @@ public:
     int64_t post(posted *item);
     // The same from a signal handler of any thread, while the loop is not closed.
     void post_from_signal(posted *item);
-    void wake();  // if it sleeps; any thread
+    void wake() {  // if it sleeps; any thread
+        if (sleeping_.load(std::memory_order_seq_cst)) [[unlikely]] wake_sleeper();
+    }
     timers &timer_wheel() { return timers_; }
 
     // Time ------------------------------------------------------------------------
@@ -283,7 +281,12 @@ private:
     static void drop_handle(node *item, action what);  // a cancelled one's turn
     handle *find_handle(aloop_handle id) const;  // that is not cancelled
     handle *make_handle(aloop_callback_fn fn, void *data, aloop_free_fn free_fn);
-    node *find_posted(int64_t id) const;
+    static void run_posted(node *item, action what);
+    static void drop_posted(node *item, action what);
+    posted_call *find_posted(int64_t id) const;
+    int64_t cancel_posted(int64_t id);
+    void run_call(aloop_callback_fn fn, void *data, aloop_free_fn free_fn, var_map *map,
+                  int64_t id);
     bool push_posted(posted *item);  // false: closed
     void drain_inbox();
     bool poll_is_due();
@@ -307,6 +310,7 @@ private:
     }
     void drop_scheduled();
     void drop_configuration();
+    void wake_sleeper();
     static void wake_domain(domain *d);
     static void forked_in(loop *l);
 
@@ -339,9 +343,9 @@ private:
     uint64_t random_ = 0;
     uint32_t forks_;
 
+    call_pages call_pages_;
     alignas(64) std::atomic<posted *> inbox_{nullptr};
     std::atomic<bool> sleeping_{false};
-    std::atomic<uint64_t> posted_count_{0};
 
     poller *poller_ = nullptr;
     const sys_table *sys_;
@@ -369,6 +373,19 @@ inline int64_t loop::call_soon(aloop_callback_fn fn, void *data, aloop_free_fn f
     h->fn = run_handle;
     ready_.push(h);
     return h->id;
+}
+
+// What a handle or a posted call holds, which is taken out of it before.
+inline void loop::run_call(aloop_callback_fn fn, void *data, aloop_free_fn free_fn, var_map *map,
+                           int64_t id) {
+    var_cell cell{map, 0};
+    {
+        context_scope scope(&cell);
+        const int64_t result = fn(data);
+        if (result < 0 || raised) [[unlikely]] end_callback(result, id);
+    }
+    if (free_fn != nullptr) free_fn(data);
+    drop(cell.map);
 }
 
 inline loop *from_c(aloop_loop *l) { return reinterpret_cast<loop *>(l); }

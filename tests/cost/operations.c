@@ -8,6 +8,7 @@
 #include "operations.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,23 +47,39 @@ static int64_t no_call(void *unused) {
     return 0;
 }
 
-static void *post_all(void *data) {
-    void **about = data;
-    for (int64_t i = *(int64_t *)about[1]; i > 0; i--) {
-        MUST(aloop_loop_call_soon_threadsafe(about[0], no_call, NULL, NULL));
+static struct {
+    aloop_loop *to;
+    sem_t wanted, posted;
+    int64_t rounds;
+} poster;
+
+static void *post_when_wanted(void *unused) {
+    for (int64_t round = poster.rounds; round > 0; round--) {
+        sem_wait(&poster.wanted);
+        for (int i = 0; i < k_many; i++) {
+            MUST(aloop_loop_call_soon_threadsafe(poster.to, no_call, NULL, NULL));
+        }
+        sem_post(&poster.posted);
     }
-    return NULL;
+    return unused;
 }
 
 /* From another thread while the loop is awake: it waits for that thread, and then
  * runs what was posted. */
 static void post(int64_t n) {
     pthread_t thread;
-    void *about[] = {loop(), &n};
-    pthread_create(&thread, NULL, post_all, about);
+    poster.to = loop();
+    poster.rounds = n / k_many;
+    sem_init(&poster.wanted, 0, 0);
+    sem_init(&poster.posted, 0, 0);
+    pthread_create(&thread, NULL, post_when_wanted, NULL);
+    for (int64_t round = poster.rounds; round > 0; round--) {
+        sem_post(&poster.wanted);
+        sem_wait(&poster.posted);
+        AWAIT(aloop_sleep(0));
+        AWAIT(aloop_sleep(0));
+    }
     pthread_join(thread, NULL);
-    AWAIT(aloop_sleep(0));
-    AWAIT(aloop_sleep(0));
 }
 
 /* Tasks --------------------------------------------------------------------------------- */
