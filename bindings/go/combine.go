@@ -2,6 +2,7 @@ package asyncloop
 
 import (
 	"context"
+	"errors"
 	"math"
 	"time"
 
@@ -58,7 +59,7 @@ func (t *Timer) Stop() bool {
 // outcome is ETIMEDOUT, a context.DeadlineExceeded. asyncio.wait_for.
 func WaitFor[T any](what Awaitable[T], timeout time.Duration) Op[T] {
 	return around(what, func(future uintptr) uintptr {
-		return sys.Wait_for(future, timeout.Seconds())
+		return sys.Wait_for(future, secondsOr(timeout, inf))
 	})
 }
 
@@ -202,8 +203,16 @@ const (
 	FirstException When = sys.FIRST_EXCEPTION
 )
 
-// NoTimeout lets Wait wait without limit.
+// NoTimeout is no limit, where a timeout is asked for. Any other that is negative is over.
 const NoTimeout = time.Duration(math.MinInt64)
+
+// limitOf is a timeout for the functions of C to which a negative one is none.
+func limitOf(timeout time.Duration) float64 {
+	if timeout < 0 && timeout != NoTimeout {
+		return 0
+	}
+	return secondsOr(timeout, -1)
+}
 
 // Waitable is a Task or a Future, of whatever type.
 type Waitable interface {
@@ -225,10 +234,7 @@ func Wait(ctx context.Context, when When, timeout time.Duration,
 	if loop == nil {
 		return nil, nil, EINVAL
 	}
-	seconds := timeout.Seconds()
-	if timeout == NoTimeout {
-		seconds = -1
-	}
+	seconds := limitOf(timeout)
 	_, err = Op[struct{}]{
 		loop: loop,
 		begin: starting(func() uintptr {
@@ -268,8 +274,8 @@ func sorted(list uintptr, what []Waitable) []Waitable {
 	return found
 }
 
-// AsCompleted calls each with every outcome as it comes, until it returns false.
-// asyncio.as_completed.
+// AsCompleted calls each with every outcome as it comes, until it returns false; that
+// of a task or future which is given twice comes once. asyncio.as_completed.
 func AsCompleted[T any](ctx context.Context, each func(i int, value T, err error) bool,
 	what ...Awaitable[T]) error {
 	ops, loop := opsOf(what)
@@ -309,10 +315,7 @@ func AsCompleted[T any](ctx context.Context, each func(i int, value T, err error
 				if err != nil {
 					return struct{}{}, err
 				}
-				for i := range begun {
-					if begun[i] == future {
-						index = i
-					}
+				for index = 0; begun[index] != future; index++ {
 				}
 				var raw uintptr
 				status := sys.Future_take(future, &raw)
@@ -322,7 +325,7 @@ func AsCompleted[T any](ctx context.Context, each func(i int, value T, err error
 				return struct{}{}, nil
 			},
 		}.Await(ctx)
-		if err == nil && !each(index, value, failure) {
+		if errors.Is(err, ESTOPITERATION) || err == nil && !each(index, value, failure) {
 			return nil
 		}
 	}

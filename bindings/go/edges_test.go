@@ -44,7 +44,7 @@ func TestQueueGetsBackWhatNobodyReceived(t *testing.T) {
 	cancel()
 	sum := 0
 	for i := 0; i < 2; i++ {
-		value, err := WaitFor[int](queue.Getting(), 10*time.Second).Await(background)
+		value, err := WaitFor[int](queue.Getting(), hang).Await(background)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +53,33 @@ func TestQueueGetsBackWhatNobodyReceived(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := WaitFor[struct{}](queue.Joining(), 10*time.Second).Await(background); sum != 3 || err != nil {
+	_, err := WaitFor[struct{}](queue.Joining(), hang).Await(background)
+	if sum != 3 || err != nil {
 		t.Error(sum, err)
+	}
+}
+
+// What was sent to a queue's channel is put, also when ctx ends while there is no room.
+func TestQueueGetsWhatWasSentToItsChannel(t *testing.T) {
+	lost := make(chan Unhandled, 1)
+	loop := startLoop(t, OnUnhandled(func(what Unhandled) { lost <- what }))
+	queue := NewQueue[int](loop, 1)
+	if err := queue.PutNowait(1); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(background)
+	queue.In(ctx) <- 2
+	cancel()
+	for i := 1; i <= 2; i++ {
+		if value, err := queue.Get(background); value != i || err != nil {
+			t.Fatal(value, err)
+		}
+	}
+	in := queue.In(background)
+	_ = queue.Shutdown(false)
+	in <- 3
+	if what := <-lost; !errors.Is(what.Err, EQUEUESHUTDOWN) {
+		t.Error(what)
 	}
 }
 
@@ -192,21 +217,7 @@ func TestDeadlinesOfNow(t *testing.T) {
 			t.Error(n, err)
 		}
 	}
-	_ = other.SetDeadline(time.Now().Add(2 * time.Millisecond))
-	read := make(chan error, 1)
-	go func() {
-		n, err := other.Read(buffer)
-		if err == nil && string(buffer[:n]) != "late" {
-			err = errors.New(string(buffer[:n]))
-		}
-		read <- err
-	}()
-	_ = other.SetDeadline(time.Now().Add(time.Hour)) // put off while it waits
-	time.Sleep(5 * time.Millisecond)
-	_, _ = one.Write([]byte("late"))
-	if err := <-read; err != nil {
-		t.Error(err)
-	}
+	putOff(t, one, other)
 	go func() {
 		time.Sleep(2 * time.Millisecond)
 		_ = other.SetReadDeadline(time.Now()) // brought forward
@@ -240,6 +251,40 @@ func TestDeadlinesOfNow(t *testing.T) {
 	}
 }
 
+// putOff moves a deadline back while a read waits, which then gets what comes after the
+// first one. Where this came too late the read may have failed: then again, with more time.
+func putOff(t *testing.T, one, other *Conn) {
+	t.Helper()
+	for left := 2 * time.Millisecond; ; left *= 2 {
+		first := time.Now().Add(left)
+		_ = other.SetDeadline(first)
+		read := make(chan error, 1)
+		go func() {
+			buffer := make([]byte, 8)
+			n, err := other.Read(buffer)
+			if err == nil && string(buffer[:n]) != "late" {
+				err = errors.New(string(buffer[:n]))
+			}
+			read <- err
+		}()
+		_ = other.SetDeadline(time.Now().Add(time.Hour))
+		inTime := time.Now().Before(first)
+		time.Sleep(time.Until(first))
+		_, _ = one.Write([]byte("late"))
+		err := <-read
+		if err != nil && !inTime {
+			if n, err := other.Read(make([]byte, 8)); n != 4 {
+				t.Fatal(n, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+}
+
 // cancelAfter cancels a task so many of the loop's iterations from now.
 func cancelAfter(loop *Loop, iterations int, cancel func() bool) {
 	_ = loop.Post(func() {
@@ -270,7 +315,7 @@ func TestCancelledInTheVeryMoment(t *testing.T) {
 				t.Fatal(err)
 			}
 			left := make([]byte, 2)
-			_ = other.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = other.SetReadDeadline(time.Now().Add(hang))
 			if n, err := other.Read(left); n != 1 || left[0] != byte(i) {
 				t.Fatalf("round %d: %v %v", i, left[:n], err)
 			}
@@ -292,7 +337,7 @@ func TestCancelledInTheVeryMoment(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
-			limit, cancel := context.WithTimeout(background, 5*time.Second)
+			limit, cancel := context.WithTimeout(background, hang)
 			accepted, err := listener.AcceptConn(limit)
 			cancel()
 			if err != nil {
@@ -344,7 +389,7 @@ func TestPanicsInEveryCallback(t *testing.T) {
 			if p.Value != "on purpose" || len(p.Stack) == 0 {
 				t.Errorf("%s: %v", name, p)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(hang):
 			t.Errorf("%s: nobody was told", name)
 		}
 		loop.RemoveWriter(int(writing.Fd()))

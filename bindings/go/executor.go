@@ -94,6 +94,6 @@ func RunIn[T any](e *Executor, fn func() (T, error)) Op[T] {
 // Shutdown takes no more jobs and waits for those that run, for timeout at most.
 func (e *Executor) Shutdown(ctx context.Context, timeout time.Duration) error {
 	return wait(ctx, e.o.waiting(func(p uintptr) uintptr {
-		return sys.Executor_shutdown(p, secondsOr(timeout, -1))
+		return sys.Executor_shutdown(p, limitOf(timeout))
 	}))
 }

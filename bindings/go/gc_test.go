@@ -60,12 +60,14 @@ func TestFibersBesideGo(t *testing.T) {
 		t.Fatal(err, left)
 	}
 	callbacks := 0
+	called := make(chan struct{})
 	var again func()
 	again = func() {
-		callbacks++
 		deep(200)
-		if callbacks < 2000 {
-			_, _ = loop.CallLater(0, again)
+		if callbacks++; callbacks == 2000 {
+			close(called)
+		} else if _, err := loop.CallLater(0, again); err != nil {
+			t.Error(err)
 		}
 	}
 	_ = loop.Post(again)
@@ -84,18 +86,14 @@ func TestFibersBesideGo(t *testing.T) {
 	if _, err := Gather(all...).Await(background); err != nil {
 		t.Error(err)
 	}
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-		ended := false
-		_ = loop.do(func() { ended = callbacks == 2000 && fibers.Left() == 0 })
-		if ended {
-			break
+	<-called
+	for left > 0 {
+		if err := wait(background, loop.Sleep(time.Millisecond)); err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond)
+		_ = loop.do(func() { left = fibers.Left() })
 	}
 	close(stop)
-	if callbacks != 2000 || fibers.Left() != 0 {
-		t.Error(callbacks, fibers.Left())
-	}
 }
 
 // deep makes the goroutine's stack grow, and garbage.

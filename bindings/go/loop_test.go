@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -142,37 +141,6 @@ func TestPanicInACallbackGoesToTheHandler(t *testing.T) {
 	}
 }
 
-func TestContextCancelsWhatIsAwaited(t *testing.T) {
-	loop := startLoop(t)
-	ctx, cancel := context.WithTimeout(background, 5*time.Millisecond)
-	defer cancel()
-	began := time.Now()
-	if _, err := loop.Sleep(time.Minute).Await(ctx); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	if time.Since(began) > 10*time.Second {
-		t.Error("it slept on")
-	}
-}
-
-func TestContextCancelsTheTask(t *testing.T) {
-	loop := startLoop(t)
-	ctx, cancel := context.WithCancel(background)
-	cleaned := false
-	begun := make(chan struct{})
-	task := Go(ctx, loop, func(ctx context.Context) (int, error) {
-		close(begun)
-		err := Sleep(ctx, time.Minute)
-		cleaned = Sleep(ctx, time.Millisecond) == nil
-		return 0, err
-	})
-	<-begun
-	cancel()
-	if _, err := task.Await(background); !errors.Is(err, context.Canceled) || !cleaned {
-		t.Error(err, cleaned)
-	}
-}
-
 func TestCloseCancelsTasksAndWakesWaiters(t *testing.T) {
 	loop, err := Start(background)
 	if err != nil {
@@ -217,19 +185,6 @@ func TestCloseCancelsTasksAndWakesWaiters(t *testing.T) {
 	}
 }
 
-func TestContextOfStartEndsTheLoop(t *testing.T) {
-	ctx, cancel := context.WithCancel(background)
-	loop, err := Start(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	<-loop.Done()
-	if err := loop.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestRun(t *testing.T) {
 	err := Run(background, func(ctx context.Context) error {
 		Go(ctx, LoopOf(ctx), func(ctx context.Context) (int, error) {
@@ -260,30 +215,6 @@ func TestBlockingTheLoopIsRefused(t *testing.T) {
 	})
 	if err := <-found; err != EWRONGTHREAD {
 		t.Error(err)
-	}
-}
-
-func TestEagerTasksRunInsideOthers(t *testing.T) {
-	var trace []string
-	err := Run(background, func(ctx context.Context) error {
-		inner := Go(ctx, LoopOf(ctx), func(ctx context.Context) (int, error) {
-			trace = append(trace, "inner begins")
-			err := Sleep(ctx, time.Second)
-			trace = append(trace, "inner ends")
-			return 7, err
-		})
-		trace = append(trace, "outer")
-		if err := Sleep(ctx, time.Millisecond); err != nil {
-			return err
-		}
-		n, err := inner.Await(ctx)
-		if n != 7 {
-			t.Error(n)
-		}
-		return err
-	}, VirtualClock(), EagerTasks(true))
-	if err != nil || strings.Join(trace, ", ") != "inner begins, outer, inner ends" {
-		t.Error(err, trace)
 	}
 }
 
@@ -473,25 +404,6 @@ func TestExecutors(t *testing.T) {
 	}
 }
 
-func TestScopes(t *testing.T) {
-	err := Run(background, func(ctx context.Context) error {
-		scope, err := WithScope(ctx, time.Second, func(ctx context.Context, s *Scope) error {
-			_ = Sleep(ctx, time.Hour)
-			return Sleep(ctx, time.Hour) // still cancelled
-		})
-		if err != nil || !scope.Caught() || LoopOf(ctx).Time() != 1 {
-			t.Error(err, scope.Caught(), LoopOf(ctx).Time())
-		}
-		return nil
-	}, VirtualClock())
-	if err != nil {
-		t.Error(err)
-	}
-	if err := Timeout(background, 1, func(context.Context) error { return nil }); err != ENOTASK {
-		t.Error(err)
-	}
-}
-
 func TestIntrospection(t *testing.T) {
 	loop := startLoop(t)
 	task := GoNamed(background, loop, "worker", func(ctx context.Context) (int, error) {
@@ -522,22 +434,4 @@ func TestIntrospection(t *testing.T) {
 		t.Error(err)
 	}
 	write.Close()
-}
-
-func TestFailuresThatNobodyAwaitsAreReported(t *testing.T) {
-	found := make(chan Unhandled, 1)
-	loop := startLoop(t, OnUnhandled(func(what Unhandled) { found <- what }))
-	mine := &special{"nobody knows"}
-	Go(background, loop, func(ctx context.Context) (int, error) { return 0, mine })
-	for {
-		runtime.GC()
-		select {
-		case what := <-found:
-			if what.Err != error(mine) || !strings.Contains(what.Message, "never retrieved") {
-				t.Error(what)
-			}
-			return
-		case <-time.After(time.Millisecond):
-		}
-	}
 }

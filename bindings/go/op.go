@@ -70,45 +70,49 @@ type waiter struct {
 }
 
 // Await waits for the outcome: in a task as asyncio's await does, in any other
-// goroutine by blocking it. EWRONGTHREAD in a callback, which must not block.
+// goroutine by blocking it. EWRONGTHREAD in a callback, which must not block. When ctx
+// is done it gives what is awaited up: ECANCELED, or ETIMEDOUT if its time was up.
 func (o Op[T]) Await(ctx context.Context) (T, error) {
-	var value T
-	var failure error
 	if o.begin == nil { // of nothing
 		return o.outcome(0, 0, nil)
 	}
-	deliver := func(status int64, raw uintptr, err error) {
-		value, failure = o.outcome(status, raw, err)
-	}
-	if task := taskOf(ctx, o.loop); task != nil {
-		if err := task.await(o.begin, deliver); err != nil {
-			return value, err
+	task := taskOf(ctx, o.loop)
+	value, err := o.through(func(deliver func(int64, uintptr, error)) error {
+		switch {
+		case task == nil:
+			return o.loop.wait(o.begin, deliver, ctx.Done(), nil)
+		case task.followed(ctx):
+			return task.await(o.begin, deliver)
+		default:
+			return task.awaitUntil(o.begin, deliver, ctx.Done(), nil, true)
 		}
-		return value, failure
+	})
+	if CodeOf(err) == ECANCELED && ctx.Err() == context.DeadlineExceeded &&
+		(task == nil || !task.followed(ctx) && !task.cancelling()) {
+		err = ETIMEDOUT
 	}
-	if err := o.loop.wait(o.begin, deliver, ctx.Done(), nil); err != nil {
-		return value, err
-	}
-	return value, failure
+	return value, err
 }
 
 // awaitUntil is Await that is given up when a or b is closed, with ECANCELED.
 func (o Op[T]) awaitUntil(a, b <-chan struct{}) (T, error) {
-	var value T
+	return o.through(func(deliver func(int64, uintptr, error)) error {
+		if task := taskOf(context.Background(), o.loop); task != nil {
+			return task.awaitUntil(o.begin, deliver, a, b, false)
+		}
+		return o.loop.wait(o.begin, deliver, a, b)
+	})
+}
+
+// through gives what await delivers, or why it could not.
+func (o Op[T]) through(await func(deliver func(int64, uintptr, error)) error) (value T, err error) {
 	var failure error
-	deliver := func(status int64, raw uintptr, err error) {
+	if err = await(func(status int64, raw uintptr, err error) {
 		value, failure = o.outcome(status, raw, err)
+	}); err == nil {
+		err = failure
 	}
-	var err error
-	if task := taskOf(context.Background(), o.loop); task != nil {
-		err = task.awaitUntil(o.begin, deliver, a, b)
-	} else {
-		err = o.loop.wait(o.begin, deliver, a, b)
-	}
-	if err != nil {
-		return value, err
-	}
-	return value, failure
+	return value, err
 }
 
 // wait blocks until what begins has its outcome; the close of a or b cancels it.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -201,20 +202,22 @@ func TestSocketsOfTheProgram(t *testing.T) {
 	_ = accepted.WaitClosed(background)
 	_ = server.WaitClosed(background)
 
-	before := descriptors(t)
+	if fails(loop.FileConn(background, os.Stdin)) == nil {
+		t.Error("standard input was taken")
+	}
+	stream, packet := file(t, theirs.(*net.TCPConn)), file(t, packets.(*net.UDPConn))
+	before := sharing(t, stream) + sharing(t, packet)
 	for name, err := range map[string]error{
-		"no socket":   fails(loop.FileConn(background, os.Stdin)),
-		"a datagram":  fails(loop.FileConn(background, file(t, packets.(*net.UDPConn)))),
-		"no datagram": fails(loop.FilePacketConn(background, file(t, theirs.(*net.TCPConn)))),
-		"a flag": fails(loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)),
-			PacketReusePort(true))),
+		"a datagram":  fails(loop.FileConn(background, packet)),
+		"no datagram": fails(loop.FilePacketConn(background, stream)),
+		"a flag":      fails(loop.FilePacketConn(background, packet, PacketReusePort(true))),
 	} {
 		if err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
-	if now := descriptors(t); now != before+3 { // those that file() keeps
-		t.Errorf("%d descriptors, then %d", before, now)
+	if now := sharing(t, stream) + sharing(t, packet); now != before {
+		t.Errorf("%d descriptors of them, then %d", before, now)
 	}
 	endpoint, err := loop.FilePacketConn(background, file(t, packets.(*net.UDPConn)),
 		PacketBatch(4))
@@ -231,13 +234,30 @@ func TestSocketsOfTheProgram(t *testing.T) {
 
 func fails[T any](_ T, err error) error { return err }
 
-func descriptors(t *testing.T) int {
+// sharing counts the descriptors of this process that are of the same socket.
+func sharing(t *testing.T, of *os.File) (n int) {
 	t.Helper()
-	all, err := os.ReadDir("/proc/self/fd")
+	const folder = "/proc/self/fd/"
+	raw, err := of.SyscallConn() // Fd would make the socket a blocking one
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(all)
+	own := ""
+	if failed := raw.Control(func(fd uintptr) {
+		own, err = os.Readlink(folder + strconv.Itoa(int(fd)))
+	}); failed != nil || err != nil {
+		t.Fatal(failed, err)
+	}
+	all, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		if name, err := os.Readlink(folder + one.Name()); err == nil && name == own {
+			n++
+		}
+	}
+	return n
 }
 
 func TestProcessOptions(t *testing.T) {
@@ -339,7 +359,7 @@ func TestExecutorOptions(t *testing.T) {
 	if err := firstError(<-results, <-results); err != nil {
 		t.Error(err)
 	}
-	if err := pool.Shutdown(background, time.Second); err != nil {
+	if err := pool.Shutdown(background, NoTimeout); err != nil {
 		t.Error(err)
 	}
 }

@@ -156,15 +156,15 @@ func ownedAddress(p uintptr) net.Addr {
 
 // packetAddr is an aloop_address, borrowed, as Go has it; nil: it has no name.
 func packetAddr(p uintptr) net.Addr {
-	text := make([]byte, 128)
-	written := func(n int64) string { return string(text[:min(max(n, 0), int64(len(text)-1))]) }
 	switch sys.Address_family(p) {
 	case syscall.AF_UNIX:
-		if name := written(sys.Address_host(p, text)); name != "" {
+		name := textOf(func(text []byte) int64 { return sys.Address_host(p, text) })
+		if name != "" {
 			return &net.UnixAddr{Name: name, Net: "unixgram"}
 		}
 	case syscall.AF_INET, syscall.AF_INET6:
-		found, err := net.ResolveUDPAddr("udp", written(sys.Address_format(p, text)))
+		found, err := net.ResolveUDPAddr("udp",
+			textOf(func(text []byte) int64 { return sys.Address_format(p, text) }))
 		if err == nil {
 			return found
 		}
@@ -210,7 +210,7 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 			if to == nil {
 				return 0, sys.EINVAL
 			}
-			status = sys.Address_new(&address, to.IP.String(), int32(to.Port))
+			status = sys.Address_new(&address, hostOf(to), int32(to.Port))
 		case *net.UnixAddr:
 			if to == nil {
 				return 0, sys.EINVAL
@@ -223,6 +223,11 @@ func (c *PacketConn) WriteTo(b []byte, to net.Addr) (int, error) {
 		}
 		return address, status
 	})
+}
+
+// hostOf is the host of an address as C has it, with the zone of a link-local one.
+func hostOf(to *net.UDPAddr) string {
+	return (&net.IPAddr{IP: to.IP, Zone: to.Zone}).String()
 }
 
 // Write sends b as one datagram to the peer that was dialed.
@@ -270,6 +275,11 @@ func (c *PacketConn) Close() error {
 		return c.failed("close", nil, net.ErrClosed)
 	}
 	return c.o.just(sys.Datagram_close)
+}
+
+// WaitClosed waits until the descriptor is closed, and what was queued is sent.
+func (c *PacketConn) WaitClosed(ctx context.Context) error {
+	return wait(ctx, c.o.waiting(sys.Datagram_wait_closed))
 }
 
 // RemoteAddr is the only peer; nil where there is none.

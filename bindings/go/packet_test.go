@@ -40,6 +40,15 @@ func TestPackets(t *testing.T) {
 		t.Error(err)
 	}
 	one.Close()
+	for _, conn := range []*PacketConn{one, other} {
+		if err := conn.WaitClosed(background); err != nil {
+			t.Error(err)
+		}
+	}
+	given := &net.UDPAddr{IP: net.ParseIP("fe80::1"), Port: 7, Zone: "eth0"}
+	if hostOf(given) != "fe80::1%eth0" {
+		t.Error("the zone of an address is lost:", hostOf(given))
+	}
 }
 
 // With one peer: reads from that alone, and Write needs no address.

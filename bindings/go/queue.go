@@ -156,14 +156,20 @@ func (q *Queue[T]) giveBack(value T) {
 }
 
 // In gives the queue as a channel to send to, until ctx is done. Close it to end
-// that; the queue stays as it is.
+// that; the queue stays as it is. A value that was sent is put, also when ctx ends
+// while the queue is full. If it cannot be, since the queue is shut down or the loop
+// closed, that is reported (OnUnhandled), and no more is received.
 func (q *Queue[T]) In(ctx context.Context) chan<- T {
 	in := make(chan T)
 	go func() {
 		for {
 			select {
 			case value, ok := <-in:
-				if !ok || q.Put(ctx, value) != nil {
+				if !ok {
+					return
+				}
+				if err := q.Put(context.Background(), value); err != nil {
+					q.o.loop.report("a value sent to the channel of a queue is lost", err)
 					return
 				}
 			case <-ctx.Done():

@@ -2,6 +2,7 @@ package asyncloop
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"libasyncloop.org/asyncloop/internal/sys"
@@ -14,7 +15,7 @@ func Timeout(ctx context.Context, after time.Duration,
 	block func(ctx context.Context) error) error {
 	var t uintptr
 	status := int64(0)
-	err := inTask(ctx, func() { status = sys.Timeout_enter(&t, after.Seconds()) })
+	err := inTask(ctx, func() { status = sys.Timeout_enter(&t, secondsOr(after, inf)) })
 	if err = errorOf(status, err); err != nil {
 		return err
 	}
@@ -80,22 +81,26 @@ func (s *Scope) Shield(on bool) error {
 // Caught tells, after the block, whether it ended with the scope's cancellation.
 func (s *Scope) Caught() bool { return s.caught }
 
-// A Group runs tasks that end with its block. asyncio.TaskGroup.
+// A Group runs tasks that end with its block. asyncio.TaskGroup. As long as one of
+// them runs they may begin others, after the block's end too; a task that comes later
+// fails with ESHUTDOWN.
 type Group struct {
-	loop *Loop
-	ctx  context.Context
-	p    uintptr
+	loop    *Loop
+	ctx     context.Context
+	*handle // a reference of its own, which outlives the block
 }
 
 // WithGroup runs block in the task of ctx, waits for the tasks of the group, and
 // fails with an EGROUP, whose Children are the errors, if one failed. The first
 // failure cancels the other tasks and the block.
 func WithGroup(ctx context.Context, block func(ctx context.Context, g *Group) error) error {
-	g := &Group{loop: LoopOf(ctx), ctx: ctx}
+	g := &Group{loop: LoopOf(ctx), ctx: ctx, handle: newHandle()}
 	status := int64(0)
 	var p uintptr
-	err := inTask(ctx, func() { status = sys.Task_group_enter(&p) })
-	g.p = p
+	err := inTask(ctx, func() {
+		status = sys.Task_group_enter(&p)
+		g.p = sys.Ref(p)
+	})
 	if err = errorOf(status, err); err != nil {
 		return err
 	}
@@ -103,7 +108,7 @@ func WithGroup(ctx context.Context, block func(ctx context.Context, g *Group) er
 	_, err = Op[struct{}]{
 		loop: g.loop,
 		begin: starting(func() uintptr {
-			return sys.Task_group_join(g.p, raise(failure))
+			return sys.Task_group_join(p, raise(failure))
 		}),
 		outcome: nothing,
 	}.Await(ctx)
@@ -122,6 +127,7 @@ func (g *Group) Go(fn func(ctx context.Context) error) *Task[struct{}] {
 func GoIn[T any](g *Group, fn func(ctx context.Context) (T, error)) *Task[T] {
 	t := newTask(g.loop)
 	t.awaited = true // by the group
+	defer runtime.KeepAlive(g)
 	return start(g.ctx, t, "", func(options uintptr) uintptr {
 		return sys.Task_group_create_task_ex(g.p, options)
 	}, fn)
@@ -130,6 +136,7 @@ func GoIn[T any](g *Group, fn func(ctx context.Context) (T, error)) *Task[T] {
 // Cancel cancels the tasks of the group and its block, which then ends with nil.
 func (g *Group) Cancel() error {
 	_, err := g.loop.status(func() int64 { return sys.Task_group_cancel(g.p) })
+	runtime.KeepAlive(g)
 	return err
 }
 

@@ -37,9 +37,9 @@ func (l *Loop) Dump(fd uintptr) error {
 
 // CallGraph tells who awaits the task, and whom they do, as asyncio's graph does.
 func (f *Task[T]) CallGraph() string {
-	text := make([]byte, 16<<10)
-	n := f.ask(func(p uintptr) int64 { return sys.Format_call_graph(p, sys.NO_LIMIT, text) })
-	return string(text[:min(max(n, 0), int64(len(text)-1))])
+	return textOf(func(text []byte) int64 {
+		return f.ask(func(p uintptr) int64 { return sys.Format_call_graph(p, sys.NO_LIMIT, text) })
+	})
 }
 
 // SetDebug switches asyncio's debug mode on or off.

@@ -46,9 +46,7 @@ func newConn(loop *Loop, p uintptr) *Conn {
 }
 
 func extra(p uintptr, name string) string {
-	text := make([]byte, 256)
-	n := sys.Stream_get_extra_info(p, name, text)
-	return string(text[:min(max(n, 0), int64(len(text)-1))])
+	return textOf(func(text []byte) int64 { return sys.Stream_get_extra_info(p, name, text) })
 }
 
 func address(text string) net.Addr {

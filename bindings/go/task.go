@@ -198,9 +198,23 @@ func (t *task) await(begin func() (uintptr, int64),
 	}
 }
 
-// awaitUntil is await that is given up when a or b is closed.
+// followed tells whether the end of ctx is that of the task's own context, which cancels
+// the task once; or has come with it.
+func (t *task) followed(ctx context.Context) bool {
+	return ctx.Done() == nil || ctx.Done() == t.ctx.Done() || t.ctx.Err() != nil
+}
+
+// cancelling tells whether the task is asked to end.
+func (t *task) cancelling() bool {
+	asked := int64(0)
+	_ = t.call(func() { asked = sys.Task_cancelling(t.p) })
+	return asked > 0
+}
+
+// awaitUntil is await that is given up when a or b is closed. ofContext: a is that of a
+// context, whose end with the task's own is the task's cancellation alone.
 func (t *task) awaitUntil(begin func() (uintptr, int64), deliver func(int64, uintptr, error),
-	a, b <-chan struct{}) error {
+	a, b <-chan struct{}, ofContext bool) error {
 	var future uintptr
 	finished := make(chan struct{})
 	defer close(finished)
@@ -214,6 +228,9 @@ func (t *task) awaitUntil(begin func() (uintptr, int64), deliver func(int64, uin
 		go func() {
 			select {
 			case <-a:
+				if ofContext && t.ctx.Err() != nil {
+					return
+				}
 			case <-b:
 			case <-finished:
 				return
@@ -393,9 +410,21 @@ func (f *Task[T]) Uncancel() int { return int(f.ask(sys.Task_uncancel)) }
 
 // Name is the task's name: "Task-N" unless it was given one.
 func (f *Task[T]) Name() string {
-	text := make([]byte, 128)
-	n := f.ask(func(p uintptr) int64 { return sys.Task_get_name(p, text) })
-	return string(text[:min(max(n, 0), int64(len(text)-1))])
+	return textOf(func(text []byte) int64 {
+		return f.ask(func(p uintptr) int64 { return sys.Task_get_name(p, text) })
+	})
+}
+
+// textOf is what a function of C writes that gives the whole length; "" if it fails.
+func textOf(write func(text []byte) int64) string {
+	for size := int64(128); ; {
+		text := make([]byte, size)
+		n := write(text)
+		if n < size {
+			return string(text[:max(n, 0)])
+		}
+		size = n + 1
+	}
 }
 
 // ask gives the answer of the loop's thread; a task that never was is done.
@@ -407,11 +436,4 @@ func (f *Task[T]) ask(what func(p uintptr) int64) int64 {
 	_ = f.t.loop.do(func() { answer = what(f.t.p) })
 	runtime.KeepAlive(f)
 	return answer
-}
-
-func min(a, b int64) int64 {
-	if a < b {
-		return a
-	}
-	return b
 }

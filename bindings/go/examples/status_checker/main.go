@@ -1,7 +1,7 @@
 // Checks web sites, all at once: for each URL the status line that the server
 // answers with, or what went wrong, in the order given.
 //
-//	status_checker http://example.org http://example.net/page ...
+//	status_checker [-timeout 5s] http://example.org http://example.net/page ...
 //
 // Without URLs it starts servers of its own, good ones and bad ones, and checks
 // those.
@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/url"
@@ -20,7 +21,7 @@ import (
 	"libasyncloop.org/asyncloop"
 )
 
-const timeout = 1500 * time.Millisecond // for each check
+var timeout = flag.Duration("timeout", 1500*time.Millisecond, "for each check")
 
 // check asks one site for its page; the first line of the answer.
 func check(ctx context.Context, site string) (string, error) {
@@ -33,7 +34,7 @@ func check(ctx context.Context, site string) (string, error) {
 		address = net.JoinHostPort(where.Hostname(), "80")
 	}
 	var line []byte
-	err = asyncloop.Timeout(ctx, timeout, func(ctx context.Context) error {
+	err = asyncloop.Timeout(ctx, *timeout, func(ctx context.Context) error {
 		conn, err := asyncloop.LoopOf(ctx).Dial(ctx, "tcp", address)
 		if err != nil {
 			return err
@@ -115,8 +116,9 @@ func serveSamples(ctx context.Context) ([]string, error) {
 }
 
 func main() {
+	flag.Parse()
 	err := asyncloop.Run(context.Background(), func(ctx context.Context) error {
-		return run(ctx, os.Args[1:])
+		return run(ctx, flag.Args())
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

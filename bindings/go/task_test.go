@@ -1,0 +1,118 @@
+package asyncloop
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLongNames(t *testing.T) {
+	loop := startLoop(t)
+	name := strings.Repeat("ä long name, ", 40)
+	task := GoNamed(background, loop, name, func(ctx context.Context) (int, error) { return 0, nil })
+	if task.Name() != name {
+		t.Error(task.Name())
+	}
+	if _, err := task.Await(background); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsGivenTwiceIsCompletedOnce(t *testing.T) {
+	err := Run(background, func(ctx context.Context) error {
+		task := Go(ctx, LoopOf(ctx), func(ctx context.Context) (int, error) { return 3, nil })
+		seen := 0
+		err := AsCompleted[int](ctx, func(_ int, value int, err error) bool {
+			seen += value
+			return true
+		}, task, task)
+		if seen != 3 {
+			t.Error(seen)
+		}
+		return err
+	}, VirtualClock())
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// The tasks of a group begin others after its block; when all have ended nobody does.
+func TestGroupsAfterTheirBlock(t *testing.T) {
+	err := Run(background, func(ctx context.Context) error {
+		var kept *Group
+		trace := ""
+		err := WithGroup(ctx, func(ctx context.Context, g *Group) error {
+			kept = g
+			g.Go(func(ctx context.Context) error {
+				err := Sleep(ctx, time.Second)
+				g.Go(func(ctx context.Context) error {
+					trace += "child "
+					return Sleep(ctx, time.Second)
+				})
+				return err
+			})
+			trace += "block "
+			return nil
+		})
+		if err != nil || trace != "block child " || LoopOf(ctx).Time() != 2 {
+			t.Error(err, trace, LoopOf(ctx).Time())
+		}
+		for i := 0; i < 100; i++ { // whatever takes its place in memory
+			_ = WithGroup(ctx, func(context.Context, *Group) error { return nil })
+			late := kept.Go(func(context.Context) error { return nil })
+			if _, err := late.Await(ctx); !errors.Is(err, ESHUTDOWN) {
+				t.Fatal(err)
+			}
+			_ = kept.Cancel()
+		}
+		return nil
+	}, VirtualClock())
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEagerTasksRunInsideOthers(t *testing.T) {
+	var trace []string
+	err := Run(background, func(ctx context.Context) error {
+		inner := Go(ctx, LoopOf(ctx), func(ctx context.Context) (int, error) {
+			trace = append(trace, "inner begins")
+			err := Sleep(ctx, time.Second)
+			trace = append(trace, "inner ends")
+			return 7, err
+		})
+		trace = append(trace, "outer")
+		if err := Sleep(ctx, time.Millisecond); err != nil {
+			return err
+		}
+		n, err := inner.Await(ctx)
+		if n != 7 {
+			t.Error(n)
+		}
+		return err
+	}, VirtualClock(), EagerTasks(true))
+	if err != nil || strings.Join(trace, ", ") != "inner begins, outer, inner ends" {
+		t.Error(err, trace)
+	}
+}
+
+func TestFailuresThatNobodyAwaitsAreReported(t *testing.T) {
+	found := make(chan Unhandled, 1)
+	loop := startLoop(t, OnUnhandled(func(what Unhandled) { found <- what }))
+	mine := &special{"nobody knows"}
+	Go(background, loop, func(ctx context.Context) (int, error) { return 0, mine })
+	for {
+		runtime.GC()
+		select {
+		case what := <-found:
+			if what.Err != error(mine) || !strings.Contains(what.Message, "never retrieved") {
+				t.Error(what)
+			}
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
