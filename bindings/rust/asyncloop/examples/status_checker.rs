@@ -1,7 +1,7 @@
 //! Checks web sites, all at once: for each URL the status line that the server answers
 //! with, or what went wrong, in the order given.
 //!
-//!     status_checker http://example.org https://example.net/page ...
+//!     status_checker [-t SECONDS] http://example.org https://example.net/page ...
 //!
 //! Without URLs it starts servers of its own, good ones and bad ones, and checks those.
 use asyncloop::stream::Options;
@@ -9,10 +9,8 @@ use asyncloop::{block_on, gather_settled, scope, sleep, spawn, try_spawn};
 use asyncloop::{Error, Listener, Result, Stream, TlsContext};
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_millis(1500); // for each check
-
 /// Asks one site for its page: the first line of the answer.
-async fn check(site: String) -> Result<String> {
+async fn check(site: String, limit: Duration) -> Result<String> {
     let (tls, rest) = match site.split_once("://") {
         Some(("http", rest)) => (false, rest),
         Some(("https", rest)) => (true, rest),
@@ -28,7 +26,7 @@ async fn check(site: String) -> Result<String> {
     if tls {
         options = options.tls(&TlsContext::client()?);
     }
-    let line = scope::timeout(LIMIT, async {
+    let line = scope::timeout(limit, async {
         let stream = Stream::connect_with(host, port, &options).await?;
         let request = format!("GET /{path} HTTP/1.0\r\nHost: {authority}\r\n\r\n");
         stream.send(request.as_bytes()).await?;
@@ -42,11 +40,11 @@ async fn check(site: String) -> Result<String> {
     }
 }
 
-async fn run(mut sites: Vec<String>) -> Result<()> {
+async fn run(mut sites: Vec<String>, limit: Duration) -> Result<()> {
     if sites.is_empty() {
         sites = serve_samples().await?;
     }
-    let checks = sites.iter().map(|site| try_spawn(check(site.clone())));
+    let checks = sites.iter().map(|site| try_spawn(check(site.clone(), limit)));
     for (site, outcome) in sites.iter().zip(gather_settled(checks).await?) {
         match outcome {
             Ok(line) => println!("{site:<32} {line}"),
@@ -81,5 +79,11 @@ async fn serve_samples() -> Result<Vec<String>> {
 }
 
 fn main() -> Result<()> {
-    block_on(run(std::env::args().skip(1).collect()))
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let mut limit = 1.5; // seconds, for each check
+    if args.len() > 1 && args[0] == "-t" {
+        limit = args[1].parse().map_err(Error::other)?;
+        args.drain(..2);
+    }
+    block_on(run(args, Duration::from_secs_f64(limit)))
 }

@@ -38,6 +38,7 @@ impl<T> Deref for Message<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
+        // SAFETY: the handle is a reference of ours.
         unsafe { &*(sys::aloop_message_value(self.raw.raw()) as *const T) }
     }
 }
@@ -47,6 +48,7 @@ impl<T> Deref for Message<T> {
 pub fn channel<T: 'static>(capacity: usize) -> Result<Broadcast<T>> {
     let capacity = i64::try_from(capacity).unwrap_or(i64::MAX);
     let free: sys::aloop_free_fn = Some(ffi::free_box::<T>);
+    // SAFETY: `raw` is a place for the reference.
     let raw = Object::made(|raw| unsafe { sys::aloop_broadcast_new(raw, capacity, free) })?;
     Ok(Broadcast { raw, values: PhantomData })
 }
@@ -67,6 +69,7 @@ impl<T> Clone for Broadcast<T> {
 impl<T: 'static> Broadcast<T> {
     /// One more receiving end: it gets what is sent from now on.
     pub fn subscribe(&self) -> Result<Subscription<T>> {
+        // SAFETY: `raw` is a place for the reference, and the handle is ours.
         let raw = Object::made(|raw| unsafe {
             sys::aloop_broadcast_sender_subscribe(self.raw.raw(), raw)
         })?;
@@ -76,6 +79,7 @@ impl<T: 'static> Broadcast<T> {
     /// Sends at once, and never waits: to how many ends it goes.
     /// [`Code::BrokenPipe`](crate::Code) if there is none.
     pub fn send(&self, value: T) -> std::result::Result<usize, Rejected<T>> {
+        // SAFETY: the handle is ours; the item is C's if this succeeds, else `offer`'s.
         offer(value, |item| unsafe { sys::aloop_broadcast_sender_send(self.raw.raw(), item) })
             .map(|ends| usize::try_from(ends).unwrap_or(0))
     }
@@ -83,12 +87,14 @@ impl<T: 'static> Broadcast<T> {
     /// How many ends receive.
     pub fn receivers(&self) -> usize {
         let which = sys::ALOOP_BROADCAST_STAT_RECEIVERS;
+        // SAFETY: the handle is a reference of ours.
         let ends = unsafe { sys::aloop_broadcast_sender_statistic(self.raw.raw(), which) };
         usize::try_from(ends).unwrap_or(0)
     }
 
     /// Closes it for all its clones.
     pub fn close(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_broadcast_sender_close(self.raw.raw()) };
     }
 }
@@ -106,6 +112,7 @@ impl<T: 'static> Subscription<T> {
         let op = match self.stash.take() {
             Some(message) => Op::ready(message),
             None => Op::new(
+                // SAFETY: the handle is a reference of ours.
                 unsafe { sys::aloop_broadcast_receiver_receive(self.raw.raw()) },
                 Message::take,
             ),
@@ -119,6 +126,7 @@ impl<T: 'static> Subscription<T> {
         if let Some(message) = self.stash.take() {
             return Ok(message);
         }
+        // SAFETY: `raw` is a place for the reference, and the handle is ours.
         Message::made(|raw| unsafe {
             sys::aloop_broadcast_receiver_try_receive(self.raw.raw(), raw)
         })
@@ -127,6 +135,7 @@ impl<T: 'static> Subscription<T> {
     /// How many values the last [`Code::Lagged`](crate::Code) was about.
     pub fn missed(&self) -> u64 {
         let which = sys::ALOOP_BROADCAST_STAT_MISSED;
+        // SAFETY: the handle is a reference of ours.
         let missed = unsafe { sys::aloop_broadcast_receiver_statistic(self.raw.raw(), which) };
         u64::try_from(missed).unwrap_or(0)
     }
@@ -140,10 +149,12 @@ pub mod watch {
     pub fn channel<T: 'static>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
         let item = ffi::into_item(value);
         let free: sys::aloop_free_fn = Some(ffi::free_box::<T>);
+        // SAFETY: `raw` is a place for the reference.
         let made = Object::made(|raw| unsafe { sys::aloop_watch_new(raw, item, free) });
         let raw = match made {
             Ok(raw) => raw,
             Err(why) => {
+                // SAFETY: it came from `into_item` with this type, and nobody else has it.
                 drop(unsafe { ffi::from_item::<T>(item) });
                 return Err(why);
             }
@@ -162,23 +173,27 @@ pub mod watch {
     impl<T: 'static> Sender<T> {
         /// A new value. [`Code::BrokenPipe`](crate::Code) if nobody receives.
         pub fn send(&self, value: T) -> std::result::Result<(), Rejected<T>> {
+            // SAFETY: the handle is ours; the item is C's if this succeeds, else `offer`'s.
             offer(value, |item| unsafe { sys::aloop_watch_sender_send(self.raw.raw(), item) })
                 .map(drop)
         }
 
         /// The same, also if nobody receives.
         pub fn replace(&self, value: T) -> std::result::Result<(), Rejected<T>> {
+            // SAFETY: the handle is ours; the item is C's if this succeeds, else `offer`'s.
             offer(value, |item| unsafe { sys::aloop_watch_sender_replace(self.raw.raw(), item) })
                 .map(drop)
         }
 
         /// The value of now.
         pub fn get(&self) -> Result<Message<T>> {
+            // SAFETY: `raw` is a place for the reference, and the handle is ours.
             Message::made(|raw| unsafe { sys::aloop_watch_sender_get(self.raw.raw(), raw) })
         }
 
         /// One more receiver, which has seen the value of now.
         pub fn subscribe(&self) -> Result<Receiver<T>> {
+            // SAFETY: `raw` is a place for the reference, and the handle is ours.
             let raw = Object::made(|raw| unsafe {
                 sys::aloop_watch_sender_subscribe(self.raw.raw(), raw)
             })?;
@@ -187,6 +202,7 @@ pub mod watch {
 
         /// Waits until no receiver is left.
         pub fn closed(&self) -> Op<()> {
+            // SAFETY: the handle is a reference of ours.
             Op::new(unsafe { sys::aloop_watch_sender_closed(self.raw.raw()) }, ffi::nothing)
         }
     }
@@ -201,22 +217,26 @@ pub mod watch {
         /// Waits for a value that this end has not seen, and sees it.
         /// [`Code::StopIteration`](crate::Code) when it has seen the last one.
         pub fn changed(&mut self) -> Op<()> {
+            // SAFETY: the handle is a reference of ours.
             Op::new(unsafe { sys::aloop_watch_receiver_changed(self.raw.raw()) }, ffi::nothing)
         }
 
         /// Whether there is one.
         pub fn has_changed(&self) -> Result<bool> {
+            // SAFETY: the handle is a reference of ours.
             check(unsafe { sys::aloop_watch_receiver_has_changed(self.raw.raw()) })
                 .map(|changed| changed > 0)
         }
 
         /// The value of now.
         pub fn get(&self) -> Result<Message<T>> {
+            // SAFETY: `raw` is a place for the reference, and the handle is ours.
             Message::made(|raw| unsafe { sys::aloop_watch_receiver_get(self.raw.raw(), raw) })
         }
 
         /// The same, and it is seen.
         pub fn get_and_update(&mut self) -> Result<Message<T>> {
+            // SAFETY: `raw` is a place for the reference, and the handle is ours.
             Message::made(|raw| unsafe {
                 sys::aloop_watch_receiver_get_and_update(self.raw.raw(), raw)
             })

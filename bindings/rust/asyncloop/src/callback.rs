@@ -27,6 +27,7 @@ impl<F: FnOnce() + 'static> Once<F> {
         let data = Box::into_raw(Box::new(self)) as *mut c_void;
         let status = register(Some(call_once::<F>), data, Some(ffi::free_box::<Once<F>>));
         if status < 0 {
+            // SAFETY: C has not taken the box.
             unsafe { ffi::free_box::<Once<F>>(data) };
         }
         status
@@ -60,6 +61,7 @@ impl<F: FnMut() + 'static> Again<F> {
         let data = Box::into_raw(Box::new(self)) as *mut c_void;
         let status = register(Some(call_again::<F>), data, Some(ffi::free_box::<Again<F>>));
         if status < 0 {
+            // SAFETY: C has not taken the box.
             unsafe { ffi::free_box::<Again<F>>(data) };
         }
         status

@@ -24,6 +24,7 @@ pub mod mpsc {
     fn make<T: 'static>(capacity: i64) -> Result<(Sender<T>, Receiver<T>)> {
         let mut receiver = null_mut();
         let free: sys::aloop_free_fn = Some(ffi::free_box::<T>);
+        // SAFETY: `raw` is a place for the reference.
         let sender = Object::made(|sender| unsafe {
             sys::aloop_channel_new(sender, &mut receiver, capacity, free)
         })?;
@@ -58,8 +59,10 @@ pub mod mpsc {
         /// gone. An item whose `send` fails or is dropped is dropped.
         pub fn send(&self, item: T) -> Op<()> {
             let item = ffi::into_item(item);
+            // SAFETY: the handle is ours, and the item C's unless it gives NULL.
             let op = unsafe { sys::aloop_sender_send(self.raw.raw(), item) };
             if op.is_null() {
+                // SAFETY: it came from `into_item` with this type, and nobody else has it.
                 drop(unsafe { ffi::from_item::<T>(item) });
             }
             Op::new(op, ffi::nothing)
@@ -67,18 +70,21 @@ pub mod mpsc {
 
         /// The same at once, or [`Code::QueueFull`](crate::Code).
         pub fn try_send(&self, item: T) -> std::result::Result<(), Rejected<T>> {
+            // SAFETY: the handle is ours; the item is C's if this succeeds, else `offer`'s.
             offer(item, |item| unsafe { sys::aloop_sender_try_send(self.raw.raw(), item) })
                 .map(drop)
         }
 
         /// Closes this end for all its clones.
         pub fn close(&self) {
+            // SAFETY: the handle is a reference of ours.
             unsafe { sys::aloop_sender_close(self.raw.raw()) };
         }
 
         /// Whether nobody receives any more.
         pub fn is_closed(&self) -> bool {
             let which = sys::ALOOP_CHANNEL_STAT_RECEIVER_OPEN;
+            // SAFETY: the handle is a reference of ours.
             unsafe { sys::aloop_sender_statistic(self.raw.raw(), which) <= 0 }
         }
     }
@@ -96,6 +102,7 @@ pub mod mpsc {
             let op = match self.stash.borrow_mut().pop_front() {
                 Some(item) => Op::ready(item),
                 None => {
+                    // SAFETY: the handle is a reference of ours.
                     Op::new(unsafe { sys::aloop_receiver_receive(self.raw.raw()) }, ffi::take_item)
                 }
             };
@@ -109,18 +116,22 @@ pub mod mpsc {
                 return Ok(item);
             }
             let mut item = null_mut();
+            // SAFETY: the handle is ours, and C writes to a place of that type.
             check(unsafe { sys::aloop_receiver_try_receive(self.raw.raw(), &mut item) })?;
+            // SAFETY: it came from `into_item` with this type, and nobody else has it.
             Ok(unsafe { ffi::from_item(item) })
         }
 
         /// Closes it: what is left is dropped.
         pub fn close(&mut self) {
+            // SAFETY: the handle is a reference of ours.
             unsafe { sys::aloop_receiver_close(self.raw.raw()) };
         }
 
         /// How many items are there.
         pub fn len(&self) -> usize {
             let which = sys::ALOOP_CHANNEL_STAT_ITEMS;
+            // SAFETY: the handle is a reference of ours.
             let items = unsafe { sys::aloop_receiver_statistic(self.raw.raw(), which) };
             usize::try_from(items).unwrap_or(0) + self.stash.borrow().len()
         }
@@ -150,6 +161,7 @@ pub mod oneshot {
         let mut receiver = null_mut();
         let free: sys::aloop_free_fn = Some(ffi::free_box::<T>);
         let sender =
+            // SAFETY: `raw` is a place for the reference.
             Object::made(|sender| unsafe { sys::aloop_oneshot_new(sender, &mut receiver, free) })?;
         let (sender, receiver) = mpsc::ends(sender, Object::new(receiver));
         Ok((Sender(sender), Receiver { end: receiver, op: None }))

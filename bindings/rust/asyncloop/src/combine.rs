@@ -95,6 +95,7 @@ impl<T: 'static> All<T> {
 impl<T> Drop for All<T> {
     fn drop(&mut self) {
         for future in &self.futures {
+            // SAFETY: they are references that C was not given.
             unsafe { sys::aloop_unref(*future as *mut c_void) };
         }
     }
@@ -139,10 +140,12 @@ where
         Err(why) => return Op::failed(why),
         Ok(all) => all,
     };
+    // SAFETY: there are `n` references at `futures`, which C takes over.
     let (future, converts) = all.give(|futures, n| unsafe { sys::aloop_gather(futures, n, flags) });
     Op::fallible(future, move |_, value| {
         let results = Object::new(value as *mut sys::aloop_results);
         let outcomes = converts.into_iter().enumerate();
+        // SAFETY: C gave as many entries as it was given futures.
         give(outcomes.map(|(i, convert)| unsafe { entry(results.raw(), i, convert) }).collect())
     })
 }
@@ -157,6 +160,7 @@ unsafe fn entry<T>(results: *mut sys::aloop_results, i: usize, convert: Convert<
 
 /// Awaits it; cancelling who awaits this leaves it running. `asyncio.shield`.
 pub fn shield<A: Awaitable>(item: A) -> Op<A::Value> {
+    // SAFETY: the reference is C's from here on.
     around(item, |future| unsafe { sys::aloop_shield(future) })
 }
 
@@ -164,6 +168,7 @@ pub fn shield<A: Awaitable>(item: A) -> Op<A::Value> {
 /// its end awaited. `asyncio.wait_for`.
 pub fn wait_for<A: Awaitable>(limit: Duration, item: A) -> Op<A::Value> {
     let seconds = limit.as_secs_f64();
+    // SAFETY: the reference is C's from here on.
     around(item, |future| unsafe { sys::aloop_wait_for(future, seconds) })
 }
 
@@ -225,7 +230,9 @@ pub fn wait<'a, T: 'static>(
         ReturnWhen::FirstException => sys::ALOOP_FIRST_EXCEPTION,
     };
     let (future, _) =
+        // SAFETY: there are `n` references at `futures`, which C takes over.
         all.give(|futures, n| unsafe { sys::aloop_wait(futures, n, ffi::limit(limit), when) });
+    // SAFETY: the value of a wait is a wait result, whose lists live with it.
     Op::new(future, move |_, value| unsafe {
         let result = Object::new(value as *mut sys::aloop_wait_result);
         let among = |list: *mut sys::aloop_results| {
@@ -249,10 +256,12 @@ where
 {
     let mut all = All::of(items)?;
     for future in &mut all.futures {
+        // SAFETY: it takes the reference over, and gives one.
         *future = unsafe { sys::aloop_ensure_future(*future) };
     }
     let keys: Vec<_> = all.futures.iter().map(|future| *future as usize).collect();
     let mut raw = null_mut();
+    // SAFETY: there are `n` references at `futures`, which C takes over.
     let (status, converts) = all.give(|futures, n| unsafe {
         sys::aloop_as_completed(&mut raw, futures, n, ffi::limit(limit))
     });
@@ -274,6 +283,7 @@ impl<T: 'static> AsCompleted<T> {
     /// The next outcome; `None` after the last. When the time is up it is
     /// [`Code::TimedOut`](crate::Code).
     pub async fn next(&mut self) -> Option<Result<T>> {
+        // SAFETY: the handle is a reference of ours.
         let next = unsafe { sys::aloop_as_completed_next(self.completions.raw()) };
         let future = match Op::new(next, |_, value| value as usize).await {
             Ok(future) => Object::new(future as *mut sys::aloop_future),
@@ -282,6 +292,7 @@ impl<T: 'static> AsCompleted<T> {
         };
         let convert = self.by.get_mut(&(future.raw() as usize)).and_then(Vec::pop);
         let mut value = null_mut();
+        // SAFETY: the future is a reference of ours, and its error lives with it.
         unsafe {
             let status = sys::aloop_future_take(future.raw(), &mut value);
             if status < 0 {

@@ -16,14 +16,16 @@ use std::rc::Rc;
 #[derive(Clone)]
 pub struct Address(Object<sys::aloop_address>);
 
-// Addresses are immutable.
+// SAFETY: an address never changes, and its references are counted atomically.
 unsafe impl Send for Address {}
+// SAFETY: the same.
 unsafe impl Sync for Address {}
 
 impl Address {
     /// Of a numeric host; names are [`lookup`]'s.
     pub fn new(host: &str, port: u16) -> Result<Address> {
         let host = ffi::text(host)?;
+        // SAFETY: `raw` is a place for the reference, and C copies the text.
         Object::made(|raw| unsafe { sys::aloop_address_new(raw, host.as_ptr(), port.into()) })
             .map(Address)
     }
@@ -31,6 +33,7 @@ impl Address {
     /// Of a Unix socket; `"@name"` is an abstract one.
     pub fn unix(path: &str) -> Result<Address> {
         let path = ffi::text(path)?;
+        // SAFETY: `raw` is a place for the reference, and C copies the text.
         Object::made(|raw| unsafe { sys::aloop_address_new_unix(raw, path.as_ptr()) }).map(Address)
     }
 
@@ -38,18 +41,21 @@ impl Address {
         if raw.is_null() {
             return None;
         }
+        // SAFETY: it is borrowed from a live object.
         let raw = unsafe { sys::aloop_ref(raw as *mut c_void) };
         Some(Address(Object::new(raw as *mut sys::aloop_address)))
     }
 
     /// The numeric host alone, or the path.
     pub fn host(&self) -> String {
+        // SAFETY: the handle is ours, and C writes `size` bytes at most.
         ffi::written(|buffer, size| unsafe { sys::aloop_address_host(self.0.raw(), buffer, size) })
             .unwrap_or_default()
     }
 
     /// The port; 0 of a Unix address.
     pub fn port(&self) -> u16 {
+        // SAFETY: the handle is a reference of ours.
         let port = unsafe { sys::aloop_address_port(self.0.raw()) };
         u16::try_from(port).unwrap_or(0)
     }
@@ -68,12 +74,14 @@ impl From<SocketAddr> for Address {
 
 impl PartialEq for Address {
     fn eq(&self, other: &Address) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_address_equal(self.0.raw(), other.0.raw()) > 0 }
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: the handle is ours, and C writes `size` bytes at most.
         let text = ffi::written(|buffer, size| unsafe {
             sys::aloop_address_format(self.0.raw(), buffer, size)
         });
@@ -94,11 +102,14 @@ pub fn lookup(host: &str, service: &str) -> Op<Vec<Address>> {
         (Ok(host), Ok(service)) => (host, service),
         (Err(why), _) | (_, Err(why)) => return Op::failed(why),
     };
+    // SAFETY: it takes no pointer.
     let options = Object::new(unsafe { sys::aloop_addrinfo_options_new() });
+    // SAFETY: the handle is ours, and C copies the text.
     let op = unsafe {
         sys::aloop_addrinfo_options_set_type(options.raw(), 1); // SOCK_STREAM: each address once
         sys::aloop_getaddrinfo(host.as_ptr(), service.as_ptr(), options.raw())
     };
+    // SAFETY: the value is the reference that the operation gives.
     Op::new(op, |_, value| unsafe {
         let list = Object::new(value as *mut sys::aloop_addresses);
         (0..sys::aloop_addresses_count(list.raw()))
@@ -109,7 +120,9 @@ pub fn lookup(host: &str, service: &str) -> Op<Vec<Address>> {
 
 /// The host and the service of an address. `loop.getnameinfo`.
 pub fn lookup_name(address: &Address) -> Op<(String, String)> {
+    // SAFETY: the handle is a reference of ours.
     let op = unsafe { sys::aloop_getnameinfo(address.0.raw(), 0) };
+    // SAFETY: the value is the reference that the operation gives.
     Op::new(op, |_, value| unsafe {
         let name = Object::new(value as *mut sys::aloop_host_name);
         (
@@ -229,8 +242,10 @@ impl DatagramOptions {
     }
 
     fn make(&self) -> Result<Object<sys::aloop_datagram_options>> {
+        // SAFETY: it takes no pointer.
         let made = Object::new(unsafe { sys::aloop_datagram_options_new() });
         let to = made.raw();
+        // SAFETY: C copies the text.
         unsafe {
             if let Some((host, port)) = &self.local {
                 let (host, port) = (ffi::text(host.as_str())?, i32::from(*port));
@@ -271,6 +286,7 @@ impl DatagramOptions {
         match self.make() {
             Err(why) => Op::failed(why),
             Ok(options) => {
+                // SAFETY: the handle is a reference of ours.
                 let op = unsafe { sys::aloop_create_datagram_endpoint(options.raw()) };
                 Op::new(op, |_, value| Datagram::from_raw(value))
             }
@@ -283,12 +299,14 @@ impl DatagramOptions {
         let fd = owned(socket);
         let options = self.make().and_then(|options| {
             let set = sys::aloop_datagram_options_set_descriptor;
+            // SAFETY: the options are a reference of ours.
             check(unsafe { set(options.raw(), fd.as_raw_fd()) })?;
             Ok(options)
         });
         match options {
             Err(why) => Op::failed(why),
             Ok(options) => {
+                // SAFETY: the handle is a reference of ours.
                 let op = unsafe { sys::aloop_create_datagram_endpoint(options.raw()) };
                 Op::new(op, move |_, value| {
                     let _ = fd.into_raw_fd(); // the endpoint's from now on
@@ -325,7 +343,9 @@ impl Datagram {
         let raw = self.raw.clone();
         Op::in_turn(
             &self.turn,
+            // SAFETY: the handle is a reference of ours.
             move || unsafe { sys::aloop_datagram_recvfrom(raw.raw()) },
+            // SAFETY: the value is the reference that the operation gives.
             |_, value| unsafe {
                 let packet = Object::new(value as *mut sys::aloop_packet);
                 Ok(Packet::copy(packet.raw()))
@@ -339,7 +359,9 @@ impl Datagram {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         Op::in_turn(
             &self.turn,
+            // SAFETY: the handle is a reference of ours.
             move || unsafe { sys::aloop_datagram_recvmany(raw.raw(), n) },
+            // SAFETY: the value is the reference that the operation gives.
             |_, value| unsafe {
                 let list = Object::new(value as *mut sys::aloop_packets);
                 let packets = 0..sys::aloop_packets_count(list.raw());
@@ -360,12 +382,14 @@ impl Datagram {
 
     fn give(&self, bytes: &[u8], to: *mut sys::aloop_address) -> Result<()> {
         let data = bytes.as_ptr() as *const c_void;
+        // SAFETY: the handle is ours, and C copies the bytes.
         check(unsafe { sys::aloop_datagram_sendto_nowait(self.raw.raw(), data, bytes.len(), to) })
             .map(drop)
     }
 
     /// Waits until what is queued is mostly sent.
     pub fn drain(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_datagram_drain(self.raw.raw()) }, ffi::nothing)
     }
 
@@ -373,38 +397,45 @@ impl Datagram {
     pub fn set_write_buffer_limits(&self, high: usize, low: usize) -> Result<()> {
         let [high, low] = [high, low].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         let set = sys::aloop_datagram_set_write_buffer_limits;
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { set(self.raw.raw(), high, low) }).map(drop)
     }
 
     /// Its own address.
     pub fn local_addr(&self) -> Option<Address> {
+        // SAFETY: the handle is a reference of ours.
         taken(unsafe { sys::aloop_datagram_local_address(self.raw.raw()) })
     }
 
     /// Its peer's.
     pub fn peer_addr(&self) -> Option<Address> {
+        // SAFETY: the handle is a reference of ours.
         taken(unsafe { sys::aloop_datagram_remote_address(self.raw.raw()) })
     }
 
     /// How many datagrams the kernel has dropped because nobody took them in time.
     pub fn dropped(&self) -> u64 {
         let which = sys::ALOOP_DATAGRAM_STAT_DROPPED;
+        // SAFETY: the handle is a reference of ours.
         let dropped = unsafe { sys::aloop_datagram_statistic(self.raw.raw(), which) };
         u64::try_from(dropped).unwrap_or(0)
     }
 
     /// Sends what is queued, then closes.
     pub fn close(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_datagram_close(self.raw.raw()) };
     }
 
     /// Closes at once.
     pub fn abort(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_datagram_abort(self.raw.raw()) };
     }
 
     /// Waits until it is closed.
     pub fn wait_closed(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_datagram_wait_closed(self.raw.raw()) }, ffi::nothing)
     }
 }

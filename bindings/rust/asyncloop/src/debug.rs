@@ -16,16 +16,19 @@ use std::time::Duration;
 /// zero when every loop and object is gone. For tests and leak hunts.
 pub fn stats() -> impl Iterator<Item = (&'static str, i64)> {
     (0..).map_while(|which| {
+        // SAFETY: it takes no pointer.
         let name = unsafe { sys::aloop_debug_stats_name(which) };
         if name.is_null() {
             return None;
         }
+        // SAFETY: it takes no pointer.
         Some((ffi::static_text(name), unsafe { sys::aloop_debug_stats(which) }))
     })
 }
 
 /// The library's version: `"0.1.0"`.
 pub fn version() -> &'static str {
+    // SAFETY: it takes no pointer.
     ffi::static_text(unsafe { sys::aloop_version_string() })
 }
 
@@ -36,12 +39,14 @@ fn here() -> Result<Arc<Shared>> {
 /// Switches the running loop's debug mode: it reports slow callbacks, calls from wrong
 /// threads, operations that were never awaited, and swallowed cancellations.
 pub fn set_debug(debug: bool) -> Result<()> {
+    // SAFETY: the loop runs, and so is open.
     check(unsafe { sys::aloop_loop_set_debug(here()?.raw(), debug.into()) }).map(drop)
 }
 
 /// In debug mode a callback or step that takes this long is reported.
 pub fn set_slow_callback(limit: Duration) -> Result<()> {
     let seconds = limit.as_secs_f64();
+    // SAFETY: the loop runs, and so is open.
     check(unsafe { sys::aloop_loop_set_slow_callback_duration(here()?.raw(), seconds) }).map(drop)
 }
 
@@ -49,16 +54,19 @@ pub fn set_slow_callback(limit: Duration) -> Result<()> {
 pub fn metrics() -> Result<Vec<(&'static str, i64)>> {
     let shared = here()?;
     let names = (0..).map_while(|which| {
+        // SAFETY: it takes no pointer.
         let name = unsafe { sys::aloop_loop_metrics_name(which) };
         (!name.is_null()).then(|| (which, ffi::static_text(name)))
     });
     Ok(names
+        // SAFETY: the handle is a reference of ours.
         .map(|(which, name)| (name, unsafe { sys::aloop_loop_metrics(shared.raw(), which) }))
         .collect())
 }
 
 /// Writes the counters and every unfinished task to a file: how many tasks.
 pub fn dump(to: &impl AsRawFd) -> Result<usize> {
+    // SAFETY: the loop runs, and so is open.
     check(unsafe { sys::aloop_loop_dump(here()?.raw(), to.as_raw_fd()) }).map(|n| n as usize)
 }
 
@@ -68,6 +76,7 @@ pub fn call_graph<T: 'static>(task: &JoinHandle<T>) -> Result<String> {
     if raw.is_null() {
         return Err(Error::from_status(sys::ALOOP_EWRONGTHREAD));
     }
+    // SAFETY: the handle is ours, and C writes `size` bytes at most.
     ffi::written(|buffer, size| unsafe {
         sys::aloop_format_call_graph(raw, sys::ALOOP_NO_LIMIT, buffer, size)
     })
@@ -77,6 +86,7 @@ pub fn call_graph<T: 'static>(task: &JoinHandle<T>) -> Result<String> {
 /// the file, which must stay open; `None`: no more. Handles SIGURG.
 pub fn set_watchdog(limit: Option<Duration>, to: &impl AsRawFd) -> Result<()> {
     let seconds = limit.map_or(0.0, |limit| limit.as_secs_f64());
+    // SAFETY: the loop runs, and so is open.
     check(unsafe { sys::aloop_loop_set_watchdog(here()?.raw(), seconds, to.as_raw_fd()) }).map(drop)
 }
 
@@ -105,8 +115,10 @@ pub fn set_exception_handler(handler: impl FnMut(&Unhandled) + 'static) -> Resul
     let data = ffi::into_item(Handler { shared, run: RefCell::new(Box::new(handler)) });
     let free: sys::aloop_free_fn = Some(ffi::free_box::<Handler>);
     let status =
+        // SAFETY: the loop runs; the box is C's if this succeeds.
         unsafe { sys::aloop_loop_set_exception_handler(raw, Some(on_unhandled), data, free) };
     if status < 0 {
+        // SAFETY: it came from `into_item` with this type, and nobody else has it.
         drop(unsafe { ffi::from_item::<Handler>(data) });
     }
     check(status).map(drop)
@@ -115,6 +127,7 @@ pub fn set_exception_handler(handler: impl FnMut(&Unhandled) + 'static) -> Resul
 /// Reports are written to standard error again.
 pub fn reset_exception_handler() -> Result<()> {
     let raw = here()?.raw();
+    // SAFETY: the loop runs.
     check(unsafe { sys::aloop_loop_set_exception_handler(raw, None, null_mut(), None) }).map(drop)
 }
 
@@ -177,8 +190,10 @@ pub fn set_trace_hook(hook: impl FnMut(TraceEvent) + 'static) -> Result<()> {
     let raw = shared.raw();
     let data = ffi::into_item(Trace { shared, run: RefCell::new(Box::new(hook)) });
     let free: sys::aloop_free_fn = Some(ffi::free_box::<Trace>);
+    // SAFETY: the loop runs; the box is C's if this succeeds.
     let status = unsafe { sys::aloop_loop_set_trace_hook(raw, Some(on_trace), data, free) };
     if status < 0 {
+        // SAFETY: it came from `into_item` with this type, and nobody else has it.
         drop(unsafe { ffi::from_item::<Trace>(data) });
     }
     check(status).map(drop)
@@ -187,6 +202,7 @@ pub fn set_trace_hook(hook: impl FnMut(TraceEvent) + 'static) -> Result<()> {
 /// No hook any more.
 pub fn reset_trace_hook() -> Result<()> {
     let raw = here()?.raw();
+    // SAFETY: the loop runs.
     check(unsafe { sys::aloop_loop_set_trace_hook(raw, None, null_mut(), None) }).map(drop)
 }
 

@@ -134,11 +134,13 @@ codes! {
 impl Code {
     /// The code's name in C: `"ALOOP_EINVAL"`.
     pub fn name(self) -> &'static str {
+        // SAFETY: it takes no pointer.
         ffi::static_text(unsafe { sys::aloop_errname(self.to_raw()) })
     }
 
     /// A sentence about it.
     pub fn text(self) -> &'static str {
+        // SAFETY: it takes no pointer.
         ffi::static_text(unsafe { sys::aloop_strerror(self.to_raw()) })
     }
 }
@@ -305,8 +307,12 @@ impl fmt::Display for Error {
     }
 }
 
+/// As `Display`, for what `unwrap` or a `main` that fails shows; `{:#?}` shows the parts.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
         let mut out = f.debug_struct("Error");
         out.field("code", &self.code()).field("message", &self.message());
         if !self.location().is_empty() {
@@ -441,6 +447,7 @@ pub(crate) fn raise(error: &Error) -> i64 {
     if error.detail().is_some() {
         let text = ffi::shown(error.message());
         let free: sys::aloop_free_fn = Some(free_payload);
+        // SAFETY: C copies the text.
         unsafe { sys::aloop_raise_payload(code, text.as_ptr(), into_payload(error), free) };
     }
     code
@@ -451,6 +458,7 @@ pub(crate) fn to_c(error: &Error) -> *mut sys::aloop_error {
     let text = ffi::shown(error.message());
     let payload = into_payload(error);
     let code = error.code().to_raw();
+    // SAFETY: C copies the text.
     unsafe {
         let made = sys::aloop_error_new_payload(code, text.as_ptr(), payload, Some(free_payload));
         if made.is_null() {

@@ -61,6 +61,7 @@ where
     F: FnOnce() -> Result<R> + Send + 'static,
     R: Send + 'static,
 {
+    // SAFETY: the box is C's, also where this fails, and of the type of `run` and `free`.
     start(job, |run, arg, free| unsafe { sys::aloop_to_thread(run, arg, free) })
 }
 
@@ -72,6 +73,7 @@ pub fn spawn_blocking<R: Send + 'static>(job: impl FnOnce() -> R + Send + 'stati
     };
     start(
         move || Ok(job()),
+        // SAFETY: the loop runs; the box is C's, also where this fails.
         |run, arg, free| unsafe {
             sys::aloop_run_in_executor(shared.raw(), null_mut(), run, arg, free)
         },
@@ -80,6 +82,7 @@ pub fn spawn_blocking<R: Send + 'static>(job: impl FnOnce() -> R + Send + 'stati
 
 /// In a job: whether it should end soon, because nobody waits for it any more.
 pub fn is_cancelled() -> bool {
+    // SAFETY: it takes no pointer.
     unsafe { sys::aloop_job_cancelled() > 0 }
 }
 
@@ -87,23 +90,28 @@ pub fn is_cancelled() -> bool {
 #[derive(Clone)]
 pub struct ThreadPool(Object<sys::aloop_executor>);
 
+// SAFETY: C's executor is for any thread.
 unsafe impl Send for ThreadPool {}
+// SAFETY: the same.
 unsafe impl Sync for ThreadPool {}
 
 impl ThreadPool {
     /// At most `threads`; 0: as many as the machine has cores, and four.
     pub fn new(threads: usize) -> Result<ThreadPool> {
+        // SAFETY: it takes no pointer.
         made(unsafe { sys::aloop_executor_new_threads(threads as i64) }).map(ThreadPool)
     }
 
     /// Names the threads `name_0`, `name_1` and so on.
     pub fn set_name(&self, name: &str) -> Result<()> {
         let name = ffi::text(name)?;
+        // SAFETY: the handle is ours, and C copies the text.
         check(unsafe { sys::aloop_executor_set_name(self.0.raw(), name.as_ptr()) }).map(drop)
     }
 
     /// How many jobs may wait; more fail with [`Code::QueueFull`](crate::Code).
     pub fn set_max_queue(&self, jobs: usize) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_executor_set_max_queue(self.0.raw(), jobs as i64) }).map(drop)
     }
 
@@ -115,6 +123,7 @@ impl ThreadPool {
         };
         start(
             move || Ok(job()),
+            // SAFETY: the loop runs; the box is C's, also where this fails.
             |run, arg, free| unsafe {
                 sys::aloop_run_in_executor(shared.raw(), self.0.raw(), run, arg, free)
             },
@@ -131,6 +140,7 @@ impl ThreadPool {
     pub fn make_default(&self) -> Result<()> {
         let shared =
             Shared::current().ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_loop_set_default_executor(shared.raw(), self.0.raw()) }).map(drop)
     }
 }
@@ -143,6 +153,7 @@ fn made(raw: *mut sys::aloop_executor) -> Result<Object<sys::aloop_executor>> {
 }
 
 fn shut_down(executor: &Object<sys::aloop_executor>, limit: Option<Duration>) -> Op<()> {
+    // SAFETY: the handles are ours, and C copies the bytes.
     let op = unsafe { sys::aloop_executor_shutdown(executor.raw(), ffi::limit(limit)) };
     Op::new(op, ffi::nothing)
 }
@@ -157,6 +168,7 @@ pub type Work = fn(&[u8]) -> Result<Vec<u8>>;
 impl ProcessPool {
     /// Of so many; 0: one a core.
     pub fn new(workers: usize) -> Result<ProcessPool> {
+        // SAFETY: it takes no pointer.
         made(unsafe { sys::aloop_executor_new_processes(workers as i64) }).map(ProcessPool)
     }
 
@@ -171,6 +183,7 @@ impl ProcessPool {
         let mut data = (work as usize).to_ne_bytes().to_vec();
         data.extend_from_slice(input);
         let at = data.as_ptr() as *const c_void;
+        // SAFETY: the handles are ours, and C copies the bytes.
         let op = unsafe {
             sys::aloop_run_in_process(shared.raw(), self.0.raw(), Some(run_work), at, data.len())
         };

@@ -1,5 +1,10 @@
 //! Small things between Rust and C: text, bytes, time, and the guard without which no
 //! Rust code is called from C.
+//!
+//! What a function of C asks of its caller, and each SAFETY says: that a handle is NULL or a live
+//! object, that memory is what it is said to be, and whose it is afterwards. Everything else (the
+//! kind and the state of an object, the thread, numbers) it checks itself, and texts and bytes it
+//! copies before it returns.
 
 use crate::{Code, Error, Result};
 use asyncloop_sys as sys;
@@ -35,6 +40,7 @@ pub(crate) fn shown(text: &str) -> CString {
 }
 
 pub(crate) fn static_text(text: *const c_char) -> &'static str {
+    // SAFETY: a constant text of C.
     unsafe { CStr::from_ptr(text) }.to_str().unwrap_or("")
 }
 
@@ -74,6 +80,7 @@ pub(crate) fn take_bytes(_status: i64, value: *mut c_void) -> Vec<u8> {
         return Vec::new();
     }
     let of = value as *mut sys::aloop_bytes;
+    // SAFETY: it is a reference, which is given to us.
     unsafe {
         let copy = bytes(of);
         sys::aloop_bytes_unref(of);
@@ -120,6 +127,7 @@ impl<T> Object<T> {
 
 impl<T> Clone for Object<T> {
     fn clone(&self) -> Self {
+        // SAFETY: we have a reference.
         unsafe { sys::aloop_ref(self.0 as *mut c_void) };
         Object(self.0)
     }
@@ -127,6 +135,7 @@ impl<T> Clone for Object<T> {
 
 impl<T> Drop for Object<T> {
     fn drop(&mut self) {
+        // SAFETY: it is our reference, and goes with us.
         unsafe { sys::aloop_unref(self.0 as *mut c_void) }
     }
 }
@@ -141,6 +150,7 @@ pub(crate) unsafe fn from_item<T>(item: *mut c_void) -> T {
 }
 
 pub(crate) fn take_item<T>(_status: i64, item: *mut c_void) -> T {
+    // SAFETY: it came from `into_item` with this type, and nobody else has it.
     unsafe { from_item(item) }
 }
 

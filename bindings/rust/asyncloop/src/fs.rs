@@ -91,6 +91,7 @@ impl OpenOptions {
             Err(why) => return Op::failed(why),
         };
         let mode = self.mode.unwrap_or(0o666);
+        // SAFETY: C copies the text.
         let op = unsafe { sys::aloop_file_open(path.as_ptr(), access | self.flags, mode) };
         Op::new(op, |_, value| File(Object::new(value as *mut sys::aloop_file)))
     }
@@ -112,17 +113,20 @@ impl File {
 
     /// Up to `n` bytes from its position on; none at the end.
     pub fn read(&self, n: usize) -> Op<Vec<u8>> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_file_read(self.0.raw(), n) }, ffi::take_bytes)
     }
 
     /// The same from an offset, which does not move the position.
     pub fn read_at(&self, n: usize, offset: u64) -> Op<Vec<u8>> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_file_pread(self.0.raw(), n, offset as i64) }, ffi::take_bytes)
     }
 
     /// Writes all of it.
     pub fn write_all(&self, bytes: &[u8]) -> Op<()> {
         let data = bytes.as_ptr() as *const c_void;
+        // SAFETY: the handle is ours, and C copies the bytes.
         Op::new(unsafe { sys::aloop_file_write(self.0.raw(), data, bytes.len()) }, ffi::nothing)
     }
 
@@ -130,6 +134,7 @@ impl File {
     pub fn write_all_at(&self, bytes: &[u8], offset: u64) -> Op<()> {
         let data = bytes.as_ptr() as *const c_void;
         let offset = offset as i64;
+        // SAFETY: the handle is ours, and C copies the bytes.
         let op = unsafe { sys::aloop_file_pwrite(self.0.raw(), data, bytes.len(), offset) };
         Op::new(op, ffi::nothing)
     }
@@ -141,32 +146,38 @@ impl File {
             SeekFrom::Current(offset) => (offset, 1),
             SeekFrom::End(offset) => (offset, 2),
         };
+        // SAFETY: the handle is a reference of ours.
         let op = unsafe { sys::aloop_file_seek(self.0.raw(), offset, whence) };
         Op::new(op, |position, _| position as u64)
     }
 
     /// What is known about it.
     pub fn metadata(&self) -> Op<Metadata> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_file_fstat(self.0.raw()) }, Metadata::take)
     }
 
     /// Has all of it on the disk.
     pub fn sync_all(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_file_fsync(self.0.raw()) }, ffi::nothing)
     }
 
     /// Has its data on the disk.
     pub fn sync_data(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_file_fdatasync(self.0.raw()) }, ffi::nothing)
     }
 
     /// Cuts or extends it.
     pub fn set_len(&self, size: u64) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_file_truncate(self.0.raw(), size as i64) }, ffi::nothing)
     }
 
     /// Closes it behind the calls that were made before.
     pub fn close(self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_file_close(self.0.raw()) }, ffi::nothing)
     }
 }
@@ -181,6 +192,7 @@ impl Metadata {
 
     /// Its size in bytes.
     pub fn len(&self) -> u64 {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_file_stat_size(self.0.raw()) as u64 }
     }
 
@@ -191,6 +203,7 @@ impl Metadata {
 
     /// Its type and permissions, as `st_mode`.
     pub fn mode(&self) -> u32 {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_file_stat_mode(self.0.raw()) as u32 }
     }
 
@@ -206,6 +219,7 @@ impl Metadata {
 
     /// When it was written last.
     pub fn modified(&self) -> SystemTime {
+        // SAFETY: the handle is a reference of ours.
         let seconds = unsafe { sys::aloop_file_stat_mtime(self.0.raw()) };
         SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds.max(0.0))
     }
@@ -218,6 +232,7 @@ fn with_path<T: 'static>(path: &Path, begin: impl FnOnce(&CStr) -> Op<T>) -> Op<
 /// All of a file.
 pub fn read(path: impl AsRef<Path>) -> Op<Vec<u8>> {
     with_path(path.as_ref(), |path| {
+        // SAFETY: C copies the text.
         Op::new(unsafe { sys::aloop_read_file(path.as_ptr(), -1) }, ffi::take_bytes)
     })
 }
@@ -227,6 +242,7 @@ pub fn read(path: impl AsRef<Path>) -> Op<Vec<u8>> {
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Op<()> {
     with_path(path.as_ref(), |path| {
         let data = bytes.as_ptr() as *const c_void;
+        // SAFETY: C copies the text and the bytes.
         Op::new(unsafe { sys::aloop_write_file(path.as_ptr(), data, bytes.len()) }, ffi::nothing)
     })
 }
@@ -234,6 +250,7 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Op<()> {
 /// What is known about a file.
 pub fn metadata(path: impl AsRef<Path>) -> Op<Metadata> {
     with_path(path.as_ref(), |path| {
+        // SAFETY: C copies the text.
         Op::new(unsafe { sys::aloop_stat_file(path.as_ptr(), 1) }, Metadata::take)
     })
 }
@@ -241,7 +258,9 @@ pub fn metadata(path: impl AsRef<Path>) -> Op<Metadata> {
 /// The names in a directory, in no order.
 pub fn read_dir(path: impl AsRef<Path>) -> Op<Vec<String>> {
     with_path(path.as_ref(), |path| {
+        // SAFETY: C copies the text.
         let op = unsafe { sys::aloop_list_directory(path.as_ptr()) };
+        // SAFETY: the value is a list of names, which lives for as long as we look.
         Op::new(op, |_, value| unsafe {
             let names = Object::new(value as *mut sys::aloop_file_names);
             (0..sys::aloop_file_names_count(names.raw()))
@@ -284,9 +303,10 @@ pub struct Event {
 impl Event {
     fn take(_status: i64, value: *mut c_void) -> Event {
         let event = Object::new(value as *mut sys::aloop_file_event);
-        let text = |get: unsafe extern "C" fn(*const sys::aloop_file_event) -> *const c_char| unsafe {
-            ffi::owned_text(get(event.raw()))
-        };
+        type Text = unsafe extern "C" fn(*const sys::aloop_file_event) -> *const c_char;
+        // SAFETY: the handle is a reference of ours.
+        let text = |get: Text| unsafe { ffi::owned_text(get(event.raw())) };
+        // SAFETY: the handle is a reference of ours.
         let kind = unsafe { sys::aloop_file_event_kind(event.raw()) } as i32;
         Event {
             change: match kind {
@@ -299,6 +319,7 @@ impl Event {
             },
             name: text(sys::aloop_file_event_name),
             old_name: text(sys::aloop_file_event_old_name),
+            // SAFETY: the handle is a reference of ours.
             is_dir: unsafe { sys::aloop_file_event_is_directory(event.raw()) > 0 },
         }
     }
@@ -314,6 +335,7 @@ impl Watch {
     /// From now on.
     pub fn new(path: impl AsRef<Path>) -> Result<Watch> {
         let path = c_path(path.as_ref())?;
+        // SAFETY: `raw` is a place for the reference, and C copies the text.
         let raw = Object::made(|raw| unsafe { sys::aloop_file_watch_new(raw, path.as_ptr()) })?;
         Ok(Watch { raw, turn: Rc::default() })
     }
@@ -324,6 +346,7 @@ impl Watch {
         let raw = self.raw.clone();
         Op::in_turn(
             &self.turn,
+            // SAFETY: the handle is a reference of ours.
             move || unsafe { sys::aloop_file_watch_next(raw.raw()) },
             |status, value| Ok(Event::take(status, value)),
         )
@@ -331,6 +354,7 @@ impl Watch {
 
     /// Closes it.
     pub fn close(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_file_watch_close(self.raw.raw()) }).map(drop)
     }
 }

@@ -1,16 +1,13 @@
 //! Task groups: tasks that end before the block does. `asyncio.TaskGroup`.
 
-use crate::error::{self, check, Error, Result};
-use crate::ffi;
+use crate::error::{self, Error, Result};
+use crate::ffi::{self, Object};
 use crate::op::Op;
 use crate::runtime::Shared;
 use crate::scope;
 use crate::task::{Builder, JoinHandle};
 use asyncloop_sys as sys;
-use std::cell::Cell;
 use std::future::Future;
-use std::ptr::null_mut;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Runs what `inside` makes of the group, and waits for the tasks that were spawned in it.
@@ -32,47 +29,59 @@ where
     F: Future<Output = Result<T>>,
 {
     let shared = Shared::current().ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
-    let mut raw = null_mut();
-    check(unsafe { sys::aloop_task_group_enter(&mut raw) })?;
-    let entered = Entered(TaskGroup { shared, raw: Rc::new(Cell::new(raw)) });
-    let result = scope::run(inside(entered.0.clone())).await;
+    // SAFETY: `raw` is a place for the reference.
+    let raw = Object::made(|raw| unsafe { sys::aloop_task_group_enter(raw) })?;
+    let mut entered = Entered { group: TaskGroup { shared, raw }, joined: false };
+    let result = scope::run(inside(entered.group.clone())).await;
     let status = match &result {
         Ok(_) => 0,
         Err(why) => error::raise(why),
     };
-    entered.0.join(status).await?;
+    entered.join(status).await?;
     result
 }
 
-struct Entered(TaskGroup);
+struct Entered {
+    group: TaskGroup,
+    joined: bool,
+}
+
+impl Entered {
+    fn join(&mut self, status: i64) -> Op<()> {
+        self.joined = true;
+        let group = self.group.raw.clone().into_raw(); // is used up
+                                                       // SAFETY: the reference is C's from here on.
+        Op::new(unsafe { sys::aloop_task_group_join(group, status) }, ffi::nothing)
+    }
+}
 
 impl Drop for Entered {
     // Left in the middle: its tasks are cancelled, and awaited by a task of their own.
     fn drop(&mut self) {
-        let raw = self.0.raw.get();
-        if raw.is_null() {
-            return;
+        if !self.joined {
+            self.group.cancel();
+            drop(self.join(sys::ALOOP_ECANCELED));
         }
-        unsafe { sys::aloop_task_group_cancel(raw) };
-        drop(self.0.join(sys::ALOOP_ECANCELED));
     }
 }
 
-/// Where tasks are spawned. Clones are the same group.
+/// Where tasks are spawned: in the block, and after its end by those that still run. Clones are
+/// the same group.
 #[derive(Clone)]
 pub struct TaskGroup {
     shared: Arc<Shared>,
-    raw: Rc<Cell<*mut sys::aloop_task_group>>, // null once the block has ended
+    raw: Object<sys::aloop_task_group>,
 }
 
 impl TaskGroup {
-    /// A task of the group. [`Code::ShutDown`](crate::Code) when that is at its end.
+    /// A task of the group. [`Code::ShutDown`](crate::Code) once one has failed, the group was
+    /// cancelled, or all have ended after the block.
     pub fn spawn<F, T>(&self, future: F) -> JoinHandle<T>
     where
         F: Future<Output = Result<T>> + 'static,
         T: 'static,
     {
-        Builder::new().spawn_in(&self.shared, self.raw.get(), future)
+        Builder::new().spawn_in(&self.shared, self.raw.raw(), future)
     }
 
     /// The same with a name.
@@ -81,21 +90,12 @@ impl TaskGroup {
         F: Future<Output = Result<T>> + 'static,
         T: 'static,
     {
-        Builder::new().name(name).spawn_in(&self.shared, self.raw.get(), future)
+        Builder::new().name(name).spawn_in(&self.shared, self.raw.raw(), future)
     }
 
     /// Cancels what is left of the group and its block; that is no error.
     pub fn cancel(&self) {
-        if !self.raw.get().is_null() {
-            unsafe { sys::aloop_task_group_cancel(self.raw.get()) };
-        }
-    }
-
-    fn join(&self, status: i64) -> Op<()> {
-        let raw = self.raw.clone();
-        let group = raw.get();
-        let op = Op::new(unsafe { sys::aloop_task_group_join(group, status) }, ffi::nothing);
-        raw.set(null_mut());
-        op
+        // SAFETY: the handle is a reference of ours.
+        unsafe { sys::aloop_task_group_cancel(self.raw.raw()) };
     }
 }

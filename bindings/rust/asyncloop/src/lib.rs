@@ -10,7 +10,7 @@
 //!         sleep(Duration::from_millis(10)).await.unwrap();
 //!         6 * 7
 //!     });
-//!     assert_eq!(timeout(Duration::from_secs(5), task).await.unwrap().unwrap(), 42);
+//!     assert_eq!(timeout(Duration::from_secs(600), task).await.unwrap().unwrap(), 42);
 //! });
 //! ```
 //!
@@ -22,8 +22,10 @@
 //! [`JoinHandle::cancel`]: what a task awaits fails with [`Code::Canceled`], and the task
 //! may clean up, awaiting.
 //!
-//! How a future runs: `step.rs`. What an operation is: `op.rs`. What belongs to a loop: `runtime.rs`.
+//! How a future runs: `step.rs`. What an operation is: `op.rs`. What belongs to a loop:
+//! `runtime.rs`.
 #![warn(missing_docs)]
+#![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod broadcast;
 mod callback;

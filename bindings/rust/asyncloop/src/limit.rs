@@ -16,6 +16,7 @@ impl Limiter {
     /// With so many tokens.
     pub fn new(tokens: usize) -> Result<Limiter> {
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_limiter_new(raw, tokens) }).map(Limiter)
     }
 
@@ -23,6 +24,7 @@ impl Limiter {
     pub fn acquire(&self) -> Op<Token> {
         let token = self.token();
         let borrower = token.borrower();
+        // SAFETY: the handle is a reference of ours.
         let op = unsafe { sys::aloop_limiter_acquire_on_behalf_of(self.0.raw(), borrower) };
         Op::new(op, move |_, _| token.held())
     }
@@ -31,6 +33,7 @@ impl Limiter {
     pub fn try_acquire(&self) -> Result<Token> {
         let token = self.token();
         let borrower = token.borrower();
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_limiter_acquire_on_behalf_of_nowait(self.0.raw(), borrower) })?;
         Ok(token.held())
     }
@@ -41,12 +44,14 @@ impl Limiter {
 
     /// How many tokens there are in all.
     pub fn total(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_limiter_total_tokens(self.0.raw()) })
     }
 
     /// More: as many of those who wait get one. Fewer: those that come back stay.
     pub fn set_total(&self, tokens: usize) -> Result<()> {
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_limiter_set_total_tokens(self.0.raw(), tokens) }).map(drop)
     }
 
@@ -66,6 +71,7 @@ impl Limiter {
     }
 
     fn statistic(&self, which: i32) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_limiter_statistic(self.0.raw(), which) })
     }
 }
@@ -97,6 +103,7 @@ impl Drop for Token {
     fn drop(&mut self) {
         if self.held {
             let borrower = self.borrower();
+            // SAFETY: the handle is a reference of ours.
             unsafe { sys::aloop_limiter_release_on_behalf_of(self.limiter.0.raw(), borrower) };
         }
     }
@@ -111,6 +118,7 @@ impl RateLimiter {
     /// `rate`: 1e-9 to 1e9; `burst`: 1 to 10^15.
     pub fn new(rate: f64, burst: u64) -> Result<RateLimiter> {
         let burst = i64::try_from(burst).unwrap_or(i64::MAX);
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_rate_limiter_new(raw, rate, burst) })
             .map(RateLimiter)
     }
@@ -118,18 +126,21 @@ impl RateLimiter {
     /// Waits for `n` tokens: 1 to the burst.
     pub fn acquire(&self, n: u64) -> Op<()> {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_rate_limiter_acquire(self.0.raw(), n) }, ffi::nothing)
     }
 
     /// The same at once, or [`Code::WouldBlock`](crate::Code).
     pub fn try_acquire(&self, n: u64) -> Result<()> {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_rate_limiter_acquire_nowait(self.0.raw(), n) }).map(drop)
     }
 
     /// The tokens in the bucket.
     pub fn available(&self) -> u64 {
         let which = sys::ALOOP_RATE_LIMITER_STAT_AVAILABLE;
+        // SAFETY: the handle is a reference of ours.
         let tokens = unsafe { sys::aloop_rate_limiter_statistic(self.0.raw(), which) };
         u64::try_from(tokens).unwrap_or(0)
     }

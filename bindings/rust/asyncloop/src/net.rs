@@ -172,6 +172,7 @@ impl Listener {
     pub fn bind_with(host: &str, port: u16, options: &Options) -> Op<Listener> {
         Op::tried(|| {
             let (host, options) = (ffi::text(host)?, options.make()?);
+            // SAFETY: the handle is ours, and C copies the text.
             Ok(Listener::op(unsafe {
                 sys::aloop_start_server(None, null_mut(), host.as_ptr(), port.into(), options.raw())
             }))
@@ -182,6 +183,7 @@ impl Listener {
     pub fn bind_unix(path: &str, options: &Options) -> Op<Listener> {
         Op::tried(|| {
             let (path, options) = (ffi::text(path)?, options.make()?);
+            // SAFETY: the handle is ours, and C copies the text.
             Ok(Listener::op(unsafe {
                 sys::aloop_start_unix_server(None, null_mut(), path.as_ptr(), options.raw())
             }))
@@ -195,6 +197,7 @@ impl Listener {
             Err(why) => return Op::failed(why),
             Ok(options) => options.into_raw(),
         };
+        // SAFETY: the options are a reference of ours, which goes when C has looked.
         let op = unsafe {
             let op = if is_unix(&fd) {
                 sys::aloop_start_unix_server(None, null_mut(), null(), options)
@@ -224,6 +227,7 @@ impl Listener {
 
     /// Listens, after [`Options::not_serving`]. Again: nothing.
     pub fn start_serving(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_server_start_serving(self.raw.raw()) }, ffi::nothing)
     }
 
@@ -241,6 +245,7 @@ impl Listener {
         }
         self.waiting.set(self.waiting.get() + 1);
         let one = Waiting(self.waiting.clone());
+        // SAFETY: the handle is a reference of ours.
         let op = Op::new(unsafe { sys::aloop_server_accept(self.raw.raw()) }, move |_, value| {
             drop(one);
             Stream::from_raw(value as *mut sys::aloop_stream)
@@ -265,29 +270,34 @@ impl Listener {
 
     /// The port on which it listens; 0 over Unix sockets, and once it is closed.
     pub fn port(&self) -> u16 {
+        // SAFETY: the handle is a reference of ours.
         let port = unsafe { sys::aloop_server_port(self.raw.raw(), 0) };
         u16::try_from(port).unwrap_or(0)
     }
 
     /// Whether it listens.
     pub fn is_serving(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_server_is_serving(self.raw.raw()) > 0 }
     }
 
     /// How many connections it has.
     pub fn connections(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         let n = unsafe { sys::aloop_server_connections(self.raw.raw(), null_mut(), 0) };
         usize::try_from(n).unwrap_or(0)
     }
 
     /// Listens no more; the connections stay.
     pub fn close(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_server_close(self.raw.raw()) };
         drop(self.returned.take()); // nobody comes for these
     }
 
     /// Waits until it is closed and its last connection is.
     pub fn wait_closed(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_server_wait_closed(self.raw.raw()) }, ffi::nothing)
     }
 
@@ -295,16 +305,19 @@ impl Listener {
     /// names those that are still open.
     pub fn shut_down(&self, limit: Duration) -> Op<()> {
         let seconds = limit.as_secs_f64();
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_server_shutdown(self.raw.raw(), seconds) }, ffi::nothing)
     }
 
     /// Closes every connection.
     pub fn close_clients(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_server_close_clients(self.raw.raw()) }).map(drop)
     }
 
     /// Aborts every connection.
     pub fn abort_clients(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_server_abort_clients(self.raw.raw()) }).map(drop)
     }
 }
@@ -316,6 +329,7 @@ impl Drop for Listener {
 }
 
 fn is_unix(fd: &OwnedFd) -> bool {
+    // SAFETY: the descriptor is open, and is taken out again: `into_raw_fd`.
     let over = unsafe { std::os::unix::net::UnixListener::from_raw_fd(fd.as_raw_fd()) };
     let found = over.local_addr().is_ok(); // fails for every other family
     let _ = over.into_raw_fd();

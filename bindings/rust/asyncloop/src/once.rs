@@ -20,6 +20,7 @@ impl<T> OnceCell<T> {
 
     /// What is in it.
     pub fn get(&self) -> Option<&T> {
+        // SAFETY: it is written once, while it is `None`, so that nobody has a reference into it.
         unsafe { (*self.value.get()).as_ref() }
     }
 
@@ -32,6 +33,7 @@ impl<T> OnceCell<T> {
             let _guard = self.lock.acquire().await?;
             if self.get().is_none() {
                 let value = init().await?;
+                // SAFETY: it is `None`: there is no reference into it; one thread.
                 unsafe { *self.value.get() = Some(value) };
             }
         }
@@ -43,6 +45,7 @@ impl<T> OnceCell<T> {
         if self.get().is_some() || self.lock.is_locked() {
             return Err(value);
         }
+        // SAFETY: it is `None`: there is no reference into it; one thread.
         unsafe { *self.value.get() = Some(value) };
         Ok(())
     }

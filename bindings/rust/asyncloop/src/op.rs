@@ -99,6 +99,7 @@ impl<T: 'static> Op<T> {
         convert: impl FnOnce(i64, *mut c_void) -> Result<T> + 'static,
     ) -> Op<T> {
         if future.is_null() {
+            // SAFETY: it takes no pointer.
             let running = unsafe { sys::aloop_get_running_loop() };
             return Op::failed(if running.is_null() {
                 Error::from_status(sys::ALOOP_ENORUNNINGLOOP)
@@ -134,6 +135,7 @@ impl<T: 'static> Op<T> {
         make: impl FnOnce() -> *mut sys::aloop_future + 'static,
         convert: impl FnOnce(i64, *mut c_void) -> T + 'static,
     ) -> Op<T> {
+        // SAFETY: it takes no pointer.
         if unsafe { sys::aloop_get_running_loop() }.is_null() {
             return Op(State::Later(Some(Later {
                 make: Box::new(make),
@@ -292,6 +294,7 @@ impl<T> State<T> {
         node.waker.take();
         let future = node.future.replace(null_mut());
         if !future.is_null() {
+            // SAFETY: it is our reference, which goes here.
             unsafe {
                 if node.watching.get() && sys::aloop_future_cancel(future, null()) > 0 {
                     if let Some(turn) = &*node.turn.borrow() {
@@ -318,7 +321,9 @@ impl<T: 'static> Node<T> {
         let shared = Shared::current();
         let shared = shared.ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
         let outcome = self.outcome.take();
+        // SAFETY: the handle is a reference of ours.
         let future = unsafe { sys::aloop_loop_create_future(shared.raw()) };
+        // SAFETY: NULL, or a reference of ours.
         unsafe { sys::aloop_future_set_result(future, 0, null_mut(), None) };
         Ok(Parts {
             future,
@@ -357,6 +362,7 @@ impl<T> Node<T> {
 
     fn settle(&self, status: i64, value: *mut c_void, detail: *mut sys::aloop_error) {
         let outcome = if status < 0 {
+            // SAFETY: the detail is NULL or lives through this call.
             Err(unsafe { error::from_c(status, detail) })
         } else {
             match self.convert.take() {
@@ -398,6 +404,7 @@ impl<T: 'static> Leaf for Node<T> {
         if self.watching.replace(true) {
             return;
         }
+        // SAFETY: the future is our reference, the node one for the callback.
         unsafe {
             let future = sys::aloop_ensure_future(self.future.get());
             self.future.set(future);
@@ -415,6 +422,7 @@ impl<T: 'static> Leaf for Node<T> {
 
     fn cancel(&self) -> bool {
         let future = self.future.get();
+        // SAFETY: it is a reference of ours.
         !future.is_null() && unsafe { sys::aloop_future_cancel(future, null()) > 0 }
     }
 }

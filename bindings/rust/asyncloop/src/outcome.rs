@@ -36,8 +36,9 @@ pub(crate) struct State<T> {
     pub(crate) waker: Option<Waker>,
 }
 
-// The task is only touched on its thread, but for what is threadsafe.
+// SAFETY: the task is only touched on its thread, but for what C allows on all threads.
 unsafe impl<T: Send> Send for Core<T> {}
+// SAFETY: as `Send`; all that changes is behind the mutex.
 unsafe impl<T: Send> Sync for Core<T> {}
 
 impl<T> Core<T> {
@@ -103,6 +104,7 @@ impl<T> Core<T> {
 impl<T> Drop for Core<T> {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // SAFETY: NULL, or our reference, which goes with us.
         unsafe { sys::aloop_unref(state.task as *mut c_void) };
     }
 }
@@ -129,7 +131,9 @@ impl<F: Future, T> TaskBody<F, T> {
 
 impl<F: Future, T> Body for TaskBody<F, T> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<i64> {
+        // SAFETY: nothing is moved out of it.
         let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: it is pinned with `self`.
         let future = unsafe { Pin::new_unchecked(&mut this.future) };
         future.poll(context).map(|output| Self::finish(&this.core, (this.outcome)(output)))
     }
@@ -148,6 +152,7 @@ fn keep_quiet<T>(core: &Core<T>, why: &Error) {
     };
     if handled && !why.is_canceled() && !task.is_null() {
         let looked: sys::aloop_done_fn = Some(look_at);
+        // SAFETY: the core has a reference to the task; there is no data.
         unsafe { sys::aloop_future_add_done_callback(task, looked, null_mut(), None) };
     }
 }
@@ -204,6 +209,7 @@ impl<T> Leaf for JoinLeaf<T> {
     }
 
     fn suspend_on(&self) -> *mut sys::aloop_future {
+        // SAFETY: the core has a reference to it.
         unsafe { sys::aloop_ref(self.core.task() as *mut c_void) as *mut sys::aloop_future }
     }
 
@@ -223,6 +229,7 @@ impl<T> Leaf for JoinLeaf<T> {
     }
 
     fn cancel(&self) -> bool {
+        // SAFETY: the core has a reference to it.
         unsafe { sys::aloop_task_cancel(self.core.task(), null()) > 0 }
     }
 }

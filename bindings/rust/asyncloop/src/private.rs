@@ -36,9 +36,11 @@ impl<F: Future> MaybeDone<F> {
 
     /// True once its output is there.
     pub fn poll_done(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> bool {
+        // SAFETY: nothing is moved out of it.
         let output = match unsafe { self.as_mut().get_unchecked_mut() } {
             MaybeDone::Done(_) => return true,
             MaybeDone::Future(future) => {
+                // SAFETY: it is pinned with `self`.
                 match unsafe { Pin::new_unchecked(future) }.poll(context) {
                     Poll::Pending => return false,
                     Poll::Ready(output) => output,
@@ -51,6 +53,7 @@ impl<F: Future> MaybeDone<F> {
 
     /// The output: once.
     pub fn take(self: Pin<&mut Self>) -> F::Output {
+        // SAFETY: an output may move; a future does not.
         match unsafe { self.get_unchecked_mut() } {
             MaybeDone::Done(output) => output.take().expect("the output of a join, once"),
             MaybeDone::Future(_) => panic!("a join that is not done"),
@@ -73,6 +76,7 @@ impl<F: Future> MaybeDone<F> {
     where
         F: Future<Output = Result<T, E>>,
     {
+        // SAFETY: an output may move; a future does not.
         match unsafe { self.get_unchecked_mut() } {
             MaybeDone::Done(output) if matches!(output, Some(Err(_))) => match output.take() {
                 Some(Err(why)) => Some(why),

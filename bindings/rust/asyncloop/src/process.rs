@@ -121,16 +121,19 @@ impl Command {
 
     /// Where its standard input comes from.
     pub fn stdin(&mut self, from: Stdio) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_set_stdin(to, from.raw()) })
     }
 
     /// Where its standard output goes.
     pub fn stdout(&mut self, to: Stdio) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |of| unsafe { sys::aloop_process_options_set_stdout(of, to.raw()) })
     }
 
     /// Where its standard error goes.
     pub fn stderr(&mut self, to: Stdio) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |of| unsafe { sys::aloop_process_options_set_stderr(of, to.raw()) })
     }
 
@@ -138,36 +141,43 @@ impl Command {
     /// still when it is started.
     pub fn pass_fd(&mut self, file: &impl AsRawFd, child_fd: i32) -> &mut Command {
         let fd = file.as_raw_fd();
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_add_fd(to, fd, child_fd) })
     }
 
     /// It leads a session of its own.
     pub fn new_session(&mut self) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(|to| unsafe { sys::aloop_process_options_set_new_session(to, 1) })
     }
 
     /// The process group to join; 0: one of its own.
     pub fn process_group(&mut self, group: i32) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_set_process_group(to, group) })
     }
 
     /// The user that it runs as.
     pub fn uid(&mut self, uid: u32) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_set_user(to, uid) })
     }
 
     /// The group that it runs as.
     pub fn gid(&mut self, gid: u32) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_set_group(to, gid) })
     }
 
     /// Its file mode mask.
     pub fn umask(&mut self, mask: i32) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_set_umask(to, mask) })
     }
 
     /// A limit, as of setrlimit(2).
     pub fn rlimit(&mut self, resource: i32, soft: u64, hard: u64) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe {
             sys::aloop_process_options_add_rlimit(to, resource, soft, hard)
         })
@@ -175,19 +185,23 @@ impl Command {
 
     /// How far `read_line` and `read_until` look on its pipes; default 65536.
     pub fn limit(&mut self, bytes: usize) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_set_limit(to, bytes) })
     }
 
     /// The most that [`Child::communicate`] reads of each output; default: no bound.
     pub fn output_limit(&mut self, bytes: usize) -> &mut Command {
+        // SAFETY: the options are those that are being made.
         self.set(move |to| unsafe { sys::aloop_process_options_set_output_limit(to, bytes) })
     }
 
     fn options(&self) -> Result<Object<sys::aloop_process_options>> {
+        // SAFETY: it takes no pointer.
         let made = Object::new(unsafe { sys::aloop_process_options_new() });
         for set in &self.settings {
             check(set(made.raw()))?;
         }
+        // SAFETY: the handle is ours, and C copies the text.
         unsafe {
             if let Some(directory) = &self.directory {
                 let directory = path(directory)?;
@@ -211,6 +225,7 @@ impl Command {
             (Ok(options), Ok(argv)) => (options, argv),
             (Err(why), _) | (_, Err(why)) => return Op::failed(why),
         };
+        // SAFETY: the handle is ours, and C copies the text.
         let op = unsafe {
             if self.shell {
                 sys::aloop_create_subprocess_shell(argv[0].as_ptr(), options.raw())
@@ -274,10 +289,12 @@ impl Child {
     fn new(raw: *mut sys::aloop_process) -> Child {
         let stream = |of: *mut sys::aloop_stream| {
             (!of.is_null()).then(|| {
+                // SAFETY: the process, which lives, has a reference to its stream.
                 let raw = unsafe { sys::aloop_ref(of as *mut c_void) };
                 Stream::from_raw(raw as *mut sys::aloop_stream)
             })
         };
+        // SAFETY: the process is a reference that is given to us, with its streams.
         unsafe {
             Child {
                 stdin: stream(sys::aloop_process_stdin(raw)),
@@ -290,6 +307,7 @@ impl Child {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
+        // SAFETY: the handle is a reference of ours.
         let pid = unsafe { sys::aloop_process_pid(self.raw.raw()) };
         u32::try_from(pid).unwrap_or(0)
     }
@@ -297,6 +315,7 @@ impl Child {
     /// How it ended; `None` while it runs.
     pub fn try_wait(&self) -> Option<ExitStatus> {
         let mut code = 0;
+        // SAFETY: the handle is ours, and C writes to a place of that type.
         let ended = unsafe { sys::aloop_process_returncode(self.raw.raw(), &mut code) };
         (ended > 0).then(|| {
             let code = i64::from(code);
@@ -307,6 +326,7 @@ impl Child {
     /// Waits for its end. A child that writes more than its pipes hold never ends if nobody
     /// reads: see [`communicate`](Child::communicate).
     pub fn wait(&self) -> Op<ExitStatus> {
+        // SAFETY: the handle is a reference of ours.
         let op = unsafe { sys::aloop_process_wait(self.raw.raw()) };
         Op::new(op, |status, _| exit_status(status))
     }
@@ -315,7 +335,9 @@ impl Child {
     /// cancelled, it keeps what it has read; another one goes on from there.
     pub fn communicate(&self, input: &[u8]) -> Op<Output> {
         let data = input.as_ptr() as *const c_void;
+        // SAFETY: the handle is ours, and C copies the bytes.
         let op = unsafe { sys::aloop_process_communicate(self.raw.raw(), data, input.len()) };
+        // SAFETY: the value is a list of two, which lives for as long as we look.
         Op::new(op, |status, value| unsafe {
             let results = Object::new(value as *mut sys::aloop_results);
             let bytes = |i| ffi::take_bytes(0, sys::aloop_results_take(results.raw(), i));
@@ -325,6 +347,7 @@ impl Child {
 
     /// What [`communicate`](Child::communicate) has read so far, of stdout and stderr.
     pub fn output_so_far(&self) -> (Vec<u8>, Vec<u8>) {
+        // SAFETY: the handle is ours, and what C gives is a reference.
         let bytes = |fd| unsafe {
             ffi::take_bytes(0, sys::aloop_process_output(self.raw.raw(), fd) as *mut c_void)
         };
@@ -333,21 +356,25 @@ impl Child {
 
     /// Sends it a signal.
     pub fn signal(&self, signum: i32) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_process_send_signal(self.raw.raw(), signum) }).map(drop)
     }
 
     /// SIGTERM
     pub fn terminate(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_process_terminate(self.raw.raw()) }).map(drop)
     }
 
     /// SIGKILL
     pub fn kill(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_process_kill(self.raw.raw()) }).map(drop)
     }
 
     /// A signal to its whole group, if it has one of its own.
     pub fn signal_group(&self, signum: i32) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_process_signal_group(self.raw.raw(), signum) }).map(drop)
     }
 }

@@ -29,6 +29,7 @@ impl<T: 'static> Promise<T> {
     pub fn new() -> Result<Promise<T>> {
         let shared = Shared::current();
         let shared = shared.ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
+        // SAFETY: the handle is a reference of ours.
         let future = unsafe { sys::aloop_loop_create_future(shared.raw()) };
         if future.is_null() {
             return Err(Error::from_status(sys::ALOOP_ENOMEM));
@@ -42,12 +43,14 @@ impl<T: 'static> Promise<T> {
             return Err(Error::from_status(sys::ALOOP_EINVALIDSTATE));
         }
         self.value.replace(Some(value));
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_future_set_result(self.future.raw(), 0, null_mut(), None) })
             .map(drop)
     }
 
     /// Fails it.
     pub fn fail(&self, why: &Error) -> Result<()> {
+        // SAFETY: the handle is a reference of ours, and so is the error, which goes here.
         let status = unsafe {
             let detail = error::to_c(why);
             let status = sys::aloop_future_set_error(self.future.raw(), detail);
@@ -59,16 +62,19 @@ impl<T: 'static> Promise<T> {
 
     /// Cancels it: false if it was done.
     pub fn cancel(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_future_cancel(self.future.raw(), null()) > 0 }
     }
 
     /// Whether it has an outcome.
     pub fn is_done(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_future_done(self.future.raw()) > 0 }
     }
 
     /// Whether that is a cancellation.
     pub fn is_canceled(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_future_cancelled(self.future.raw()) > 0 }
     }
 
@@ -90,6 +96,7 @@ impl<T: 'static> Promise<T> {
         let shared = shared.ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
         let data = ffi::into_item::<Done>((shared, Some(Box::new(run))));
         let free: sys::aloop_free_fn = Some(ffi::free_box::<Done>);
+        // SAFETY: the handle is a reference of ours; the box is C's if this succeeds.
         unsafe {
             let raw = self.future.raw();
             let status = sys::aloop_future_add_done_callback(raw, Some(on_done), data, free);

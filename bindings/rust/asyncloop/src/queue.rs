@@ -43,6 +43,7 @@ pub(crate) fn offer<T>(
     let status = to(raw);
     if status < 0 {
         return Err(Rejected {
+            // SAFETY: it came from `into_item` with this type, and nobody else has it.
             item: unsafe { ffi::from_item(raw) },
             error: Error::from_status(status),
         });
@@ -91,8 +92,10 @@ impl<T: 'static> Queue<T> {
 
     fn make(maxsize: usize, kind: i32, compare: sys::aloop_compare_fn) -> Result<Queue<T>> {
         let maxsize = i64::try_from(maxsize).unwrap_or(i64::MAX);
+        // SAFETY: it takes no pointer.
         let options = unsafe { Object::new(sys::aloop_queue_options_new()) };
         let set = options.raw();
+        // SAFETY: the options are a reference of ours; all free and compare what is a T.
         unsafe {
             check(sys::aloop_queue_options_set_maxsize(set, maxsize))?;
             check(sys::aloop_queue_options_set_kind(set, kind))?;
@@ -108,8 +111,10 @@ impl<T: 'static> Queue<T> {
     /// Waits until there is room. An item whose `put` fails or is dropped is dropped.
     pub fn put(&self, item: T) -> Op<()> {
         let item = ffi::into_item(item);
+        // SAFETY: the handle is ours, and the item C's unless it gives NULL.
         let op = unsafe { sys::aloop_queue_put(self.raw.raw(), item) };
         if op.is_null() {
+            // SAFETY: it came from `into_item` with this type, and nobody else has it.
             drop(unsafe { ffi::from_item::<T>(item) });
         }
         Op::new(op, ffi::nothing)
@@ -117,6 +122,7 @@ impl<T: 'static> Queue<T> {
 
     /// The same at once, or [`Code::QueueFull`](crate::Code).
     pub fn try_put(&self, item: T) -> std::result::Result<(), Rejected<T>> {
+        // SAFETY: the handle is ours; the item is C's if this succeeds, else `offer`'s.
         offer(item, |item| unsafe { sys::aloop_queue_put_nowait(self.raw.raw(), item) }).map(drop)
     }
 
@@ -125,6 +131,7 @@ impl<T: 'static> Queue<T> {
         let queue = self.clone();
         let op = match self.stash.borrow_mut().pop_front() {
             Some(item) => Op::ready(item),
+            // SAFETY: the handle is a reference of ours.
             None => Op::new(unsafe { sys::aloop_queue_get(self.raw.raw()) }, ffi::take_item),
         };
         op.or_undo(move |item| queue.take_back(item))
@@ -136,6 +143,7 @@ impl<T: 'static> Queue<T> {
             return self.stash.borrow_mut().push_front(item);
         }
         match self.try_put(item) {
+            // SAFETY: the handle is a reference of ours.
             Ok(()) => unsafe {
                 sys::aloop_queue_task_done(self.raw.raw()); // it was put once, not twice
             },
@@ -149,22 +157,27 @@ impl<T: 'static> Queue<T> {
             return Ok(item);
         }
         let mut item = null_mut();
+        // SAFETY: the handle is ours, and C writes to a place of that type.
         check(unsafe { sys::aloop_queue_get_nowait(self.raw.raw(), &mut item) })?;
+        // SAFETY: it came from `into_item` with this type, and nobody else has it.
         Ok(unsafe { ffi::from_item(item) })
     }
 
     /// Waits until every item that was put is [done with](Queue::task_done).
     pub fn join(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_queue_join(self.raw.raw()) }, ffi::nothing)
     }
 
     /// One item is done with.
     pub fn task_done(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_queue_task_done(self.raw.raw()) }).map(drop)
     }
 
     /// How many items are in it.
     pub fn len(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         self.number(unsafe { sys::aloop_queue_qsize(self.raw.raw()) }) + self.stash.borrow().len()
     }
 
@@ -179,11 +192,13 @@ impl<T: 'static> Queue<T> {
 
     /// Whether a put would have to wait.
     pub fn is_full(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_queue_full(self.raw.raw()) > 0 }
     }
 
     /// How many it holds at most; 0: any number.
     pub fn maxsize(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         self.number(unsafe { sys::aloop_queue_maxsize(self.raw.raw()) })
     }
 
@@ -203,6 +218,7 @@ impl<T: 'static> Queue<T> {
     }
 
     fn statistic(&self, which: i32) -> usize {
+        // SAFETY: the handle is a reference of ours.
         self.number(unsafe { sys::aloop_queue_statistic(self.raw.raw(), which) })
     }
 
@@ -214,6 +230,7 @@ impl<T: 'static> Queue<T> {
                 self.task_done()?;
             }
         }
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_queue_shutdown(self.raw.raw(), immediate.into()) }).map(drop)
     }
 
@@ -225,6 +242,7 @@ impl<T: 'static> Queue<T> {
     {
         let capacity = i64::try_from(capacity).unwrap_or(i64::MAX);
         let raw =
+            // SAFETY: `raw` is a place for the reference, and the handle is ours.
             Object::made(|raw| unsafe { sys::aloop_inlet_new(raw, self.raw.raw(), capacity) })?;
         Ok(Inlet { raw, items: PhantomData })
     }
@@ -237,8 +255,9 @@ pub struct Inlet<T> {
     items: PhantomData<fn(T)>,
 }
 
-// Every function of an inlet may be called from any thread.
+// SAFETY: every function of C's inlet is for any thread, and the items are `Send`.
 unsafe impl<T: Send> Send for Inlet<T> {}
+// SAFETY: as `Send`.
 unsafe impl<T: Send> Sync for Inlet<T> {}
 
 impl<T> Clone for Inlet<T> {
@@ -256,16 +275,19 @@ impl<T: Send> Inlet<T> {
     /// [`Code::WrongThread`]: crate::Code::WrongThread
     pub fn put(&self, item: T, limit: Option<Duration>) -> std::result::Result<(), Rejected<T>> {
         let limit = ffi::limit(limit);
+        // SAFETY: the handle is ours; the item is C's if this succeeds, else `offer`'s.
         offer(item, |item| unsafe { sys::aloop_inlet_put(self.raw.raw(), item, limit) }).map(drop)
     }
 
     /// The same at once, or [`Code::QueueFull`](crate::Code).
     pub fn try_put(&self, item: T) -> std::result::Result<(), Rejected<T>> {
+        // SAFETY: the handle is ours; the item is C's if this succeeds, else `offer`'s.
         offer(item, |item| unsafe { sys::aloop_inlet_put_nowait(self.raw.raw(), item) }).map(drop)
     }
 
     /// Takes no more; what it holds is still put.
     pub fn close(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_inlet_close(self.raw.raw()) };
     }
 }

@@ -134,7 +134,8 @@ impl Ahead {
         Ok(self.first(n))
     }
 
-    pub(crate) async fn to_end(mut self) -> Result<Vec<u8>> {
+    pub(crate) async fn all_to_end(mut self) -> Result<Vec<u8>> {
+        // SAFETY: the handle is that of the source, which lives.
         self.more(|raw| unsafe { sys::aloop_stream_read(raw, -1) }).await?;
         Ok(self.take())
     }
@@ -143,6 +144,7 @@ impl Ahead {
         if let Some(n) = end_of_line(&self.bytes) {
             return Ok(self.first(n));
         }
+        // SAFETY: the handle is that of the source, which lives.
         self.more(|raw| unsafe { sys::aloop_stream_readline(raw) }).await?;
         Ok(self.take())
     }
@@ -150,6 +152,7 @@ impl Ahead {
     pub(crate) async fn exactly(mut self, n: usize) -> Result<Vec<u8>> {
         if self.bytes.len() < n {
             let missing = i64::try_from(n - self.bytes.len()).unwrap_or(i64::MAX);
+            // SAFETY: the handle is that of the source, which lives.
             self.more(move |raw| unsafe { sys::aloop_stream_readexactly(raw, missing) }).await?;
         }
         Ok(self.first(n))
@@ -172,6 +175,7 @@ impl Ahead {
             };
             let least = separators.iter().map(Vec::len).min().unwrap_or(begun);
             let n = begun.min(least) as i64;
+            // SAFETY: the handle is that of the source, which lives.
             self.more(move |raw| unsafe { sys::aloop_stream_readexactly(raw, n) }).await?;
         }
     }
@@ -182,6 +186,7 @@ pub(crate) fn read_until(
     separators: &[Vec<u8>],
 ) -> *mut sys::aloop_future {
     let parts: Vec<_> = separators.iter().map(|one| crate::stream::buf(one)).collect();
+    // SAFETY: C copies the text.
     unsafe { sys::aloop_stream_readuntil_any(raw, parts.as_ptr(), parts.len()) }
 }
 

@@ -40,8 +40,9 @@ pub(crate) struct Shared {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-// The pointer is only used on its thread, but for call_soon_threadsafe and stop.
+// SAFETY: the pointer is only used on its thread, but for what C allows on all threads.
 unsafe impl Send for Shared {}
+// SAFETY: as `Send`.
 unsafe impl Sync for Shared {}
 
 thread_local! {
@@ -72,6 +73,7 @@ impl Shared {
             inbox.woken = true;
             let data = Arc::into_raw(self.clone()) as *mut c_void;
             let free: sys::aloop_free_fn = Some(free_shared);
+            // SAFETY: the loop is a reference of ours; the count in `data` is C's if this succeeds.
             unsafe {
                 if sys::aloop_loop_call_soon_threadsafe(self.raw, Some(on_posted), data, free) < 0 {
                     inbox.woken = false; // the next post tries again
@@ -114,6 +116,7 @@ impl Shared {
 
     fn panicked(&self, panic: Box<dyn Any + Send>) {
         ffi::lock(&self.panic).get_or_insert(panic);
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_loop_stop(self.raw) };
     }
 
@@ -129,6 +132,7 @@ impl Shared {
     /// Tells the exception handler; on the loop's thread.
     pub(crate) fn report(&self, message: &str, error: &Error) {
         let text = ffi::shown(message);
+        // SAFETY: C copies the text.
         unsafe {
             let detail = error::to_c(error);
             sys::aloop_loop_call_exception_handler(self.raw, text.as_ptr(), detail);
@@ -139,6 +143,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_loop_unref(self.raw) };
     }
 }
@@ -242,8 +247,10 @@ impl Builder {
 
     /// The loop.
     pub fn build(self) -> Result<Runtime> {
+        // SAFETY: it takes no pointer.
         let options = unsafe { ffi::Object::new(sys::aloop_loop_options_new()) };
         let set = options.raw();
+        // SAFETY: the options are a reference of ours, and `raw` is a place for another.
         unsafe {
             if let Some(debug) = self.debug {
                 check(sys::aloop_loop_options_set_debug(set, debug.into()))?;
@@ -318,9 +325,11 @@ impl Runtime {
         let body: Pin<Box<dyn Body + '_>> =
             Box::pin(MainBody { future, output: &mut output as *mut _ });
         // C may keep the frame, but not the body: `emptied` takes that out before this returns.
+        // SAFETY: only the lifetime changes: C may keep the frame, but not the body, see `Emptied`.
         let body: Pin<Box<dyn Body>> = unsafe { std::mem::transmute(body) };
         let slot: Slot = Rc::new(RefCell::new(Some(body)));
         let emptied = Emptied(slot.clone());
+        // SAFETY: the slot's body lives until `emptied` is dropped.
         let status = unsafe { self.run_main(slot) };
         drop(emptied);
         let panic = ffi::lock(&self.shared.panic).take();
@@ -354,10 +363,12 @@ impl Runtime {
 
     fn shut_down(&self) -> Result<()> {
         let raw = self.shared.raw;
+        // SAFETY: the handle is a reference of ours.
         if unsafe { sys::aloop_loop_is_closed(raw) } != 0 {
             return Ok(());
         }
         let _entered = Entered::new(&self.shared);
+        // SAFETY: the loop is a reference of ours; what lists give is borrowed, and kept by one.
         unsafe {
             let all = sys::aloop_all_tasks(raw);
             let tasks: Vec<_> = (0..sys::aloop_results_count(all))
@@ -424,15 +435,19 @@ struct MainBody<F: Future> {
 
 impl<F: Future> Body for MainBody<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<i64> {
+        // SAFETY: nothing is moved out of it.
         let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: it is pinned with `self`.
         let future = unsafe { Pin::new_unchecked(&mut this.future) };
         future.poll(context).map(|output| {
+            // SAFETY: `block_on` keeps the place until the body is gone.
             unsafe { *this.output = Some(Ok(output)) };
             0
         })
     }
 
     fn ended(self: Pin<&mut Self>, why: Error) -> i64 {
+        // SAFETY: `block_on` keeps the place until the body is gone.
         unsafe { *self.output = Some(Err(why)) };
         0 // block_on tells
     }
@@ -508,6 +523,7 @@ impl Handle {
 
     /// Whether the loop is closed.
     pub fn is_closed(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_loop_is_closed(self.shared.raw) != 0 }
     }
 }
@@ -515,6 +531,7 @@ impl Handle {
 /// The loop's clock, in seconds; 0 where no loop runs.
 pub(crate) fn now() -> f64 {
     match Shared::current() {
+        // SAFETY: the handle is a reference of ours.
         Some(shared) => unsafe { sys::aloop_loop_time(shared.raw) },
         None => 0.0,
     }

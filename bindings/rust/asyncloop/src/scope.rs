@@ -58,12 +58,14 @@ struct Deadline {
 impl Deadline {
     fn enter(limit: Duration) -> Result<Deadline> {
         let seconds = limit.as_secs_f64();
+        // SAFETY: `raw` is a place for the reference.
         let raw = Object::made(|raw| unsafe { sys::aloop_timeout_enter(raw, seconds) })?;
         Ok(Deadline { raw, left: false })
     }
 
     fn leave(&mut self, status: i64) -> i64 {
         self.left = true;
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_timeout_exit(self.raw.raw(), status) }
     }
 }
@@ -105,6 +107,7 @@ impl Builder {
     {
         let delay = self.limit.map_or(f64::INFINITY, |limit| limit.as_secs_f64());
         let shield = self.shield.into();
+        // SAFETY: `raw` is a place for the reference.
         let raw = Object::made(|raw| unsafe { sys::aloop_cancel_scope_enter(raw, delay, shield) })?;
         let mut entered = Entered { scope: Scope(raw), left: false };
         let result = run(inside(entered.scope.clone())).await;
@@ -127,6 +130,7 @@ struct Entered {
 impl Entered {
     fn leave(&mut self, status: i64) -> i64 {
         self.left = true;
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_cancel_scope_exit(self.scope.0.raw(), status) }
     }
 }
@@ -163,27 +167,32 @@ pub struct Scope(Object<sys::aloop_cancel_scope>);
 impl Scope {
     /// Cancels it: false if it was already, or has been left.
     pub fn cancel(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_cancel_scope_cancel(self.0.raw()) > 0 }
     }
 
     /// Whether it was cancelled, by a call or its deadline.
     pub fn cancel_called(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_cancel_scope_cancel_called(self.0.raw()) > 0 }
     }
 
     /// When it cancels itself; `None`: never.
     pub fn set_deadline(&self, when: Option<Instant>) -> Result<()> {
         let when = when.map_or(f64::INFINITY, Instant::seconds);
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_cancel_scope_set_deadline(self.0.raw(), when) }).map(drop)
     }
 
     /// Whether outer scopes reach into it.
     pub fn set_shield(&self, shield: bool) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_cancel_scope_set_shield(self.0.raw(), shield.into()) }).map(drop)
     }
 }
 
 /// Whether an await that has to wait would fail here and now.
 pub fn is_cancelled() -> bool {
+    // SAFETY: it takes no pointer.
     unsafe { sys::aloop_in_cancelled_scope() > 0 }
 }

@@ -69,6 +69,7 @@ impl Wake for TaskWaker {
         self.woken.store(true, Ordering::SeqCst);
         let raw = self.raw.load(Ordering::SeqCst);
         if !raw.is_null() {
+            // SAFETY: it is a reference of ours, and for any thread.
             unsafe { sys::aloop_task_waker_wake(raw) };
         }
     }
@@ -76,6 +77,7 @@ impl Wake for TaskWaker {
 
 impl Drop for TaskWaker {
     fn drop(&mut self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_task_waker_unref(*self.raw.get_mut()) };
     }
 }
@@ -95,7 +97,8 @@ fn with_step<R>(waker: &Waker, run: impl FnOnce(&Step<'_>) -> R) -> Option<R> {
     if step.is_null() {
         return None;
     }
-    let step = unsafe { &*step }; // it lives as long as it stands there
+    // SAFETY: it lives for as long as it stands there.
+    let step = unsafe { &*step };
     step.frame.waker.will_wake(waker).then(|| run(step))
 }
 
@@ -143,6 +146,7 @@ impl Frame {
             cancel_waits: Cell::new(false),
             aborted,
         })) as *mut c_void;
+        // SAFETY: the options are the caller's; the box is C's if this succeeds.
         unsafe {
             let status =
                 sys::aloop_task_options_set_step(options, Some(on_step), frame, Some(on_free));
@@ -188,6 +192,7 @@ impl Frame {
     fn outcome(&self, task: *mut sys::aloop_task) -> (Vec<Rc<dyn Leaf>>, bool) {
         match self.waiting.replace(Waiting::Start) {
             Waiting::Start => (Vec::new(), false),
+            // SAFETY: the task is the one that runs, and its detail lives through this step.
             Waiting::One(leaf) => unsafe {
                 let mut value = null_mut();
                 let status = sys::aloop_awaited(task, &mut value);
@@ -196,6 +201,7 @@ impl Frame {
                 (Vec::new(), false)
             },
             Waiting::Woken(mut leaves) => {
+                // SAFETY: the task is the one that runs.
                 let status = unsafe { sys::aloop_awaited(task, null_mut()) };
                 leaves.retain(|leaf| leaf.alive());
                 let cancelled = status == sys::ALOOP_ECANCELED;
@@ -240,6 +246,7 @@ impl Frame {
             if !leaf.watching() {
                 let future = leaf.suspend_on();
                 self.waiting.replace(Waiting::One(leaf));
+                // SAFETY: the task is the one that runs, and the reference is C's.
                 return unsafe { sys::aloop_suspend(task, future) };
             }
             leaves.push(leaf);
@@ -250,6 +257,7 @@ impl Frame {
             }
         }
         self.waiting.replace(Waiting::Woken(leaves));
+        // SAFETY: the task is the one that runs, and the reference is C's.
         unsafe { sys::aloop_suspend(task, self.wake_future(task)) }
     }
 

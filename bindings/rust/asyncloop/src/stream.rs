@@ -103,8 +103,10 @@ setters! {
 
 impl Options {
     pub(crate) fn make(&self) -> Result<Object<sys::aloop_stream_options>> {
+        // SAFETY: it takes no pointer.
         let made = Object::new(unsafe { sys::aloop_stream_options_new() });
         let to = made.raw();
+        // SAFETY: C copies the text.
         unsafe {
             if let Some(bytes) = self.limit {
                 check(sys::aloop_stream_options_set_limit(to, bytes))?;
@@ -147,6 +149,7 @@ impl Options {
     /// The same for a socket that the program made.
     pub(crate) fn make_over(&self, fd: &OwnedFd) -> Result<Object<sys::aloop_stream_options>> {
         let made = self.make()?;
+        // SAFETY: the options are a reference of ours.
         check(unsafe { sys::aloop_stream_options_set_descriptor(made.raw(), fd.as_raw_fd()) })?;
         Ok(made)
     }
@@ -218,6 +221,7 @@ impl Stream {
     pub fn connect_with(host: &str, port: u16, options: &Options) -> Op<Stream> {
         Op::tried(|| {
             let (host, options) = (ffi::text(host)?, options.make()?);
+            // SAFETY: the handle is ours, and C copies the text.
             Ok(Stream::op(unsafe {
                 sys::aloop_open_connection(host.as_ptr(), port.into(), options.raw())
             }))
@@ -228,6 +232,7 @@ impl Stream {
     pub fn connect_unix(path: &str, options: &Options) -> Op<Stream> {
         Op::tried(|| {
             let (path, options) = (ffi::text(path)?, options.make()?);
+            // SAFETY: the handle is ours, and C copies the text.
             Ok(Stream::op(unsafe { sys::aloop_open_unix_connection(path.as_ptr(), options.raw()) }))
         })
     }
@@ -235,6 +240,7 @@ impl Stream {
     /// Two connected streams in memory.
     pub fn pair() -> Result<(Stream, Stream)> {
         let mut b = null_mut();
+        // SAFETY: `raw` is a place for the reference.
         let a = Object::made(|a| unsafe { sys::aloop_stream_pair(a, &mut b, null()) })?;
         Ok((Stream::from_raw(a.into_raw()), Stream::from_raw(b)))
     }
@@ -246,6 +252,7 @@ impl Stream {
         match Options::new().make_over(&fd) {
             Err(why) => Op::failed(why),
             Ok(options) => {
+                // SAFETY: the handle is a reference of ours.
                 let op = unsafe { sys::aloop_open_connection(null(), 0, options.raw()) };
                 Op::new(op, move |_, value| {
                     let _ = fd.into_raw_fd(); // the stream's from now on
@@ -257,11 +264,13 @@ impl Stream {
 
     /// Over the reading end of a pipe, a socket or a device, which becomes the stream's.
     pub fn from_reader(file: impl IntoRawFd) -> Op<Stream> {
+        // SAFETY: it takes no pointer.
         Stream::over(file, |fd| unsafe { sys::aloop_connect_read_pipe(fd, null()) })
     }
 
     /// Over the writing end.
     pub fn from_writer(file: impl IntoRawFd) -> Op<Stream> {
+        // SAFETY: it takes no pointer.
         Stream::over(file, |fd| unsafe { sys::aloop_connect_write_pipe(fd, null()) })
     }
 
@@ -271,8 +280,10 @@ impl Stream {
     ) -> Op<Stream> {
         let fd = file.into_raw_fd();
         let future = connect(fd);
+        // SAFETY: it is a reference of ours.
         if future.is_null() || unsafe { sys::aloop_future_result(future, null_mut()) } < 0 {
             // On failure it stays ours.
+            // SAFETY: the descriptor was the file's, and C has not taken it.
             drop(unsafe { <std::fs::File as std::os::unix::io::FromRawFd>::from_raw_fd(fd) });
         }
         Stream::op(future)
@@ -292,6 +303,7 @@ impl Stream {
         let most = i64::try_from(n).unwrap_or(i64::MAX);
         self.source().read(
             |here| (!here.is_empty()).then(|| n.min(here.len())),
+            // SAFETY: the handle is that of the source, which lives.
             move |raw| unsafe { sys::aloop_stream_read(raw, most) },
             move |ahead| ahead.some(n),
         )
@@ -299,12 +311,14 @@ impl Stream {
 
     /// All until the end.
     pub fn read_to_end(&self) -> Op<Vec<u8>> {
+        // SAFETY: the handle is that of the source, which lives.
         let all = |raw| unsafe { sys::aloop_stream_read(raw, -1) };
-        self.source().read(|_| None, all, Ahead::to_end)
+        self.source().read(|_| None, all, Ahead::all_to_end)
     }
 
     /// A line with its `\n`; at the end what is left, perhaps nothing.
     pub fn read_line(&self) -> Op<Vec<u8>> {
+        // SAFETY: the handle is that of the source, which lives.
         let line = |raw| unsafe { sys::aloop_stream_readline(raw) };
         self.source().read(reading::end_of_line, line, Ahead::line)
     }
@@ -314,7 +328,8 @@ impl Stream {
     pub fn read_exactly(&self, n: usize) -> Op<Vec<u8>> {
         let all = i64::try_from(n).unwrap_or(i64::MAX);
         self.source().read(
-            |here| (!here.is_empty() && here.len() >= n).then(|| n),
+            |here| (!here.is_empty() && here.len() >= n).then_some(n),
+            // SAFETY: the handle is that of the source, which lives.
             move |raw| unsafe { sys::aloop_stream_readexactly(raw, all) },
             move |ahead| ahead.exactly(n),
         )
@@ -346,16 +361,19 @@ impl Stream {
     pub fn at_eof(&self) -> bool {
         self.ahead.borrow().is_empty()
             && self.source.returned.borrow().is_empty()
+            // SAFETY: the handle is a reference of ours.
             && unsafe { sys::aloop_stream_at_eof(self.raw.raw()) > 0 }
     }
 
     /// Reads wait until [`resume_reading`](Stream::resume_reading).
     pub fn pause_reading(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_stream_pause_reading(self.raw.raw()) }).map(drop)
     }
 
     /// Reads go on.
     pub fn resume_reading(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_stream_resume_reading(self.raw.raw()) }).map(drop)
     }
 
@@ -365,6 +383,7 @@ impl Stream {
     /// now and then.
     pub fn write(&self, bytes: &[u8]) -> Result<usize> {
         let data = bytes.as_ptr() as *const c_void;
+        // SAFETY: the handle is ours, and C copies the bytes.
         check(unsafe { sys::aloop_stream_write(self.raw.raw(), data, bytes.len()) })
             .map(|waiting| waiting as usize)
     }
@@ -372,12 +391,14 @@ impl Stream {
     /// The same for several pieces.
     pub fn write_lines(&self, parts: &[&[u8]]) -> Result<usize> {
         let parts: Vec<_> = parts.iter().map(|part| buf(part)).collect();
+        // SAFETY: the handle is ours, and C copies the text.
         check(unsafe { sys::aloop_stream_writelines(self.raw.raw(), parts.as_ptr(), parts.len()) })
             .map(|waiting| waiting as usize)
     }
 
     /// Waits until what was written is mostly sent.
     pub fn drain(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_stream_drain(self.raw.raw()) }, ffi::nothing)
     }
 
@@ -389,11 +410,13 @@ impl Stream {
 
     /// Ends the sending side once everything is sent.
     pub fn write_eof(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_stream_write_eof(self.raw.raw()) }).map(drop)
     }
 
     /// Whether the sending side can end by itself.
     pub fn can_write_eof(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_stream_can_write_eof(self.raw.raw()) > 0 }
     }
 
@@ -401,12 +424,14 @@ impl Stream {
     pub fn set_write_buffer_limits(&self, high: usize, low: usize) -> Result<()> {
         let high = i64::try_from(high).unwrap_or(i64::MAX);
         let low = i64::try_from(low).unwrap_or(i64::MAX);
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_stream_set_write_buffer_limits(self.raw.raw(), high, low) })
             .map(drop)
     }
 
     /// How many bytes wait to be sent.
     pub fn buffered(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         let waiting = unsafe { sys::aloop_stream_get_write_buffer_size(self.raw.raw()) };
         usize::try_from(waiting).unwrap_or(0)
     }
@@ -422,6 +447,7 @@ impl Stream {
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         let count = count.map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
         let op = Op::new(
+            // SAFETY: the handle is a reference of ours.
             unsafe { sys::aloop_stream_sendfile(self.raw.raw(), fd, offset, count) },
             |sent, _| sent as u64,
         );
@@ -435,21 +461,25 @@ impl Stream {
 
     /// Sends what waits, then closes.
     pub fn close(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_stream_close(self.raw.raw()) };
     }
 
     /// Closes at once; what waits is dropped.
     pub fn abort(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_stream_abort(self.raw.raw()) };
     }
 
     /// Whether it was closed, aborted or lost.
     pub fn is_closing(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_stream_is_closing(self.raw.raw()) > 0 }
     }
 
     /// Waits until it is closed.
     pub fn wait_closed(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_stream_wait_closed(self.raw.raw()) }, ffi::nothing)
     }
 
@@ -459,6 +489,7 @@ impl Stream {
         match options.make() {
             Err(why) => Op::failed(why),
             Ok(options) => Op::new(
+                // SAFETY: the handles are references of ours.
                 unsafe {
                     sys::aloop_stream_start_tls(self.raw.raw(), context.raw(), options.raw())
                 },
@@ -471,6 +502,7 @@ impl Stream {
     /// TLS `"tls_version"`, `"cipher"`, `"alpn_protocol"`, `"peercert_subject"` and so on.
     pub fn info(&self, name: &str) -> Option<String> {
         let name = ffi::text(name).ok()?;
+        // SAFETY: the handle is ours, and C copies the text.
         ffi::written(|buffer, size| unsafe {
             sys::aloop_stream_get_extra_info(self.raw.raw(), name.as_ptr(), buffer, size)
         })
@@ -489,6 +521,7 @@ impl Stream {
 
     /// The peer's certificate in DER.
     pub fn peer_certificate(&self) -> Result<Vec<u8>> {
+        // SAFETY: the handle is ours, and `bytes` a place for the reference.
         self.secret(|bytes| unsafe {
             sys::aloop_stream_get_peer_certificate(self.raw.raw(), bytes)
         })
@@ -496,6 +529,7 @@ impl Stream {
 
     /// The TLS session, for [`Options::tls_session`]: a secret.
     pub fn tls_session(&self) -> Result<Vec<u8>> {
+        // SAFETY: the handle is ours, and `bytes` a place for the reference.
         self.secret(|bytes| unsafe { sys::aloop_stream_get_tls_session(self.raw.raw(), bytes) })
     }
 
@@ -512,5 +546,6 @@ pub(crate) fn buf(part: &[u8]) -> sys::aloop_buf {
 
 /// What closes it until C has taken it over.
 pub(crate) fn owned(socket: impl IntoRawFd) -> OwnedFd {
+    // SAFETY: the socket gives it up.
     unsafe { OwnedFd::from_raw_fd(socket.into_raw_fd()) }
 }

@@ -22,27 +22,32 @@ pub struct Lock(Object<sys::aloop_lock>);
 impl Lock {
     /// One that nobody holds.
     pub fn new() -> Result<Lock> {
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_lock_new(raw) }).map(Lock)
     }
 
     /// Waits for the lock; it is released with the guard.
     pub fn acquire(&self) -> Op<LockGuard> {
         let lock = self.clone();
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_lock_acquire(self.0.raw()) }, move |_, _| LockGuard(Some(lock)))
     }
 
     /// Wakes the first in line. [`Code::NotOwner`](crate::Code) if nobody holds it.
     pub fn release(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_lock_release(self.0.raw()) }).map(drop)
     }
 
     /// Whether somebody holds it.
     pub fn is_locked(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_lock_locked(self.0.raw()) > 0 }
     }
 
     /// How many wait for it.
     pub fn waiting(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_lock_statistic(self.0.raw(), sys::ALOOP_LOCK_STAT_WAITING) })
     }
 }
@@ -122,12 +127,14 @@ impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
+        // SAFETY: whoever has the guard has the lock.
         unsafe { &*self.value }
     }
 }
 
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: whoever has the guard has the lock, alone.
         unsafe { &mut *self.value }
     }
 }
@@ -139,31 +146,37 @@ pub struct Event(Object<sys::aloop_event>);
 impl Event {
     /// One that is not set.
     pub fn new() -> Result<Event> {
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_event_new(raw) }).map(Event)
     }
 
     /// Waits until it is set.
     pub fn wait(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_event_wait(self.0.raw()) }, ffi::nothing)
     }
 
     /// Wakes everybody who waits now, also if it is cleared at once.
     pub fn set(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_event_set(self.0.raw()) };
     }
 
     /// From now on waiters wait.
     pub fn clear(&self) {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_event_clear(self.0.raw()) };
     }
 
     /// Whether it is set.
     pub fn is_set(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_event_is_set(self.0.raw()) > 0 }
     }
 
     /// How many wait for it.
     pub fn waiting(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_event_statistic(self.0.raw(), sys::ALOOP_EVENT_STAT_WAITING) })
     }
 }
@@ -175,35 +188,41 @@ pub struct Condition(Object<sys::aloop_condition>);
 impl Condition {
     /// One with a lock of its own.
     pub fn new() -> Result<Condition> {
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_condition_new(raw, std::ptr::null_mut()) })
             .map(Condition)
     }
 
     /// One that uses this lock.
     pub fn with_lock(lock: &Lock) -> Result<Condition> {
+        // SAFETY: `raw` is a place for the reference, and the handle is ours.
         Object::made(|raw| unsafe { sys::aloop_condition_new(raw, lock.0.raw()) }).map(Condition)
     }
 
     /// Waits for the lock; it is released with the guard.
     pub fn acquire(&self) -> Op<ConditionGuard> {
         let condition = self.clone();
+        // SAFETY: the handle is a reference of ours.
         let op = unsafe { sys::aloop_condition_acquire(self.0.raw()) };
         Op::new(op, move |_, _| ConditionGuard(Some(condition)))
     }
 
     /// Gives the lock back.
     pub fn release(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_condition_release(self.0.raw()) }).map(drop)
     }
 
     /// Whether the lock is held.
     pub fn is_locked(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_condition_locked(self.0.raw()) > 0 }
     }
 
     /// Releases the lock, waits to be notified, and holds the lock again however it ends. It
     /// may end without a notification. [`Code::NotOwner`](crate::Code) without the lock.
     pub fn wait(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_condition_wait(self.0.raw()) }, ffi::nothing)
     }
 
@@ -218,17 +237,20 @@ impl Condition {
     /// Wakes `n` waiters at most: how many it woke.
     pub fn notify(&self, n: usize) -> Result<usize> {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_condition_notify(self.0.raw(), n) }).map(count)
     }
 
     /// Wakes all: how many it woke.
     pub fn notify_all(&self) -> Result<usize> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_condition_notify_all(self.0.raw()) }).map(count)
     }
 
     /// How many wait to be notified.
     pub fn waiting(&self) -> usize {
         let which = sys::ALOOP_CONDITION_STAT_WAITING;
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_condition_statistic(self.0.raw(), which) })
     }
 }
@@ -260,40 +282,47 @@ impl Semaphore {
     /// With so many permits.
     pub fn new(permits: usize) -> Result<Semaphore> {
         let value = i64::try_from(permits).unwrap_or(i64::MAX);
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_semaphore_new(raw, value) }).map(Semaphore)
     }
 
     /// One that refuses to have more than at first. `asyncio.BoundedSemaphore`.
     pub fn bounded(permits: usize) -> Result<Semaphore> {
         let value = i64::try_from(permits).unwrap_or(i64::MAX);
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_bounded_semaphore_new(raw, value) }).map(Semaphore)
     }
 
     /// Waits for a permit; it goes back with the guard.
     pub fn acquire(&self) -> Op<Permit> {
         let semaphore = self.clone();
+        // SAFETY: the handle is a reference of ours.
         let op = unsafe { sys::aloop_semaphore_acquire(self.0.raw()) };
         Op::new(op, move |_, _| Permit(Some(semaphore)))
     }
 
     /// One permit more. [`Code::Invalid`](crate::Code) beyond the bound.
     pub fn release(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_semaphore_release(self.0.raw()) }).map(drop)
     }
 
     /// Whether an acquire would have to wait.
     pub fn is_locked(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_semaphore_locked(self.0.raw()) > 0 }
     }
 
     /// The permits that nobody has.
     pub fn available(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_semaphore_value(self.0.raw()) })
     }
 
     /// How many wait for one.
     pub fn waiting(&self) -> usize {
         let which = sys::ALOOP_SEMAPHORE_STAT_WAITING;
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_semaphore_statistic(self.0.raw(), which) })
     }
 }
@@ -325,6 +354,7 @@ impl Barrier {
     /// For so many; not 0.
     pub fn new(parties: usize) -> Result<Barrier> {
         let parties = i64::try_from(parties).unwrap_or(i64::MAX);
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_barrier_new(raw, parties) }).map(Barrier)
     }
 
@@ -333,31 +363,37 @@ impl Barrier {
     ///
     /// [`Code::BrokenBarrier`]: crate::Code::BrokenBarrier
     pub fn wait(&self) -> Op<usize> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_barrier_wait(self.0.raw()) }, |place, _| count(place))
     }
 
     /// Those who wait get an error; then it is as new.
     pub fn reset(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_barrier_reset(self.0.raw()) }, ffi::nothing)
     }
 
     /// So does everybody from now on, until a reset.
     pub fn abort(&self) -> Op<()> {
+        // SAFETY: the handle is a reference of ours.
         Op::new(unsafe { sys::aloop_barrier_abort(self.0.raw()) }, ffi::nothing)
     }
 
     /// How many it lets through together.
     pub fn parties(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_barrier_parties(self.0.raw()) })
     }
 
     /// How many wait for the others.
     pub fn waiting(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_barrier_n_waiting(self.0.raw()) })
     }
 
     /// Whether it was aborted.
     pub fn is_broken(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_barrier_broken(self.0.raw()) > 0 }
     }
 }
@@ -370,12 +406,14 @@ pub struct ReadWriteLock(Object<sys::aloop_rwlock>);
 impl ReadWriteLock {
     /// One that nobody holds.
     pub fn new() -> Result<ReadWriteLock> {
+        // SAFETY: `raw` is a place for the reference.
         Object::made(|raw| unsafe { sys::aloop_rwlock_new(raw) }).map(ReadWriteLock)
     }
 
     /// Waits until it may read, with others.
     pub fn acquire_read(&self) -> Op<ReadGuard> {
         let lock = self.clone();
+        // SAFETY: the handle is a reference of ours.
         let op = unsafe { sys::aloop_rwlock_acquire_read(self.0.raw()) };
         Op::new(op, move |_, _| ReadGuard(Some(lock)))
     }
@@ -383,28 +421,33 @@ impl ReadWriteLock {
     /// Waits until it may write, alone.
     pub fn acquire_write(&self) -> Op<WriteGuard> {
         let lock = self.clone();
+        // SAFETY: the handle is a reference of ours.
         let op = unsafe { sys::aloop_rwlock_acquire_write(self.0.raw()) };
         Op::new(op, move |_, _| WriteGuard(Some(lock)))
     }
 
     /// One reader less. [`Code::NotOwner`](crate::Code) if nobody reads.
     pub fn release_read(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_rwlock_release_read(self.0.raw()) }).map(drop)
     }
 
     /// Nobody writes any more. [`Code::NotOwner`](crate::Code) if nobody does.
     pub fn release_write(&self) -> Result<()> {
+        // SAFETY: the handle is a reference of ours.
         check(unsafe { sys::aloop_rwlock_release_write(self.0.raw()) }).map(drop)
     }
 
     /// How many read.
     pub fn readers(&self) -> usize {
+        // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_rwlock_statistic(self.0.raw(), sys::ALOOP_RWLOCK_STAT_READERS) })
     }
 
     /// Whether somebody writes.
     pub fn is_writing(&self) -> bool {
         let which = sys::ALOOP_RWLOCK_STAT_WRITERS;
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_rwlock_statistic(self.0.raw(), which) > 0 }
     }
 }
@@ -462,12 +505,14 @@ impl<T> RwLock<T> {
     /// Waits to read it.
     pub async fn read(&self) -> Result<Reading<'_, T>> {
         let guard = self.lock.acquire_read().await?;
+        // SAFETY: the guard keeps writers out.
         Ok(Reading { value: unsafe { &*self.value.get() }, _guard: guard })
     }
 
     /// Waits to write it.
     pub async fn write(&self) -> Result<Writing<'_, T>> {
         let guard = self.lock.acquire_write().await?;
+        // SAFETY: the guard keeps everybody else out.
         Ok(Writing { value: unsafe { &mut *self.value.get() }, _guard: guard })
     }
 

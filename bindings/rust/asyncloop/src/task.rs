@@ -117,11 +117,7 @@ impl Builder {
     {
         let core = Core::new(shared);
         ffi::lock(&core.state).claimed = true; // by the group
-        if group.is_null() {
-            core.finish(Err(Error::from_status(sys::ALOOP_ESHUTDOWN)));
-        } else {
-            self.start(&core, future, |output| output, group);
-        }
+        self.start(&core, future, |output| output, group);
         JoinHandle { core }
     }
 
@@ -154,6 +150,7 @@ impl Builder {
         T: 'static,
     {
         let body: Pin<Box<dyn Body>> = Box::pin(TaskBody { future, core: core.clone(), outcome });
+        // SAFETY: the options, the loop and the group are references of ours; C copies the name.
         unsafe {
             let options = ffi::Object::new(sys::aloop_task_options_new());
             let slot = Rc::new(RefCell::new(Some(body)));
@@ -182,8 +179,8 @@ impl Builder {
             }
             if task.is_null() || sys::aloop_task_state(task) < 0 {
                 let status = sys::aloop_future_result(task, null_mut());
-                drop(options); // and with it the frame
                 core.finish(Err(Error::from_status(status)));
+                drop(options); // and with it the frame
             }
         }
     }
@@ -250,6 +247,7 @@ impl<T: 'static> JoinHandle<T> {
             state.cancel_asked |= state.task.is_null();
             state.task
         };
+        // SAFETY: the core has a reference to the task, and C copies the text.
         unsafe {
             if task.is_null() {
                 true
@@ -273,11 +271,13 @@ impl<T: 'static> JoinHandle<T> {
 
     /// How often it was asked to end, less what was taken back. 0 on another thread.
     pub fn cancelling(&self) -> usize {
+        // SAFETY: `number` gives a task that the core keeps.
         self.number(|task| unsafe { sys::aloop_task_cancelling(task) })
     }
 
     /// Takes one request back; how many are left.
     pub fn uncancel(&self) -> usize {
+        // SAFETY: `number` gives a task that the core keeps.
         self.number(|task| unsafe { sys::aloop_task_uncancel(task) })
     }
 
@@ -295,6 +295,7 @@ impl<T: 'static> JoinHandle<T> {
         if task.is_null() || !self.core.shared.is_here() {
             return String::new();
         }
+        // SAFETY: the handle is ours, and C writes `size` bytes at most.
         ffi::written(|buffer, size| unsafe { sys::aloop_task_get_name(task, buffer, size) })
             .unwrap_or_default()
     }
@@ -303,6 +304,7 @@ impl<T: 'static> JoinHandle<T> {
     pub fn set_name(&self, name: &str) {
         let task = self.core.task();
         if !task.is_null() && self.core.shared.is_here() {
+            // SAFETY: C copies the text.
             unsafe { sys::aloop_task_set_name(task, ffi::shown(name).as_ptr()) };
         }
     }
@@ -327,7 +329,7 @@ impl<T: 'static> JoinHandle<T> {
         if self.core.shared.is_here() {
             return Err(Error::from_status(sys::ALOOP_EWRONGTHREAD));
         }
-        let end = limit.map(|limit| Instant::now() + limit);
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit)); // None: no end
         let mut state = ffi::lock(&self.core.state);
         loop {
             if state.done {
@@ -356,6 +358,7 @@ impl<T: 'static> JoinHandle<T> {
         }
         state.claimed = true;
         state.holders += 1;
+        // SAFETY: the core has a reference to it.
         let task = unsafe { sys::aloop_ref(state.task as *mut c_void) };
         Ok((task as *mut sys::aloop_future, Claim(self.core.clone())))
     }

@@ -7,6 +7,7 @@ use crate::op::Op;
 use crate::runtime::{self, Shared};
 use asyncloop_sys as sys;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::ops::{Add, AddAssign, Sub};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ impl Sub for Instant {
 /// where the task is cancelled. `asyncio.sleep`.
 pub fn sleep(delay: Duration) -> Op<()> {
     let seconds = delay.as_secs_f64();
+    // SAFETY: it takes no pointer.
     Op::later(move || unsafe { sys::aloop_sleep(seconds) }, ffi::nothing)
 }
 
@@ -101,7 +103,9 @@ impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: nothing is moved out of it.
         let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: it is pinned with `self`.
         let future = unsafe { Pin::new_unchecked(&mut this.future) };
         if let Poll::Ready(output) = future.poll(context) {
             return Poll::Ready(Ok(output));
@@ -173,6 +177,7 @@ impl Interval {
 
 /// Runs a function on this thread's loop in its next iteration. `loop.call_soon`.
 pub fn call_soon(run: impl FnOnce() + 'static) -> Result<Timer> {
+    // SAFETY: the loop runs; `give` knows whose the box is.
     arm(run, |raw, fn_, data, free| unsafe { sys::aloop_loop_call_soon(raw, fn_, data, free) })
 }
 
@@ -180,6 +185,7 @@ pub fn call_soon(run: impl FnOnce() + 'static) -> Result<Timer> {
 /// `loop.call_later`.
 pub fn call_later(delay: Duration, run: impl FnOnce() + 'static) -> Result<Timer> {
     let seconds = delay.as_secs_f64();
+    // SAFETY: the loop runs; `give` knows whose the box is.
     arm(run, |raw, fn_, data, free| unsafe {
         sys::aloop_loop_call_later(raw, seconds, fn_, data, free)
     })
@@ -187,6 +193,7 @@ pub fn call_later(delay: Duration, run: impl FnOnce() + 'static) -> Result<Timer
 
 /// The same at a time of the loop's clock. `loop.call_at`.
 pub fn call_at(when: Instant, run: impl FnOnce() + 'static) -> Result<Timer> {
+    // SAFETY: the loop runs; `give` knows whose the box is.
     arm(run, |raw, fn_, data, free| unsafe {
         sys::aloop_loop_call_at(raw, when.seconds(), fn_, data, free)
     })
@@ -204,24 +211,35 @@ fn arm<F: FnOnce() + 'static>(
     let shared = Shared::current().ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
     let once = Once::new(&shared, run);
     let handle = check(once.give(|fn_, data, free| arm(shared.raw(), fn_, data, free)))?;
-    Ok(Timer { shared, handle: handle as u64 })
+    Ok(Timer { shared, handle: handle as u64, bound: PhantomData })
 }
 
-/// A function that is to be called. Dropping this does not keep it from that.
+/// A function that is to be called. Dropping this does not keep it from that. It stays on the
+/// thread of its loop:
+/// ```compile_fail
+/// asyncloop::block_on(async {
+///     let timer = asyncloop::time::call_soon(|| ()).unwrap();
+///     std::thread::spawn(move || timer.cancel());
+/// });
+/// ```
 pub struct Timer {
     shared: Arc<Shared>,
     handle: u64,
+    bound: PhantomData<*mut ()>,
 }
 
 impl Timer {
-    /// Takes it back: false if it was called or taken back already, or on another thread.
+    /// Takes it back: false if it was called or taken back already.
     pub fn cancel(&self) -> bool {
+        // SAFETY: the handle is a reference of ours.
         unsafe { sys::aloop_loop_cancel_handle(self.shared.raw(), self.handle) >= 0 }
     }
 
     /// When it is to be called; `None` if it was, or is no timer.
     pub fn when(&self) -> Option<Instant> {
+        // SAFETY: the handle is a reference of ours.
         let when = unsafe { sys::aloop_loop_handle_when(self.shared.raw(), self.handle) };
-        (when >= 0.0).then(|| Instant(Duration::from_secs_f64(when)))
+        // from_secs_f64 panics beyond what a Duration holds.
+        (when >= 0.0).then(|| Instant(Duration::from_secs_f64(when.min(1e18))))
     }
 }

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::process::Command;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use support::{ms, nothing_is_left, on_virtual, poll_fn};
+use support::{ms, nothing_is_left, on_virtual, poll_fn, HANG};
 
 async fn echo(client: Stream) -> Result<()> {
     loop {
@@ -44,8 +44,11 @@ fn a_server_answers() {
             server.close();
         };
         join!(serving, client);
-        server.shut_down(Duration::from_secs(5)).await.unwrap();
-        let refused = TcpStream::connect("127.0.0.1", port).await.err().unwrap();
+        server.shut_down(HANG).await.unwrap();
+        // One that has a port, but does not listen.
+        let deaf = Listener::bind_with("127.0.0.1", 0, &Options::new().not_serving()).await;
+        let deaf = deaf.unwrap();
+        let refused = TcpStream::connect("127.0.0.1", deaf.port()).await.err().unwrap();
         assert_eq!(std::io::Error::from(refused).kind(), std::io::ErrorKind::ConnectionRefused);
     });
     nothing_is_left();
@@ -155,7 +158,7 @@ fn a_connection_is_not_lost() {
             sleep(ms(1)).await.unwrap();
             drop(accepting); // its outcome is there, and nobody has taken it
             client.send(b"hello").await.unwrap();
-            let stream = timeout(Duration::from_secs(10), server.accept()).await.unwrap().unwrap();
+            let stream = timeout(HANG, server.accept()).await.unwrap().unwrap();
             assert_eq!(stream.read(5).await.unwrap(), b"hello");
         }
         // One that is still here when the server is closed is closed, too.
@@ -163,7 +166,7 @@ fn a_connection_is_not_lost() {
         let client = TcpStream::connect("127.0.0.1", port).await.unwrap();
         drop(accepting.await.unwrap());
         assert_eq!(client.read(1).await.unwrap(), b"");
-        server.shut_down(Duration::from_secs(10)).await.unwrap();
+        server.shut_down(HANG).await.unwrap();
     });
     nothing_is_left();
 }
@@ -185,8 +188,9 @@ fn sockets_that_the_program_made() {
         for keep in [false, true] {
             let own = std::os::unix::net::UnixListener::bind(&path).unwrap();
             let options = Options::new().cleanup_socket(!keep);
-            drop(Listener::from_socket(own, &options).await.unwrap());
-            sleep(ms(1)).await.unwrap();
+            let server = Listener::from_socket(own, &options).await.unwrap();
+            server.close();
+            server.wait_closed().await.unwrap();
             assert_eq!(path.exists(), keep);
         }
         std::fs::remove_file(&path).unwrap();

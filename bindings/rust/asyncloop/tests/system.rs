@@ -5,10 +5,11 @@ mod support;
 use asyncloop::datagram::{self, Address};
 use asyncloop::fs::{self, Change, File, Watch};
 use asyncloop::process::{Command, Stdio};
+use asyncloop::signal::Signal;
 use asyncloop::stream::Options;
 use asyncloop::{
     block_on, debug, scope, sleep, spawn, spawn_blocking, task_group, timeout, to_thread,
-    try_spawn, Code, Error, Listener, ProcessPool, Stream, ThreadPool, TlsContext,
+    try_spawn, Code, Error, Listener, Stream, ThreadPool, TlsContext,
 };
 use std::cell::RefCell;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -16,8 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
-use std::time::Duration;
-use support::{ms, nothing_is_left, on_virtual};
+use support::{ms, nothing_is_left, on_virtual, HANG};
 
 #[test]
 fn processes() {
@@ -88,7 +88,7 @@ fn the_watchdog_shows_what_blocks() {
     let mut file = tempfile("watchdog");
     on_virtual(async {
         debug::set_watchdog(Some(ms(5)), &file).unwrap();
-        let end = std::time::Instant::now() + Duration::from_secs(20);
+        let end = std::time::Instant::now() + HANG;
         while file.metadata().unwrap().len() == 0 {
             asyncloop::yield_now().await;
             std::thread::sleep(ms(20));
@@ -128,36 +128,25 @@ fn threads() {
     nothing_is_left();
 }
 
-fn reversed(input: &[u8]) -> asyncloop::Result<Vec<u8>> {
-    match input {
-        b"fail" => Err(Error::user(4, "as asked")),
-        b"panic" => panic!("in a process"),
-        _ => Ok(input.iter().rev().copied().collect()),
-    }
-}
-
-#[test]
-fn worker_processes() {
-    block_on(async {
-        let pool = ProcessPool::new(1).unwrap();
-        assert_eq!(pool.run(reversed, b"abc").await.unwrap(), b"cba");
-        let failed = pool.run(reversed, b"fail").await.unwrap_err();
-        assert_eq!((failed.code(), failed.message()), (Code::User(4), "as asked"));
-        assert!(pool.run(reversed, b"panic").await.unwrap_err().message().contains("in a process"));
-        pool.shut_down(None).await.unwrap();
-    });
-    nothing_is_left();
-}
-
 #[test]
 fn signals_and_descriptors() {
     const SIGUSR2: i32 = 12;
     block_on(async {
-        let mut signal = asyncloop::signal::Signal::new(SIGUSR2).unwrap();
+        let mut signal = Signal::new(SIGUSR2).unwrap();
         let me = std::process::id().to_string();
-        let sent = Command::new("kill").args(["-USR2", &me]).status().await.unwrap();
-        assert!(sent.success());
-        timeout(Duration::from_secs(10), signal.recv()).await.unwrap().unwrap();
+        let send = || async {
+            assert!(Command::new("kill").args(["-USR2", &me]).status().await.unwrap().success());
+        };
+        send().await;
+        timeout(HANG, signal.recv()).await.unwrap().unwrap();
+        // Two that listen: both get it, and the one that goes leaves the other alone.
+        let mut other = Signal::new(SIGUSR2).unwrap();
+        send().await;
+        timeout(HANG, other.recv()).await.unwrap().unwrap();
+        timeout(HANG, signal.recv()).await.unwrap().unwrap();
+        drop(signal);
+        send().await;
+        timeout(HANG, other.recv()).await.unwrap().unwrap();
 
         let (mut here, there) = UnixStream::pair().unwrap();
         there.set_nonblocking(true).unwrap();
@@ -169,6 +158,15 @@ fn signals_and_descriptors() {
         let mut byte = [0];
         there.get_ref().read_exact(&mut byte).unwrap();
         assert_eq!(byte, *b"x");
+        // Any number may wait, and one that gives up leaves the others alone.
+        let given_up = async { timeout(ms(1), there.readable()).await.is_err() };
+        let wakes = async {
+            sleep(ms(5)).await.unwrap();
+            here.write_all(b"y").unwrap();
+        };
+        let (a, b, c, ()) = asyncloop::join!(there.readable(), given_up, there.readable(), wakes);
+        assert!(a.is_ok() && b && c.is_ok());
+        there.readable().await.unwrap(); // it still is
     });
     nothing_is_left();
 }
@@ -240,6 +238,40 @@ fn blocks() {
         let why = group.await.unwrap_err();
         let texts: Vec<_> = why.children().iter().map(Error::message).collect();
         assert_eq!((why.code(), &texts[..]), (Code::Group, &["one", "two"][..]));
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn the_tasks_of_a_group_begin_others_after_its_block() {
+    on_virtual(async {
+        let (done, kept) = (Rc::new(RefCell::new(0)), RefCell::new(None));
+        let told = done.clone();
+        let group = task_group(|group| {
+            kept.replace(Some(group.clone()));
+            async move {
+                let of = group.clone();
+                group.spawn(async move {
+                    sleep(ms(1)).await?;
+                    of.spawn(async move {
+                        sleep(ms(1)).await?;
+                        *told.borrow_mut() += 1;
+                        Ok(())
+                    });
+                    Ok(())
+                });
+                Ok(())
+            }
+        });
+        group.await.unwrap();
+        assert_eq!(*done.borrow(), 1);
+        let kept = kept.take().unwrap();
+        for _ in 0..100 {
+            task_group(|_| async { Ok(()) }).await.unwrap(); // takes its place in memory
+            let late = kept.spawn(async { Ok(()) }).await.unwrap_err();
+            assert_eq!(late.code(), Code::ShutDown);
+            kept.cancel();
+        }
     });
     nothing_is_left();
 }

@@ -247,6 +247,8 @@ fn an_error_passes_through_the_task_whole() {
         let task = try_spawn(async { Err::<(), _>(Error::other(Own(7))) });
         let why = task.await.unwrap_err();
         assert_eq!(why.to_string(), "own error 7");
+        assert_eq!(format!("{why:?}"), "own error 7");
+        assert!(format!("{why:#?}").contains("code: User"));
         let source = std::error::Error::source(&why).unwrap();
         assert_eq!(source.downcast_ref::<Own>().unwrap().0, 7);
     });
@@ -261,13 +263,20 @@ fn other_threads_spawn_wait_cancel_and_post() {
             10
         });
         assert_eq!(ten.wait(None).unwrap(), 10);
-        let mut long = handle.spawn_with(|| sleep(Duration::from_secs(1000)));
+        let (begun, begins) = mpsc::channel();
+        let mut long = handle.spawn_with(move || async move {
+            begun.send(()).unwrap();
+            sleep(Duration::from_secs(1000)).await
+        });
         assert!(long.wait(Some(ms(5))).unwrap_err().is_timed_out());
+        begins.recv().unwrap(); // one that has not begun would be cancelled without a word
         long.cancel();
         assert!(long.wait(None).unwrap().unwrap_err().is_canceled());
         let mut gone = handle.spawn(pending::<()>());
         gone.abort();
         assert!(gone.wait(None).unwrap_err().is_canceled());
+        let mut soon = handle.spawn(async { 5 });
+        assert_eq!(soon.wait(Some(Duration::MAX)).unwrap(), 5);
         let (to, from) = mpsc::channel();
         assert!(handle.post(move || to.send(thread::current().id()).unwrap()));
         assert_ne!(from.recv().unwrap(), thread::current().id());

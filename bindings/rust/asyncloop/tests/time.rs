@@ -3,9 +3,10 @@
 mod support;
 
 use asyncloop::time::{call_at, call_later, call_soon, timeout_at, MissedTicks};
-use asyncloop::{interval, sleep, spawn, Builder, Code, Instant, Runtime};
+use asyncloop::{interval, sleep, spawn, timeout, Builder, Code, Instant, Runtime};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 use support::{ms, nothing_is_left, on_virtual};
 
 #[test]
@@ -22,6 +23,10 @@ fn functions_run_when_they_are_due() {
         let never = call_later(ms(1), note("never")).unwrap();
         assert_eq!(never.when(), Some(Instant::now() + ms(1)));
         assert!(never.cancel() && !never.cancel());
+        assert_eq!(never.when(), None);
+        let endless = call_later(Duration::MAX, note("never")).unwrap();
+        assert!(endless.when().is_some() && endless.cancel());
+        assert_eq!(timeout(Duration::MAX, sleep(ms(0))).await.unwrap().unwrap(), ());
         sleep(ms(20)).await.unwrap();
         assert_eq!(*order.borrow(), ["soon", "at", "later"]);
     });
