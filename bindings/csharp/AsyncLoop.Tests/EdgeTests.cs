@@ -127,7 +127,7 @@ public class EdgeTests
             });
             if (n == 0)
             {
-                n = await Loop.WaitFor(other.ReadAsync(got).AsTask(), TimeSpan.FromSeconds(5));
+                n = await Loop.WaitFor(other.ReadAsync(got).AsTask(), Support.Hang);
             }
             Assert.Equal((1, (byte)i), (n, got[0]));
         }
@@ -141,7 +141,7 @@ public class EdgeTests
             accepting.Cancel();
             try { await accepting; }
             catch (OperationCanceledException) { }
-            taken ??= await Loop.WaitFor(server.AcceptAsync(), TimeSpan.FromSeconds(5));
+            taken ??= await Loop.WaitFor(server.AcceptAsync(), Support.Hang);
             Assert.Equal(client.LocalName, taken.RemoteName);
             taken.Dispose();
         }
@@ -156,8 +156,12 @@ public class EdgeTests
         LoopStream? one = null, other = null;
         Task? left = null;
         LoopQueue<int>? queue = null;
+        LoopHandle timer = default;
+        Assert.True(timer.When == null && !timer.Cancel());
         loop.RunUntilComplete(async () =>
         {
+            timer = Loop.Current.CallLater(TimeSpan.FromHours(1), () => { });
+            Assert.NotNull(timer.When);
             (one, other) = LoopStream.Pair();
             queue = new LoopQueue<int>();
             left = one.ReadAsync(new byte[1]).AsTask();
@@ -166,9 +170,12 @@ public class EdgeTests
         loop.Dispose();
         loop.Dispose();
         Assert.True(loop.IsClosed);
+        Assert.True(timer.When == null && !timer.Cancel());
         Assert.True(left!.IsCompleted && !left.IsCompletedSuccessfully);
         Assert.ThrowsAny<ObjectDisposedException>(
             () => one!.ReadAsync(new byte[1]).AsTask().GetAwaiter().GetResult());
+        Assert.ThrowsAny<ObjectDisposedException>(
+            () => other!.SendFileAsync(File.OpenHandle("/dev/null")).GetAwaiter().GetResult());
         Assert.Throws<ObjectDisposedException>(() => loop.Post(() => { }));
         Assert.Throws<ObjectDisposedException>(
             () => loop.RunUntilComplete(() => Task.CompletedTask));
@@ -177,6 +184,80 @@ public class EdgeTests
         queue!.Dispose();
         Support.NothingIsLeft();
     }
+
+    // What another thread has begun when nobody runs the loop any more.
+    [Fact]
+    public void WhatComesTooLateFails()
+    {
+        var loop = new Loop();
+        LoopStream? one = null, other = null;
+        loop.RunUntilComplete(() =>
+        {
+            (one, other) = LoopStream.Pair();
+            return Task.CompletedTask;
+        });
+        Task? late = null;
+        Loop.Run(() =>  // beside another one, it is closed without being run
+        {
+            late = one!.ReadAsync(new byte[1]).AsTask();
+            loop.Dispose();
+            return Task.CompletedTask;
+        });
+        Assert.IsType<ObjectDisposedException>(late!.Exception?.InnerException);
+        one!.Dispose();
+        other!.Dispose();
+        Support.NothingIsLeft();
+    }
+
+    // A cancellation that comes before the closing keeps nothing open.
+    [Fact]
+    public void ACancelledTaskStillCloses() => Support.Run(async () =>
+    {
+        LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        LoopDatagram packets = await LoopDatagram.OpenAsync(new() { LocalPath = "@" + Unique });
+        LoopStream one = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+        LoopStream other = await server.AcceptAsync();
+        foreach (IAsyncDisposable it in new IAsyncDisposable[] { one, packets, server })
+        {
+            var foreign = new TaskCompletionSource();
+            LoopTask<Nothing> task = Loop.Spawn(async () =>
+            {
+                await using (it) await foreign.Task;
+            });
+            await Loop.Sleep(0);
+            task.Cancel();  // there is no operation yet: the next one is cancelled
+            await Loop.Sleep(0);
+            foreign.SetResult();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await task);
+        }
+        Assert.Empty(await other.ReadBytesAsync());
+        await other.DisposeAsync();
+        await using (await LoopDatagram.OpenAsync(new() { LocalPath = "@" + Unique })) { }
+    }, s_real);
+
+    private static string Unique => $"asyncloop-edges-{Environment.ProcessId}";
+
+    // The file is open until C is done with it.
+    [Fact]
+    public void AFileIsSentWhoeverDisposesOfIt() => Support.Run(async () =>
+    {
+        string path = Path.GetTempFileName();
+        byte[] bytes = new byte[20_000_000];  // more than a socket takes at once
+        File.WriteAllBytes(path, bytes);
+        await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        await using LoopStream a = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+        await using LoopStream b = await server.AcceptAsync();
+        var file = File.OpenHandle(path);
+        Task<long> sending = a.SendFileAsync(file);
+        await Loop.Sleep(0);
+        file.Dispose();
+        var others = Enumerable.Range(0, 20).Select(_ => File.OpenHandle("/dev/zero")).ToList();
+        Assert.Equal(bytes, await b.ReadBytesExactlyAsync(bytes.Length));
+        Assert.Equal(bytes.Length, await sending);
+        Assert.Throws<ObjectDisposedException>(() => { _ = a.SendFileAsync(file); });
+        others.ForEach(it => it.Dispose());
+        File.Delete(path);
+    }, s_real);
 
     // An exception in a callback of any kind goes to the handler, and never through C.
     [Fact]

@@ -170,6 +170,9 @@ public class LoopTests
         await Loop.Sleep(2);
         Assert.Equal(["in a callback", "in a task"], faults.Select(f => f.Exception!.Message));
         Assert.True(forgotten.IsCompleted);
+        var mine = new FormatException("in a future");
+        using (var future = new LoopFuture<int>()) future.SetException(mine);
+        Assert.Same(mine, faults[2].Exception);
     });
 
     [Fact]

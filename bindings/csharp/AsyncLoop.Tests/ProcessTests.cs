@@ -67,20 +67,20 @@ public class ProcessTests
         LoopTask<bool> job = Loop.Spawn(() => Loop.RunInThread(token =>
         {
             begun.SetResult();
-            bool ended = token.WaitHandle.WaitOne(10_000);
+            bool ended = token.WaitHandle.WaitOne(Support.Hang);
             told.Set();
             return ended;
         }));
         await begun.Task;
         job.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await job);
-        Assert.True(told.Wait(10_000));
+        Assert.True(told.Wait(Support.Hang));
 
         using var two = new LoopExecutor(2, "pair");
         int[] squares = await Task.WhenAll(Enumerable.Range(0, 20)
             .Select(i => two.RunAsync(() => i * i)));
         Assert.Equal(Enumerable.Range(0, 20).Select(i => i * i), squares);
-        await two.ShutDownAsync(TimeSpan.FromSeconds(5));
+        await two.ShutDownAsync();
         Assert.Equal(Status.ShutDown,
             (await Assert.ThrowsAsync<AloopException>(() => two.RunAsync(() => 1))).Status);
         using LoopExecutor pool = LoopExecutor.Of(TaskScheduler.Default);
@@ -97,13 +97,13 @@ public class ProcessTests
             await foreach (PosixSignal signal in Loop.Signals([user1])) return signal;
             return default;
         });
-        await Loop.Sleep(0.02);
+        await Loop.Sleep(0);  // its first step, in which it begins to listen
         using (LoopProcess kill =
             await LoopProcess.ShellAsync($"kill -USR1 {Environment.ProcessId}"))
         {
             await kill.WaitAsync();
         }
-        Assert.Equal(user1, await Loop.WaitFor(waiting, TimeSpan.FromSeconds(5)));
+        Assert.Equal(user1, await Loop.WaitFor(waiting, Support.Hang));
         await child.WaitAsync();
     }, s_real);
 

@@ -126,6 +126,28 @@ public class ScopeTests
     });
 
     [Fact]
+    public void TheTasksOfAGroupBeginOthersAfterItsBody() => Support.Run(async () =>
+    {
+        string trace = "";
+        await TaskGroup.Run(group =>
+        {
+            group.Spawn(async () =>
+            {
+                await Loop.Sleep(1);
+                _ = group.Spawn(async () =>
+                {
+                    await Loop.Sleep(1);
+                    trace += "child";
+                });
+            });
+            trace += "body, ";
+            return Task.CompletedTask;
+        });
+        Assert.Equal("body, child", trace);
+        Assert.Equal(2, Support.Now, 3);
+    });
+
+    [Fact]
     public void AFinishedGroupTakesNoTasks() => Support.Run(async () =>
     {
         TaskGroup? kept = null;
@@ -136,6 +158,26 @@ public class ScopeTests
         });
         Assert.Equal(Status.ShutDown,
             Assert.Throws<AloopException>(() => { kept!.Spawn(() => Loop.Sleep(1)); }).Status);
+        kept!.Cancel();  // nothing is left
+    });
+
+    // What is negative is over, but -1 ms is .NET's word for no limit.
+    [Fact]
+    public void TimeoutsThatAreOverOrNone() => Support.Run(async () =>
+    {
+        LoopTask<Nothing> sleeper = Loop.Spawn(() => Loop.Sleep(1));
+        (_, Task[] pending) = await Loop.Wait([sleeper.AsTask()], TimeSpan.FromMinutes(-1));
+        Assert.Equal([sleeper.AsTask()], pending);
+        Assert.True(Support.Now < 1);
+        (_, pending) = await Loop.Wait([sleeper.AsTask()], Timeout.InfiniteTimeSpan);
+        Assert.Empty(pending);
+        await Loop.WaitFor(() => Loop.Sleep(1), Timeout.InfiniteTimeSpan);
+        LoopTask<Nothing> forever = Loop.Spawn(() => Loop.Delay(Timeout.Infinite));
+        await Loop.Sleep(1_000_000);
+        Assert.False(forever.IsCompleted);
+        forever.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await forever);
+        Assert.Throws<ArgumentOutOfRangeException>(() => { _ = Loop.Delay(-2); });
     });
 
     [Fact]

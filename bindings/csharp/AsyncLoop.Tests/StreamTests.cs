@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Xunit;
 
@@ -108,9 +109,9 @@ public class StreamTests
     [Fact]
     public void FailuresCarryTheirCode() => Support.Run(async () =>
     {
-        LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        await using LoopServer server =  // has the port, but does not listen
+            await LoopServer.StartAsync("127.0.0.1", 0, new() { StartServing = false });
         int port = server.Port;
-        await server.DisposeAsync();
         var e = await Assert.ThrowsAsync<AloopException>(() =>
             LoopStream.ConnectAsync("127.0.0.1", port));
         Assert.Equal(Status.ConnectionRefused, e.Status);
@@ -145,7 +146,7 @@ public class StreamTests
             await LoopStream.ConnectUnixAsync($"@asyncloop-test-{Environment.ProcessId}"))
         {
             await open.ReadBytesAsync();
-            await server.ShutDownAsync(TimeSpan.FromSeconds(5));
+            await server.ShutDownAsync(Support.Hang);
             Assert.Equal(0, server.Connections);
         }
         server.Close();
@@ -228,5 +229,28 @@ public class StreamTests
         }
         server.Close();
         await serving;
+    }, s_real);
+
+    [Fact]
+    public void DatagramsOverUnixSockets() => Support.Run(async () =>
+    {
+        string own = Path.Combine(Path.GetTempPath(), $"asyncloop@{Environment.ProcessId}");
+        await using (LoopDatagram server = await LoopDatagram.OpenAsync(new() { LocalPath = own }))
+        {
+            Assert.Equal(own, server.LocalEndPoint!.ToString());
+            string name = $"@asyncloop@{Environment.ProcessId}";
+            await using LoopDatagram client = await LoopDatagram.OpenAsync(
+                new() { LocalPath = name, RemotePath = own });
+            await client.SendAsync("ping"u8.ToArray());
+            Datagram packet = await server.ReceiveAsync();
+            Assert.Equal(new UnixDomainSocketEndPoint("\0" + name[1..]), packet.From);
+            await server.SendAsync("pong"u8.ToArray(), packet.From);
+            Assert.Equal("pong", Encoding.ASCII.GetString((await client.ReceiveAsync()).Data));
+            server.SendNoWait("more"u8, packet.From);
+            Assert.Equal(new UnixDomainSocketEndPoint(own), (await client.ReceiveAsync()).From);
+            await Assert.ThrowsAsync<ArgumentException>(
+                () => server.SendAsync("x"u8.ToArray(), new DnsEndPoint("localhost", 1)));
+        }
+        File.Delete(own);
     }, s_real);
 }

@@ -73,9 +73,13 @@ public sealed unsafe partial class Loop
     public static Task Sleep(double seconds, CancellationToken token = default) =>
         Operations.Start(Current, () => Native.aloop_sleep(seconds), token);
 
-    /// <summary>Waits some milliseconds, as Task.Delay does.</summary>
-    public static Task Delay(int milliseconds, CancellationToken token = default) =>
-        Sleep(milliseconds / 1000.0, token);
+    /// <summary>Waits some milliseconds, as Task.Delay does; -1: until it is cancelled.</summary>
+    public static Task Delay(int milliseconds, CancellationToken token = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(milliseconds,
+            System.Threading.Timeout.Infinite);
+        return Sleep(milliseconds < 0 ? double.PositiveInfinity : milliseconds / 1000.0, token);
+    }
 
     /// <summary>
     /// Awaits all and gives their results in order; the first failure ends it, not the others.
@@ -201,9 +205,10 @@ public sealed unsafe partial class Loop
         CancellationToken token = default) =>
         WaitFor(Spawn(main).AsTask(), timeout, token);
 
-    // How C has a time; what is infinite in .NET is `endless`.
+    // How C has a time; what is infinite in .NET is `endless`, what is negative is over.
     internal static double Seconds(TimeSpan time, double endless) =>
-        time == System.Threading.Timeout.InfiniteTimeSpan ? endless : time.TotalSeconds;
+        time == System.Threading.Timeout.InfiniteTimeSpan ? endless
+            : Math.Max(time.TotalSeconds, 0);
 
     /// <summary>
     /// Waits until as many are done as returnWhen says, or the time is up. Never throws for them

@@ -126,6 +126,18 @@ internal static unsafe class Errors
             (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, void>)&Forget);
     }
 
+    // An error of C, a reference, that carries exception.
+    internal static IntPtr ToC(Exception exception)
+    {
+        var key = (IntPtr)Interlocked.Add(ref s_last, 2);
+        s_inC[key] = exception;
+        IntPtr error = Native.aloop_error_new_payload(CodeOf(exception),
+            Describe(exception, false), key,
+            (IntPtr)(delegate* unmanaged[Cdecl]<IntPtr, void>)&Forget);
+        if (error == IntPtr.Zero) s_inC.TryRemove(key, out _);
+        return CheckPointer(error);
+    }
+
     // Its message, or all of it, for people. Both are the program's code, which may throw.
     internal static string Describe(Exception exception, bool whole)
     {

@@ -10,18 +10,24 @@ namespace AsyncLoop;
 /// <summary>A failure that nobody handled, as the loop reports it.</summary>
 public sealed record LoopFault(string Message, Exception? Exception, string Source);
 
-/// <summary>A callback that was scheduled; disposing of it cancels it.</summary>
+/// <summary>
+/// A callback that was scheduled; disposing of it cancels it. For the loop's thread.
+/// </summary>
 public readonly struct LoopHandle(Loop loop, ulong id) : IDisposable
 {
-    /// <summary>False if it ran, was cancelled or never was.</summary>
-    public bool Cancel() =>
-        !loop.IsClosed && Native.aloop_loop_cancel_handle(loop.Raw, id) >= 0;
+    /// <summary>False if it ran, was cancelled or never was, or the loop is closed.</summary>
+    public bool Cancel() => IsOpen && Native.aloop_loop_cancel_handle(loop.Raw, id) >= 0;
 
-    /// <summary>The loop's time at which it is due; null where there is no such timer.</summary>
+    private bool IsOpen => loop is { IsClosed: false };
+
+    /// <summary>
+    /// The loop's time at which it is due; null where there is no such timer any more.
+    /// </summary>
     public TimeSpan? When
     {
         get
         {
+            if (!IsOpen) return null;
             double when = Native.aloop_loop_handle_when(loop.Raw, id);
             return double.IsNaN(when) ? null : TimeSpan.FromSeconds(when);
         }

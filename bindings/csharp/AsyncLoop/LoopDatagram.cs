@@ -153,7 +153,7 @@ public sealed class LoopDatagram : IAsyncDisposable
     /// <summary>
     /// Sends one; to: null where the endpoint has a peer. Waits while much is queued.
     /// </summary>
-    public unsafe Task SendAsync(ReadOnlyMemory<byte> data, IPEndPoint? to = null,
+    public unsafe Task SendAsync(ReadOnlyMemory<byte> data, EndPoint? to = null,
         CancellationToken token = default)
     {
         MemoryHandle pin = data.Pin();
@@ -174,7 +174,7 @@ public sealed class LoopDatagram : IAsyncDisposable
         _handle.Raw, (byte*)memory, (nuint)length, address?.Raw ?? IntPtr.Zero);
 
     /// <summary>Sends or queues one at once; how many bytes now wait.</summary>
-    public unsafe long SendNoWait(ReadOnlySpan<byte> data, IPEndPoint? to = null)
+    public unsafe long SendNoWait(ReadOnlySpan<byte> data, EndPoint? to = null)
     {
         using AloopHandle? address = to == null ? null : LoopDns.ToNative(to);
         fixed (byte* p = data)
@@ -230,15 +230,22 @@ public sealed class LoopDatagram : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_handle.IsClosed) return;
-        if (!_home.IsClosed)
+        try
         {
-            await Operations.Start(_home, () =>
-            {
-                Native.aloop_datagram_close(_handle.Raw);
-                return Native.aloop_datagram_wait_closed(_handle.Raw);
-            }, default);
+            if (!_home.IsClosed) await Operations.Start(_home, CloseAndWait, default);
         }
-        _handle.Dispose();
+        finally
+        {
+            // Of a task that is cancelled the operation may not have begun.
+            if (!_home.IsClosed && !_handle.IsClosed) Native.aloop_datagram_close(_handle.Raw);
+            _handle.Dispose();
+        }
+    }
+
+    private IntPtr CloseAndWait()
+    {
+        Native.aloop_datagram_close(_handle.Raw);
+        return Native.aloop_datagram_wait_closed(_handle.Raw);
     }
 
     private long Check(long status) => Errors.Check(status, this);

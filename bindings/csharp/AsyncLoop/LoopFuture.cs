@@ -33,7 +33,10 @@ public sealed class LoopFuture<T> : LoopObject
     public void SetException(Exception exception)
     {
         ArgumentNullException.ThrowIfNull(exception);
-        Check(Native.aloop_future_set_error_code(Raw, Errors.CodeOf(exception)));
+        IntPtr error = Errors.ToC(exception);
+        long status = Native.aloop_future_set_error(Raw, error);
+        Native.aloop_error_unref(error);
+        Check(status);
         _failure = exception;
     }
 

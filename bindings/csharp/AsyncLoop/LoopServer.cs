@@ -149,15 +149,22 @@ public sealed class LoopServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_handle.IsClosed) return;
-        if (!_home.IsClosed)
+        try
         {
-            await Operations.Start(_home, () =>
-            {
-                Native.aloop_server_close(_handle.Raw);
-                return Native.aloop_server_wait_closed(_handle.Raw);
-            }, default);
+            if (!_home.IsClosed) await Operations.Start(_home, CloseAndWait, default);
         }
-        _handle.Dispose();
+        finally
+        {
+            // Of a task that is cancelled the operation may not have begun.
+            if (!_home.IsClosed && !_handle.IsClosed) Native.aloop_server_close(_handle.Raw);
+            _handle.Dispose();
+        }
+    }
+
+    private IntPtr CloseAndWait()
+    {
+        Native.aloop_server_close(_handle.Raw);
+        return Native.aloop_server_wait_closed(_handle.Raw);
     }
 
     private long Check(long status) => Errors.Check(status, this);

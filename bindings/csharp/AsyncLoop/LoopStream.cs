@@ -12,7 +12,7 @@ namespace AsyncLoop;
 /// <summary>
 /// A connection. asyncio's StreamReader and StreamWriter in one. One task may read at a time, and
 /// one write. Members of <see cref="Stream"/> throw <see cref="IOException"/> with the library's
-/// exception inside, the others that itself.
+/// exception inside, the others that itself. What is asynchronous may be called from any thread.
 /// </summary>
 public sealed class LoopStream : Stream
 {
@@ -64,7 +64,8 @@ public sealed class LoopStream : Stream
     }
 
     /// <summary>
-    /// A stream over the reading end of a pipe, whose descriptor becomes the stream's.
+    /// A stream over the reading end of a pipe, whose descriptor becomes the stream's; if it fails,
+    /// it stays the caller's.
     /// </summary>
     public static Task<LoopStream> OpenReadPipeAsync(int descriptor,
         StreamOptions? options = null) =>
@@ -234,11 +235,23 @@ public sealed class LoopStream : Stream
     /// <summary>Whether it can.</summary>
     public bool CanCompleteWriting => Check(Native.aloop_stream_can_write_eof(Raw)) != 0;
 
-    /// <summary>Sends count bytes of a file from offset on, -1: to its end; how many.</summary>
+    /// <summary>
+    /// Sends count bytes of a file from offset on, -1: to its end; how many. The file stays open
+    /// until that is done, whoever disposes of it meanwhile.
+    /// </summary>
     public Task<long> SendFileAsync(SafeHandle file, long offset = 0, long count = -1,
-        CancellationToken token = default) => Operations.Start(_home,
-            () => Native.aloop_stream_sendfile(Raw, (int)file.DangerousGetHandle(), offset, count),
-                token);
+        CancellationToken token = default)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        bool held = false;
+        file.DangerousAddRef(ref held);
+        return Operations.Start(_home, () => Native.aloop_stream_sendfile(Raw,
+            (int)file.DangerousGetHandle(), offset, count), token, failure =>
+            {
+                file.DangerousRelease();
+                return failure;
+            });
+    }
 
     /// <summary>
     /// Where DrainAsync begins to wait, and where it ends. Negative: by asyncio's rule.
@@ -315,7 +328,10 @@ public sealed class LoopStream : Stream
         {
             // What ended the connection was told to whoever read or wrote.
         }
-        Dispose();
+        finally
+        {
+            Dispose();  // a task that is cancelled closes it, too
+        }
     }
 
     private IntPtr CloseAndWait()

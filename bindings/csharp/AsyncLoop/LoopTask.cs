@@ -6,8 +6,8 @@
 // of C hold for it. A cancellation arrives as the end of _wake, and goes on to the
 // operations that the task has begun.
 //
-// Invariant: all members but Done are the loop thread's alone. C's task holds the
-// LoopTask (Root) until its step has ended; _task is a reference until then.
+// Invariant: all members but AsTask and IsCompleted are the loop thread's alone. C's task
+// holds the LoopTask (Root) until its step has ended; _task is a reference until then.
 // SPDX-License-Identifier: MIT
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -17,7 +17,8 @@ namespace AsyncLoop;
 /// <summary>
 /// A task of the loop: an async method that runs beside others, can be cancelled, and has a
 /// name. Await it for its result; cancelling who awaits it cancels it too (see
-/// <see cref="Loop.Shield{T}(Task{T})"/>).
+/// <see cref="Loop.Shield{T}(Task{T})"/>). For the loop's thread; other threads may have its
+/// AsTask and IsCompleted.
 /// </summary>
 public abstract unsafe class LoopTask
 {

@@ -51,6 +51,11 @@ internal abstract unsafe class Operation
 
     private void BeginNow(CancellationToken token)
     {
+        if (Home.IsClosed)  // it came too late
+        {
+            End(new ObjectDisposedException(nameof(Loop)));
+            return;
+        }
         if (token.IsCancellationRequested || Owner is { CancelWaits: true })
         {
             if (!token.IsCancellationRequested) Owner!.CancelWaits = false;

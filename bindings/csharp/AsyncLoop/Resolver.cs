@@ -52,11 +52,14 @@ public static class LoopDns
         Native.aloop_address_family(address) switch
     {
         2 or 10 => EndPointOf(address),
-        1 => new UnixDomainSocketEndPoint(
-            Text.Of((buffer, size) => Native.aloop_address_host(address, buffer, size))
-                .Replace('@', '\0')),
+        1 => UnixEndPoint(
+            Text.Of((buffer, size) => Native.aloop_address_host(address, buffer, size))),
         _ => null,
     };
+
+    // "@name", an abstract one, begins with a NUL in .NET.
+    private static UnixDomainSocketEndPoint UnixEndPoint(string path) =>
+        new(path.StartsWith('@') ? '\0' + path[1..] : path);
 
     // Of an aloop_address, borrowed.
     internal static unsafe IPEndPoint EndPointOf(IntPtr address) => new(
@@ -64,10 +67,15 @@ public static class LoopDns
             Native.aloop_address_host(address, buffer, size))),
         (int)Errors.Check(Native.aloop_address_port(address)));
 
-    internal static unsafe AloopHandle ToNative(IPEndPoint address)
+    internal static unsafe AloopHandle ToNative(EndPoint address)
     {
         IntPtr it;
-        Errors.Check(Native.aloop_address_new(&it, address.Address.ToString(), address.Port));
+        Errors.Check(address switch
+        {
+            IPEndPoint ip => Native.aloop_address_new(&it, ip.Address.ToString(), ip.Port),
+            UnixDomainSocketEndPoint unix => Native.aloop_address_new_unix(&it, unix.ToString()),
+            _ => throw new ArgumentException("neither an IP address nor a Unix socket's"),
+        });
         return new AloopHandle(it);
     }
 }

@@ -87,18 +87,19 @@ public sealed partial class Loop
 
 /// <summary>
 /// Tasks that end before the block does that began them. The first failure cancels the others
-/// and the block. asyncio.TaskGroup.
+/// and the block. As long as one of them runs they may begin others, also after the block's body.
+/// asyncio.TaskGroup.
 /// </summary>
 public sealed class TaskGroup
 {
-    private IntPtr _group;
+    private readonly AloopHandle _group;  // a reference of its own: Join uses the other one up
     private readonly Loop _home = Loop.Current;
 
     private unsafe TaskGroup()
     {
         IntPtr group;
         Errors.Check(Native.aloop_task_group_enter(&group));
-        _group = group;
+        _group = new AloopHandle(Native.aloop_ref(group));
     }
 
     /// <summary>
@@ -133,31 +134,36 @@ public sealed class TaskGroup
         }
         finally
         {
+            group._group.Dispose();  // not left to the collector, which sees no circle through C
             task.Settle();
         }
     }
 
-    private IntPtr Join(Exception? failure)
-    {
-        IntPtr group = _group;
-        _group = IntPtr.Zero;
-        return Native.aloop_task_group_join(group, failure == null ? 0 : Errors.Raise(failure));
-    }
+    private IntPtr Join(Exception? failure) => Native.aloop_task_group_join(_group.Raw,
+        failure == null ? 0 : Errors.Raise(failure));
 
-    /// <summary>A task of the group. Status.ShutDown once the group is ending.</summary>
-    public LoopTask<T> Spawn<T>(Func<Task<T>> main, string? name = null) =>
-        _home.Create(main, name, Open());
+    /// <summary>
+    /// A task of the group. Status.ShutDown once one has failed, the group was cancelled, or all
+    /// have ended after the body.
+    /// </summary>
+    public LoopTask<T> Spawn<T>(Func<Task<T>> main, string? name = null)
+    {
+        if (_group.IsClosed) throw new AloopException(Status.ShutDown);
+        LoopTask<T> task = _home.Create(main, name, _group.Raw);
+        GC.KeepAlive(_group);
+        return task;
+    }
 
     /// <inheritdoc cref="Spawn{T}"/>
     public LoopTask<Nothing> Spawn(Func<Task> main, string? name = null) =>
         Spawn(Loop.WithResult(main), name);
 
     /// <summary>
-    /// Cancels what is left of the group, and its block; the whole then ends well.
+    /// Cancels what is left of the group, and its block; the whole then ends well. Nothing once it
+    /// has ended.
     /// </summary>
-    public void Cancel() => Errors.Check(Native.aloop_task_group_cancel(Open()));
-
-    // While it waits for its tasks, they may begin others; it is C that knows.
-    private IntPtr Open() =>
-        _group != IntPtr.Zero ? _group : throw new AloopException(Status.ShutDown);
+    public void Cancel()
+    {
+        if (!_group.IsClosed) Errors.Check(Native.aloop_task_group_cancel(_group.Raw), _group);
+    }
 }

@@ -28,14 +28,18 @@ public sealed partial class Loop
     {
         Loop loop = Current;
         var (sender, receiver) = LoopChannel.Create<PosixSignal>();
-        var registrations = Array.ConvertAll(signals, s =>
-            loop.AddSignalHandler(s, () => sender.TrySend(s)));
+        bool ended = false;
+        var registrations = Array.ConvertAll(signals, s => loop.AddSignalHandler(s, () =>
+        {
+            if (!ended) sender.TrySend(s);  // it may have come when the end did
+        }));
         try
         {
             while (true) yield return await receiver.ReceiveAsync(token);
         }
         finally
         {
+            ended = true;
             foreach (IDisposable registration in registrations) registration.Dispose();
             sender.Dispose();
             receiver.Dispose();

@@ -19,7 +19,7 @@ return Loop.Run(async () =>
     }));
     string url = $"http://127.0.0.1:{web.Port}/";
     Console.WriteLine(string.Join(", ",
-        await StatusChecker.CheckAll([url, url], TimeSpan.FromSeconds(5))));
+        await StatusChecker.CheckAll([url, url], TimeSpan.FromMinutes(1))));
 
     await using LoopServer echo = await LoopServer.StartAsync("127.0.0.1", 0);
     _ = Loop.Spawn(() => echo.ServeAsync(async client =>

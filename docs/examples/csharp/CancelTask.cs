@@ -55,6 +55,7 @@ static class CancelTask
         Console.WriteLine($"once more: {(spinner.Cancel() ? 1 : 0)}");
 
         string answer = await stubborn;
-        Console.WriteLine($"stubborn cancelled: {(stubborn.AsTask().IsCanceled ? 1 : 0)}, it says '{answer}'");
+        int cancelled = stubborn.AsTask().IsCanceled ? 1 : 0;
+        Console.WriteLine($"stubborn cancelled: {cancelled}, it says '{answer}'");
     }
 }

@@ -15,7 +15,8 @@ static class EchoClient
         await using LoopStream stream = await LoopStream.ConnectAsync("127.0.0.1", port);
         Console.WriteLine($"Send: '{message}'");
         await stream.WriteTextAsync(message);
-        Console.WriteLine($"Received: '{Encoding.UTF8.GetString(await stream.ReadBytesAsync(100))}'");
+        byte[] data = await stream.ReadBytesAsync(100);
+        Console.WriteLine($"Received: '{Encoding.UTF8.GetString(data)}'");
         Console.WriteLine("Close the connection");
     }
 }
