@@ -94,8 +94,9 @@ ALOOP_API aloop_future *aloop_generator_throw(aloop_generator *generator, aloop_
 ALOOP_API aloop_future *aloop_generator_throw_code(aloop_generator *generator, int64_t code);
 /* Throws ALOOP_EGENERATOREXIT and awaits the end of the body; 0 also if the body
  * was not started or has ended. A body that yields then is an
- * ALOOP_EINVALIDSTATE ("async generator ignored GeneratorExit"), another error
- * of the body is passed on. aclose. */
+ * ALOOP_EINVALIDSTATE ("async generator ignored GeneratorExit"): next and send go
+ * on with it, throw and aclose fail with ALOOP_ESTOPITERATION. Another error of the
+ * body is passed on. aclose. */
 ALOOP_API aloop_future *aloop_generator_aclose(aloop_generator *generator);
 /* Everything that is still to come: the value is an aloop_results. The error of
  * the body fails it, and drops what was collected. Python's

@@ -84,7 +84,8 @@ int64_t go_on(turn *self, task *by) {
         break;
     }
     g->op = nullptr;
-    if (self->why() == intent::close) {  // the value is freed with the generator
+    if (self->why() == intent::close) {
+        free_off_fiber(std::exchange(g->value_free, nullptr), g->value);
         return self->fail(ALOOP_EINVALIDSTATE, "async generator ignored GeneratorExit");
     }
     self->give(g->value, std::exchange(g->value_free, nullptr));
@@ -120,7 +121,10 @@ int64_t step(operation *op, task *by, int64_t status) {
         if (g->op != nullptr) {
             return self->fail(ALOOP_EBUSY, "asynchronous generator is already running");
         }
-        if (g->closed) return self->why() == intent::send ? ALOOP_ESTOPITERATION : 0;
+        const bool at_end = g->closed && g->stack == nullptr;
+        if (at_end) return self->why() == intent::send ? ALOOP_ESTOPITERATION : 0;
+        // One that yielded when it was closed goes on, but is not closed again.
+        if (g->closed && self->why() != intent::send) return ALOOP_ESTOPITERATION;
         int64_t answer = 0;
         if (!g->begun && !begin(self, &answer)) return answer;
         if (self->why() == intent::close) g->closed = true;

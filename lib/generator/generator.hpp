@@ -21,7 +21,7 @@ struct generator final : loop_object, body, link {
     void *arg;
     aloop_free_fn arg_free;
     bool begun = false;
-    bool closed = false;  // no more values, though the body may still be there
+    bool closed = false;  // at its end; or it was closed, though it may have yielded all the same
     // What the body yields: the operation's value once it rests.
     int64_t status = 0;
     void *value = nullptr;

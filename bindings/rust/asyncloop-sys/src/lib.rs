@@ -1589,8 +1589,9 @@ extern "C" {
     /// ```text
     /// Throws ALOOP_EGENERATOREXIT and awaits the end of the body; 0 also if the body
     /// was not started or has ended. A body that yields then is an
-    /// ALOOP_EINVALIDSTATE ("async generator ignored GeneratorExit"), another error
-    /// of the body is passed on. aclose.
+    /// ALOOP_EINVALIDSTATE ("async generator ignored GeneratorExit"): next and send go
+    /// on with it, throw and aclose fail with ALOOP_ESTOPITERATION. Another error of the
+    /// body is passed on. aclose.
     /// ```
     pub fn aloop_generator_aclose(generator: *mut aloop_generator) -> *mut aloop_future;
     /// ```text
