@@ -104,7 +104,8 @@ ALOOP_API int64_t aloop_task_options_set_name(aloop_task_options *options, const
 ALOOP_API int64_t aloop_task_options_set_context(aloop_task_options *options,
                                                  aloop_context *context);
 /* 1: runs at once, inside the call, up to its first suspension; 0: not; the
- * default is what the loop's factory does. */
+ * default is what the loop's factory does. In a context that is entered, such as the
+ * caller's own, the task is an ALOOP_EBUSY. */
 ALOOP_API int64_t aloop_task_options_set_eager_start(aloop_task_options *options, int32_t eager);
 /* Bytes of its stack, instead of the loop's default. */
 ALOOP_API int64_t aloop_task_options_set_stack_size(aloop_task_options *options, size_t bytes);

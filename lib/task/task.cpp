@@ -288,6 +288,11 @@ task *new_task(loop *l, const task_options *o) {
 
 }  // namespace
 
+bool starts_at_once(const loop *l, const task_options *o) {
+    const bool eager = o->eager >= 0 ? o->eager != 0 : l->eager_tasks;
+    return eager && running_loop() == l && (!l->on_fiber || o->fn != nullptr);
+}
+
 task *make_task(loop *l, task_options *o) {
     task *t = new_task(l, o);
     if (t == nullptr) return nullptr;

@@ -93,6 +93,8 @@ struct task_options final : options_of<task_options> {
 // Makes and schedules (or eagerly runs) a task; nullptr: out of memory, and
 // arg stays the caller's. Moves arg and its destructor out of the options.
 task *make_task(loop *l, task_options *options);
+// Whether that would run it.
+bool starts_at_once(const loop *l, const task_options *options);
 // The short ways for the two kinds.
 task *make_step_task(loop *l, aloop_step_fn step, void *frame, aloop_free_fn free_fn,
                      bool eager);

@@ -177,6 +177,20 @@ aloop_task *aloop_create_stackless_task(aloop_step_fn step, void *frame, aloop_f
 
 namespace aloop {
 
+namespace {
+
+// An eager start would enter its context inside of itself.
+future *made_by(loop *l, task_options *o) {
+    if (o->context != nullptr && o->context->entered && starts_at_once(l, o)) {
+        error *why = make_error(ALOOP_EBUSY, "cannot enter context: it is entered already");
+        return failed_future(l, why, ALOOP_EBUSY);
+    }
+    future *t = make_task(l, o);
+    return t != nullptr ? t : failed_future(l, ALOOP_ENOMEM);
+}
+
+}  // namespace
+
 future *create_task(loop *l, task_options *o) {
     if (o->fn == nullptr && o->step == nullptr) {
         return failed_future(l, make_error(ALOOP_EINVAL, "a coroutine was expected"), ALOOP_EINVAL);
@@ -186,8 +200,7 @@ future *create_task(loop *l, task_options *o) {
                                            l->task_factory_data));
         return t != nullptr ? t : failed_future(l, ALOOP_ENOMEM);
     }
-    future *t = make_task(l, o);
-    return t != nullptr ? t : failed_future(l, ALOOP_ENOMEM);
+    return made_by(l, o);
 }
 
 }  // namespace aloop
@@ -206,7 +219,7 @@ aloop_task *aloop_task_new(aloop_loop *handle, aloop_task_options *options) {
     if (!good(options) || (o->fn == nullptr && o->step == nullptr)) {
         return to_c(failed_future(l, ALOOP_EINVAL));
     }
-    return created(l, make_task(l, o));
+    return to_c(made_by(l, o));
 }
 
 int64_t aloop_spawn(aloop_coro_fn fn, void *arg) {

@@ -481,6 +481,41 @@ static void test_many_variables(void **state) {
     aloop_unref(var);
 }
 
+static int64_t end_at_once(void *unused, void **value) {
+    (void)unused, (void)value;
+    return 3;
+}
+
+/* An eager start in a context that is entered would enter it inside of itself. */
+static int64_t start_eagerly_inside(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_context *mine = aloop_task_get_context(aloop_current_task(NULL));
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, end_at_once, NULL, NULL), 0);
+    assert_code(aloop_task_options_set_context(o, mine), 0);
+    assert_code(aloop_task_options_set_eager_start(o, 1), 0);
+    assert_failed(aloop_create_task_ex(o), ALOOP_EBUSY);
+    assert_failed(aloop_task_new(aloop_get_running_loop(), o), ALOOP_EBUSY);
+    int one = 1;
+    assert_code(aloop_context_run(mine, read_inside, &one), ALOOP_EBUSY); /* as before */
+    assert_code(aloop_task_options_set_eager_start(o, 0), 0); /* later it is not in it */
+    assert_code(aloop_await(aloop_create_task_ex(o), NULL), 3);
+    aloop_context *other = aloop_context_copy();
+    assert_code(aloop_task_options_set_context(o, other), 0);
+    assert_code(aloop_task_options_set_eager_start(o, 1), 0);
+    aloop_task *task = aloop_create_task_ex(o);
+    assert_code(aloop_future_done(task), 1);
+    aloop_unref(task);
+    aloop_unref(other);
+    aloop_unref(o);
+    return 0;
+}
+
+static void test_an_eager_start_enters_no_context_twice(void **state) {
+    (void)state;
+    in_task(start_eagerly_inside);
+}
+
 SUITE(CASE(test_a_thread_has_a_context), CASE(test_a_token_is_of_one_callback),
       CASE(test_threads_do_not_share), CASE(test_a_context_keeps_what_is_set_in_it),
       CASE(test_bad_input), CASE(test_tasks_and_callbacks_run_in_copies),
@@ -488,4 +523,4 @@ SUITE(CASE(test_a_thread_has_a_context), CASE(test_a_token_is_of_one_callback),
       CASE(test_asking_for_a_context_does_not_leave_the_entered_one),
       CASE(test_a_context_that_is_dropped_inside), CASE(test_destructors_that_set),
       CASE(test_a_reader_has_one_context), CASE(test_the_handler_is_in_the_context_of_what_failed),
-      CASE(test_many_variables))
+      CASE(test_many_variables), CASE(test_an_eager_start_enters_no_context_twice))
