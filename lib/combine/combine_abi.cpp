@@ -397,8 +397,12 @@ aloop_task *aloop_task_group_create_task_ex(aloop_task_group *handle, aloop_task
     code = check_open(from_c(handle), &why);
     if (code < 0) return to_c(failed_future(l, make_error(code, why), code));
     future *f = create_task(l, o);
-    task *t = as_task(f);
-    if (t == nullptr || add_task(from_c(handle), t)) return to_c(f);
+    if (f->failed() && f->type != kind::task) return to_c(f);  // it could not be made
+    if (f->home != l) {
+        unref(f);
+        return to_c(failed_future(l, ALOOP_EWRONGLOOP));
+    }
+    if (start(f) == 0 && add_task(from_c(handle), f)) return to_c(f);
     cancel(f, nullptr);
     unref(f);
     return to_c(failed_future(l, ALOOP_ENOMEM));
@@ -420,8 +424,9 @@ aloop_task *aloop_task_group_create_task(aloop_task_group *handle, aloop_coro_fn
 int64_t aloop_task_group_spawn(aloop_task_group *handle, aloop_coro_fn fn, void *arg) {
     future *f = from_c(aloop_task_group_create_task(handle, fn, arg));
     if (f == nullptr) return ALOOP_ENORUNNINGLOOP;
-    const int64_t code = f->type == kind::task ? 0 : f->status();
-    if (f->type != kind::task) f->clear(k_unretrieved);
+    const bool refused = f->type != kind::task && f->failed();
+    const int64_t code = refused ? f->status() : 0;
+    if (refused) f->clear(k_unretrieved);
     unref(f);
     return code;
 }

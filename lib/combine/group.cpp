@@ -234,7 +234,7 @@ int64_t check_open(const group *g, const char **why) {
     return ALOOP_ESHUTDOWN;
 }
 
-bool add_task(group *g, task *t) {
+bool add_task(group *g, future *t) {
     member *m = create<member>();
     // Errors that may come: of those here, those recorded, and the block's own.
     const int64_t n = g->error_count + g->member_count + 2;
@@ -249,12 +249,12 @@ bool add_task(group *g, task *t) {
         destroy(m);
         return false;
     }
-    ref(static_cast<future *>(t));
+    ref(t);
     ref(static_cast<loop_object *>(g));
     g->members.push(m);
     g->member_count++;
     // Begun eagerly, it may have ended the group before it was one of its members.
-    if (g->aborting && t->pending()) cancel_task(t, nullptr);
+    if (g->aborting && t->pending()) cancel(t, nullptr);
     return true;
 }
 

@@ -14,7 +14,7 @@ struct group;
 // For the running task. nullptr: out of memory.
 group *enter_group(task *parent);
 // Adds a task that was made for the group; false: out of memory (it is cancelled).
-bool add_task(group *g, task *t);
+bool add_task(group *g, future *t);
 // 0, or why no task may be added now.
 int64_t check_open(const group *g, const char **why);
 void cancel_group(group *g);

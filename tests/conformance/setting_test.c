@@ -78,6 +78,43 @@ TEST(a_factory_that_makes_nothing) {
     return 0;
 }
 
+static aloop_task *give_it_out(aloop_loop *loop UNUSED, aloop_task_options *options UNUSED,
+                               void *future) {
+    return aloop_ref(future);
+}
+
+static int64_t open_a_group(void *left, void **value UNUSED) {
+    aloop_task_group *g = NULL;
+    assert_code(aloop_task_group_enter(&g), 0);
+    assert_code(aloop_task_group_spawn(g, fail_at_once, NULL), 0);
+    const int64_t status = aloop_task_group_exit(g, 0);
+    *(double *)left = now();
+    return status;
+}
+
+/* 1.7: what a factory makes is a group's task, though it be another kind of future. */
+TEST(a_group_waits_for_what_a_factory_makes) {
+    aloop_future *futures[] = {pending(), pending(), aloop_sleep(2)};
+    const int64_t ends[] = {ALOOP_EGROUP, ALOOP_ECANCELED, 0};
+    for (int i = 0; i < 3; i++) {
+        double left = -1;
+        const double began = now();
+        aloop_task *task = aloop_create_task(open_a_group, &left);
+        assert_code(aloop_loop_set_task_factory(here(), give_it_out, futures[i], NULL), 0);
+        let_run(1);
+        assert_code(aloop_loop_set_task_factory(here(), NULL, NULL, NULL), 0);
+        assert_code(nap(1), 0);
+        assert_true(left < 0);
+        if (i == 0) assert_code(aloop_future_set_error_code(futures[i], -5), 0);
+        if (i == 1) assert_code(aloop_task_cancel(task, NULL), 1);
+        assert_code(outcome(task), ends[i]);
+        assert_close(left, began + (i == 2 ? 2 : 1));
+        assert_code(aloop_future_cancelled(futures[i]), i == 1);
+        aloop_unref(futures[i]);
+    }
+    return 0;
+}
+
 static int made;
 
 static aloop_task *count_made(aloop_loop *loop, aloop_task_options *options, void *data UNUSED) {
@@ -216,7 +253,8 @@ TEST(a_message_for_every_awaiter) {
 }
 
 SUITE(CASE(debug_from_the_environment), CASE(runner_makes_its_loop_by_options),
-      CASE(the_loop_that_was_set), CASE(a_factory_that_makes_nothing), CASE(calls_make_no_tasks),
+      CASE(the_loop_that_was_set), CASE(a_factory_that_makes_nothing),
+      CASE(a_group_waits_for_what_a_factory_makes), CASE(calls_make_no_tasks),
       CASE(a_future_as_a_value), CASE(a_task_that_could_not_be_made),
       CASE(a_job_of_a_loop_that_does_not_run), CASE(a_job_of_the_running_loop),
       CASE(group_that_is_over), CASE(group_left_open), CASE(a_message_for_every_awaiter))
