@@ -20,7 +20,7 @@ extern "C" {
  *
  * A graph is a future, the stack of its coroutine if it is a task, and the
  * graphs of the tasks that await it: directly, inside an operation, or through
- * gather, shield, wait or a task group. asyncio.FutureCallGraph. */
+ * gather, shield, wait, as_completed or a task group. asyncio.FutureCallGraph. */
 
 typedef struct aloop_call_graph aloop_call_graph;
 

@@ -275,6 +275,12 @@ int64_t hand_out(next_op *self) {
     return self->await(e.of);
 }
 
+// Of those who wait for the next one the first gets it.
+const register_observer g_completes(on_completed, [](void *data) -> future * {
+    completions *c = static_cast<completions::entry *>(data)->home;
+    return c->waiter_count > 0 ? c->waiters[c->waiter_head] : nullptr;
+});
+
 // Takes out the waiters that were cancelled, so that there is room for as many
 // as there are futures.
 void drop_waiters(completions *c) {

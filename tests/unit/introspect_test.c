@@ -59,6 +59,16 @@ static int64_t wait_for_one(void *unused, void **value) {
     return aloop_await(aloop_wait(&f, 1, -1, ALOOP_ALL_COMPLETED), NULL);
 }
 
+static int64_t await_completion(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_future *f = aloop_ref(target);
+    aloop_completions *c = NULL;
+    assert_code(aloop_as_completed(&c, &f, 1, -1), 0);
+    const int64_t status = aloop_await(aloop_as_completed_next_result(c), NULL);
+    aloop_unref(c);
+    return status;
+}
+
 static int64_t await_and_end(void *unused) {
     (void)unused;
     return aloop_await(aloop_ref(target), NULL);
@@ -86,7 +96,8 @@ static int64_t try_edges(void *unused, void **value) {
                  {"gathered", await_gathered},
                  {"shielded", await_shielded},
                  {"generated", await_generated},
-                 {"waiting", wait_for_one}};
+                 {"waiting", wait_for_one},
+                 {"completing", await_completion}};
     enum { n = sizeof kinds / sizeof kinds[0] };
     target = aloop_loop_create_future(aloop_get_running_loop());
     assert_string_equal(awaited_by(target), "");
@@ -97,7 +108,8 @@ static int64_t try_edges(void *unused, void **value) {
         tasks[i] = named(kinds[i].name, kinds[i].fn, NULL);
         let_run(2);
     }
-    assert_string_equal(awaited_by(target), "direct limited gathered shielded generated waiting ");
+    assert_string_equal(awaited_by(target),
+                        "direct limited gathered shielded generated waiting completing ");
     /* With the one that awaits it directly the future is cancelled, for all. */
     assert_code(aloop_task_cancel(tasks[0], NULL), 1);
     for (int i = 0; i < n; i++) {

@@ -1331,7 +1331,8 @@ extern "C" {
     pub fn aloop_task_options_set_context(options: *mut aloop_task_options, context: *mut aloop_context) -> i64;
     /// ```text
     /// 1: runs at once, inside the call, up to its first suspension; 0: not; the
-    /// default is what the loop's factory does.
+    /// default is what the loop's factory does. In a context that is entered, such as the
+    /// caller's own, the task is an ALOOP_EBUSY.
     /// ```
     pub fn aloop_task_options_set_eager_start(options: *mut aloop_task_options, eager: i32) -> i64;
     /// Bytes of its stack, instead of the loop's default.
