@@ -67,9 +67,11 @@ void enqueue(stream *s, bool from_poll) {
     else l->schedule(s);
 }
 
-// A reset that came while nobody reads: asyncio, which always reads, sees it.
+// A reset that came while nobody reads: asyncio, which always reads, sees it. The
+// kernel tells of it once: who connects asks for itself, though it may be woken yet.
 void look_for_failure(stream *s) {
     s->off(k_suspect);
+    if (s->is(k_connecting)) return;
     const bool read = s->reading != nullptr && s->reading->pending() && !s->is(k_reading_paused);
     if (read) return;  // the reader finds it
     const int64_t code = s->layer->failure(s);
@@ -289,6 +291,7 @@ int64_t adopt(loop *l, int fd, size_t limit, const stream_layer *layer, uint8_t 
 void free_stream(void *s) { unref(static_cast<loop_object *>(static_cast<stream *>(s))); }
 
 void discard_stream(stream *s) {
+    s->reading = nullptr;  // it may stand in the ready queue yet
     tear_down(s);
     unref(static_cast<loop_object *>(s));
 }

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 extern "C" {
 #include <cmocka.h>
@@ -34,7 +35,9 @@ constexpr int k_most = 8;
 struct attempt {
     char family;  // '4' or '6'
     int ms;       // after the first
+    int fd;
     int other_end;
+    bool broken;  // and nobody has asked why
 } g_attempts[k_most];
 int g_count;
 int g_ends[k_most];  // the reading ends of the sockets made
@@ -46,6 +49,7 @@ struct trial {
     const char *plan;  // of each attempt, in order: h hangs, r is refused, c connects
     int wins;          // the attempt that becomes writable...
     int after;         // ... when so many have begun; 0: none
+    bool all_break = false;  // then, instead
 };
 
 const trial *g_trial;
@@ -66,19 +70,32 @@ int64_t fake_socket(int, int, int) {
     return pair[1];
 }
 
-int64_t fake_connect(int, const sockaddr *to, socklen_t) {
+// Those that have begun are refused, all at once.
+void break_all() {
+    for (int i = 0; i < g_count; i++) {
+        close(g_attempts[i].other_end);
+        g_ends[i] = -1;
+        g_attempts[i].broken = true;
+    }
+}
+
+void let_one_win() {
+    static char sink[1 << 20];
+    assert_true(read(g_attempts[g_trial->wins].other_end, sink, sizeof sink) > 0);
+}
+
+int64_t fake_connect(int fd, const sockaddr *to, socklen_t) {
     static double first;
     const double now = aloop_loop_time(aloop_get_running_loop());
     if (g_count == 0) first = now;
     attempt &a = g_attempts[g_count];
     a.family = to->sa_family == AF_INET ? '4' : '6';
     a.ms = static_cast<int>((now - first) * 1000 + 0.5);
+    a.fd = fd;
     a.other_end = g_ends[g_sockets - 1];
+    a.broken = false;
     const char fate = g_trial->plan[g_count++];
-    if (g_count == g_trial->after) {
-        static char sink[1 << 20];
-        assert_true(read(g_attempts[g_trial->wins].other_end, sink, sizeof sink) > 0);
-    }
+    if (g_count == g_trial->after) g_trial->all_break ? break_all() : let_one_win();
     switch (fate) {
     case 'r': return -ECONNREFUSED;
     case 'c': return 0;
@@ -86,8 +103,15 @@ int64_t fake_connect(int, const sockaddr *to, socklen_t) {
     }
 }
 
-int64_t fake_getsockopt(int, int, int, void *value, socklen_t *size) {
-    std::memset(value, 0, *size);
+// The kernel tells of a failure once.
+int64_t fake_getsockopt(int fd, int, int, void *value, socklen_t *) {
+    int failure = 0;
+    for (int i = 0; i < g_count; i++) {
+        if (g_attempts[i].fd == fd && std::exchange(g_attempts[i].broken, false)) {
+            failure = ECONNREFUSED;
+        }
+    }
+    std::memcpy(value, &failure, sizeof failure);
     return 0;
 }
 
@@ -118,7 +142,8 @@ int64_t connect_attempt(void *arg, void **) {
     const aloop_error *e = aloop_last_error();
     std::snprintf(g_outcome.message, sizeof g_outcome.message, "%s",
                   e != nullptr ? aloop_error_message(e) : "");
-    g_outcome.left = open_descriptors() - before - g_sockets;  // without the other ends
+    g_outcome.left = open_descriptors() - before;
+    for (int i = 0; i < g_sockets; i++) g_outcome.left -= g_ends[i] >= 0;  // not the other ends
     if (s != nullptr) aloop_stream_abort(s);
     aloop_unref(s);
     aloop_unref(o);
@@ -146,7 +171,9 @@ void run(const trial &t) {
                                                   sizeof g_outcome.times - used, "%s%d",
                                                   i > 0 ? " " : "", g_attempts[i].ms));
     }
-    for (int i = 0; i < g_sockets; i++) close(g_ends[i]);
+    for (int i = 0; i < g_sockets; i++) {
+        if (g_ends[i] >= 0) close(g_ends[i]);
+    }
     assert_int_equal(open_descriptors(), before);
     assert_int_equal(answers::g_made.load(), 0);
 }
@@ -195,6 +222,14 @@ void test_first_wins(void **) {
     expect({"x4466", 0, "hhhc", 0, 0}, 0, "4646", "0 0 0 0");
 }
 
+// Several that fail together: each is told of its own failure, and none is taken for
+// a connection because another had been told.
+void test_failing_together(void **) {
+    expect({"x46", 0, "hh", 0, 2, true}, ALOOP_ECONNREFUSED, "46", "0 0");
+    expect({"x4466", 0, "hhhh", 0, 4, true}, ALOOP_ECONNREFUSED, "4646", "0 0 0 0");
+    expect({"x4466", 0.25, "hhhc", 0, 3, true}, 0, "4646", "0 250 500 500");
+}
+
 }  // namespace
 
 int main() {
@@ -210,6 +245,7 @@ int main() {
         cmocka_unit_test(test_one_after_the_other),
         cmocka_unit_test(test_failures_hurry),
         cmocka_unit_test(test_first_wins),
+        cmocka_unit_test(test_failing_together),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
