@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "peer.h"
-#include "tls_peer.h"
+#include "tls_raw.h"
 
 /* A connection that fails, and what both sides say to it. */
 struct failing {
@@ -258,6 +259,30 @@ static void closed_in_mid_handshake(void **state) {
     in_task(reset_early);
 }
 
+/* What a refused peer has sent and nobody read makes no reset of the end, which would
+ * overtake the alert that tells it why. */
+static int64_t much_unread(void *arg, void **value) {
+    (void)arg, (void)value;
+    static const char empty_hello[] = "\x16\x03\x01\x00\x04\x01\x00\x00\x00";
+    char text[400], much[60000];
+    struct peer peer = connect_peer(NULL);
+    for (size_t i = 0; i < sizeof much; i++) much[i] = empty_hello[i % (sizeof empty_hello - 1)];
+    assert_int_equal(send(peer.fd, much, sizeof much, 0), sizeof much);
+    assert_code(shake_with(peer.stream, true, text), ALOOP_ETLS);
+    let_run(2);
+    const ssize_t n = recv(peer.fd, much, sizeof much, 0);
+    assert_int_equal(n, 7);
+    assert_int_equal(much[0], 0x15); /* an alert */
+    assert_int_equal(recv(peer.fd, much, sizeof much, 0), 0);
+    drop_peer(&peer);
+    return 0;
+}
+
+static void an_alert_is_not_overtaken(void **state) {
+    (void)state;
+    in_roomy_task(much_unread, NULL);
+}
+
 static int64_t never_ends(void *arg, void **value) {
     (void)arg, (void)value;
     struct plain_ends ends = plain_ends();
@@ -463,6 +488,7 @@ TLS_SUITE(CASE(an_expired_certificate), CASE(a_self_signed_certificate), CASE(an
           CASE(no_shared_protocol), CASE(no_client_certificate),
           CASE(an_unverified_certificate_is_not_to_blame), CASE(a_client_refused_late),
           CASE(plain_text_on_the_tls_port), CASE(closed_in_mid_handshake),
+          CASE(an_alert_is_not_overtaken),
           CASE(a_handshake_that_never_ends), CASE(a_handshake_just_in_time),
           CASE(a_truncated_connection), CASE(a_close_that_is_not_answered),
           CASE(corrupted_data_is_refused))
