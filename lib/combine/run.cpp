@@ -168,12 +168,11 @@ int64_t run_main(runner *r, task_options *main, void **value, ptr<error> *why) {
     if (running_loop() != nullptr) return ALOOP_ELOOPRUNNING;
     const int64_t code = init_runner(r);
     if (code < 0) return code;
-    if (main->context == nullptr) {
-        main->context = r->context;
-        ref(r->context);
-    }
+    const bool lent = main->context == nullptr;
+    if (lent) main->context = ptr<context>::share(r->context).detach();
     const ptr<future> f(create_task(r->loop, main));
     ref(f.get());
+    if (lent) unref(std::exchange(main->context, nullptr));  // the options may be used again
     interrupt_watch watch(r->loop, f.get());
     const int64_t status = watch.outcome(run_until_complete(r->loop, f.get(), nullptr));
     if (why != nullptr && f->failed() && f->status() == status) {

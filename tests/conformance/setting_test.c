@@ -252,7 +252,36 @@ TEST(a_message_for_every_awaiter) {
     return 0;
 }
 
+static aloop_contextvar *left_note;
+
+static int64_t leave_a_note(void *seen, void **value UNUSED) {
+    *(void **)seen = aloop_contextvar_get(left_note);
+    return aloop_contextvar_set(left_note, seen, NULL, NULL);
+}
+
+/* 1.1: each runner has its own context, also where both run by the same options. */
+static void runners_share_options_and_no_context(void **state) {
+    (void)state;
+    void *seen = NULL;
+    left_note = aloop_contextvar_new("note", NULL);
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, leave_a_note, &seen, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        aloop_runner *runner = NULL;
+        assert_code(aloop_runner_new(&runner, NULL), 0);
+        assert_code(aloop_runner_run_ex(runner, o, NULL), 0);
+        assert_null(seen);
+        assert_code(aloop_runner_run_ex(runner, o, NULL), 0);
+        assert_ptr_equal(seen, &seen);
+        assert_code(aloop_runner_close(runner), 0);
+        aloop_unref(runner);
+    }
+    aloop_unref(o);
+    aloop_unref(left_note);
+}
+
 SUITE(CASE(debug_from_the_environment), CASE(runner_makes_its_loop_by_options),
+      CASE(runners_share_options_and_no_context),
       CASE(the_loop_that_was_set), CASE(a_factory_that_makes_nothing),
       CASE(a_group_waits_for_what_a_factory_makes), CASE(calls_make_no_tasks),
       CASE(a_future_as_a_value), CASE(a_task_that_could_not_be_made),
