@@ -33,17 +33,34 @@ static void run_some(aloop_loop *loop) {
     for (int i = 0; i < 3; i++) aloop_loop_run_once(loop, 0);
 }
 
+static void subscribe(aloop_loop *loop, int signum, aloop_callback_fn fn, void *data,
+                      aloop_free_fn free_fn) {
+    assert_code(aloop_loop_add_signal_handler(loop, signum, fn, data, free_fn), 0);
+}
+
+/* A loop that listens to SIGUSR1. */
+static aloop_loop *listening(aloop_callback_fn fn, void *data, aloop_free_fn free_fn) {
+    aloop_loop *loop = virtual_loop();
+    subscribe(loop, SIGUSR1, fn, data, free_fn);
+    return loop;
+}
+
+/* Raises it and lets the loop see to it. */
+static void raise_in(aloop_loop *loop) {
+    raise(SIGUSR1);
+    run_some(loop);
+}
+
 static void runs_as_a_callback(void **state) {
     (void)state;
-    aloop_loop *loop = virtual_loop();
     int calls = 0;
     int freed = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    aloop_loop *loop = listening(count_call, &calls, NULL);
     raise(SIGUSR1);
     assert_int_equal(calls, 0);
     run_some(loop);
     assert_int_equal(calls, 1);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR2, count_call, &freed, count_free), 0);
+    subscribe(loop, SIGUSR2, count_call, &freed, count_free);
     assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR2), 1);
     assert_int_equal(freed, 1);
     assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR2), 0);
@@ -54,13 +71,11 @@ static void runs_as_a_callback(void **state) {
 
 static void a_second_add_replaces(void **state) {
     (void)state;
-    aloop_loop *loop = virtual_loop();
     int first = 0;
     int second = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &first, NULL), 0);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &second, NULL), 0);
-    raise(SIGUSR1);
-    run_some(loop);
+    aloop_loop *loop = listening(count_call, &first, NULL);
+    subscribe(loop, SIGUSR1, count_call, &second, NULL);
+    raise_in(loop);
     assert_int_equal(first, 0);
     assert_int_equal(second, 1);
     assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
@@ -70,14 +85,13 @@ static void a_second_add_replaces(void **state) {
 
 static void nothing_runs_after_removal(void **state) {
     (void)state;
-    aloop_loop *loop = virtual_loop();
     int calls = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    aloop_loop *loop = listening(count_call, &calls, NULL);
     raise(SIGUSR1);
     assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
     run_some(loop);
     assert_int_equal(calls, 0);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    subscribe(loop, SIGUSR1, count_call, &calls, NULL);
     raise(SIGUSR1); /* and the close takes what stands in the inbox along */
     close_loop(loop);
     assert_int_equal(calls, 0);
@@ -87,15 +101,14 @@ static void nothing_runs_after_removal(void **state) {
 static void what_is_queued_still_runs(void **state) {
     (void)state;
     for (int removed = 0; removed < 3; removed++) {
-        aloop_loop *loop = virtual_loop();
         int old = 0;
         int new = 0;
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &old, count_free), 0);
+        aloop_loop *loop = listening(count_call, &old, count_free);
         raise(SIGUSR1);
         aloop_loop_run_once(loop, 0);
         if (removed > 0) assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
         if (removed < 2) {
-            assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &new, NULL), 0);
+            subscribe(loop, SIGUSR1, count_call, &new, NULL);
         }
         assert_int_equal(old, 0);
         run_some(loop);
@@ -111,13 +124,12 @@ static void what_is_queued_still_runs(void **state) {
 
 static void the_close_drops_what_is_queued(void **state) {
     (void)state;
-    aloop_loop *loop = virtual_loop();
     int old = 0;
     int new = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &old, count_free), 0);
+    aloop_loop *loop = listening(count_call, &old, count_free);
     raise(SIGUSR1);
     aloop_loop_run_once(loop, 0);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &new, count_free), 0);
+    subscribe(loop, SIGUSR1, count_call, &new, count_free);
     close_loop(loop);
     assert_int_equal(old, 1); /* the destructor alone */
     assert_int_equal(new, 1);
@@ -128,11 +140,10 @@ static int64_t replace_on_fiber(void *calls, void **value) {
     int *counts = calls;
     aloop_loop *loop = aloop_get_running_loop();
     for (int steps = 0; steps < 4; steps++) {
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, counts, NULL), 0);
+        subscribe(loop, SIGUSR1, count_call, counts, NULL);
         raise(SIGUSR1);
         let_run(steps);
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, counts + 1,
-                                                  count_free), 0);
+        subscribe(loop, SIGUSR1, count_call, counts + 1, count_free);
         let_run(4);
         assert_int_equal(counts[0] + counts[1], 1 + steps * 2);
         assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
@@ -157,9 +168,8 @@ static void the_earlier_handler_runs_and_comes_back(void **state) {
     for (int i = 0; i < 2; i++) {
         earlier_calls = 0;
         sigaction(SIGUSR1, kinds[i], NULL);
-        aloop_loop *loop = virtual_loop();
         int calls = 0;
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+        aloop_loop *loop = listening(count_call, &calls, NULL);
         assert_true(handler_of(SIGUSR1) != kinds[i]->sa_handler);
         kill(getpid(), SIGUSR1);
         assert_int_equal(earlier_calls, 1);
@@ -173,9 +183,8 @@ static void the_earlier_handler_runs_and_comes_back(void **state) {
 
 static void a_handler_installed_meanwhile_stays(void **state) {
     (void)state;
-    aloop_loop *loop = virtual_loop();
     int calls = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    aloop_loop *loop = listening(count_call, &calls, NULL);
     signal(SIGUSR1, earlier);
     assert_code(aloop_loop_remove_signal_handler(loop, SIGUSR1), 1);
     assert_true(handler_of(SIGUSR1) == earlier);
@@ -233,8 +242,7 @@ static int subscribe_in_child(aloop_loop *inherited) {
         if (i == 0) wrong += aloop_loop_new(&loop, NULL) < 0;
         if (i == 1) wrong += aloop_loop_after_fork(loop) < 0;
         wrong += aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL) < 0;
-        raise(SIGUSR1);
-        run_some(loop);
+        raise_in(loop);
         wrong += calls != i + 1;
         wrong += aloop_loop_close(loop) < 0;
         if (i == 0) aloop_unref(loop);
@@ -247,15 +255,14 @@ static void a_forked_child_subscribes_anew(void **state) {
     (void)state;
     aloop_loop *loop = real_loop();
     int calls = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+    subscribe(loop, SIGUSR1, count_call, &calls, NULL);
     const pid_t pid = fork();
     if (pid == 0) {
         alarm(k_hang);
         _exit(subscribe_in_child(loop));
     }
     assert_int_equal(wait_status_of(pid), 0);
-    raise(SIGUSR1);
-    run_some(loop);
+    raise_in(loop);
     assert_int_equal(calls, 1);
     close_loop(loop);
     assert_true(handler_of(SIGUSR1) == SIG_DFL);
@@ -297,7 +304,7 @@ static int64_t note_and_stop(void *data) {
 static void *listen_in_thread(void *data) {
     struct listener *l = data;
     aloop_loop *loop = real_loop();
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR2, note_and_stop, l, NULL), 0);
+    subscribe(loop, SIGUSR2, note_and_stop, l, NULL);
     pthread_barrier_wait(l->ready);
     assert_code(aloop_loop_run_forever(loop), 0);
     close_loop(loop);
@@ -341,9 +348,8 @@ static void loops_close_under_fire(void **state) {
     pthread_t thread;
     pthread_create(&thread, NULL, storm, NULL);
     for (int i = 0; i < 300; i++) {
-        aloop_loop *loop = virtual_loop();
         int calls = 0;
-        assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, count_call, &calls, NULL), 0);
+        aloop_loop *loop = listening(count_call, &calls, NULL);
         aloop_loop_run_once(loop, 0);
         close_loop(loop);
     }
@@ -363,9 +369,8 @@ static void a_failing_callback_is_reported(void **state) {
     aloop_loop *loop = virtual_loop();
     struct reports reports;
     capture_reports(loop, &reports);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, fails, NULL, NULL), 0);
-    raise(SIGUSR1);
-    run_some(loop);
+    subscribe(loop, SIGUSR1, fails, NULL, NULL);
+    raise_in(loop);
     assert_int_equal(reports.count, 1);
     assert_code(reports.list[0].code, ALOOP_EUSER - 1);
     assert_string_equal(reports.list[0].text, "in the handler");
@@ -380,12 +385,9 @@ static int64_t removes_itself(void *data) {
 
 static void a_callback_may_remove_itself(void **state) {
     (void)state;
-    aloop_loop *loop = virtual_loop();
     int calls = 0;
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, removes_itself, &calls, count_free),
-                0);
-    raise(SIGUSR1);
-    run_some(loop);
+    aloop_loop *loop = listening(removes_itself, &calls, count_free);
+    raise_in(loop);
     assert_int_equal(calls, 2); /* it and its destructor */
     close_loop(loop);
 }
@@ -403,7 +405,7 @@ static void wakes_a_sleeping_loop(void **state) {
     (void)state;
     aloop_loop *loop = real_loop();
     aloop_task *task = aloop_loop_create_task(loop, raise_and_wait, NULL);
-    assert_code(aloop_loop_add_signal_handler(loop, SIGUSR1, cancel_task, task, NULL), 0);
+    subscribe(loop, SIGUSR1, cancel_task, task, NULL);
     assert_code(aloop_loop_run_until_complete(loop, aloop_ref(task), NULL), ALOOP_ECANCELED);
     assert_string_equal(aloop_error_message(aloop_future_error(task)), "a signal");
     aloop_unref(task);

@@ -172,22 +172,35 @@ static void a_session_is_not_everywhere(void **state) {
     in_simulation(errors, NULL);
 }
 
+static void show_certificate(aloop_tls_context *client) {
+    struct certificate own =
+        make_certificate((struct certificate_wish){.name = "me"}, authority());
+    assert_code(aloop_tls_context_load_cert_chain_memory(client, own.cert, own.key, NULL), 0);
+    drop_certificate(&own);
+}
+
+static void want_certificate(aloop_tls_context *server) {
+    assert_code(aloop_tls_context_load_verify_memory(server, authority()->cert), 0);
+    assert_code(aloop_tls_context_set_verify_mode(server, ALOOP_TLS_VERIFY_REQUIRED), 0);
+}
+
+/* Once as it is, and once more with the session that it got. */
+static void visit_twice(struct visit *v) {
+    visit(v);
+    v->offered = v->got;
+    v->reused = "1";
+    v->wants = false;
+    visit(v);
+}
+
 /* A client that showed its certificate is known again by its session. */
 static int64_t with_certificate(void *arg, void **value) {
     (void)value;
-    struct certificate own =
-        make_certificate((struct certificate_wish){.name = "me"}, authority());
     struct visit v = first_visit(arg, true);
-    assert_code(aloop_tls_context_load_cert_chain_memory(v.client, own.cert, own.key, NULL), 0);
-    assert_code(aloop_tls_context_load_verify_memory(v.server, authority()->cert), 0);
-    assert_code(aloop_tls_context_set_verify_mode(v.server, ALOOP_TLS_VERIFY_REQUIRED), 0);
-    visit(&v);
-    v.offered = v.got;
-    v.reused = "1";
-    v.wants = false;
-    visit(&v);
+    show_certificate(v.client);
+    want_certificate(v.server);
+    visit_twice(&v);
     last_visit(&v);
-    drop_certificate(&own);
     return 0;
 }
 
@@ -208,15 +221,10 @@ static int64_t other_name(void *arg, void **value) {
                       .server = server_context(&both), .host = "open.example", .reused = "0",
                       .wants = true};
     aloop_tls_context *shut = server_context(&both);
-    assert_code(aloop_tls_context_load_verify_memory(shut, authority()->cert), 0);
-    assert_code(aloop_tls_context_set_verify_mode(shut, ALOOP_TLS_VERIFY_REQUIRED), 0);
+    want_certificate(shut);
     assert_code(aloop_tls_context_add_name(v.server, "shut.example", shut), 0);
     aloop_unref(shut);
-    visit(&v);
-    v.offered = v.got;
-    v.reused = "1";
-    v.wants = false;
-    visit(&v); /* at its own */
+    visit_twice(&v); /* at its own */
     aloop_ref(v.client), aloop_ref(v.server);
     struct ends ends = secure_ends((struct tls_wish){
         .client = v.client, .server = v.server, .host = "shut.example", .session = v.offered});
@@ -224,19 +232,12 @@ static int64_t other_name(void *arg, void **value) {
     drop_ends(&ends);
     aloop_bytes_unref(v.got);
     /* With a certificate that door opens, and opens again. */
-    struct certificate own =
-        make_certificate((struct certificate_wish){.name = "me"}, authority());
-    assert_code(aloop_tls_context_load_cert_chain_memory(v.client, own.cert, own.key, NULL), 0);
-    drop_certificate(&own);
+    show_certificate(v.client);
     v.host = "shut.example";
     v.offered = NULL;
     v.reused = "0";
     v.wants = true;
-    visit(&v);
-    v.offered = v.got;
-    v.reused = "1";
-    v.wants = false;
-    visit(&v);
+    visit_twice(&v);
     last_visit(&v);
     drop_certificate(&both);
     return 0;

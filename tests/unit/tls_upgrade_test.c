@@ -33,59 +33,72 @@ static void follow(aloop_stream *s, struct seen *seen) {
     aloop_unref(p);
 }
 
+/* Ours, which is to speak TLS as a server, and a peer that will. */
 struct upgrade {
-    aloop_stream *stream;
-    aloop_tls_context *context; /* a server's */
+    struct raw r;
+    struct seen seen; /* by the protocol, if there is one */
+    aloop_tls_context *context;
+    aloop_task *shaking;
 };
+
+static void begin(struct upgrade *u, bool with_protocol) {
+    *u = (struct upgrade){.r = raw_peer(false, TLS1_3_VERSION),
+                          .context = server_context(server_certificate())};
+    if (with_protocol) follow(u->r.ours, &u->seen);
+}
 
 static int64_t upgrade(void *arg, void **value) {
     const struct upgrade *u = arg;
     (void)value;
-    return start_tls(u->stream, u->context, NULL, NULL, 0);
+    return start_tls(u->r.ours, u->context, NULL, NULL, 0);
 }
 
-static void shake_on(struct raw *r) {
+static void start_upgrade(struct upgrade *u) { u->shaking = aloop_create_task(upgrade, u); }
+
+static int64_t end(struct upgrade *u) {
+    aloop_unref(u->context);
+    drop_raw(&u->r);
+    return 0;
+}
+
+static void shake_hands(struct upgrade *u) {
+    struct raw *r = &u->r;
     while (SSL_do_handshake(r->ssl) != 1) {
         raw_sends(r);
         assert_true(raw_hears(r));
     }
     raw_sends(r);
+    assert_code(AWAIT(u->shaking), 0);
 }
 
-static void say(struct raw *r, const char *text) {
-    assert_int_equal(SSL_write(r->ssl, text, (int)strlen(text)), strlen(text));
-    raw_sends(r);
+static void send_secret(struct upgrade *u) {
+    assert_int_equal(SSL_write(u->r.ssl, "secret", 6), 6);
+    raw_sends(&u->r);
+    let_run(5);
 }
 
 /* The client's hello is there, and the paused protocol was not told of it. */
-static struct raw greeted(struct seen *seen) {
-    struct raw r = raw_peer(false, TLS1_3_VERSION);
-    follow(r.ours, seen);
+static void begin_greeted(struct upgrade *u) {
+    begin(u, true);
     let_run(3);
-    assert_code(aloop_stream_pause_reading(r.ours), 0);
-    assert_int_equal(SSL_do_handshake(r.ssl), -1);
-    assert_true(raw_sends(&r) > 100);
+    assert_code(aloop_stream_pause_reading(u->r.ours), 0);
+    assert_int_equal(SSL_do_handshake(u->r.ssl), -1);
+    assert_true(raw_sends(&u->r) > 100);
     let_run(3);
-    assert_int_equal(seen->size, 0);
-    return r;
+    assert_int_equal(u->seen.size, 0);
 }
 
 static int64_t hello_first(void *arg, void **value) {
     (void)arg, (void)value;
-    struct seen seen = {0};
-    struct raw r = greeted(&seen);
-    struct upgrade u = {r.ours, server_context(server_certificate())};
-    aloop_task *shaking = aloop_create_task(upgrade, &u);
-    assert_code(aloop_stream_resume_reading(r.ours), 0); /* it is called right behind the task */
-    shake_on(&r);
-    assert_code(AWAIT(shaking), 0);
-    say(&r, "secret");
-    let_run(5);
-    assert_int_equal(seen.size, 6);
-    assert_string_equal(seen.data, "secret");
-    aloop_unref(u.context);
-    drop_raw(&r);
-    return 0;
+    struct upgrade u;
+    begin_greeted(&u);
+    start_upgrade(&u);
+    assert_code(aloop_stream_resume_reading(u.r.ours), 0); /* it is called right behind the task */
+    shake_hands(&u);
+    send_secret(&u);
+    assert_int_equal(u.seen.size, 6);
+    assert_string_equal(u.seen.data, "secret");
+    return end(&u);
 }
 
 static void a_protocol_sees_no_hello(void **state) {
@@ -103,31 +116,25 @@ static void take_much(struct raw *r) {
 
 static int64_t hello_in_drain(void *arg, void **value) {
     (void)arg, (void)value;
-    struct seen seen = {0};
-    struct raw r = raw_peer(false, TLS1_3_VERSION);
-    follow(r.ours, &seen);
-    assert_true(aloop_stream_write(r.ours, much, MUCH) > 0);
-    struct upgrade u = {r.ours, server_context(server_certificate())};
-    aloop_task *shaking = aloop_create_task(upgrade, &u);
+    struct upgrade u;
+    begin(&u, true);
+    assert_true(aloop_stream_write(u.r.ours, much, MUCH) > 0);
+    start_upgrade(&u);
     let_run(3);
-    assert_int_equal(SSL_do_handshake(r.ssl), -1);
-    assert_true(raw_sends(&r) > 100);
+    assert_int_equal(SSL_do_handshake(u.r.ssl), -1);
+    assert_true(raw_sends(&u.r) > 100);
     let_run(10);
-    assert_code(aloop_stream_pause_reading(r.ours), 0);
-    assert_code(aloop_stream_resume_reading(r.ours), 0);
-    follow(r.ours, &seen); /* another looks as well */
+    assert_code(aloop_stream_pause_reading(u.r.ours), 0);
+    assert_code(aloop_stream_resume_reading(u.r.ours), 0);
+    follow(u.r.ours, &u.seen); /* another looks as well */
     let_run(10);
-    assert_int_equal(seen.size, 0);
-    assert_int_equal(aloop_future_done(shaking), 0);
-    take_much(&r);
-    shake_on(&r);
-    assert_code(AWAIT(shaking), 0);
-    say(&r, "secret");
-    let_run(5);
-    assert_string_equal(seen.data, "secret");
-    aloop_unref(u.context);
-    drop_raw(&r);
-    return 0;
+    assert_int_equal(u.seen.size, 0);
+    assert_int_equal(aloop_future_done(u.shaking), 0);
+    take_much(&u.r);
+    shake_hands(&u);
+    send_secret(&u);
+    assert_string_equal(u.seen.data, "secret");
+    return end(&u);
 }
 
 static void a_protocol_waits_while_it_drains(void **state) {
@@ -138,26 +145,24 @@ static void a_protocol_waits_while_it_drains(void **state) {
 /* Neither do readers; and nobody starts TLS twice. */
 static int64_t readers(void *arg, void **value) {
     (void)arg, (void)value;
-    struct raw r = raw_peer(false, TLS1_3_VERSION);
-    assert_true(aloop_stream_write(r.ours, much, MUCH) > 0);
-    assert_code(aloop_stream_write(r.stream, "a\nslipped in\n", 13), 0);
-    assert_reads(aloop_stream_readline(r.ours), "a\n"); /* the rest is read ahead */
-    struct upgrade u = {r.ours, server_context(server_certificate())};
-    aloop_task *shaking = aloop_create_task(upgrade, &u);
+    struct upgrade u;
+    begin(&u, false);
+    assert_true(aloop_stream_write(u.r.ours, much, MUCH) > 0);
+    assert_code(aloop_stream_write(u.r.stream, "a\nslipped in\n", 13), 0);
+    assert_reads(aloop_stream_readline(u.r.ours), "a\n"); /* the rest is read ahead */
+    start_upgrade(&u);
     let_run(3);
     char byte;
-    assert_code(AWAIT(aloop_stream_read(r.ours, 9)), ALOOP_EBUSY);
-    assert_code(AWAIT(aloop_stream_read(r.ours, -1)), ALOOP_EBUSY);
-    assert_code(AWAIT(aloop_stream_read_into(r.ours, &byte, 1)), ALOOP_EBUSY);
-    assert_code(AWAIT(aloop_stream_readexactly(r.ours, 2)), ALOOP_EBUSY);
-    assert_code(AWAIT(aloop_stream_readline(r.ours)), ALOOP_EBUSY);
-    assert_code(AWAIT(aloop_stream_readuntil(r.ours, "\n", 1)), ALOOP_EBUSY);
-    assert_code(start_tls(r.ours, u.context, NULL, NULL, 0), ALOOP_EBUSY);
-    take_much(&r);
-    assert_code(AWAIT(shaking), ALOOP_ETLS); /* which that is not */
-    aloop_unref(u.context);
-    drop_raw(&r);
-    return 0;
+    assert_code(AWAIT(aloop_stream_read(u.r.ours, 9)), ALOOP_EBUSY);
+    assert_code(AWAIT(aloop_stream_read(u.r.ours, -1)), ALOOP_EBUSY);
+    assert_code(AWAIT(aloop_stream_read_into(u.r.ours, &byte, 1)), ALOOP_EBUSY);
+    assert_code(AWAIT(aloop_stream_readexactly(u.r.ours, 2)), ALOOP_EBUSY);
+    assert_code(AWAIT(aloop_stream_readline(u.r.ours)), ALOOP_EBUSY);
+    assert_code(AWAIT(aloop_stream_readuntil(u.r.ours, "\n", 1)), ALOOP_EBUSY);
+    assert_code(start_tls(u.r.ours, u.context, NULL, NULL, 0), ALOOP_EBUSY);
+    take_much(&u.r);
+    assert_code(AWAIT(u.shaking), ALOOP_ETLS); /* which that is not */
+    return end(&u);
 }
 
 static void readers_are_refused_meanwhile(void **state) {
@@ -168,37 +173,33 @@ static void readers_are_refused_meanwhile(void **state) {
 /* Where it does not come to a handshake, the protocol and readers go on. */
 static int64_t given_up(void *arg, void **value) {
     (void)arg, (void)value;
-    struct seen seen = {0};
-    struct raw r = raw_peer(false, TLS1_3_VERSION);
-    follow(r.ours, &seen);
-    assert_true(aloop_stream_write(r.ours, much, MUCH) > 0);
-    struct upgrade u = {r.ours, server_context(server_certificate())};
-    aloop_task *shaking = aloop_create_task(upgrade, &u);
+    struct upgrade u;
+    begin(&u, true);
+    assert_true(aloop_stream_write(u.r.ours, much, MUCH) > 0);
+    start_upgrade(&u);
     let_run(3);
-    assert_code(aloop_stream_write(r.stream, "plain", 5), 0);
+    assert_code(aloop_stream_write(u.r.stream, "plain", 5), 0);
     let_run(3);
-    assert_int_equal(seen.size, 0);
-    aloop_future_cancel(shaking, NULL);
-    assert_code(AWAIT(shaking), ALOOP_ECANCELED);
+    assert_int_equal(u.seen.size, 0);
+    aloop_future_cancel(u.shaking, NULL);
+    assert_code(AWAIT(u.shaking), ALOOP_ECANCELED);
     let_run(3);
-    assert_string_equal(seen.data, "plain");
+    assert_string_equal(u.seen.data, "plain");
     /* And where it is refused at last. */
-    shaking = aloop_create_task(upgrade, &u);
+    start_upgrade(&u);
     let_run(3);
-    assert_code(aloop_stream_write(r.stream, " text", 5), 0);
-    assert_code(aloop_stream_write_eof(r.ours), 0);
+    assert_code(aloop_stream_write(u.r.stream, " text", 5), 0);
+    assert_code(aloop_stream_write_eof(u.r.ours), 0);
     let_run(3);
-    assert_int_equal(seen.size, 5);
-    take_much(&r);
-    assert_code(AWAIT(shaking), ALOOP_EINVALIDSTATE);
+    assert_int_equal(u.seen.size, 5);
+    take_much(&u.r);
+    assert_code(AWAIT(u.shaking), ALOOP_EINVALIDSTATE);
     let_run(3);
-    assert_string_equal(seen.data, "plain text");
-    assert_code(aloop_stream_set_protocol(r.ours, NULL, NULL), 0);
-    assert_code(aloop_stream_write(r.stream, "!", 1), 0);
-    assert_reads(aloop_stream_readexactly(r.ours, 1), "!");
-    aloop_unref(u.context);
-    drop_raw(&r);
-    return 0;
+    assert_string_equal(u.seen.data, "plain text");
+    assert_code(aloop_stream_set_protocol(u.r.ours, NULL, NULL), 0);
+    assert_code(aloop_stream_write(u.r.stream, "!", 1), 0);
+    assert_reads(aloop_stream_readexactly(u.r.ours, 1), "!");
+    return end(&u);
 }
 
 static void a_protocol_goes_on_without_tls(void **state) {
@@ -210,42 +211,31 @@ static void a_protocol_goes_on_without_tls(void **state) {
  * pause of after the call holds. */
 static int64_t paused(void *arg, void **value) {
     (void)arg, (void)value;
-    struct seen seen = {0};
-    struct raw r = greeted(&seen);
-    struct upgrade u = {r.ours, server_context(server_certificate())};
-    aloop_task *shaking = aloop_create_task(upgrade, &u);
-    assert_code(aloop_stream_is_reading(r.ours), 0);
-    shake_on(&r);
-    assert_code(AWAIT(shaking), 0);
-    assert_code(aloop_stream_is_reading(r.ours), 1);
-    say(&r, "secret");
-    let_run(5);
-    assert_string_equal(seen.data, "secret");
-    aloop_unref(u.context);
-    drop_raw(&r);
-    return 0;
+    struct upgrade u;
+    begin_greeted(&u);
+    start_upgrade(&u);
+    assert_code(aloop_stream_is_reading(u.r.ours), 0);
+    shake_hands(&u);
+    assert_code(aloop_stream_is_reading(u.r.ours), 1);
+    send_secret(&u);
+    assert_string_equal(u.seen.data, "secret");
+    return end(&u);
 }
 
 static int64_t paused_meanwhile(void *arg, void **value) {
     (void)arg, (void)value;
-    struct seen seen = {0};
-    struct raw r = raw_peer(false, TLS1_3_VERSION);
-    follow(r.ours, &seen);
-    struct upgrade u = {r.ours, server_context(server_certificate())};
-    aloop_task *shaking = aloop_create_task(upgrade, &u);
+    struct upgrade u;
+    begin(&u, true);
+    start_upgrade(&u);
     let_run(5);
-    assert_code(aloop_stream_pause_reading(r.ours), 0);
-    shake_on(&r);
-    assert_code(AWAIT(shaking), 0);
-    say(&r, "secret");
+    assert_code(aloop_stream_pause_reading(u.r.ours), 0);
+    shake_hands(&u);
+    send_secret(&u);
+    assert_int_equal(u.seen.size, 0);
+    assert_code(aloop_stream_resume_reading(u.r.ours), 0);
     let_run(5);
-    assert_int_equal(seen.size, 0);
-    assert_code(aloop_stream_resume_reading(r.ours), 0);
-    let_run(5);
-    assert_string_equal(seen.data, "secret");
-    aloop_unref(u.context);
-    drop_raw(&r);
-    return 0;
+    assert_string_equal(u.seen.data, "secret");
+    return end(&u);
 }
 
 static void a_pause_ends_with_the_upgrade(void **state) {
