@@ -162,7 +162,8 @@ int64_t aloop_raise_error(aloop_error *handle) {
 
 aloop_error *aloop_last_error(void) {
     const loop *l = running_loop();
-    return l != nullptr && l->current_task != nullptr ? to_c(current_error(l->current_task)) : nullptr;
+    if (l == nullptr || l->current_task == nullptr) return nullptr;
+    return to_c(current_error(l->current_task));
 }
 
 // Bytes and results ----------------------------------------------------------------------------

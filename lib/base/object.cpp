@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "locked.hpp"
 #include "memory.hpp"
 #include "options.hpp"
 
@@ -13,9 +14,9 @@ kind_info g_kinds[static_cast<int>(kind::count)];
 std::atomic<int64_t> g_live[static_cast<int>(kind::count)];
 void (*g_wake_domain)(domain *d) = nullptr;
 
-static const register_kind g_options(kind::option_set, {"options", [](object *o) {
-                                                            static_cast<options_object *>(o)->info->destroy(o);
-                                                        }});
+static void destroy_options(object *o) { static_cast<options_object *>(o)->info->destroy(o); }
+
+static const register_kind g_options(kind::option_set, {"options", destroy_options});
 
 namespace {
 
@@ -24,18 +25,11 @@ namespace {
 constexpr int32_t k_queued = 1;
 constexpr int32_t k_one = 2;
 
-struct locked {
-    explicit locked(domain *d) : domain_(d) { pthread_mutex_lock(&d->closed_mutex); }
-    ~locked() { pthread_mutex_unlock(&domain_->closed_mutex); }
-    locked(const locked &) = delete;
-    locked &operator=(const locked &) = delete;
-    domain *domain_;
-};
-
 // Moves what other threads counted to `refs`; under the mutex, which k_queued
 // changes under as well. True: there is no reference left.
 bool fold(loop_object *o, int32_t by, bool stays_queued) {
-    const int32_t folded = o->remote.exchange(stays_queued ? k_queued : 0, std::memory_order_acq_rel);
+    const int32_t left = stays_queued ? k_queued : 0;
+    const int32_t folded = o->remote.exchange(left, std::memory_order_acq_rel);
     o->refs += by + (folded & ~k_queued) / k_one;
     return o->refs == 0;
 }
@@ -46,7 +40,7 @@ bool fold(loop_object *o, int32_t by, bool stays_queued) {
 void fold_closed(loop_object *o, int32_t by) {
     bool last;
     {
-        locked hold(o->home);
+        locked hold(&o->home->closed_mutex);
         const bool queued = (o->remote.load(std::memory_order_relaxed) & k_queued) != 0;
         last = fold(o, by, queued) && !queued;
     }
@@ -54,7 +48,7 @@ void fold_closed(loop_object *o, int32_t by) {
 }
 
 bool is_closed(domain *d) {
-    locked hold(d);
+    locked hold(&d->closed_mutex);
     return d->closed;
 }
 
@@ -106,7 +100,7 @@ void finalize(object *o) {
 void drop_last(loop_object *o) {
     bool last = o->refs == 0;
     if (o->remote.load(std::memory_order_acquire) != 0) {
-        locked hold(o->home);
+        locked hold(&o->home->closed_mutex);
         const bool queued = (o->remote.load(std::memory_order_relaxed) & k_queued) != 0;
         last = !queued && fold(o, 0, false);
     }
@@ -127,7 +121,7 @@ void remote_unref(loop_object *o) {
     domain *d = o->home;
     bool closed;
     {
-        locked hold(d);
+        locked hold(&d->closed_mutex);
         closed = d->closed;
         if (!closed) {
             // One step: the loop's thread must never see 0 before it is queued.
@@ -147,7 +141,7 @@ void collect_drops(domain *d) {
     if (d->inbox_drops.load(std::memory_order_relaxed) == nullptr) return;
     loop_object *list;
     {
-        locked hold(d);
+        locked hold(&d->closed_mutex);
         list = d->inbox_drops.exchange(nullptr, std::memory_order_acquire);
     }
     while (list != nullptr) {
@@ -155,7 +149,7 @@ void collect_drops(domain *d) {
         list = o->inbox_next;
         bool last;
         {
-            locked hold(d);
+            locked hold(&d->closed_mutex);
             last = fold(o, 0, false);
         }
         if (last) finalize(o);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "fork.hpp"
+#include "locked.hpp"
 #include "object.hpp"
 
 namespace aloop {
@@ -67,29 +68,26 @@ domain *g_domains = nullptr;
 
 int64_t loop_objects() {
     int64_t sum = 0;
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     for (const domain *d = g_domains; d != nullptr; d = d->next_domain) {
         sum += d->live.load(std::memory_order_relaxed);
     }
-    pthread_mutex_unlock(&g_mutex);
     return sum;
 }
 
 }  // namespace
 
 void enlist_domain(domain *d) {
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     d->next_domain = g_domains;
     g_domains = d;
-    pthread_mutex_unlock(&g_mutex);
 }
 
 void delist_domain(domain *d) {
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     domain **at = &g_domains;
     while (*at != nullptr && *at != d) at = &(*at)->next_domain;
     if (*at != nullptr) *at = d->next_domain;
-    pthread_mutex_unlock(&g_mutex);
 }
 
 int64_t stat(int32_t which) {

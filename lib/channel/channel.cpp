@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "../base/locked.hpp"
+
 namespace aloop {
 
 namespace {
@@ -25,9 +27,8 @@ void destroy_end(object *o) {
         part(end);
     } else {
         // Other threads may drop the peer now; nobody can use the queue any more.
-        pthread_mutex_lock(&l->closed_mutex);
+        locked hold(&l->closed_mutex);
         part(end);
-        pthread_mutex_unlock(&l->closed_mutex);
     }
     l->free_object(end);
 }

@@ -306,7 +306,7 @@ aloop_future *aloop_as_completed_next(aloop_completions *c) { return next_of(c, 
 
 aloop_future *aloop_as_completed_next_result(aloop_completions *c) { return next_of(c, true); }
 
-// Timeouts ------------------------------------------------------------------------------------------
+// Timeouts ----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -364,7 +364,7 @@ int64_t aloop_timeout_exit(aloop_timeout *handle, int64_t status) {
     return exit_timeout(from_timeout(handle), status);
 }
 
-// Task groups -------------------------------------------------------------------------------------------
+// Task groups -------------------------------------------------------------------------------------
 
 namespace {
 

@@ -182,7 +182,8 @@ void find_duplicates(child *children, int64_t n) {
 
 future *make_gather(loop *l, future *const *futures, int64_t n, bool return_errors) {
     gather *g = l->make_object<gather>();
-    child *children = static_cast<child *>(allocate(sizeof(child) * static_cast<size_t>(n > 0 ? n : 1)));
+    const size_t room = sizeof(child) * static_cast<size_t>(n > 0 ? n : 1);
+    child *children = static_cast<child *>(allocate(room));
     if (g == nullptr || children == nullptr) {
         for (int64_t i = 0; i < n; i++) unref(futures[i]);
         release(children);

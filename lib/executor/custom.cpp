@@ -5,9 +5,9 @@
 // SPDX-License-Identifier: MIT
 #include <pthread.h>
 
-#include <cstdio>
 #include <utility>
 
+#include "../base/locked.hpp"
 #include "executor.hpp"
 
 namespace aloop {
@@ -29,19 +29,11 @@ struct custom final : executor {
     }
 };
 
-struct locked {
-    explicit locked(custom *c) : executor_(c) { pthread_mutex_lock(&c->mutex); }
-    ~locked() { pthread_mutex_unlock(&executor_->mutex); }
-    locked(const locked &) = delete;
-    locked &operator=(const locked &) = delete;
-    custom *executor_;
-};
-
 custom *from(executor *e) { return static_cast<custom *>(e); }
 
 // Those who wait for the last job, when j was that; they are told by the caller.
 void remove_job(custom *c, job *j, ring *told) {
-    locked hold(c);
+    locked hold(&c->mutex);
     c->jobs.remove(queue_link(j));
     if (!c->jobs.empty()) return;
     while (link *first = c->waiters.pop()) told->push(first);
@@ -56,7 +48,7 @@ void give_up_job(custom *c, job *j) {
 int64_t submit(executor *e, job *j) {
     custom *c = from(e);
     {
-        locked hold(c);
+        locked hold(&c->mutex);
         if (c->shutting) return ALOOP_ESHUTDOWN;
         c->jobs.push(queue_link(j));
     }
@@ -79,7 +71,7 @@ bool withdraw(executor *e, job *j) {
 void begin_shutdown(executor *e) {
     custom *c = from(e);
     {
-        locked hold(c);
+        locked hold(&c->mutex);
         if (std::exchange(c->shutting, true)) return;
     }
     if (c->table.shutdown != nullptr) c->table.shutdown(c->data);
@@ -87,7 +79,7 @@ void begin_shutdown(executor *e) {
 
 bool await_end(executor *e, end_waiter *w) {
     custom *c = from(e);
-    locked hold(c);
+    locked hold(&c->mutex);
     if (c->jobs.empty()) return false;
     c->waiters.push(static_cast<link *>(static_cast<node *>(w)));
     return true;
@@ -95,7 +87,7 @@ bool await_end(executor *e, end_waiter *w) {
 
 end_waiter *forget_end(executor *e, const future *ended) {
     custom *c = from(e);
-    locked hold(c);
+    locked hold(&c->mutex);
     return take_waiter(&c->waiters, ended);
 }
 
@@ -104,7 +96,7 @@ void join(executor *) {}
 // Which of them have begun only the program knows.
 abandoned abandon(executor *e) {
     custom *c = from(e);
-    locked hold(c);
+    locked hold(&c->mutex);
     abandoned left = {};
     for (link *at = c->jobs.head(); at != nullptr; at = c->jobs.after(at)) {
         job_of_queue(at)->cancelled.store(true, std::memory_order_relaxed);
@@ -115,18 +107,12 @@ abandoned abandon(executor *e) {
 
 int64_t describe_running(executor *e, char *buffer, size_t size) {
     custom *c = from(e);
-    locked hold(c);
-    size_t used = 0;
-    if (size > 0) buffer[0] = '\0';
+    locked hold(&c->mutex);
+    writer out(buffer, size);
     for (link *at = c->jobs.head(); at != nullptr; at = c->jobs.after(at)) {
-        char name[160];
-        name_job(job_of_queue(at), name, sizeof name);
-        char *to = used < size ? buffer + used : nullptr;
-        const int n = std::snprintf(to, to != nullptr ? size - used : 0, "%s%s",
-                                    used > 0 ? "\n" : "", name);
-        used += static_cast<size_t>(n);
+        list_job(&out, job_of_queue(at));
     }
-    return static_cast<int64_t>(used);
+    return out.length();
 }
 
 // In a forked child the threads that its shutdown would see to are not there.

@@ -12,6 +12,7 @@
 
 #include <asyncloop/executor.h>
 
+#include "../base/writer.hpp"
 #include "../context/context.hpp"
 #include "../future/future.hpp"
 #include "../task/operation.hpp"
@@ -57,9 +58,9 @@ void run_job(job *j);
 void leave_job();
 // The owner has done with it; status and so on are set.
 void hand_back(job *j);
-// How reports name it; the job may say so itself, under a lock.
+// How reports name it, in a line of its own; the job may say so itself, under a lock.
 void name_this_job(const char *name);
-void name_job(const job *j, char *buffer, size_t size);
+void list_job(writer *out, const job *j);
 
 // Tells a loop that an executor has ended; stands in the executor's list.
 struct end_waiter : posted {

@@ -14,6 +14,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "../base/locked.hpp"
+
 namespace aloop {
 
 namespace {
@@ -137,14 +139,6 @@ int received_fd(msghdr *message) {
 }
 
 // The parent's side -----------------------------------------------------------------------------
-
-struct locked {
-    explicit locked(pthread_mutex_t *m) : mutex(m) { pthread_mutex_lock(m); }
-    ~locked() { pthread_mutex_unlock(mutex); }
-    locked(const locked &) = delete;
-    locked &operator=(const locked &) = delete;
-    pthread_mutex_t *mutex;
-};
 
 void send_signal(int pidfd, int signum) {
     syscall(SYS_pidfd_send_signal, pidfd, signum, nullptr, 0);

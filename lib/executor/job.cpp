@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "../base/fork.hpp"
+#include "../base/locked.hpp"
 #include "executor.hpp"
 
 namespace aloop {
@@ -165,27 +166,26 @@ end_waiter *take_waiter(ring *waiters, const future *ended) {
 }
 
 void name_this_job(const char *name) {
-    pthread_mutex_lock(&g_names);
+    locked hold(&g_names);
     std::snprintf(t_job->name, sizeof t_job->name, "%s", name);
-    pthread_mutex_unlock(&g_names);
 }
 
-void name_job(const job *j, char *buffer, size_t size) {
+void list_job(writer *out, const job *j) {
+    if (out->length() > 0) out->add("\n");
+    {
+        locked hold(&g_names);
+        if (j->name[0] != '\0') return out->add("%s", j->name);
+    }
     Dl_info where;
-    pthread_mutex_lock(&g_names);
-    const bool named = j->name[0] != '\0';
-    if (named) std::snprintf(buffer, size, "%s", j->name);
-    pthread_mutex_unlock(&g_names);
-    if (named) return;
     if (dladdr(j->shown, &where) == 0) {
-        std::snprintf(buffer, size, "%p()", j->shown);
+        out->add("%p()", j->shown);
     } else if (where.dli_sname != nullptr) {
-        std::snprintf(buffer, size, "%s()", where.dli_sname);
+        out->add("%s()", where.dli_sname);
     } else {
         const char *slash = std::strrchr(where.dli_fname, '/');
-        std::snprintf(buffer, size, "%s+%#lx()", slash != nullptr ? slash + 1 : where.dli_fname,
-                      static_cast<unsigned long>(static_cast<char *>(j->shown) -
-                                                 static_cast<char *>(where.dli_fbase)));
+        out->add("%s+%#lx()", slash != nullptr ? slash + 1 : where.dli_fname,
+                 static_cast<unsigned long>(static_cast<char *>(j->shown) -
+                                            static_cast<char *>(where.dli_fbase)));
     }
 }
 

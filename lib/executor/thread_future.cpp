@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "../base/locked.hpp"
 #include "../task/task.hpp"
 
 namespace aloop {
@@ -23,16 +24,11 @@ void init_locks(thread_future *f) {
 
 bool of_parent(const thread_future *f) { return f->forks != fork_generation(); }
 
-struct locked {
-    explicit locked(thread_future *f) : future_(f) {
-        if (f->locks_of != fork_generation()) init_locks(f);
-        pthread_mutex_lock(&f->mutex);
-    }
-    ~locked() { pthread_mutex_unlock(&future_->mutex); }
-    locked(const locked &) = delete;
-    locked &operator=(const locked &) = delete;
-    thread_future *future_;
-};
+// A child makes itself new ones: a thread of the parent may hold those.
+pthread_mutex_t *mutex_of(thread_future *f) {
+    if (f->locks_of != fork_generation()) init_locks(f);
+    return &f->mutex;
+}
 
 void destroy_thread_future(object *o) { destroy(static_cast<thread_future *>(o)); }
 
@@ -54,7 +50,7 @@ void settle_or_free(thread_future *f, int64_t status, void *value, aloop_free_fn
                     error *adopted) {
     bool taken;
     {
-        locked hold(f);
+        locked hold(mutex_of(f));
         taken = settle(f, status, value, free_fn, adopted);
     }
     if (taken) return;
@@ -163,12 +159,12 @@ thread_future *run_threadsafe(loop *l, aloop_coro_fn fn, void *arg) {
 }
 
 bool is_done(thread_future *f) {
-    locked hold(f);
+    locked hold(mutex_of(f));
     return f->done;
 }
 
 int64_t wait_done(thread_future *f, double timeout) {
-    locked hold(f);
+    locked hold(mutex_of(f));
     if (!f->done && of_parent(f)) return ALOOP_ECHILD;
     if (!f->done && running_loop() == f->home) return ALOOP_EWRONGTHREAD;
     const bool limited = timeout >= 0 && !std::isinf(timeout);
@@ -186,7 +182,7 @@ int64_t wait_done(thread_future *f, double timeout) {
 
 int64_t cancel(thread_future *f) {
     {
-        locked hold(f);
+        locked hold(mutex_of(f));
         if (!f->done && of_parent(f)) return ALOOP_ECHILD;
         if (!settle(f, ALOOP_ECANCELED, nullptr, nullptr, nullptr)) return 0;
     }
@@ -196,7 +192,7 @@ int64_t cancel(thread_future *f) {
 }
 
 int64_t read_value(thread_future *f, void **value, bool take) {
-    locked hold(f);
+    locked hold(mutex_of(f));
     if (!f->done) return ALOOP_EINVALIDSTATE;
     if (value == nullptr || f->status < 0) return f->status;
     if (f->value_taken) return ALOOP_EVALUETAKEN;
@@ -206,7 +202,7 @@ int64_t read_value(thread_future *f, void **value, bool take) {
 }
 
 error *error_of(thread_future *f) {
-    locked hold(f);
+    locked hold(mutex_of(f));
     if (!f->done || f->status >= 0) return nullptr;
     if (f->failure == nullptr) f->failure = make_error(f->status, nullptr);
     return f->failure;

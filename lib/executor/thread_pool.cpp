@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
+#include "../base/locked.hpp"
 #include "../base/mask.hpp"
 #include "executor.hpp"
 
@@ -62,14 +62,6 @@ struct thread_pool final : executor {
     }
 };
 
-struct locked {
-    explicit locked(thread_pool *p) : pool(p) { pthread_mutex_lock(&p->mutex); }
-    ~locked() { pthread_mutex_unlock(&pool->mutex); }
-    locked(const locked &) = delete;
-    locked &operator=(const locked &) = delete;
-    thread_pool *pool;
-};
-
 thread_local worker *t_worker = nullptr;
 
 thread_pool *from(executor *e) { return static_cast<thread_pool *>(e); }
@@ -94,6 +86,21 @@ void worker_ended(thread_pool *p, worker *w) {
     if (--p->threads == 0) tell_waiters(&p->waiters);
 }
 
+// nullptr: the pool ends, and the worker with it.
+job *begin_job(thread_pool *p, worker *w) {
+    locked hold(&p->mutex);
+    w->current = next_job(p);
+    if (w->current != nullptr) p->busy++;
+    else worker_ended(p, w);
+    return w->current;
+}
+
+void end_job(thread_pool *p, worker *w) {
+    locked hold(&p->mutex);
+    w->current = nullptr;
+    p->busy--;
+}
+
 void lose_thread(void *w);
 
 // Tells of a thread that ends inside of a job (pthread_exit, or the program cancels
@@ -114,29 +121,16 @@ void *work(void *data) {
     pthread_setspecific(g_end, w);
     began_masked(w->mask_before);
     pthread_setname_np(pthread_self(), w->name);
-    for (;;) {
-        pthread_mutex_lock(&p->mutex);
-        job *j = next_job(p);
-        if (j == nullptr) break;
-        w->current = j;
-        p->busy++;
-        pthread_mutex_unlock(&p->mutex);
+    bool orphaned = false;
+    while (job *j = orphaned ? nullptr : begin_job(p, w)) {
         run_job(j);
         if (p->of_parent()) _exit(0);  // the job forked, and this is the child
-        pthread_mutex_lock(&p->mutex);
-        w->current = nullptr;
-        p->busy--;
-        pthread_mutex_unlock(&p->mutex);
+        end_job(p, w);
         hand_back(j);
-        if (w->orphaned) {
-            pthread_setspecific(g_end, nullptr);
-            destroy(w);
-            return nullptr;
-        }
+        orphaned = w->orphaned;
     }
     pthread_setspecific(g_end, nullptr);
-    worker_ended(p, w);
-    pthread_mutex_unlock(&p->mutex);
+    if (orphaned) destroy(w);
     return nullptr;
 }
 
@@ -166,10 +160,7 @@ int64_t start_worker(thread_pool *p) {
 void fail_lost(thread_pool *p, worker *w) {
     job *j = w->current;
     leave_job();
-    pthread_mutex_lock(&p->mutex);
-    w->current = nullptr;
-    p->busy--;
-    pthread_mutex_unlock(&p->mutex);
+    end_job(p, w);
     j->status = ALOOP_EBROKENPOOL;
     if (j->failure != nullptr) unref(j->failure);
     j->failure = make_error(ALOOP_EBROKENPOOL, "the job ended the thread that ran it");
@@ -179,13 +170,15 @@ void fail_lost(thread_pool *p, worker *w) {
 // What waits gets another thread, or fails where none can be had.
 void replace_lost(thread_pool *p) {
     ring failed;
-    pthread_mutex_lock(&p->mutex);
-    const int64_t code = p->queue.empty() ? 0 : start_worker(p);
-    if (code < 0 && p->threads == 1) {
-        while (link *first = p->queue.pop()) failed.push(first);
-        p->queued = 0;
+    int64_t code = 0;
+    {
+        locked hold(&p->mutex);
+        if (!p->queue.empty()) code = start_worker(p);
+        if (code < 0 && p->threads == 1) {
+            while (link *first = p->queue.pop()) failed.push(first);
+            p->queued = 0;
+        }
     }
-    pthread_mutex_unlock(&p->mutex);
     while (link *first = failed.pop()) {
         job_of_queue(first)->status = code;
         hand_back(job_of_queue(first));
@@ -199,16 +192,15 @@ void lose_thread(void *data) {
     fail_lost(p, w);
     if (!w->orphaned) replace_lost(p);
     if (w->orphaned) return destroy(w);
-    pthread_mutex_lock(&p->mutex);
+    locked hold(&p->mutex);
     worker_ended(p, w);
-    pthread_mutex_unlock(&p->mutex);
 }
 
 // The executor -------------------------------------------------------------------------------
 
 int64_t submit(executor *e, job *j) {
     thread_pool *p = from(e);
-    locked hold(p);
+    locked hold(&p->mutex);
     if (p->shutting) return ALOOP_ESHUTDOWN;
     // For the first of the queue threads are there, or will be.
     if (p->queued - (p->most - p->busy) >= p->room) return ALOOP_EQUEUEFULL;
@@ -225,7 +217,7 @@ int64_t submit(executor *e, job *j) {
 // A queued job stands in the ring; one that was taken out of it does not.
 bool withdraw(executor *e, job *j) {
     thread_pool *p = from(e);
-    locked hold(p);
+    locked hold(&p->mutex);
     for (link *at = p->queue.head(); at != nullptr; at = p->queue.after(at)) {
         if (at != queue_link(j)) continue;
         p->queue.remove(at);
@@ -237,7 +229,7 @@ bool withdraw(executor *e, job *j) {
 
 void begin_shutdown(executor *e) {
     thread_pool *p = from(e);
-    locked hold(p);
+    locked hold(&p->mutex);
     p->shutting = true;
     pthread_cond_broadcast(&p->work);
 }
@@ -247,7 +239,7 @@ void join(executor *e) {
     thread_pool *p = from(e);
     ring ended;
     {
-        locked hold(p);
+        locked hold(&p->mutex);
         for (link *at = p->workers.head(); at != nullptr;) {
             link *next = p->workers.after(at);
             if (static_cast<worker *>(at)->ended) {
@@ -267,7 +259,7 @@ void join(executor *e) {
 
 bool await_end(executor *e, end_waiter *w) {
     thread_pool *p = from(e);
-    locked hold(p);
+    locked hold(&p->mutex);
     if (p->threads == 0) return false;
     p->waiters.push(static_cast<link *>(static_cast<node *>(w)));
     return true;
@@ -275,7 +267,7 @@ bool await_end(executor *e, end_waiter *w) {
 
 end_waiter *forget_end(executor *e, const future *ended) {
     thread_pool *p = from(e);
-    locked hold(p);
+    locked hold(&p->mutex);
     return take_waiter(&p->waiters, ended);
 }
 
@@ -284,7 +276,7 @@ abandoned abandon(executor *e) {
     ring dropped;
     abandoned jobs = {};
     {
-        locked hold(p);
+        locked hold(&p->mutex);
         p->shutting = true;
         while (link *first = p->queue.pop()) dropped.push(first);
         jobs.waiting = std::exchange(p->queued, 0);
@@ -306,20 +298,15 @@ abandoned abandon(executor *e) {
 
 int64_t describe_running(executor *e, char *buffer, size_t size) {
     thread_pool *p = from(e);
-    locked hold(p);
-    size_t used = 0;
-    if (size > 0) buffer[0] = '\0';
+    locked hold(&p->mutex);
+    writer out(buffer, size);
     for (link *at = p->workers.head(); at != nullptr; at = p->workers.after(at)) {
         const worker *w = static_cast<worker *>(at);
         if (w->current == nullptr) continue;
-        char text[160];
-        name_job(w->current, text, sizeof text);
-        char *to = used < size ? buffer + used : nullptr;
-        const int n = std::snprintf(to, to != nullptr ? size - used : 0, "%s%s in %s",
-                                    used > 0 ? "\n" : "", text, w->name);
-        used += static_cast<size_t>(n);
+        list_job(&out, w->current);
+        out.add(" in %s", w->name);
     }
-    return static_cast<int64_t>(used);
+    return out.length();
 }
 
 // In a forked child: the threads are not here, and locks may be held for ever.
@@ -396,7 +383,7 @@ void *pool_extension(executor *e) {
 int64_t name_pool(executor *e, const char *name) {
     thread_pool *p = pool_from(e);
     if (p == nullptr) return ALOOP_EWRONGTYPE;
-    locked hold(p);
+    locked hold(&p->mutex);
     std::snprintf(p->name, sizeof p->name, "%s", name);
     return 0;
 }
@@ -404,7 +391,7 @@ int64_t name_pool(executor *e, const char *name) {
 int64_t bound_pool(executor *e, int64_t n) {
     thread_pool *p = pool_from(e);
     if (p == nullptr) return ALOOP_EWRONGTYPE;
-    locked hold(p);
+    locked hold(&p->mutex);
     p->room = n;
     return 0;
 }

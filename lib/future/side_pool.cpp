@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "../base/locked.hpp"
+
 namespace aloop {
 
 namespace {
@@ -17,9 +19,11 @@ void destroy_pool(side_pool *p) {
 }
 
 void leave_pool(side_pool *p) {
-    pthread_mutex_lock(&p->mutex);
-    const bool last = --p->users == 0;
-    pthread_mutex_unlock(&p->mutex);
+    bool last;
+    {
+        locked hold(&p->mutex);
+        last = --p->users == 0;
+    }
     if (last) destroy_pool(p);
 }
 
@@ -61,10 +65,10 @@ int64_t on_result_done(aloop_future *, void *data) {
     j->observer = nullptr;  // it runs, and goes after that
     if (j->result->state != k_was_cancelled || j->stays) return 0;
     side_pool *p = j->pool;
-    pthread_mutex_lock(&p->mutex);
-    const bool withdrawn = j->where == side_job::held || take_out(p, j);
-    pthread_mutex_unlock(&p->mutex);
-    if (!withdrawn) return 0;
+    {
+        locked hold(&p->mutex);
+        if (j->where != side_job::held && !take_out(p, j)) return 0;
+    }
     future *f = detach(j);
     j->arrive(j, f);
     unref(f);
@@ -148,19 +152,20 @@ void close_pool(resource *self) {
         destroy(p);  // without its mutex, which a thread of the parent may hold
         return;
     }
-    pthread_mutex_lock(&p->mutex);
-    p->closing = true;
-    p->head = p->tail = nullptr;
-    forsake(p, true);
-    pthread_cond_broadcast(&p->work);
-    while (p->waits && p->busy > 0) pthread_cond_wait(&p->ended, &p->mutex);
-    pthread_mutex_unlock(&p->mutex);
+    {
+        locked hold(&p->mutex);
+        p->closing = true;
+        p->head = p->tail = nullptr;
+        forsake(p, true);
+        pthread_cond_broadcast(&p->work);
+        while (p->waits && p->busy > 0) pthread_cond_wait(&p->ended, &p->mutex);
+    }
     leave_pool(p);
 }
 
 // False: there is no thread for it.
 bool enqueue(side_pool *p, side_job *j) {
-    pthread_mutex_lock(&p->mutex);
+    locked hold(&p->mutex);
     bool ok = true;
     if (p->waiting >= p->idle && p->threads < p->most_threads) {
         ok = start_thread(p) || p->threads > 0;
@@ -173,7 +178,6 @@ bool enqueue(side_pool *p, side_job *j) {
         p->waiting++;
         pthread_cond_signal(&p->work);
     }
-    pthread_mutex_unlock(&p->mutex);
     return ok;
 }
 

@@ -17,6 +17,7 @@
 #include <cstdlib>
 
 #include "../base/fork.hpp"
+#include "../base/locked.hpp"
 #include "../base/writer.hpp"
 #include "../task/task.hpp"
 #include "trace.hpp"
@@ -36,7 +37,7 @@ public:
         if (name == nullptr || name[0] == '\0' || is_parents()) return 0;
         char path[4096];
         put_process_into(path, sizeof path, name);
-        pthread_mutex_lock(&mutex_);
+        locked hold(&mutex_);
         if (users_ == 0 && fd_ < 0) {
             const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (loops_ == 0 ? O_TRUNC : 0);
             fd_ = ::open(path, flags, 0644);
@@ -44,27 +45,24 @@ public:
         }
         const bool good = fd_ >= 0;
         if (good) users_++;
-        const int number = good ? ++loops_ : 0;
-        pthread_mutex_unlock(&mutex_);
-        return number;
+        return good ? ++loops_ : 0;
     }
 
     void close() {
         if (is_parents()) return;
-        pthread_mutex_lock(&mutex_);
+        locked hold(&mutex_);
         flush();
         if (--users_ == 0) {
             ::close(fd_);
             fd_ = -1;
         }
-        pthread_mutex_unlock(&mutex_);
     }
 
     // format gives one JSON object.
     template <typename Describe>
     void add(Describe describe) {
         if (is_parents()) return;
-        pthread_mutex_lock(&mutex_);
+        locked hold(&mutex_);
         if (used_ + k_longest_event > k_block) flush();
         char *to = buffer_ + used_;
         writer out(to, k_longest_event);
@@ -72,7 +70,6 @@ public:
         describe(out);
         const size_t length = static_cast<size_t>(out.length());
         if (length < k_longest_event) used_ += length;  // else it would be cut: lost
-        pthread_mutex_unlock(&mutex_);
     }
 
     pthread_mutex_t *mutex() { return &mutex_; }
@@ -159,8 +156,8 @@ struct timeline final : tracer, resource {
             out.add("{\"name\":\"");
             add_name(out, event);
             const double begin = static_cast<double>(event.time - event.duration) / 1e3;
-            out.add("\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f", of_task ? "task" : "loop",
-                    static_cast<int>(getpid()), number, begin);
+            out.add("\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f",
+                    of_task ? "task" : "loop", static_cast<int>(getpid()), number, begin);
             if (of_task) {
                 out.add(",\"ph\":\"%c\",\"id\":%lu}",
                         event.kind == ALOOP_TRACE_TASK_CREATED ? 'b' : 'e',

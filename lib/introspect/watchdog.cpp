@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "../base/locked.hpp"
 #include "../base/writer.hpp"
 #include "../task/task.hpp"
 
@@ -67,7 +68,7 @@ void install() {
         pthread_mutex_init(&g_asking, nullptr);
         g_watchdogs = 0;
     }
-    pthread_mutex_lock(&g_asking);
+    locked hold(&g_asking);
     if (g_watchdogs++ == 0) {
         void *warm[2];
         backtrace(warm, 2);  // loads what it needs, which a handler could not
@@ -79,16 +80,14 @@ void install() {
         sigaction(SIGURG, &act, &before);
         if (before.sa_sigaction != answer) g_before = before;  // else it is the parent's
     }
-    pthread_mutex_unlock(&g_asking);
 }
 
 void uninstall() {
-    pthread_mutex_lock(&g_asking);
+    locked hold(&g_asking);
     if (--g_watchdogs == 0) {
         sigaction(SIGURG, &g_before, nullptr);
         sem_destroy(&g_question.answered);
     }
-    pthread_mutex_unlock(&g_asking);
 }
 
 timespec from_now(int64_t ns) {
@@ -146,8 +145,9 @@ void report(watchdog *w, int64_t since) {
     writer out(text, sizeof text);
     if (answered) {
         const char *name = g_question.name;
+        const char *kind = name[0] != '\0' ? "task " : "a callback";
         out.add("The loop has been blocked for %.3f seconds by %s%s:\n",
-                to_seconds(monotonic_now() - since), name[0] != '\0' ? "task " : "a callback", name);
+                to_seconds(monotonic_now() - since), kind, name);
         for (int i = k_handler_frames; i < g_question.count; i++) {
             out.add("  ");
             out.add_code(g_question.frames[i]);
@@ -181,10 +181,11 @@ void *watch(void *data) {
 void end_watchdog(watchdog *w) {
     w->home->observe(observer_slot::watchdog, nullptr);
     if (w->forks == fork_generation()) {  // else its thread is the parent's
-        pthread_mutex_lock(&w->mutex);
-        w->ended = true;
-        pthread_cond_signal(&w->ends_now);
-        pthread_mutex_unlock(&w->mutex);
+        {
+            locked hold(&w->mutex);
+            w->ended = true;
+            pthread_cond_signal(&w->ends_now);
+        }
         pthread_join(w->thread, nullptr);
         uninstall();
     }

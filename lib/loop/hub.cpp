@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "../base/fork.hpp"
+#include "../base/locked.hpp"
 #include "signals.hpp"
 
 namespace aloop {
@@ -212,26 +213,24 @@ const takes_part_in_fork g_part(fork_step::handlers,
 }  // namespace
 
 void subscribe(signal_subscriber *s) {
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     s->following.store(g_first.load());
     g_first.store(s);
-    pthread_mutex_unlock(&g_mutex);
 }
 
 void unsubscribe(signal_subscriber *s) {
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     std::atomic<signal_subscriber *> *at = &g_first;
     while (at->load() != s) at = &at->load()->following;
     at->store(s->following.load());
     wait_for_handlers();
-    pthread_mutex_unlock(&g_mutex);
 }
 
 int64_t install_signal(int signum) {
     if (signum < 1 || signum > k_signals || is_fault(signum)) return ALOOP_EINVAL;
     slot &at = g_slots[signum - 1];
     int64_t code = 0;
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     struct sigaction now = {};
     if (sigaction(signum, nullptr, &now) < 0) {
         code = -errno;
@@ -247,14 +246,12 @@ int64_t install_signal(int signum) {
         }
     }
     if (code == 0) at.users++;
-    pthread_mutex_unlock(&g_mutex);
     return code;
 }
 
 void uninstall_signal(int signum) {
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     if (--g_slots[signum - 1].users == 0) restore(signum);
-    pthread_mutex_unlock(&g_mutex);
 }
 
 bool interrupt_is_default() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "loop.hpp"
 
+#include "../base/locked.hpp"
 #include "../base/stats.hpp"
 
 #include <algorithm>
@@ -142,23 +143,26 @@ int64_t loop::close() {
         r->close(r);
     }
     ref(static_cast<object *>(this));  // for what outlives the close
-    pthread_mutex_lock(&closed_mutex);
-    closed = true;
-    thread.store(k_no_thread, std::memory_order_release);
-    count_object(1);
-    pthread_mutex_unlock(&closed_mutex);
+    {
+        locked hold(&closed_mutex);
+        closed = true;
+        thread.store(k_no_thread, std::memory_order_release);
+        count_object(1);
+    }
     drop_scheduled();
     call_pages_.clear();
     drop_configuration();
     running_.store(false, std::memory_order_relaxed);
-    pthread_mutex_lock(&closed_mutex);
-    poller_->~poller();
-    release(poller_);
-    poller_ = nullptr;
-    count_object(-1);
-    drop_origins();
-    const bool last = live == 0;
-    pthread_mutex_unlock(&closed_mutex);
+    bool last;
+    {
+        locked hold(&closed_mutex);
+        poller_->~poller();
+        release(poller_);
+        poller_ = nullptr;
+        count_object(-1);
+        drop_origins();
+        last = live == 0;
+    }
     if (last) unref(static_cast<object *>(this));
     return 0;
 }
@@ -190,15 +194,17 @@ void loop::drop_configuration() {
 }
 
 void loop::give_closed(void *block, size_t size) {
-    pthread_mutex_lock(&closed_mutex);
-    if (size <= 64) slab64_.give(block);
-    else if (size <= 128) slab128_.give(block);
-    else if (size <= 256) slab256_.give(block);
-    else if (size <= 336) slab336_.give(block);
-    else release(block);
-    count_object(-1);
-    const bool last = live == 0;
-    pthread_mutex_unlock(&closed_mutex);
+    bool last;
+    {
+        locked hold(&closed_mutex);
+        if (size <= 64) slab64_.give(block);
+        else if (size <= 128) slab128_.give(block);
+        else if (size <= 256) slab256_.give(block);
+        else if (size <= 336) slab336_.give(block);
+        else release(block);
+        count_object(-1);
+        last = live == 0;
+    }
     if (last) unref(static_cast<object *>(this));
 }
 
@@ -451,7 +457,7 @@ double loop::backend_timeout() {
     return wait > 0 ? to_seconds(wait) : 0;
 }
 
-// The thread's loops -------------------------------------------------------------------------------
+// The thread's loops ------------------------------------------------------------------------------
 
 loop *chosen_loop() { return t_current; }
 

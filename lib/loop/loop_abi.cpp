@@ -206,7 +206,7 @@ double aloop_loop_handle_when(aloop_loop *l, aloop_handle handle) {
     return check_loop(from_c(l)) < 0 ? __builtin_nan("") : from_c(l)->handle_when(handle);
 }
 
-// Futures and tasks ---------------------------------------------------------------------------------
+// Futures and tasks -------------------------------------------------------------------------------
 
 aloop_future *aloop_loop_create_future(aloop_loop *l) {
     if (check_loop(from_c(l)) < 0) return nullptr;
@@ -232,7 +232,7 @@ aloop_task_factory_fn aloop_loop_get_task_factory(aloop_loop *l) {
     return check_loop(from_c(l)) < 0 ? nullptr : from_c(l)->task_factory;
 }
 
-// Descriptors ------------------------------------------------------------------------------------------
+// Descriptors -------------------------------------------------------------------------------------
 
 namespace {
 
@@ -260,14 +260,18 @@ int64_t aloop_loop_add_reader(aloop_loop *l, int32_t fd, aloop_callback_fn fn, v
     return watch_fd(l, fd, k_readable, fn, data, free_fn);
 }
 
-int64_t aloop_loop_remove_reader(aloop_loop *l, int32_t fd) { return unwatch_fd(l, fd, k_readable); }
+int64_t aloop_loop_remove_reader(aloop_loop *l, int32_t fd) {
+    return unwatch_fd(l, fd, k_readable);
+}
 
 int64_t aloop_loop_add_writer(aloop_loop *l, int32_t fd, aloop_callback_fn fn, void *data,
                               aloop_free_fn free_fn) {
     return watch_fd(l, fd, k_writable, fn, data, free_fn);
 }
 
-int64_t aloop_loop_remove_writer(aloop_loop *l, int32_t fd) { return unwatch_fd(l, fd, k_writable); }
+int64_t aloop_loop_remove_writer(aloop_loop *l, int32_t fd) {
+    return unwatch_fd(l, fd, k_writable);
+}
 
 int64_t aloop_loop_add_signal_handler(aloop_loop *l, int32_t signum, aloop_callback_fn fn,
                                       void *data, aloop_free_fn free_fn) {
@@ -286,7 +290,7 @@ int64_t aloop_loop_remove_signal_handler(aloop_loop *l, int32_t signum) {
     return set != nullptr ? set->remove(signum) : 0;
 }
 
-// Errors that nobody handles -------------------------------------------------------------------------------
+// Errors that nobody handles ----------------------------------------------------------------------
 
 const char *aloop_exception_context_message(const aloop_exception_context *c) {
     return c != nullptr ? c->message : "";
@@ -349,7 +353,7 @@ int64_t aloop_loop_call_exception_handler(aloop_loop *l, const char *message,
     return 0;
 }
 
-// Debugging, embedding ----------------------------------------------------------------------------------------
+// Debugging, embedding ----------------------------------------------------------------------------
 
 int64_t aloop_loop_set_debug(aloop_loop *l, int32_t debug) {
     const int64_t code = check_loop(from_c(l));

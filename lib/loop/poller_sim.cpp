@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "../base/locked.hpp"
 #include "loop.hpp"
 
 namespace aloop {
@@ -165,18 +166,14 @@ int sim_poller::next_event() {
 }
 
 void sim_poller::wake() {
-    pthread_mutex_lock(&mutex_);
+    locked hold(&mutex_);
     woken_ = true;
     pthread_cond_signal(&woken_cond_);
-    pthread_mutex_unlock(&mutex_);
 }
 
 bool sim_poller::take_wake() {
-    pthread_mutex_lock(&mutex_);
-    const bool was = woken_;
-    woken_ = false;
-    pthread_mutex_unlock(&mutex_);
-    return was;
+    locked hold(&mutex_);
+    return std::exchange(woken_, false);
 }
 
 // Something outside is under way: the virtual clock goes as the real one does.
@@ -187,11 +184,12 @@ int64_t sim_poller::wait_really(int64_t now, int64_t deadline) {
     timespec limit;
     limit.tv_sec = until / 1000000000;
     limit.tv_nsec = until % 1000000000;
-    pthread_mutex_lock(&mutex_);
-    while (!woken_ && pthread_cond_timedwait(&woken_cond_, &mutex_, &limit) == 0) {
+    {
+        locked hold(&mutex_);
+        while (!woken_ && pthread_cond_timedwait(&woken_cond_, &mutex_, &limit) == 0) {
+        }
+        woken_ = false;
     }
-    woken_ = false;
-    pthread_mutex_unlock(&mutex_);
     const int64_t passed = monotonic_now() - began;
     return deadline == k_never || passed < deadline - now ? now + passed : deadline;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "posted.hpp"
 
+#include "../base/locked.hpp"
 #include "loop.hpp"
 
 namespace aloop {
@@ -189,9 +190,8 @@ void loop::post_from_signal(posted *item) {
 }
 
 void loop::wake_sleeper() {
-    pthread_mutex_lock(&closed_mutex);
+    locked hold(&closed_mutex);
     wake_domain(this);
-    pthread_mutex_unlock(&closed_mutex);
 }
 
 void loop::wake_domain(domain *d) {

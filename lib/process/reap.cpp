@@ -11,6 +11,7 @@
 #include "../base/clock.hpp"
 #include "../base/fork.hpp"
 #include "../base/list.hpp"
+#include "../base/locked.hpp"
 #include "../base/memory.hpp"
 
 namespace aloop {
@@ -55,9 +56,8 @@ void list_child(int pidfd) {
         return;
     }
     c->pidfd = pidfd;
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     g_listed.push(c);
-    pthread_mutex_unlock(&g_mutex);
 }
 
 }  // namespace
@@ -105,7 +105,7 @@ void end_child_by_pid(int pid) {
 }
 
 void reap_listed() {
-    pthread_mutex_lock(&g_mutex);
+    locked hold(&g_mutex);
     for (link *at = g_listed.head(); at != nullptr;) {
         listed_child *c = static_cast<listed_child *>(at);
         at = g_listed.after(at);
@@ -115,7 +115,6 @@ void reap_listed() {
         close(c->pidfd);
         destroy(c);
     }
-    pthread_mutex_unlock(&g_mutex);
 }
 
 }  // namespace aloop

@@ -1,8 +1,9 @@
 // spawn.cpp: the start of a child, without a fork of the parent's memory.
 //
-// posix_spawn does it; for what it cannot do (ids, umask, limits, descriptors of
-// any number below the limit) a vfork child of our own, which uses bare system calls only: it runs in the parent's memory,
-// where the C library's versions would act on the parent's threads.
+// posix_spawn does it; for what it cannot do (ids, umask, limits, descriptors of any
+// number below the limit) a vfork child of our own does. That uses bare system calls
+// only: it runs in the parent's memory, where the C library's versions would act on
+// the parent's threads.
 //
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>

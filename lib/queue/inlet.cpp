@@ -4,17 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "../base/locked.hpp"
+
 namespace aloop {
 
 namespace {
-
-struct locked {
-    explicit locked(inlet_core *c) : core_(c) { pthread_mutex_lock(&c->mutex); }
-    ~locked() { pthread_mutex_unlock(&core_->mutex); }
-    locked(const locked &) = delete;
-    locked &operator=(const locked &) = delete;
-    inlet_core *core_;
-};
 
 void hold(inlet_core *c) { c->holders.fetch_add(1, std::memory_order_relaxed); }
 
@@ -60,7 +54,7 @@ void detach(inlet_core *c, int64_t reason) {
     if (!c->attached) return;
     c->attached = false;
     {
-        locked held(c);
+        locked held(&c->mutex);
         if (c->refusal == 0) c->refusal = reason;
         c->held = 0;
         pthread_cond_broadcast(&c->changed);
@@ -107,7 +101,7 @@ void stand_in_line(inlet_core *c) {
 
 // Takes over what has arrived.
 void collect(inlet_core *c) {
-    locked held(c);
+    locked held(&c->mutex);
     c->taken.take_from(&c->arrived);
 }
 
@@ -115,7 +109,7 @@ enum class rest { nothing, more, closed };
 
 // The queue has taken `moved` items: tells the threads, and says what comes next.
 rest make_room(inlet_core *c, int64_t moved) {
-    locked held(c);
+    locked held(&c->mutex);
     c->held -= moved;
     if (moved > 0 && c->threads > 0) pthread_cond_broadcast(&c->changed);
     if (c->taken.count() + c->arrived.count() > 0) return rest::more;
@@ -235,7 +229,7 @@ int64_t put_from_thread(inlet_core *c, void *item, int64_t wait_until) {
     if (c->forked()) return ALOOP_ECHILD;
     bool first = false;
     {
-        locked held(c);
+        locked held(&c->mutex);
         const int64_t code = wait_for_room(c, wait_until);
         if (code < 0) return code;
         if (!c->arrived.push(item)) return ALOOP_ENOMEM;
@@ -250,7 +244,7 @@ void close_inlet(inlet_core *c) {
     if (c->forked()) return;
     bool first = false;
     {
-        locked held(c);
+        locked held(&c->mutex);
         if (c->refusal == 0) {
             c->refusal = ALOOP_ESTALE;
             pthread_cond_broadcast(&c->changed);
@@ -261,7 +255,7 @@ void close_inlet(inlet_core *c) {
 }
 
 inlet_figures figures_of(inlet_core *c) {
-    locked held(c);
+    locked held(&c->mutex);
     return {c->held, c->threads, c->refusal == 0};
 }
 

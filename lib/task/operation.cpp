@@ -73,7 +73,8 @@ int64_t run_operation(aloop_task *handle, void *frame, void **value, bool keep) 
         return aloop_suspend(handle, to_c(f));
     }
     if (keep) return 0;
-    task_extra *more = f->done.status >= 0 && f->done.value_free != nullptr ? t->need_extra() : nullptr;
+    const bool owned = f->done.status >= 0 && f->done.value_free != nullptr;
+    task_extra *more = owned ? t->need_extra() : nullptr;
     const aloop_free_fn value_free = f->done.value_free;
     const int64_t status = collect(t, value);
     if (status >= 0 && value_free != nullptr) {

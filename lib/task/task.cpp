@@ -337,7 +337,8 @@ task *make_stackful_task(loop *l, aloop_coro_fn fn, void *arg) {
 
 void drop_coroutine(task *t) {
     const aloop_free_fn frame_free = t->run.frame_free;
-    deferred_value *reserve = t->more != nullptr ? std::exchange(t->more->reserve, nullptr) : nullptr;
+    deferred_value *reserve = nullptr;
+    if (t->more != nullptr) reserve = std::exchange(t->more->reserve, nullptr);
     if (t->is(k_stackful) && t->has(k_started)) {
         fiber *f = static_cast<fiber *>(t->run.frame);
         t->clear(k_started);

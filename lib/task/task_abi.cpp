@@ -32,7 +32,8 @@ bool good(aloop_task_options *o) { return from_options(o) != nullptr; }
 // As snprintf, but the whole length also without a buffer.
 int64_t copy_out(const char *text, int64_t length, char *buffer, size_t size) {
     if (buffer != nullptr && size > 0) {
-        const size_t n = static_cast<size_t>(length) < size ? static_cast<size_t>(length) : size - 1;
+        const size_t whole = static_cast<size_t>(length);
+        const size_t n = whole < size ? whole : size - 1;
         std::memcpy(buffer, text, n);
         buffer[n] = '\0';
     }

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "../base/locked.hpp"
+
 namespace aloop {
 
 namespace {
@@ -73,12 +75,13 @@ bool load(const origin &from) {
 
 // A reference; nullptr: out of memory.
 X509_STORE *system_authorities() {
-    pthread_mutex_lock(&g_mutex);
-    const origin now = look();
-    const bool loaded = is_of(now) || load(now);
-    X509_STORE *store = loaded ? g_store : nullptr;
-    if (store != nullptr) X509_STORE_up_ref(store);
-    pthread_mutex_unlock(&g_mutex);
+    X509_STORE *store = nullptr;
+    {
+        locked hold(&g_mutex);
+        const origin now = look();
+        if (is_of(now) || load(now)) store = g_store;
+        if (store != nullptr) X509_STORE_up_ref(store);
+    }
     ERR_clear_error();
     return store;
 }

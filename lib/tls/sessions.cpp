@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "../base/locked.hpp"
 #include "../base/memory.hpp"
 #include "session.hpp"
 
@@ -39,7 +40,7 @@ bool session_cache::keep(const char *host, SSL_SESSION *session) {
         release(name);
         return false;
     }
-    pthread_mutex_lock(&mutex);
+    locked hold(&mutex);
     *made = {first, session, name};
     first = made;
     count++;
@@ -49,22 +50,22 @@ bool session_cache::keep(const char *host, SSL_SESSION *session) {
         if (older || ++seen > most) drop(at);
         else at = &(*at)->next;
     }
-    pthread_mutex_unlock(&mutex);
     return true;
 }
 
 SSL_SESSION *session_cache::take(const char *host) {
     SSL_SESSION *found = nullptr;
-    pthread_mutex_lock(&mutex);
-    for (entry **at = &first; *at != nullptr; at = &(*at)->next) {
-        if (std::strcmp((*at)->host, host) != 0) continue;
-        found = (*at)->session;
-        SSL_SESSION_up_ref(found);
-        const bool once = SSL_SESSION_get_protocol_version(found) >= TLS1_3_VERSION;
-        if (once || SSL_SESSION_is_resumable(found) != 1) drop(at);
-        break;
+    {
+        locked hold(&mutex);
+        entry **at = &first;
+        while (*at != nullptr && std::strcmp((*at)->host, host) != 0) at = &(*at)->next;
+        if (*at != nullptr) {
+            found = (*at)->session;
+            SSL_SESSION_up_ref(found);
+            const bool once = SSL_SESSION_get_protocol_version(found) >= TLS1_3_VERSION;
+            if (once || SSL_SESSION_is_resumable(found) != 1) drop(at);
+        }
     }
-    pthread_mutex_unlock(&mutex);
     if (found != nullptr && SSL_SESSION_is_resumable(found) != 1) {
         SSL_SESSION_free(found);
         found = nullptr;
