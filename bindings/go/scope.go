@@ -8,6 +8,21 @@ import (
 	"libasyncloop.org/asyncloop/internal/sys"
 )
 
+// What a block here stands in is left also when the block panics, which then goes on.
+
+// inBlock runs block, and left with how it ended; after a panic as if it were cancelled.
+func inBlock(block func() error, left func(failure error) error) error {
+	ended := false
+	defer func() {
+		if !ended {
+			_ = left(ECANCELED)
+		}
+	}()
+	failure := block()
+	ended = true
+	return left(failure)
+}
+
 // Timeout runs block in the task of ctx. When the time is up the task is
 // cancelled, and the outcome of that is ETIMEDOUT, a context.DeadlineExceeded.
 // ENOTASK outside a task: there context.WithTimeout does. asyncio.timeout.
@@ -19,12 +34,13 @@ func Timeout(ctx context.Context, after time.Duration,
 	if err = errorOf(status, err); err != nil {
 		return err
 	}
-	err = block(ctx)
-	left := inTask(ctx, func() {
-		status = sys.Timeout_exit(t, int64(CodeOf(err)))
-		sys.Unref(t)
+	return inBlock(func() error { return block(ctx) }, func(failure error) error {
+		left := inTask(ctx, func() {
+			status = sys.Timeout_exit(t, int64(CodeOf(failure)))
+			sys.Unref(t)
+		})
+		return changed(failure, status, left)
 	})
-	return changed(err, status, left)
 }
 
 // A Scope is a block that can be cancelled as a whole, and stays so: every await
@@ -48,14 +64,15 @@ func WithScope(ctx context.Context, after time.Duration,
 	if err = errorOf(status, err); err != nil {
 		return s, err
 	}
-	err = block(ctx, s)
-	left := inTask(ctx, func() {
-		status = sys.Cancel_scope_exit(s.p, int64(CodeOf(err)))
-		s.caught = sys.Cancel_scope_cancelled_caught(s.p) > 0
-		sys.Unref(s.p)
-		s.p = 0
+	return s, inBlock(func() error { return block(ctx, s) }, func(failure error) error {
+		left := inTask(ctx, func() {
+			status = sys.Cancel_scope_exit(s.p, int64(CodeOf(failure)))
+			s.caught = sys.Cancel_scope_cancelled_caught(s.p) > 0
+			sys.Unref(s.p)
+			s.p = 0
+		})
+		return changed(failure, status, left)
 	})
-	return s, changed(err, status, left)
 }
 
 // Cancel cancels what runs in the scope.
@@ -104,18 +121,19 @@ func WithGroup(ctx context.Context, block func(ctx context.Context, g *Group) er
 	if err = errorOf(status, err); err != nil {
 		return err
 	}
-	failure := block(ctx, g)
-	_, err = Op[struct{}]{
-		loop: g.loop,
-		begin: starting(func() uintptr {
-			return sys.Task_group_join(p, raise(failure))
-		}),
-		outcome: nothing,
-	}.Await(ctx)
-	if err != nil && failure != nil && CodeOf(err) == CodeOf(failure) && CodeOf(err) != EGROUP {
-		return failure
-	}
-	return err
+	return inBlock(func() error { return block(ctx, g) }, func(failure error) error {
+		// By the task itself; the end of ctx reaches the tasks of the group.
+		err := wait(context.Background(), Op[struct{}]{
+			loop:    g.loop,
+			begin:   starting(func() uintptr { return sys.Task_group_join(p, raise(failure)) }),
+			outcome: nothing,
+		})
+		code := CodeOf(err)
+		if err != nil && failure != nil && code == CodeOf(failure) && code != EGROUP {
+			return failure
+		}
+		return err
+	})
 }
 
 // Go starts fn as a task of the group.

@@ -39,6 +39,66 @@ func TestWhatIsGivenTwiceIsCompletedOnce(t *testing.T) {
 	}
 }
 
+// A panic leaves the blocks around it before it goes on: no task of a group outlives that.
+func TestPanicsInBlocks(t *testing.T) {
+	var trace []string
+	err := Run(background, func(ctx context.Context) error {
+		defer func() { trace = append(trace, "left") }()
+		return Timeout(ctx, time.Hour, func(ctx context.Context) error {
+			_, err := WithScope(ctx, NoTimeout, func(ctx context.Context, _ *Scope) error {
+				return WithGroup(ctx, func(ctx context.Context, g *Group) error {
+					g.Go(func(ctx context.Context) error {
+						err := Sleep(ctx, time.Hour)
+						trace = append(trace, CodeOf(err).Name())
+						return err
+					})
+					if err := Sleep(ctx, time.Second); err != nil {
+						return err
+					}
+					defer func() { trace = append(trace, "panicking") }()
+					panic("in a block")
+				})
+			})
+			return err
+		})
+	}, VirtualClock())
+	var panicked *PanicError
+	if !errors.As(err, &panicked) || panicked.Value != "in a block" ||
+		!strings.Contains(string(panicked.Stack), "TestPanicsInBlocks") {
+		t.Error(err)
+	}
+	if strings.Join(trace, ", ") != "panicking, ALOOP_ECANCELED, left" {
+		t.Error(trace)
+	}
+}
+
+// A group in a context that ends ends with it.
+func TestAGroupInAContextThatEnds(t *testing.T) {
+	err := Run(background, func(ctx context.Context) error {
+		late, stop := context.WithTimeout(ctx, time.Millisecond)
+		defer stop()
+		err := WithGroup(late, func(ctx context.Context, g *Group) error {
+			g.Go(func(ctx context.Context) error { return Sleep(ctx, time.Hour) })
+			return nil
+		})
+		if err != nil {
+			t.Error("its tasks were cancelled, which is no failure:", err)
+		}
+		err = WithGroup(ctx, func(ctx context.Context, g *Group) error {
+			late, stop := context.WithTimeout(ctx, time.Millisecond)
+			defer stop()
+			return Sleep(late, time.Hour)
+		})
+		if CodeOf(err) != EGROUP || !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // The tasks of a group begin others after its block; when all have ended nobody does.
 func TestGroupsAfterTheirBlock(t *testing.T) {
 	err := Run(background, func(ctx context.Context) error {
