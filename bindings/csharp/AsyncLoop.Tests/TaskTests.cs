@@ -123,6 +123,15 @@ public class TaskTests
     });
 
     [Fact]
+    public void WhatIsNotThereIsNotGathered() => Support.Run(async () =>
+    {
+        LoopTask<int> good = Loop.Spawn(() => After(1, 5));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => Loop.Gather<int>(good, null!));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => Loop.Wait([good.AsTask(), null!]));
+        Assert.Equal(5, await good);
+    });
+
+    [Fact]
     public void CancellingAGatherCancelsAll() => Support.Run(async () =>
     {
         LoopTask<int> a = Loop.Spawn(() => After(9, 1)), b = Loop.Spawn(() => After(9, 1));

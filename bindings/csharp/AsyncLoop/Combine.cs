@@ -131,8 +131,11 @@ public sealed unsafe partial class Loop
             }, default);
     }
 
-    private static IntPtr[] Futures(Loop loop, Task[] tasks) =>
-        Array.ConvertAll(tasks, task => Combine.TaskOf(loop, task).Future());
+    private static IntPtr[] Futures(Loop loop, Task[] tasks)
+    {
+        foreach (Task task in tasks) ArgumentNullException.ThrowIfNull(task, nameof(tasks));
+        return Array.ConvertAll(tasks, task => Combine.TaskOf(loop, task).Future());
+    }
 
     /// <summary>
     /// Awaits task; cancelling who awaits the shield leaves task running. asyncio.shield.

@@ -115,9 +115,10 @@ public sealed class LoopProcess : IDisposable
     public static Task<LoopProcess> StartAsync(string file, IEnumerable<string>? arguments = null,
         ProcessOptions? options = null, CancellationToken token = default)
     {
+        Loop loop = Loop.Current;
         // C reads the arguments when the operation runs.
         var argv = new NativeStrings([file, .. arguments ?? []]);
-        return Start(o => Exec(argv, o), options, token, argv);
+        return Start(loop, o => Exec(argv, o), options, token, argv);
     }
 
     private static unsafe IntPtr Exec(NativeStrings argv, IntPtr options) =>
@@ -126,13 +127,12 @@ public sealed class LoopProcess : IDisposable
     /// <summary>Starts a command line of /bin/sh. create_subprocess_shell.</summary>
     public static Task<LoopProcess> ShellAsync(string command, ProcessOptions? options = null,
         CancellationToken token = default) =>
-        Start(o => Native.aloop_create_subprocess_shell(command, o), options, token, null);
+        Start(Loop.Current, o => Native.aloop_create_subprocess_shell(command, o), options, token,
+            null);
 
-    private static Task<LoopProcess> Start(Func<IntPtr, IntPtr> begin, ProcessOptions? options,
-        CancellationToken token, IDisposable? kept)
-    {
-        Loop loop = Loop.Current;
-        return Operations.Start(loop, () =>
+    private static Task<LoopProcess> Start(Loop loop, Func<IntPtr, IntPtr> begin,
+        ProcessOptions? options, CancellationToken token, IDisposable? kept) =>
+        Operations.Start(loop, () =>
         {
             using AloopHandle? o = options?.ToNative();
             return begin(o?.Raw ?? IntPtr.Zero);
@@ -141,7 +141,6 @@ public sealed class LoopProcess : IDisposable
             kept?.Dispose();
             return failure;
         });
-    }
 
     /// <summary>Its process id.</summary>
     public int Id => (int)Check(Native.aloop_process_pid(_handle.Raw));
