@@ -1,0 +1,126 @@
+//! What programs do wrong, or at the worst moment.
+
+mod support;
+
+use asyncloop::{
+    block_on, gather, select, sleep, spawn, timeout, Code, JoinHandle, Promise, Queue, Runtime,
+};
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use support::{idle_waker, ms, nothing_is_left, on_virtual, poll_fn};
+
+#[test]
+fn a_loop_inside_a_loop_panics_and_leaves_nothing() {
+    let inner = || block_on(async {});
+    on_virtual(async {
+        assert!(catch_unwind(inner).is_err());
+        let runtime = Runtime::new().unwrap();
+        let task = runtime.spawn(async { 5 });
+        assert!(catch_unwind(AssertUnwindSafe(|| runtime.block_on(async {}))).is_err());
+        drop(runtime); // with a task that never ran, which is reported
+        assert!(task.await.unwrap_err().is_canceled());
+        sleep(ms(1)).await.unwrap(); // this one goes on
+    });
+    nothing_is_left();
+}
+
+/// Spawns a task when it is dropped.
+struct Late(Rc<RefCell<Vec<JoinHandle<()>>>>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(spawn(async {}));
+    }
+}
+
+#[test]
+fn tasks_that_come_while_the_loop_ends() {
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let of = kept.clone();
+    on_virtual(async move {
+        for waits in [true, false] {
+            let late = Late(of.clone());
+            spawn(async move {
+                let _late = late;
+                if waits {
+                    sleep(ms(1000)).await.unwrap_err();
+                } else {
+                    std::future::pending::<()>().await
+                }
+            });
+        }
+        sleep(ms(1)).await.unwrap();
+    });
+    assert_eq!(kept.borrow().len(), 2);
+    drop(kept);
+    nothing_is_left();
+}
+
+#[test]
+fn wakers_outlive_their_tasks_and_loops() {
+    let waker: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let out = waker.clone();
+    on_virtual(async move {
+        let task = spawn(poll_fn(move |context| {
+            out.replace(Some(context.waker().clone()));
+            Poll::Ready(7)
+        }));
+        assert_eq!(task.await.unwrap(), 7);
+    });
+    let waker = waker.take().unwrap();
+    let there = waker.clone();
+    std::thread::spawn(move || there.wake()).join().unwrap();
+    waker.wake();
+    nothing_is_left();
+}
+
+#[test]
+fn what_is_polled_again_does_not_panic() {
+    on_virtual(async {
+        let mut op = sleep(ms(1));
+        (&mut op).await.unwrap();
+        assert_eq!((&mut op).await.unwrap_err().code(), Code::InvalidState);
+        let promise = Promise::<i32>::new().unwrap();
+        let mut waiting = promise.wait();
+        let idle = idle_waker();
+        let mut context = Context::from_waker(&idle);
+        assert!(Pin::new(&mut waiting).poll(&mut context).is_pending());
+        promise.set(4).unwrap();
+        assert_eq!(waiting.await.unwrap(), 4); // by another waker than the first
+        let mut task = spawn(async { 1 });
+        assert_eq!((&mut task).await.unwrap(), 1);
+        assert_eq!(task.await.unwrap_err().code(), Code::ValueTaken);
+    });
+    nothing_is_left();
+}
+
+// A branch that loses holds no item, no lock and no memory.
+#[test]
+fn whoever_loses_a_race_gives_all_back() {
+    on_virtual(async {
+        let queue = Queue::new(1).unwrap();
+        let dropped = Rc::new(Cell::new(0));
+        struct Counted(Rc<Cell<i32>>);
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        queue.put(Counted(dropped.clone())).await.unwrap();
+        select! {
+            _ = queue.put(Counted(dropped.clone())) => unreachable!("it is full"),
+            slept = sleep(ms(1)) => slept.unwrap(),
+        }
+        sleep(ms(1)).await.unwrap();
+        assert_eq!((dropped.get(), queue.len(), queue.putters()), (1, 1, 0));
+        let both = gather([queue.get(), queue.get()]);
+        assert!(timeout(ms(1), both).await.is_err());
+        sleep(ms(1)).await.unwrap();
+        assert_eq!((dropped.get(), queue.getters()), (2, 0));
+    });
+    nothing_is_left();
+}
