@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "../base/fork.hpp"
 #include "../base/locked.hpp"
 
 namespace aloop {
@@ -45,7 +46,8 @@ bool same_file(const struct stat &a, const struct stat &b) {
            same_time(a.st_mtim, b.st_mtim) && same_time(a.st_ctim, b.st_ctim);
 }
 
-pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;  // of these:
+pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;  // of what follows, also as it is read
+whole_at_fork g_whole(&g_mutex);
 X509_STORE *g_store = nullptr;
 origin g_from = {};  // its texts are copies, OpenSSL's as the store is
 

@@ -8,11 +8,14 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tls_peer.h"
@@ -133,6 +136,54 @@ static void they_are_read_once(void **state) {
     close(watch);
 }
 
+/* A fork while a thread reads ---------------------------------------------------------------- */
+
+static sem_t forked;
+
+static void *make_one(void *unused) {
+    aloop_unref(new_client());
+    return unused;
+}
+
+/* A fork may wait for the reader, and so has a moment; then the reader gets the rest. */
+static void *end_the_file(void *fd) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 200000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    sem_timedwait(&forked, &until);
+    close(*(int *)fd);
+    return NULL;
+}
+
+static void a_fork_meanwhile_leaves_the_child_able(void **state) {
+    (void)state;
+    assert_int_equal(sem_init(&forked, 0, 0), 0);
+    assert_int_equal(mkfifo(in_folder("slow.pem"), 0600), 0);
+    setenv("SSL_CERT_FILE", in_folder("slow.pem"), 1);
+    pthread_t reader, writer;
+    assert_int_equal(pthread_create(&reader, NULL, make_one, NULL), 0);
+    int fd = open(in_folder("slow.pem"), O_WRONLY | O_CLOEXEC); /* the reader has it open, too */
+    assert_true(fd >= 0);
+    setenv("SSL_CERT_FILE", in_folder("ca.pem"), 1);
+    assert_int_equal(pthread_create(&writer, NULL, end_the_file, &fd), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        aloop_tls_context *c = NULL;
+        _exit(aloop_tls_context_new_client(&c) == 0 ? 0 : 1);
+    }
+    sem_post(&forked);
+    assert_int_equal(pthread_join(reader, NULL), 0);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(unlink(in_folder("slow.pem")), 0);
+    sem_destroy(&forked);
+}
+
 /* Who trusts whom ---------------------------------------------------------------------------- */
 
 static int64_t one_adds(void *arg, void **value) {
@@ -242,6 +293,7 @@ static void a_server_trusts_the_system_when_told(void **state) {
 int main(void) {
     const struct CMUnitTest cases[] = {
         IN_FOLDER(they_are_read_once),
+        IN_FOLDER(a_fork_meanwhile_leaves_the_child_able),
         IN_FOLDER(what_one_adds_is_its_own),
         IN_FOLDER(the_systems_may_be_kept_besides),
         IN_FOLDER(a_new_context_sees_what_is_there_now),
