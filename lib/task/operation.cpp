@@ -171,6 +171,38 @@ int64_t operation::fail(int64_t code, const char *format, ...) {
     return raise(code, e);
 }
 
+// Ends an operation: its waiters other than the driver go on in the next
+// iteration; the driver goes on at once.
+void finish_operation(operation *op, int64_t status) {
+    error *e = op->has(k_raised) ? static_cast<error *>(op->done.value) : nullptr;
+    if (status < 0) {
+        if (!op->has(k_raised)) free_off_fiber(op->done.value_free, op->done.value);
+        if (e == nullptr && op->inner != nullptr && op->inner->failed() &&
+            op->inner->status() == status) {
+            e = error_of(op->inner);
+            if (e != nullptr) ref(e);
+        } else if (e == nullptr && status == ALOOP_ECANCELED && op->driver != nullptr &&
+                   op->driver->more != nullptr) {
+            e = op->driver->more->cancel_error;  // of the request that ended it
+            if (e != nullptr) ref(e);
+        }
+    } else if (e != nullptr) {
+        unref(e);
+        op->done = {nullptr, nullptr, 0};
+    }
+    future *inner = op->inner;
+    op->inner = nullptr;
+    op->driver = nullptr;
+    if (status >= 0) {
+        finish(op, status, op->done.value, op->done.value_free);
+    } else if (status == ALOOP_ECANCELED) {
+        cancel_now(op, e);
+    } else {
+        fail(op, status, e);
+    }
+    if (inner != nullptr) unref(inner);
+}
+
 // What it waits for is kept until then, since its link in a line may point there; and, if
 // it is the operation's alone, is pending no more, so that nothing is handed to that link.
 void end_from_outside(operation *op, int64_t status) {

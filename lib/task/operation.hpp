@@ -73,7 +73,7 @@ private:
     void release_all();
 };
 
-// Ends op, which is pending, after its last step (await.cpp).
+// Ends op, which is pending, after its last step.
 void finish_operation(operation *op, int64_t status);
 // The same where it stands, without a step in which it could undo what it did: its
 // destructor does that.
