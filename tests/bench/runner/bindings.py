@@ -10,10 +10,9 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 
-from . import build, peers
+from . import build, measure, peers
 
 
 @dataclass(frozen=True)
@@ -118,18 +117,21 @@ def absence(language):
     return ""
 
 
-def measure(language, quick):
-    """[(metric, nanoseconds)]"""
+def run(language, quick):
+    """Its samples."""
     command = [*language.command, *(language.quick if quick else ())]
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=peers.ROOT / "bindings" / language.folder,
-        env={**os.environ, "LD_LIBRARY_PATH": LIBRARIES, **dict(language.environment)},
-        timeout=900,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=peers.ROOT / "bindings" / language.folder,
+            env={**os.environ, "LD_LIBRARY_PATH": LIBRARIES, **dict(language.environment)},
+            timeout=900,
+        )
+    except subprocess.TimeoutExpired:
+        raise build.Failure(f"no end within 900 s: {' '.join(command)}") from None
     figures = []
     for line in done.stdout.splitlines():
         found = re.match(language.line, line)
@@ -137,6 +139,5 @@ def measure(language, quick):
         if name:
             figures.append((name, float(found["ns"])))
     if done.returncode != 0 or len(figures) != len(language.metrics):
-        sys.exit(f"bench: this failed: {' '.join(command)}\n{done.stdout}")
-    build.say(f"{language.name}: {len(figures)} figures")
-    return figures
+        raise build.Failure(f"status {done.returncode}: {' '.join(command)}\n{done.stdout}")
+    return [measure.sample("bindings", language.name, name, ns, "ns") for name, ns in figures]

@@ -5,6 +5,7 @@ Programs land in tests/bench/build/PEER/, or $BENCH_BUILD/PEER/, and are built a
 is newer.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -23,6 +24,10 @@ DEBIAN_CRATES = [
 ]
 
 
+class Failure(Exception):
+    """What a command or a measurement failed with: a line, and what it said."""
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -37,7 +42,7 @@ def run(command, **options):
         **options,
     )
     if done.returncode != 0:
-        sys.exit(f"bench: this failed: {' '.join(map(str, command))}\n{done.stdout}")
+        raise Failure(f"status {done.returncode}: {' '.join(map(str, command))}\n{done.stdout}")
     return done.stdout
 
 
@@ -70,8 +75,40 @@ def install_missing(wanted_peers):
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     say(f"installing {' '.join(missing)}")
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
-    run([*apt, "update"])
-    run([*apt, "install", "-y", "--no-install-recommends", *missing])
+    try:
+        run([*apt, "update"])
+        run([*apt, "install", "-y", "--no-install-recommends", *missing])
+    except (Failure, FileNotFoundError) as failure:
+        sys.exit(
+            f"bench: what the peers need cannot be installed: {failure}\n"
+            f"Install it as root, or leave peers out by --peers:\n"
+            f"  apt-get install {' '.join(missing)}"
+        )
+
+
+# --- ours ---
+
+
+def build_ours(size):
+    """The library, unless $ASYNCLOOP_BUILD says that somebody else has built it.
+
+    A sanitizer's cannot be loaded into our programs, and an unoptimized one is not to be compared.
+    """
+    if "ASYNCLOOP_BUILD" not in os.environ:
+        say(f"building the library in {peers.OUR_BUILD}")
+        if not (peers.OUR_BUILD / "build.ninja").exists():
+            run(["meson", "setup", peers.OUR_BUILD, peers.ROOT])
+        run(["meson", "compile", "-C", peers.OUR_BUILD, "asyncloop:shared_library"])
+    if not (peers.OUR_LIBRARY / "libasyncloop.so").exists():
+        raise Failure(f"there is no library in {peers.OUR_LIBRARY}: meson setup build; ninja -C build")
+    options = run(["meson", "introspect", "--buildoptions", peers.OUR_BUILD])
+    values = {option["name"]: option["value"] for option in json.loads(options)}
+    slow = size == "full" and values["optimization"] not in ("2", "3")
+    if values["b_sanitize"] != "none" or slow:
+        raise Failure(
+            f"{peers.OUR_BUILD} is not what we measure: it has -Doptimization="
+            f"{values['optimization']} -Db_sanitize={values['b_sanitize']}"
+        )
 
 
 # --- programs ---
@@ -91,12 +128,15 @@ def sources(peer):
 
 
 def is_older(target, folder):
-    """Whether a built program is older than a source in its folder or in common/."""
+    """Whether a built program is older than a source in its folder or common/, or our headers."""
     if not target.exists():
         return True
+    folders = [folder, HERE / "common"]
+    if folder.name == peers.OURS:
+        folders.append(peers.ROOT / "include")
     newest = max(
         path.stat().st_mtime
-        for where in (folder, HERE / "common")
+        for where in folders
         for path in where.rglob("*")
         if path.is_file()
     )

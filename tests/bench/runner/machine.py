@@ -25,6 +25,12 @@ def times():
     return [count / tick for count in (steal, busy, busy + idle + wait + steal)] + [own]
 
 
+def stolen(before):
+    """The share of the processors' time that went to other machines since."""
+    steal, _, everything, _ = (after - old for after, old in zip(times(), before))
+    return steal / everything if everything > 0 else 0.0
+
+
 def disturbance(before):
     steal, busy, everything, own = (after - old for after, old in zip(times(), before))
     everything = everything or 1

@@ -2,7 +2,7 @@
 """Runs one measurement: a program of its own, or a server with the load generator against it.
 
 Every answer is a list of samples {"workload", "peer", "metric", "value", "unit"}. Whatever fails
-ends the run.
+raises build.Failure.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 
 from . import build
 
@@ -58,10 +57,10 @@ def program(command, count, use_small_pages):
             timeout=SECONDS_AT_MOST,
         )
     except subprocess.TimeoutExpired:
-        sys.exit(f"bench: no end within {SECONDS_AT_MOST} s: {' '.join(command)}")
+        raise build.Failure(f"no end within {SECONDS_AT_MOST} s: {' '.join(command)}")
     samples = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0 or not samples:
-        sys.exit(f"bench: status {done.returncode}: {' '.join(command)}\n{done.stderr}")
+        raise build.Failure(f"status {done.returncode}: {' '.join(command)}\n{done.stderr}")
     return samples
 
 
@@ -98,7 +97,7 @@ class Process:
     def line(self):
         text = self.child.stdout.readline()
         if not text:
-            sys.exit(f"bench: ended early, status {self.child.wait()}: {self.name}")
+            raise build.Failure(f"ended early, status {self.child.wait()}: {self.name}")
         return text.strip()
 
     def go(self):
@@ -109,7 +108,7 @@ class Process:
     def until_ready(self):
         text = self.line()
         if text != "ready":
-            sys.exit(f"bench: expected `ready`, got {text!r}: {self.name}")
+            raise build.Failure(f"expected `ready`, got {text!r}: {self.name}")
 
 
 def cpu_seconds(pid):
@@ -206,7 +205,7 @@ def system_calls(peer, command, kind, certificate, load, seconds, folder):
         try:
             said = tracer.stderr.readline()
             if "attached" not in said:
-                sys.exit(f"bench: strace could not attach to {peer}: {said}{tracer.stderr.read()}")
+                raise build.Failure(f"strace could not attach to {peer}: {said}{tracer.stderr.read()}")
             client.go()
             result = json.loads(client.line())
             client.until_ready()
@@ -216,7 +215,7 @@ def system_calls(peer, command, kind, certificate, load, seconds, folder):
     with open(counts, encoding="utf-8") as table:
         total = re.search(r"^\s*(\d+)\s+total$", table.read(), re.MULTILINE)
     if not total:
-        sys.exit(f"bench: strace counted nothing for {peer}")
+        raise build.Failure(f"strace counted nothing for {peer}")
     return [
         sample(
             "echo",

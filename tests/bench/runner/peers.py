@@ -60,7 +60,14 @@ PEERS = [
 
 # What every run needs: a program that must be found, and the package that brings it. C and C++ are
 # what the limits and the load generator are written in.
-TOOLS = {"gcc": "gcc", "g++": "g++", "strace": "strace", "openssl": "openssl"}
+TOOLS = {
+    "gcc": "gcc",
+    "g++": "g++",
+    "meson": "meson",
+    "ninja": "ninja-build",
+    "strace": "strace",
+    "openssl": "openssl",
+}
 
 NO_TASKS = "has callbacks, not tasks"
 NO_POOL = "has no thread pool"

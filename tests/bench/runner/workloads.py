@@ -53,6 +53,7 @@ TRACED = [Echo(mode, connections, 64) for mode in ("echo", "tls") for connection
 SECONDS = {"full": 1.0, "quick": 0.1}  # of each load on a server
 IDLE = {"full": 10_000, "quick": 300}  # idle connections
 ROUNDS = {"full": 7, "quick": 1}
+ROUNDS_CALM = 3  # of the workloads that are not noisy
 
 WORKLOADS = [
     Workload(
