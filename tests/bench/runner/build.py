@@ -100,7 +100,9 @@ def build_ours(size):
             run(["meson", "setup", peers.OUR_BUILD, peers.ROOT])
         run(["meson", "compile", "-C", peers.OUR_BUILD, "asyncloop:shared_library"])
     if not (peers.OUR_LIBRARY / "libasyncloop.so").exists():
-        raise Failure(f"there is no library in {peers.OUR_LIBRARY}: meson setup build; ninja -C build")
+        raise Failure(
+            f"there is no library in {peers.OUR_LIBRARY}: meson setup build; ninja -C build"
+        )
     options = run(["meson", "introspect", "--buildoptions", peers.OUR_BUILD])
     values = {option["name"]: option["value"] for option in json.loads(options)}
     slow = size == "full" and values["optimization"] not in ("2", "3")
@@ -135,10 +137,7 @@ def is_older(target, folder):
     if folder.name == peers.OURS:
         folders.append(peers.ROOT / "include")
     newest = max(
-        path.stat().st_mtime
-        for where in folders
-        for path in where.rglob("*")
-        if path.is_file()
+        path.stat().st_mtime for where in folders for path in where.rglob("*") if path.is_file()
     )
     return target.stat().st_mtime < newest
 
@@ -149,14 +148,16 @@ def build_c(peer, source, target):
     else:
         compiler = ["g++", "-std=c++20"]
     name = f'-DBENCH_PEER="{peer.name}"'
-    run([*compiler, *C_FLAGS, name, source, "-o", target, *peer.libs.split()])
+    run([*compiler, *C_FLAGS, name, source, "-o", f"{target}.new", *peer.libs.split()])
+    os.replace(f"{target}.new", target)  # what was interrupted must not look built
 
 
 def build_go(source, target):
     run(
-        ["go", "build", "-o", target, source.parent / "bench.go", source],
+        ["go", "build", "-o", f"{target}.new", source.parent / "bench.go", source],
         env={**os.environ, "GO111MODULE": "off", "GOFLAGS": ""},
     )
+    os.replace(f"{target}.new", target)
 
 
 def build_tokio(names):
@@ -173,7 +174,8 @@ def build_tokio(names):
         cwd=work,
     )
     for name in names:
-        shutil.copy(work / "target" / "release" / name, out / name)
+        shutil.copy(work / "target" / "release" / name, out / f"{name}.new")
+        os.replace(out / f"{name}.new", out / name)
 
 
 def build(peer):

@@ -205,7 +205,9 @@ def system_calls(peer, command, kind, certificate, load, seconds, folder):
         try:
             said = tracer.stderr.readline()
             if "attached" not in said:
-                raise build.Failure(f"strace could not attach to {peer}: {said}{tracer.stderr.read()}")
+                raise build.Failure(
+                    f"strace could not attach to {peer}: {said}{tracer.stderr.read()}"
+                )
             client.go()
             result = json.loads(client.line())
             client.until_ready()

@@ -153,9 +153,7 @@ class Bench:
             return
         # Counted once: a count is not noisy.
         for kind, peer, command in self.loaded_servers(workloads.TRACED):
-            take = functools.partial(
-                measure.system_calls, peer, command, kind, *how, self.folder
-            )
+            take = functools.partial(measure.system_calls, peer, command, kind, *how, self.folder)
             yield Job(workload.name, peer, f"{kind.name}, traced", take, False)
 
     def accepts(self, workload):
