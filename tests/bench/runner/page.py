@@ -16,47 +16,77 @@ def row_of(summary, workload, metric, peer):
 
 
 def best_peer(summary, goal):
-    """The best that is neither ours nor the limit."""
+    """The best that is neither ours nor the limit, and not wrong."""
     for one in summary:
         if (one["workload"], one["metric"]) == (goal.workload, goal.metric):
             for row in one["peers"]:
-                if not row["peer"].startswith((peers.OURS, peers.LIMIT)):
+                own = row["peer"].startswith((peers.OURS, peers.LIMIT))
+                if not own and row["median"] >= goal.valid:
                     return f"{row['peer']} {report.tidy(row['median'])}"
     return ""
 
 
-def measured(goal, row, unit):
-    """(our figure, whether it is what was wanted)"""
-    if not goal.share:
-        return row["median"], row["median"] <= goal.most
-    if row["to_limit"] is None:
-        return None, False
-    if unit in report.RATES:  # more is better: a share of the limit's rate
-        share = 1 / row["to_limit"]
-        return share, share >= goal.most
-    return row["to_limit"], row["to_limit"] <= goal.most
+def of_limit(goal, row, limit, unit):
+    """A share of the limit's rate, or how many times its cost; None without a limit."""
+    if limit is None:
+        return None
+    if goal.limit == peers.LIMIT:
+        more = row["to_limit"]  # the median of the ratios within each round
+    elif unit in report.RATES:
+        more = limit["median"] / row["median"]
+    else:
+        more = row["median"] / limit["median"]
+    if more is None:
+        return None
+    return 1 / more if unit in report.RATES else more
+
+
+def bound(goal, row, summary):
+    """What bounds a goal that is missed, with what the run itself says about it."""
+    server, _ = row_of(
+        summary, goal.workload, goal.metric.split(": ")[0] + ": server CPU", goal.peer
+    )
+    return goal.bound.format(
+        spread="nothing" if row["spread"] is None else f"±{row['spread']:.0%}",
+        cpu=f"{server['to_limit']:.2f}" if server and server["to_limit"] else "-",
+    )
+
+
+def goal_line(goal, row, unit, summary):
+    limit, _ = row_of(summary, goal.workload, goal.metric, goal.limit)
+    share = of_limit(goal, row, limit, unit)
+    least = goal.share and unit in report.RATES
+    if goal.share:
+        value, wanted = share, f"{goal.most:g}"
+        if share is None:
+            return None
+        measured = f"{share:.3g} ({report.tidy(row['median'])} {unit})"
+    else:
+        value, wanted = row["median"], f"{goal.most:g} {unit}"
+        measured = f"{report.tidy(value)} {unit}"
+    good = value >= goal.most if least else value <= goal.most
+    cells = [
+        goal.what,
+        f"{'>=' if least else '<='} {wanted}",
+        measured,
+        "met" if good else "missed",
+        report.tidy(limit["median"]) if limit else "",
+        best_peer(summary, goal),
+        "" if good else bound(goal, row, summary),
+    ]
+    return "| " + " | ".join(cells) + " |"
 
 
 def goal_lines(summary):
     lines = [
-        "| goal | wanted | measured | | best peer | what bounds it |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| goal | wanted | measured | | limit | best peer | what bounds it |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for goal in goals.GOALS:
         row, unit = row_of(summary, goal.workload, goal.metric, goal.peer)
-        if row is None:
-            continue
-        value, good = measured(goal, row, unit)
-        if value is None:
-            continue
-        least = goal.share and unit in report.RATES
-        unit = "" if goal.share else f" {unit}"
-        lines.append(
-            f"| {goal.what} | {'>=' if least else '<='} {goal.most:g}{unit} |"
-            f" {report.tidy(value)}{unit} | {'met' if good else 'missed'} |"
-            f" {best_peer(summary, goal)} | {'' if good else goal.bound} |"
-        )
-    return lines
+        if row is not None:
+            lines.append(goal_line(goal, row, unit, summary))
+    return [line for line in lines if line is not None]
 
 
 def metric_lines(metric):

@@ -9,6 +9,7 @@ that is, the result has no part in. What fails is reported, and the others go on
 """
 
 import collections
+import contextlib
 import functools
 import resource
 import sys
@@ -30,6 +31,7 @@ class Job:
     peer: str
     what: str
     take: object  # answers the samples
+    awake: bool = True  # processors do not halt meanwhile, see machine.awake
     repeat: bool = True  # counts and bytes are the same on a disturbed machine
     attempts: int = 0
     steal: float = 1.0  # less, once it has been taken
@@ -138,23 +140,26 @@ class Bench:
                     stem = "_".join(filter(None, (program.name, variant)))
                     n = max(1, count // workloads.FRACTIONS.get((peer.name, stem), 1))
                     take = functools.partial(measure.program, command, n, workload.small_pages)
-                    yield Job(workload.name, peer.name, stem, take, workload.kind != "memory")
+                    yield Job(
+                        workload.name, peer.name, stem, take, repeat=workload.kind != "memory"
+                    )
 
     def loads(self, workload):
         how = (self.certificate, self.load, self.seconds)
         for kind, peer, command in self.loaded_servers(workloads.ECHOES):
             take = functools.partial(measure.echo, peer, command, kind, *how)
-            yield Job(workload.name, peer, kind.name, take)
+            # With one connection both sides sleep: their wake-up is what is measured.
+            yield Job(workload.name, peer, kind.name, take, awake=kind.connections > 1)
             if peer in peers.BUSY and kind.mode == "echo" and kind.connections == 1:
                 name = f"{peer}-busy"
                 take = functools.partial(measure.echo, name, command, kind, *how, mode="busy")
-                yield Job(workload.name, name, kind.name, take)
+                yield Job(workload.name, name, kind.name, take, awake=False)
         if self.round < self.rounds:
             return
         # Counted once: a count is not noisy.
         for kind, peer, command in self.loaded_servers(workloads.TRACED):
             take = functools.partial(measure.system_calls, peer, command, kind, *how, self.folder)
-            yield Job(workload.name, peer, f"{kind.name}, traced", take, False)
+            yield Job(workload.name, peer, f"{kind.name}, traced", take, repeat=False)
 
     def accepts(self, workload):
         for peer, command, _ in self.servers():
@@ -165,7 +170,7 @@ class Bench:
         yield from self.programs(workload)
         for peer, command, _ in self.servers():
             take = functools.partial(measure.idle, peer, command, self.load, self.idle)
-            yield Job(workload.name, peer, "idle connections", take, False)
+            yield Job(workload.name, peer, "idle connections", take, repeat=False)
 
     def languages(self, workload):
         for language in bindings.LANGUAGES:
@@ -197,7 +202,8 @@ class Bench:
         """Takes the measurement; true when it has to be taken again."""
         before, start = machine.times(), time.monotonic()
         try:
-            samples = job.take()
+            with machine.awake() if job.awake else contextlib.nullcontext():
+                samples = job.take()
         except build.Failure as failure:
             self.fail(job.workload, job.peer, f"{job.what}: {failure}")
             job.attempts, job.samples = ATTEMPTS, []
