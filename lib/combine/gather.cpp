@@ -162,20 +162,24 @@ void take_done_children(gather *g) {
     }
 }
 
-// Marks each future once; one that is marked already was named before, and
-// only for it the first slot is searched.
+// Marks each future once; one that is marked already was named before. Meanwhile it knows
+// its first slot, in `extra`, and that slot keeps what was there.
 void find_duplicates(child *children, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         future *f = children[i].of;
-        if (!f->has(k_marked)) {
-            f->set(k_marked);
+        if (f->has(k_marked)) {
+            children[i].same_as = f->extra;
             continue;
         }
-        int64_t first = 0;
-        while (children[first].of != f) first++;
-        children[i].same_as = first;
+        f->set(k_marked);
+        children[i].same_as = std::exchange(f->extra, static_cast<uint32_t>(i));
     }
-    for (int64_t i = 0; i < n; i++) children[i].of->clear(k_marked);
+    for (int64_t i = 0; i < n; i++) {
+        future *f = children[i].of;
+        if (!f->has(k_marked)) continue;
+        f->clear(k_marked);
+        f->extra = static_cast<uint32_t>(std::exchange(children[i].same_as, i));
+    }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "../future/last_observer.hpp"
 #include "../task/operation.hpp"
 
 namespace aloop {
@@ -46,7 +47,9 @@ int64_t on_outer_cancelled(aloop_future *handle, void *) {
     shield *s = static_cast<shield *>(from_c(handle));
     if (!s->inner->pending()) return 0;
     if (s->observer != nullptr) forget(std::exchange(s->observer, nullptr));
-    remove_done_callback(s->inner, on_abandoned_done, nullptr);  // one report is enough
+    if (done_callback *other = last_observer(s->inner, on_abandoned_done)) {
+        forget(other);  // one report is enough
+    }
     observe(s->inner, on_abandoned_done, nullptr, nullptr);
     return 0;
 }

@@ -266,6 +266,15 @@ void forget(done_callback *c) {
     }
 }
 
+done_callback *last_observer(const future *f, aloop_done_fn fn) {
+    for (link *at = f->waiters.tail(); at != nullptr;) {
+        done_callback *c = static_cast<done_callback *>(static_cast<node *>(at));
+        if (is_callback(at) && c->callback == fn) return c;
+        at = at != f->waiters.head() ? at->prev : nullptr;
+    }
+    return nullptr;
+}
+
 int64_t add_done_callback(future *f, aloop_done_fn fn, void *data, aloop_free_fn free_fn) {
     done_callback *c = observe(f, fn, data, free_fn);
     if (c == nullptr) return ALOOP_ENOMEM;

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static aloop_loop *here(void) { return aloop_get_running_loop(); }
@@ -456,8 +457,75 @@ static void test_sleeps_that_are_due(void **state) {
     in_task(sleeps_that_are_due);
 }
 
+/* Many of one ------------------------------------------------------------------------------- */
+
+/* Each would take minutes if it looked through all there are for each of them. */
+enum { many = 400000 };
+
+static aloop_future *plain(void) { return aloop_loop_create_future(here()); }
+
+static int64_t gather_one_many_times(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    aloop_future **list = calloc(2 * many, sizeof *list);
+    for (int i = 0; i < many; i++) list[i] = plain();
+    for (int i = many; i < 2 * many; i++) list[i] = aloop_ref(list[many - 1]);
+    aloop_future *g = aloop_gather(list, 2 * many, 0);
+    assert_code(aloop_future_set_error_code(list[many - 1], -7), 0);
+    assert_code(aloop_await(g, NULL), -7);
+    free(list);
+    return 0;
+}
+
+static int64_t gather_a_cancelled_one_twice(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    struct job job = {1, 0, 0};
+    aloop_task *t = start(&job);
+    aloop_future *other = plain();
+    assert_code(aloop_task_cancel(t, NULL), 1);
+    assert_code(aloop_future_set_result(other, 4, NULL, NULL), 0);
+    aloop_future *g = ALOOP_GATHER(ALOOP_RETURN_EXCEPTIONS, aloop_ref(t), aloop_ref(other), other,
+                                   aloop_ref(t));
+    assert_code(aloop_task_cancelling(t), 1);
+    aloop_results *results = NULL;
+    assert_code(aloop_await(g, (void **)&results), 4);
+    for (int i = 0; i < 4; i++) {
+        assert_code(aloop_results_status(results, i), i % 3 != 0 ? 4 : ALOOP_ECANCELED);
+    }
+    aloop_results_unref(results);
+    aloop_unref(t);
+    return 0;
+}
+
+static int64_t give_up_many_shields(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    struct reports reports = {0};
+    capture_reports(here(), &reports);
+    aloop_future *inner = plain(), **all = calloc(many, sizeof *all);
+    for (int i = 0; i < many; i++) all[i] = aloop_shield(aloop_ref(inner));
+    for (int i = 0; i < many; i++) assert_code(aloop_future_cancel(all[i], NULL), 1);
+    let_run(2);
+    for (int i = 0; i < many; i++) aloop_unref(all[i]);
+    free(all);
+    assert_code(aloop_future_set_error_code(inner, -7), 0);
+    aloop_unref(inner);
+    let_run(2);
+    assert_int_equal(reports.count, 1);
+    aloop_loop_set_exception_handler(here(), NULL, NULL, NULL);
+    return 0;
+}
+
+static void test_many_of_one(void **state) {
+    (void)state;
+    in_task(gather_one_many_times);
+    in_task(gather_a_cancelled_one_twice);
+    in_task(give_up_many_shields);
+}
+
 SUITE(CASE(test_run_makes_and_closes_a_loop), CASE(test_a_runner_runs_several_programs_on_one_loop),
       CASE(test_sleep), CASE(test_gather_all), CASE(test_gather_and_cancel),
       CASE(test_combine_badly), CASE(test_shield_it), CASE(test_wait_well),
       CASE(test_wait_and_cancel), CASE(test_take_as_completed), CASE(test_combining_needs_a_loop),
-      CASE(test_sleeps_that_are_due))
+      CASE(test_sleeps_that_are_due), CASE(test_many_of_one))
