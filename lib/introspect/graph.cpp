@@ -111,7 +111,10 @@ call_graph *capture(future *f, int64_t limit) {
     return ok ? g.detach() : nullptr;
 }
 
-void describe_graph(writer &out, const call_graph *g, int indent) {
+namespace {
+
+// Apart from describe_graph, whose levels lie on the stack in each other: a fiber's perhaps.
+[[gnu::noinline]] void describe_head(writer &out, const call_graph *g, int indent) {
     const unsigned long id = reinterpret_cast<unsigned long>(g->of);
     if (const task *t = as_task(g->of)) {
         char name[128];
@@ -121,6 +124,12 @@ void describe_graph(writer &out, const call_graph *g, int indent) {
     } else {
         out.add("%*s* Future(id=%#lx)\n", indent, "", id);
     }
+}
+
+}  // namespace
+
+void describe_graph(writer &out, const call_graph *g, int indent) {
+    describe_head(out, g, indent);
     if (g->frame_count > 0) out.add("%*s  + Call stack:\n", indent, "");
     for (int64_t i = 0; i < g->frame_count; i++) {
         out.add("%*s  |   ", indent, "");

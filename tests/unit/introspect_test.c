@@ -277,6 +277,13 @@ static void test_cycles_end(void **state) {
 enum { layers = 60, beside = 2, plaits = 40 };
 static aloop_task *lattice[layers][beside];
 
+/* The sanitizers' own functions need more of it. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { small_stack = 262144 };
+#else
+enum { small_stack = 32768 };
+#endif
+
 static int64_t await_layer_below(void *layer, void **value) {
     (void)value;
     aloop_future *below[beside];
@@ -337,9 +344,37 @@ static int64_t capture_lattice(void *unused, void **value) {
     return 0;
 }
 
+static int64_t format_on_a_small_stack(void *first, void **value) {
+    (void)value;
+    return aloop_format_call_graph(first, ALOOP_NO_LIMIT, NULL, 0);
+}
+
+/* The longest graph that there is, in a task with little room. */
+static int64_t format_a_long_chain(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_task *first = aloop_create_task(sleep_for_ever, NULL), *last = aloop_ref(first);
+    for (int i = 0; i < 2 * layers; i++) {
+        aloop_task *next = aloop_create_task(await_it, last);
+        aloop_unref(last);
+        let_run(1); /* it has its reference */
+        last = next;
+    }
+    aloop_task_options *o = aloop_task_options_new();
+    assert_code(aloop_task_options_set_coro(o, format_on_a_small_stack, first, NULL), 0);
+    assert_code(aloop_task_options_set_stack_size(o, small_stack), 0);
+    const int64_t length = aloop_await(aloop_create_task_ex(o), NULL);
+    aloop_unref(o);
+    assert_int_equal(length, aloop_format_call_graph(first, ALOOP_NO_LIMIT, NULL, 0));
+    assert_code(aloop_task_cancel(last, NULL), 1);
+    assert_code(aloop_await(last, NULL), ALOOP_ECANCELED);
+    aloop_unref(first);
+    return 0;
+}
+
 static void test_graphs_show_each_task_once(void **state) {
     (void)state;
     in_task(capture_lattice);
+    in_task(format_a_long_chain);
 }
 
 /* Dumps and counters --------------------------------------------------------------------------- */
