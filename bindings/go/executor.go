@@ -91,7 +91,8 @@ func RunIn[T any](e *Executor, fn func() (T, error)) Op[T] {
 	return job(e.o.loop, func() uintptr { return e.o.p }, fn)
 }
 
-// Shutdown takes no more jobs and waits for those that run, for timeout at most.
+// Shutdown takes no more jobs and waits for those that run, for timeout at most: then
+// ETIMEDOUT names those that still do.
 func (e *Executor) Shutdown(ctx context.Context, timeout time.Duration) error {
 	return wait(ctx, e.o.waiting(func(p uintptr) uintptr {
 		return sys.Executor_shutdown(p, limitOf(timeout))

@@ -9,7 +9,7 @@ import (
 )
 
 // A Listener is a server whose connections are accepted one by one: a
-// net.Listener. asyncio's Server.
+// net.Listener. asyncio's Server. One that is collected is closed, as Go's are.
 type Listener struct {
 	o      *object
 	addr   net.Addr
@@ -55,6 +55,7 @@ func listening(loop *Loop) func(int64, uintptr, error) (*Listener, error) {
 			o:      newObject(loop, func(to *uintptr) int64 { *to = p; return 0 }),
 			closed: make(chan struct{}),
 		}
+		s.o.dropped = closing(loop, sys.Ref(p))
 		var fd int32 // of its first socket
 		if sys.Server_sockets(p, &fd, 1) >= 1 {
 			s.addr = nameOf(int(fd))
@@ -63,6 +64,19 @@ func listening(loop *Loop) func(int64, uintptr, error) (*Listener, error) {
 			s.addr = &net.TCPAddr{Port: int(sys.Server_port(p, 0))}
 		}
 		return s, nil
+	}
+}
+
+// closing closes a server of C, which listens as long as nobody does, and drops the
+// reference.
+func closing(loop *Loop, server uintptr) func() {
+	return func() {
+		if loop.Post(func() {
+			sys.Server_close(server)
+			sys.Unref(server)
+		}) != nil { // the loop has ended, and so has the server
+			sys.Unref(server)
+		}
 	}
 }
 
@@ -147,8 +161,9 @@ func (s *Listener) AbortClients() error { return s.o.just(sys.Server_abort_clien
 // IsServing tells whether it accepts connections.
 func (s *Listener) IsServing() bool { return s.o.is(sys.Server_is_serving) }
 
-// Serve accepts until the listener is closed or ctx is done, and runs handle as a
-// task for each connection, which is closed when that returns.
+// Serve accepts until the listener is closed or ctx is done, and returns why: a
+// net.ErrClosed, for one. It runs handle as a task for each connection, which is closed
+// when that returns; its error is reported (OnUnhandled).
 func (s *Listener) Serve(ctx context.Context,
 	handle func(ctx context.Context, conn *Conn) error) error {
 	for {

@@ -9,6 +9,9 @@
 //	...
 //	conn, err := loop.Dial(ctx, "tcp", "example.org:80")     // a net.Conn
 //
+// What cannot be made (NewSemaphore of a negative number, say, or after the loop's end)
+// fails where it is used, with the reason. What is collected is closed.
+//
 // There are two ways to be concurrent. Goroutines run beside the loop, as Go's do.
 // Tasks (Go, Group.Go) run one at a time, on the loop's turn, and follow asyncio's
 // rules to the letter: they are cancelled at their awaits, finish in asyncio's

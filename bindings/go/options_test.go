@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -143,6 +144,27 @@ func TestServerOptions(t *testing.T) {
 	(<-accepted).Close()
 	one.Close()
 	two.Close()
+}
+
+// The file of a Unix socket goes with its server.
+func TestAListenerThatIsCollectedIsClosed(t *testing.T) {
+	loop := startLoop(t)
+	path := filepath.Join(t.TempDir(), "socket")
+	func() {
+		if _, err := loop.Listen(background, "unix", path); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	for end := time.Now().Add(hang); ; {
+		runtime.GC()
+		if _, err := os.Stat(path); os.IsNotExist(err) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("it listens still")
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func file(t *testing.T, of interface{ File() (*os.File, error) }) *os.File {

@@ -56,7 +56,8 @@ func (r Redirect) what() int32 {
 	return int32(r)
 }
 
-// A Process is a child.
+// A Process is a child. It runs on when this is collected; the loop reaps it, and kills
+// those that are left when it ends.
 type Process struct {
 	o                     *object
 	Pid                   int

@@ -237,6 +237,26 @@ public class EdgeTests
 
     private static string Unique => $"asyncloop-edges-{Environment.ProcessId}";
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static async Task Listen(string path) => await LoopServer.StartUnixAsync(path);
+
+    // The file of a Unix socket goes with its server.
+    [Fact]
+    public void AServerThatIsCollectedIsClosed() => Support.Run(async () =>
+    {
+        string path = Path.Combine(Path.GetTempPath(), Unique);
+        await Listen(path);
+        Assert.True(File.Exists(path));
+        var waiting = System.Diagnostics.Stopwatch.StartNew();
+        while (File.Exists(path))
+        {
+            Assert.True(waiting.Elapsed < Support.Hang, "it listens still");
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            await Loop.Sleep(0.001);
+        }
+    }, s_real);
+
     // The file is open until C is done with it.
     [Fact]
     public void AFileIsSentWhoeverDisposesOfIt() => Support.Run(async () =>

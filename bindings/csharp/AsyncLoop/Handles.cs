@@ -6,7 +6,7 @@ using System.Runtime.InteropServices;
 
 namespace AsyncLoop;
 
-/// <summary>A reference to an object of the library; dropped from any thread.</summary>
+/// <summary>A reference to an object of the library; dropped on any thread.</summary>
 public sealed class AloopHandle : SafeHandle
 {
     /// <summary>For the runtime; an empty handle.</summary>

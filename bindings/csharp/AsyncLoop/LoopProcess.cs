@@ -92,7 +92,8 @@ public sealed class ProcessOptions
 }
 
 /// <summary>
-/// A child process. Disposing of it ends nothing: it runs on. asyncio.subprocess.Process.
+/// A child process. Disposing of it ends nothing: it runs on, and the loop reaps it; a loop that is
+/// closed kills those that are left. asyncio.subprocess.Process.
 /// </summary>
 public sealed class LoopProcess : IDisposable
 {

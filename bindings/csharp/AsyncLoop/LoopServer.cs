@@ -5,7 +5,10 @@ using System.Runtime.CompilerServices;
 
 namespace AsyncLoop;
 
-/// <summary>A server of streams. asyncio.start_server.</summary>
+/// <summary>
+/// A server of streams. One that is collected is closed. What is asynchronous may be called from
+/// any thread. asyncio.start_server.
+/// </summary>
 public sealed class LoopServer : IAsyncDisposable
 {
     private readonly Loop _home;
@@ -15,6 +18,27 @@ public sealed class LoopServer : IAsyncDisposable
     {
         _home = home;
         _handle = new AloopHandle(owned);
+    }
+
+    /// <summary>
+    /// Closes the server, which the loop holds for as long as it listens, whether anybody is there
+    /// to accept or not.
+    /// </summary>
+    ~LoopServer()
+    {
+        if (_handle.IsClosed) return;
+        IntPtr server = _handle.Raw;  // the reference is taken along
+        _handle.SetHandleAsInvalid();
+        if (!_home.TryPost(static state => CloseAndDrop((IntPtr)state!), server))
+        {
+            Native.aloop_unref(server);
+        }
+    }
+
+    private static void CloseAndDrop(IntPtr server)
+    {
+        Native.aloop_server_close(server);
+        Native.aloop_unref(server);
     }
 
     private static Task<LoopServer> Start(Func<IntPtr, IntPtr> begin, StreamOptions? options,
@@ -158,6 +182,7 @@ public sealed class LoopServer : IAsyncDisposable
             // Of a task that is cancelled the operation may not have begun.
             if (!_home.IsClosed && !_handle.IsClosed) Native.aloop_server_close(_handle.Raw);
             _handle.Dispose();
+            GC.SuppressFinalize(this);
         }
     }
 
