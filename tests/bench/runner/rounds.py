@@ -255,9 +255,8 @@ class Bench:
         return report.summarize([one for one in self.samples if one["workload"] == workload.name])
 
     def repeats(self):
-        """What the rounds did about the machine's other work, in words."""
+        """What was done about the steal, in words."""
         return (
-            f"{self.repeated} measurements were taken again because more than"
-            f" {STEAL_AT_MOST:.0%} of the processors' time was stolen meanwhile;"
-            f" of those that count, {self.disturbed} were still disturbed so"
+            f"measurements taken again because of more than {STEAL_AT_MOST:.0%} of steal:"
+            f" {self.repeated}; measurements in the tables that had more: {self.disturbed}"
         )
