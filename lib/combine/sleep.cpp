@@ -115,6 +115,9 @@ sleep_result::sleep_result(domain *d, double seconds, int64_t status)
 }  // namespace
 
 future *make_sleep(loop *l, double delay) {
+    if (delay <= 0) {
+        if (future *kept = kept_yield(l); kept != nullptr) return kept;
+    }
     future *f = l->make_object<future>(kind::sleep);
     if (f == nullptr) return nullptr;
     new (&f->timer) node;

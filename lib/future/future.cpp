@@ -57,8 +57,6 @@ future *observing(const link *waiter) {
     return nullptr;
 }
 
-future *make_future(loop *l) { return l->make_object<future>(); }
-
 future *failed_future(loop *l, error *adopted, int64_t code) {
     future *f = make_future(l);
     if (f == nullptr) {
@@ -76,6 +74,9 @@ static void drop_spares(loop *l) {
     for (object **o : {&l->out_of_memory, &l->yielded}) {
         if (*o != nullptr) unref(std::exchange(*o, nullptr));
     }
+    if (l->next_yield == nullptr) return;
+    l->count_object(1);  // as long as it was kept it was not counted
+    l->free_object(static_cast<future *>(std::exchange(l->next_yield, nullptr)));
 }
 
 int64_t prepare_futures(loop *l) {
@@ -134,12 +135,6 @@ void wake_waiters(future *f) {
         l->schedule(static_cast<node *>(waiter));
         waiter = next;
     }
-}
-
-void finish(future *f, int64_t status, void *value, aloop_free_fn free_fn) {
-    f->state = k_finished;
-    f->done = {free_fn, value, status};
-    if (!f->waiters.empty()) wake_waiters(f);
 }
 
 void fail(future *f, int64_t code, error *adopted) {
@@ -231,10 +226,8 @@ void record_outcome(outcome *to, future *from, bool move) {
 
 done_callback *observe(future *f, aloop_done_fn fn, void *data, aloop_free_fn free_fn) {
     loop *l = loop_of(f);
-    void *block = l->take_block<sizeof(done_callback)>();
-    if (block == nullptr) return nullptr;
-    l->count_object(1);
-    done_callback *c = new (block) done_callback;
+    done_callback *c = l->make_part<done_callback>();
+    if (c == nullptr) return nullptr;
     c->fn = run_done_callback;
     c->of = f;
     c->callback = fn;

@@ -80,7 +80,7 @@ inline aloop_future *to_c(future *f) { return reinterpret_cast<aloop_future *>(f
 int64_t prepare_futures(loop *l);
 
 // nullptr: out of memory.
-future *make_future(loop *l);
+inline future *make_future(loop *l) { return l->make_object<future>(); }
 // A future that has failed; when there is no memory even for that, the one
 // that the loop keeps for this case.
 future *failed_future(loop *l, int64_t code);
@@ -88,11 +88,37 @@ future *failed_future(loop *l, error *adopted, int64_t code);
 future *finished_future(loop *l, int64_t status, void *value, aloop_free_fn free_fn);
 
 // Finishing. The future must be pending. Errors are taken over (adopted).
-void finish(future *f, int64_t status, void *value, aloop_free_fn free_fn);
+inline void finish(future *f, int64_t status, void *value, aloop_free_fn free_fn);
 void fail(future *f, int64_t code, error *adopted);
 void cancel_now(future *f, error *adopted);
 // Hands the waiters to the ready queue.
 void wake_waiters(future *f);
+
+inline void finish(future *f, int64_t status, void *value, aloop_free_fn free_fn) {
+    f->state = k_finished;
+    f->done = {free_fn, value, status};
+    if (!f->waiters.empty()) wake_waiters(f);
+}
+
+// A sleep of no length that is awaited at once is done with and yet as it was made:
+// the loop keeps one of them at hand for the next. Who takes it may get nullptr.
+inline void keep_yield(loop *l, future *f) {
+    const bool keep = l->next_yield == nullptr && !slab_passthrough() &&
+                      !l->debug.load(std::memory_order_relaxed);  // where each has its origin
+    if (!keep) [[unlikely]] {
+        l->free_object(f);
+        return;
+    }
+    l->next_yield = f;
+    l->count_object(-1);
+}
+inline future *kept_yield(loop *l) {
+    future *f = static_cast<future *>(l->next_yield);
+    if (f == nullptr || l->debug.load(std::memory_order_relaxed)) return nullptr;
+    l->next_yield = nullptr;
+    l->count_object(1);
+    return f;
+}
 
 // Any kind of future: whether the request was accepted.
 bool cancel(future *f, const char *message);

@@ -162,6 +162,14 @@ public:
         if (debug.load(std::memory_order_relaxed)) [[unlikely]] note_origin(made, true);
         return made;
     }
+    // The same for what is no object, but a part of one.
+    template <typename T>
+    T *make_part() {
+        void *block = take_block<sizeof(T)>();
+        if (block == nullptr) return nullptr;
+        count_object(1);
+        return new (block) T;
+    }
     template <typename T>
     void free_object(T *o) {
         o->~T();
@@ -242,6 +250,7 @@ public:
     deferred *put_off = nullptr;       // the same, of other things, the last one first
     object *out_of_memory = nullptr;   // a failed future (future folder)
     object *yielded = nullptr;         // one that is done: what a task stands on that yielded
+    object *next_yield = nullptr;      // a sleep of no length, as it was made (future folder)
     void *fibers = nullptr;   // the stack cache (task folder)
     void *executor = nullptr; // the default executor (executor folder)
     void *resolver = nullptr;  // its side_pool (resolver folder)

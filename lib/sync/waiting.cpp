@@ -3,23 +3,11 @@
 
 namespace aloop {
 
-int64_t loop_bound::bind(operation *op) {
+int64_t loop_bound::bind_at_first(operation *op) {
     if (!home) home = ptr<loop>::share(loop_of(op));
     if (home.get() == loop_of(op)) return 0;
     return op->fail(ALOOP_EWRONGLOOP, "the %s is bound to a different event loop",
                     info_of(this).name);
-}
-
-int64_t stand_in(ring &list, waiter *w, operation *op, future *f) {
-    if (f == nullptr) return ALOOP_ENOMEM;
-    w->wait = f;
-    list.push(w);
-    return op->await(f);
-}
-
-int64_t block(loop_bound *on, ring &list, waiter *w, operation *op) {
-    const int64_t code = on->bind(op);
-    return code < 0 ? code : stand_in(list, w, op, make_future(loop_of(op)));
 }
 
 future *renew_wait(operation *op) {

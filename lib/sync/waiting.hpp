@@ -25,7 +25,10 @@ struct loop_bound : object {
     ~loop_bound() { count_live(type, -1); }
 
     // op is about to block: 0, or it has failed with ALOOP_EWRONGLOOP.
-    int64_t bind(operation *op);
+    int64_t bind(operation *op) {
+        return home.get() == loop_of(op) ? 0 : bind_at_first(op);
+    }
+    int64_t bind_at_first(operation *op);
     // Whether the calling thread may change it: 0 or why not. Nobody waits on
     // an object whose loop is closed, so that it is free again.
     int64_t check() const {
@@ -70,10 +73,18 @@ struct op_on : operation {
 
 // The operation waits at the end of the list, on f (consumed; nullptr: out of
 // memory). ALOOP_PENDING or ALOOP_ENOMEM.
-int64_t stand_in(ring &list, waiter *w, operation *op, future *f);
+inline int64_t stand_in(ring &list, waiter *w, operation *op, future *f) {
+    if (f == nullptr) return ALOOP_ENOMEM;
+    w->wait = f;
+    list.push(w);
+    return op->await(f);
+}
 // The same on a future of its own, on behalf of the object whose list it is,
 // which from now on belongs to op's loop.
-int64_t block(loop_bound *on, ring &list, waiter *w, operation *op);
+inline int64_t block(loop_bound *on, ring &list, waiter *w, operation *op) {
+    const int64_t code = on->bind(op);
+    return code < 0 ? code : stand_in(list, w, op, make_future(loop_of(op)));
+}
 // A whole step of an operation that waits at most once: unless it is `satisfied`.
 template <typename T>
 int64_t wait_once(op_on<T> *self, ring &list, bool satisfied, task *by, int64_t status);

@@ -17,6 +17,28 @@ void schedule(task *t) {
 bool driven_by(const operation *op, const task *t) { return op->pending() && op->driver == t; }
 
 bool wait_on(task *t, future *f);
+void cancel_wait(task *t, future *f);
+
+// A plain future that nobody else has: it mostly ended well and holds nothing, and
+// then only its memory is to be given back.
+[[gnu::noinline]] void drop_future(future *f) {
+    if (f->state == k_finished && f->flags == 0 && f->done.status >= 0 &&
+        f->done.value_free == nullptr && f->waiters.empty() &&
+        f->remote.load(std::memory_order_acquire) == 0) [[likely]] {
+        loop_of(f)->free_object(f);
+    } else {
+        unref_here(f);
+    }
+}
+
+// Drops the reference of who awaited f.
+inline void drop_awaited(future *f) {
+    if (f->type == kind::future && f->refs == 1) {
+        drop_future(f);
+    } else {
+        unref_here(f);
+    }
+}
 
 // Ended well, and nobody but the driver waits for it.
 inline bool ends_plainly(const operation *op, int64_t result) {
@@ -31,12 +53,26 @@ inline int64_t step(operation *op, task *t, int64_t status) {
     return op->ops->step(op, t, status);
 }
 
+// t waits on f, which needs no start.
+inline void stand_on(task *t, future *f) {
+    t->fn = run_task;
+    f->waiters.push(static_cast<node *>(t));
+    if (t->is(k_must_cancel)) [[unlikely]] cancel_wait(t, f);
+}
+
+// A future that is not done and that only others can finish: what most waits end at.
+inline bool is_plain_wait(const future *f) { return f->type == kind::future && f->pending(); }
+
 // What follows a step that gave result: more of them, until the operation suspends
 // (ALOOP_PENDING) or ends.
 int64_t drive_on(operation *op, task *t, int64_t result) {
     while (result == ALOOP_PENDING) {
         if (op->inner == nullptr) {  // a bare yield
             schedule(t);
+            return ALOOP_PENDING;
+        }
+        if (is_plain_wait(op->inner)) [[likely]] {
+            stand_on(t, op->inner);
             return ALOOP_PENDING;
         }
         if (operation *nested = as_operation(op->inner)) nested->extra = op->extra + 1;
@@ -49,7 +85,7 @@ int64_t drive_on(operation *op, task *t, int64_t result) {
         op->state = k_finished;
         op->done.status = result;
         op->driver = nullptr;
-        if (op->inner != nullptr) unref_here(std::exchange(op->inner, nullptr));
+        if (op->inner != nullptr) drop_awaited(std::exchange(op->inner, nullptr));
     } else {
         finish_operation(op, result);
     }
@@ -113,9 +149,7 @@ bool wait_on(task *t, future *f) {
             return false;
         }
     }
-    t->fn = run_task;
-    f->waiters.push(static_cast<node *>(t));
-    if (t->is(k_must_cancel)) cancel_wait(t, f);
+    stand_on(t, f);
     return false;
 }
 
@@ -323,7 +357,7 @@ inline bool take_done(future *f, void **value, int64_t *status) {
     if (f->done.status < 0 || f->done.value_free != nullptr || f->has(k_value_taken)) return false;
     *status = f->done.status;
     if (value != nullptr) *value = f->done.value;
-    unref_here(f);
+    drop_awaited(f);
     return true;
 }
 
@@ -343,9 +377,8 @@ inline bool take_ended(task *t, operation *op, int64_t result, void **value) {
 // A sleep of no length: the task comes back in the next iteration, and stands on a
 // future that is done, as it would with the sleep itself.
 inline bool yields(const future *f) {
-    return f->type == kind::sleep && (f->flags & (k_yields | k_started)) == k_yields &&
-           f->pending() && f->refs == 1 && f->waiters.empty() &&
-           f->remote.load(std::memory_order_acquire) == 0;
+    return f->type == kind::sleep && f->flags == k_yields && f->pending() && f->refs == 1 &&
+           f->waiters.empty() && f->remote.load(std::memory_order_acquire) == 0;
 }
 
 inline void begin_yield(task *t, future *f) {
@@ -353,7 +386,7 @@ inline void begin_yield(task *t, future *f) {
     future *stand_in = static_cast<future *>(l->yielded);
     ref_here(stand_in);
     t->waiting = stand_in;
-    l->free_object(f);
+    keep_yield(l, f);
     schedule(t);
 }
 
@@ -399,7 +432,7 @@ int64_t collect(task *t, void **value) {
             f->set(k_value_taken);
         }
         t->waiting = nullptr;
-        unref_here(f);
+        drop_awaited(f);
         return status;
     }
     const int64_t status = take_value(f, value);
@@ -428,6 +461,11 @@ inline int64_t wait_on_fiber(task *t, void **value) {
 inline int64_t await_plainly(task *t, future *f, void **value) {
     if (yields(f)) {
         begin_yield(t, f);
+        return wait_on_fiber(t, value);
+    }
+    if (is_plain_wait(f)) {
+        t->waiting = f;
+        stand_on(t, f);
         return wait_on_fiber(t, value);
     }
     int64_t status;

@@ -136,7 +136,7 @@ void operation::release_all() {
     release_outcome(this);
 }
 
-int64_t operation::await(future *f) {
+int64_t operation::await_another(future *f) {
     if (inner != nullptr) unref(inner);
     inner = f != nullptr ? f : failed_future(loop_of(this), ALOOP_ENOMEM);
     return ALOOP_PENDING;

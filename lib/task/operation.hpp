@@ -59,7 +59,11 @@ struct operation : future {
     // `done` is free while pending: the value or the raised error wait there.
 
     // Consumes f, which may be nullptr (out of memory).
-    int64_t await(future *f);
+    int64_t await(future *f) {
+        if (inner != nullptr || f == nullptr) return await_another(f);
+        inner = f;
+        return ALOOP_PENDING;
+    }
     // Lets everything else that is ready run once.
     int64_t yield();
     // The value that goes with the final status.
@@ -70,6 +74,7 @@ struct operation : future {
     int64_t fail(int64_t code, const char *format, ...) ALOOP_PRINTF(3, 4);
 
 private:
+    int64_t await_another(future *f);
     void release_all();
 };
 

@@ -202,11 +202,7 @@ task_options::~task_options() {
 
 task_extra *task::need_extra() {
     if (more == nullptr) {
-        loop *l = loop_of(this);
-        void *block = l->take_block<sizeof(task_extra)>();
-        if (block == nullptr) return nullptr;
-        l->count_object(1);
-        task_extra *made = new (block) task_extra;
+        task_extra *made = loop_of(this)->make_part<task_extra>();
         std::atomic_signal_fence(std::memory_order_release);  // before a watchdog's handler sees it
         more = made;
     }

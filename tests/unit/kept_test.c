@@ -137,5 +137,38 @@ static void test_the_run_ends(void **state) {
     close_loop(loop);
 }
 
+/* A loop keeps a sleep of no length for the next one: each is as if it were its own. */
+static int64_t yield_in_all_ways(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_future *held = aloop_sleep(0);
+    assert_code(aloop_await(aloop_ref(held), NULL), 0);
+    assert_code(aloop_future_done(held), 1);
+    for (int debug = 0; debug < 4; debug++) {
+        assert_code(aloop_loop_set_debug(loop, debug % 2), 0);
+        let_run(2);
+        aloop_future *first = aloop_sleep(0), *second = aloop_sleep(-1);
+        assert_true(first != second && first != held && second != held);
+        const int64_t before = aloop_loop_iteration(loop);
+        assert_code(aloop_await(second, NULL), 0);
+        aloop_future *third = aloop_sleep(0);
+        assert_true(third != first && third != held);
+        assert_code(aloop_future_done(third), 0);
+        assert_code(aloop_future_cancel(first, NULL), 1);
+        assert_code(aloop_await(first, NULL), ALOOP_ECANCELED);
+        assert_code(aloop_await(third, NULL), 0);
+        assert_int_equal(aloop_loop_iteration(loop), before + 2);
+        assert_code(aloop_future_done(held), 1);
+    }
+    aloop_unref(held);
+    return 0;
+}
+
+static void test_each_yield_is_its_own(void **state) {
+    (void)state;
+    in_task(yield_in_all_ways);
+}
+
 SUITE(CASE(test_the_program_drops_the_last_one), CASE(test_another_thread_drops_the_last_one),
-      CASE(test_destructors_come_back), CASE(test_the_run_ends))
+      CASE(test_destructors_come_back), CASE(test_the_run_ends),
+      CASE(test_each_yield_is_its_own))

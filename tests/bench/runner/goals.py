@@ -37,17 +37,20 @@ CALLBACK = (
 )
 ALONE = "the same, and one iteration of the loop: 235 instructions"
 SPAWN = "a task with a number, a context, its place among all tasks, and an outcome that is awaited"
-SWITCH = "a sleep is made, awaited and freed, and the task goes through the ready queue"
+SWITCH = "a sleep is made and awaited, and the task goes through the ready queue: 310 instructions"
 JUMP = "the same, and two jumps between stacks"
 QUEUE = (
     "put and get are futures that can be cancelled, combined and given to a task: making, awaiting"
     " and freeing them is most of it"
 )
-PING_PONG = "each item is two waits: two futures, four operations' steps and two switches of tasks"
+PING_PONG = (
+    "each item is two waits: two futures, four operations' steps and two switches of tasks, each in"
+    " an iteration of its own, as in asyncio: 1,870 instructions"
+)
 TIMER = "a handle, a context and a clock read for each; a bare wheel has none of them"
 POST = (
-    "two lines go from one processor's cache to the other's: the call's, and the inbox's, at which a"
-    " loop without other work looks all the time"
+    "two lines go from one processor's cache to the other's: the call's, and the inbox's, at which"
+    " a loop without other work looks all the time"
 )
 IDLE = "398 bytes from the allocator, and pages that are not full"
 LATE = "the bare timerfd fires as late: its interrupt, and the wake-up of a process that sleeps"
