@@ -386,17 +386,19 @@ int64_t aloop_task_group_enter(aloop_task_group **out) {
     return 0;
 }
 
-aloop_task *aloop_task_group_create_task_ex(aloop_task_group *handle, aloop_task_options *options) {
-    loop *l = usable_loop();
-    if (l == nullptr) return nullptr;
-    task_options *o = options_from<task_options>(options);
+namespace {
+
+// Adds the task that make() gives to the group, if that takes any and the arguments
+// are good.
+template <typename Make>
+aloop_task *create_member(loop *l, aloop_task_group *handle, bool good, Make make) {
     int64_t code = check_group(handle);
-    if (code == 0 && o == nullptr) code = ALOOP_EINVAL;
+    if (code == 0 && !good) code = ALOOP_EINVAL;
     if (code < 0) return to_c(failed_future(l, code));
     const char *why = nullptr;
     code = check_open(from_c(handle), &why);
     if (code < 0) return to_c(failed_future(l, make_error(code, why), code));
-    future *f = create_task(l, o);
+    future *f = make();
     if (f->failed() && f->type != kind::task) return to_c(f);  // it could not be made
     if (f->home != l) {
         unref(f);
@@ -408,9 +410,24 @@ aloop_task *aloop_task_group_create_task_ex(aloop_task_group *handle, aloop_task
     return to_c(failed_future(l, ALOOP_ENOMEM));
 }
 
+}  // namespace
+
+aloop_task *aloop_task_group_create_task_ex(aloop_task_group *handle, aloop_task_options *options) {
+    loop *l = usable_loop();
+    if (l == nullptr) return nullptr;
+    task_options *o = options_from<task_options>(options);
+    return create_member(l, handle, o != nullptr, [=] { return create_task(l, o); });
+}
+
 aloop_task *aloop_task_group_create_task(aloop_task_group *handle, aloop_coro_fn fn, void *arg) {
     loop *l = usable_loop();
     if (l == nullptr) return nullptr;
+    if (fn != nullptr && l->task_factory == nullptr) {
+        return create_member(l, handle, true, [=]() -> future * {
+            task *t = make_stackful_task(l, fn, arg);
+            return t != nullptr ? t : failed_future(l, ALOOP_ENOMEM);
+        });
+    }
     task_options *o = create<task_options>();
     if (o == nullptr) return to_c(failed_future(l, ALOOP_ENOMEM));
     o->fn = fn;

@@ -101,7 +101,7 @@ void member_gone(void *data) {
     group *g = m->home;
     if (static_cast<link *>(m)->prev != nullptr) g->members.remove(m);
     unref(m->of);
-    destroy(m);
+    loop_of(g)->free_object(m);
     unref(static_cast<loop_object *>(g));
 }
 
@@ -235,18 +235,17 @@ int64_t check_open(const group *g, const char **why) {
 }
 
 bool add_task(group *g, future *t) {
-    member *m = create<member>();
+    loop *l = loop_of(g);
     // Errors that may come: of those here, those recorded, and the block's own.
     const int64_t n = g->error_count + g->member_count + 2;
-    if (m == nullptr || !reserve_errors(g, n)) {
-        destroy(m);
-        return false;
-    }
+    if (!reserve_errors(g, n)) return false;
+    member *m = l->make_part<member>();
+    if (m == nullptr) return false;
     m->home = g;
     m->of = t;
     m->observer = observe(t, on_member_done, m, member_gone);
     if (m->observer == nullptr) {
-        destroy(m);
+        l->free_object(m);
         return false;
     }
     ref(t);
