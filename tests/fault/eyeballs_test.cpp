@@ -50,6 +50,7 @@ struct trial {
     int wins;          // the attempt that becomes writable...
     int after;         // ... when so many have begun; 0: none
     bool all_break = false;  // then, instead
+    bool secure = false;     // by TLS, but no server ever answers
 };
 
 const trial *g_trial;
@@ -120,7 +121,8 @@ struct outcome {
     char families[k_most + 1];
     char times[128];
     char message[512];
-    int left;  // sockets that were open when it was over
+    int left;      // sockets that were open when it was over
+    int at_hello;  // and when the winner began to shake hands
 } g_outcome;
 
 int open_descriptors() {
@@ -131,19 +133,42 @@ int open_descriptors() {
     return n;
 }
 
-int64_t connect_attempt(void *arg, void **) {
-    const trial *t = static_cast<const trial *>(arg);
-    const int before = open_descriptors();
+int g_before;
+
+// Without the other ends.
+int open_sockets() {
+    int n = open_descriptors() - g_before;
+    for (int i = 0; i < g_sockets; i++) n -= g_ends[i] >= 0;
+    return n;
+}
+
+int64_t fake_send(int, const void *, size_t n, int) {
+    g_outcome.at_hello = open_sockets();
+    return static_cast<int64_t>(n);
+}
+
+int64_t fake_recv(int, void *, size_t, int) { return -EAGAIN; }
+
+aloop_stream_options *options_of(const trial *t) {
     aloop_stream_options *o = aloop_stream_options_new();
     aloop_stream_options_set_happy_eyeballs_delay(o, t->delay);
+    aloop_tls_context *c = nullptr;
+    if (t->secure && aloop_tls_context_new_client(&c) == 0) aloop_stream_options_set_tls(o, c);
+    aloop_unref(c);
+    return o;
+}
+
+int64_t connect_attempt(void *arg, void **) {
+    const trial *t = static_cast<const trial *>(arg);
+    aloop_stream_options *o = options_of(t);
+    g_before = open_descriptors();
     aloop_stream *s = nullptr;
     aloop_future *f = aloop_open_connection(t->name, 80, o);
     g_outcome.status = aloop_await(aloop_wait_for(f, 2), reinterpret_cast<void **>(&s));
     const aloop_error *e = aloop_last_error();
     std::snprintf(g_outcome.message, sizeof g_outcome.message, "%s",
                   e != nullptr ? aloop_error_message(e) : "");
-    g_outcome.left = open_descriptors() - before;
-    for (int i = 0; i < g_sockets; i++) g_outcome.left -= g_ends[i] >= 0;  // not the other ends
+    g_outcome.left = open_sockets();
     if (s != nullptr) aloop_stream_abort(s);
     aloop_unref(s);
     aloop_unref(o);
@@ -230,6 +255,15 @@ void test_failing_together(void **) {
     expect({"x4466", 0.25, "hhhc", 0, 3, true}, 0, "4646", "0 250 500 500");
 }
 
+// The losers do not wait until the winner has shaken hands.
+void test_losers_of_a_secure_race(void **) {
+    aloop_tls_context *c = nullptr;
+    if (aloop_tls_context_new_client(&c) == ALOOP_ENOSYS) return;  // a library without TLS
+    aloop_unref(c);
+    expect({"x4466", 0.25, "hhhh", 1, 3, false, true}, ALOOP_ETIMEDOUT, "464", "0 250 500");
+    assert_int_equal(g_outcome.at_hello, 1);
+}
+
 }  // namespace
 
 int main() {
@@ -239,6 +273,8 @@ int main() {
     table.socket = fake_socket;
     table.connect = fake_connect;
     table.getsockopt = fake_getsockopt;
+    table.send = fake_send;
+    table.recv = fake_recv;
     aloop::set_default_sys(&table);
     const CMUnitTest tests[] = {
         cmocka_unit_test(test_interleaving),
@@ -246,6 +282,7 @@ int main() {
         cmocka_unit_test(test_failures_hurry),
         cmocka_unit_test(test_first_wins),
         cmocka_unit_test(test_failing_together),
+        cmocka_unit_test(test_losers_of_a_secure_race),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
