@@ -188,7 +188,7 @@ int64_t adopt_given(create_op *op) {
     address peer;
     socklen_t n = sizeof peer.path;
     const bool connected = sys->getpeername(o->descriptor, &peer.any, &n) >= 0;
-    peer.size = n;
+    peer.filled(n);
     return finish_endpoint(op, o->descriptor, connected ? &peer : nullptr, connected);
 }
 

@@ -195,7 +195,7 @@ bool local_of(datagram *d, address *out) {
     if (d->fd < 0) return false;
     socklen_t size = sizeof out->path;
     const int64_t code = loop_of(d)->sys()->getsockname(d->fd, &out->any, &size);
-    out->size = size;
+    out->filled(size);
     return code >= 0;
 }
 

@@ -72,7 +72,7 @@ void note_drops(datagram *d, msghdr *m) {
 bool keep(datagram *d, batch_buffer *b, unsigned i) {
     msghdr &m = b->messages[i].msg_hdr;
     address &from = b->senders[i];
-    from.size = m.msg_namelen <= sizeof from.path ? m.msg_namelen : 0;
+    from.filled(m.msg_namelen);
     note_drops(d, &m);
     const bool cut = (m.msg_flags & MSG_TRUNC) != 0;
     packet *p = make_packet({b->parts[i].iov_base, b->messages[i].msg_len, &from, cut, nullptr, 0,

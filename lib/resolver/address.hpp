@@ -26,6 +26,9 @@ struct address {
     int family() const { return size != 0 ? any.sa_family : AF_UNSPEC; }
     int port() const;
     void set_port(int port);
+    // The kernel has filled it in, and says how long it is: longer than there was room
+    // where a path has no NUL in it, which the kernel counts.
+    void filled(socklen_t n) { size = n < sizeof path ? n : socklen_t{sizeof path}; }
 };
 
 // What a name resolves to, in the resolver's order.

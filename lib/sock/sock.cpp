@@ -144,7 +144,7 @@ int64_t receive_message(io_op *op, void *place, size_t n, msghdr *m, address *fr
     m->msg_iov = &part;
     m->msg_iovlen = 1;
     const int64_t got = op->sys()->recvmsg(op->fd, m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    from->size = got >= 0 && m->msg_namelen <= sizeof from->path ? m->msg_namelen : 0;
+    from->filled(got >= 0 ? m->msg_namelen : 0);
     return got;
 }
 
@@ -243,7 +243,7 @@ int64_t accept_one(io_op *op) {
     socklen_t n = sizeof from.path;
     const int64_t fd = op->sys()->accept4(op->fd, &from.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return fd;
-    from.size = n <= sizeof from.path ? n : 0;
+    from.filled(n);
     op->give(std::exchange(op->to, nullptr), free_address);
     return fd;
 }

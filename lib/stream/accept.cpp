@@ -115,7 +115,7 @@ int64_t accept_from(listener *at, stream **out) {
         const int64_t fd = loop_of(s)->sys()->accept4(at->fd, &peer.any, &size,
                                                       SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            peer.size = size;
+            peer.filled(size);
             return make_client(s, static_cast<int>(fd), peer, out);
         }
         if (fd == -EAGAIN) {

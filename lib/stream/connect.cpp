@@ -209,8 +209,11 @@ int64_t use_given(connect_op *op) {
     code = adopt_socket(l, fd, op->options->limit, &s);
     if (code < 0) return code;
     address peer;
-    peer.size = sizeof peer.path;
-    if (l->sys()->getpeername(fd, &peer.any, &peer.size) >= 0) s->peer.set(peer);
+    socklen_t size = sizeof peer.path;
+    if (l->sys()->getpeername(fd, &peer.any, &size) >= 0) {
+        peer.filled(size);
+        s->peer.set(peer);
+    }
     prepare_tcp(l, fd, op->options->keep_alive != 0);
     return secure(op, s);
 }

@@ -132,11 +132,11 @@ socket_file *file_of(const start_op *op) {
     if (op->options->cleanup_socket == 0) return nullptr;
     if (op->options->descriptor < 0) return remember_file(op->places->entries[0]);
     address own = {};
-    own.size = sizeof own.path - 1;  // a NUL stays behind it
+    own.size = sizeof own.path - 1;  // a NUL stays behind it; longer ones are cut
     const sys_table *sys = loop_of(op)->sys();
     const bool known = op->of_unix &&
                        sys->getsockname(op->options->descriptor, &own.any, &own.size) >= 0;
-    return known ? remember_file(own) : nullptr;
+    return known && own.size <= sizeof own.path ? remember_file(own) : nullptr;
 }
 
 int64_t make_server(start_op *op) {

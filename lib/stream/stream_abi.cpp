@@ -362,7 +362,7 @@ bool address_of(stream *s, bool peer, address *out) {
     socklen_t size = sizeof out->path;
     const int64_t code = peer ? sys->getpeername(s->fd, &out->any, &size)
                               : sys->getsockname(s->fd, &out->any, &size);
-    out->size = size;
+    out->filled(size);
     return code >= 0;
 }
 
