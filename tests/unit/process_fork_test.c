@@ -157,18 +157,18 @@ static pid_t start_tracer(const pid_t *children, bool reaps) {
 }
 
 static struct reports reports;
+static pid_t traced[k_traced];
 static pid_t tracer;
 
 static int64_t start_traced(void *reaps, void **value) {
     (void)value;
     capture_reports(aloop_get_running_loop(), &reports);
-    pid_t children[k_traced];
     for (int i = 0; i < k_traced; i++) {
         aloop_process *p = shell("exec sleep 300", NULL);
-        children[i] = (pid_t)aloop_process_pid(p);
+        traced[i] = (pid_t)aloop_process_pid(p);
         aloop_unref(p);
     }
-    tracer = start_tracer(children, *(const bool *)reaps);
+    tracer = start_tracer(traced, *(const bool *)reaps);
     return 0;
 }
 
@@ -195,6 +195,10 @@ static void the_close_waits_once_for_all(void **state) {
     assert_true(waited >= 5000 && waited < 6000);
     assert_int_equal(reports.count, k_traced);
     assert_code(reports.list[0].code, -ETIMEDOUT);
+    for (int i = 0; i < k_traced; i++) { /* they were killed, and may still be ending */
+        siginfo_t info;
+        assert_int_equal(waitid(P_PID, (id_t)traced[i], &info, WEXITED | WNOWAIT), 0);
+    }
     on_real_clock(start_both_and_end); /* that reaps what the tracer has let go */
 }
 
