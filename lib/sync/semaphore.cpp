@@ -7,9 +7,20 @@ namespace {
 
 // Hands a permit to the first pending waiter: whether there was one.
 bool hand_over(semaphore *s) {
-    if (!wake_next(s->waiters)) return false;
+    for (;;) {
+        link *next = s->passed != nullptr ? s->waiters.after(s->passed) : s->waiters.head();
+        if (next == nullptr) return false;
+        s->passed = next;
+        if (waiter_of(next)->wake()) break;
+    }
     s->value--;
     return true;
+}
+
+void leave(semaphore *s, waiter *w) {
+    if (!w->queued()) return;
+    if (s->passed == w) s->passed = w != s->waiters.head() ? w->prev : nullptr;
+    s->waiters.remove(w);
 }
 
 void hand_over_all(semaphore *s) {
@@ -23,7 +34,7 @@ struct acquire final : op_on<semaphore> {
         if (node.queued()) {
             // The loop closed between the handing over and the taking.
             if (node.woken()) of->value++;
-            node.leave(of->waiters);
+            leave(of, &node);
         }
     }
 };
@@ -38,7 +49,7 @@ int64_t step(operation *op, task *by, int64_t status) {
         }
         return block(s, s->waiters, &self->node, op);
     }
-    self->node.leave(s->waiters);
+    leave(s, &self->node);
     if (status < 0 && self->node.woken()) s->value++;
     hand_over_all(s);
     return status < 0 ? pass_cancellation(op, by) : 0;

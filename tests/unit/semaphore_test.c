@@ -8,6 +8,8 @@
  */
 #include "actors.h"
 
+#include <stdlib.h>
+
 /* Semaphores: 1.8, fourth and fifth statement ---------------------------------------------- */
 
 static int64_t semaphore_counts(void *arg, void **value) {
@@ -203,6 +205,53 @@ static int64_t semaphore_permit_comes_back(void *arg, void **value) {
     return 0;
 }
 
+struct acquirer {
+    ALOOP_CO_FRAME;
+    aloop_semaphore *of;
+    int64_t status;
+    int64_t *got;
+};
+
+static int64_t acquire_one(aloop_task *task, void *frame, void **value) {
+    struct acquirer *a = frame;
+    (void)value;
+    ALOOP_CO_BEGIN(a);
+    ALOOP_CO_AWAIT(task, a, aloop_semaphore_acquire(a->of), a->status, NULL);
+    if (a->status == 0) ++*a->got;
+    ALOOP_CO_END(a);
+    return 0;
+}
+
+/* A minute and more where each release passes over all who were woken before. Of those
+ * who wait the first, the last and one in the middle of the woken ones are cancelled. */
+static int64_t semaphore_wakes_very_many(void *arg, void **value) {
+    (void)arg, (void)value;
+    enum { many = 150000 };
+    aloop_semaphore *s = new_semaphore(0);
+    aloop_task **tasks = calloc(many, sizeof *tasks);
+    int64_t got = 0;
+    for (int i = 0; i < many; i++) {
+        struct acquirer *a = calloc(1, sizeof *a);
+        a->of = s;
+        a->got = &got;
+        tasks[i] = aloop_create_stackless_task(acquire_one, a, free);
+    }
+    let_run(2);
+    assert_code(aloop_task_cancel(tasks[0], NULL), 1);
+    for (int i = 0; i < many / 2; i++) assert_code(aloop_semaphore_release(s), 0);
+    assert_code(aloop_task_cancel(tasks[many / 4], NULL), 1);
+    assert_code(aloop_task_cancel(tasks[many - 1], NULL), 1);
+    let_run(1);
+    for (int i = 0; i < many / 2; i++) assert_code(aloop_semaphore_release(s), 0);
+    let_run(2);
+    assert_int_equal(got, many - 3);
+    assert_code(aloop_semaphore_value(s), 3);
+    for (int i = 0; i < many; i++) aloop_unref(tasks[i]);
+    free(tasks);
+    aloop_unref(s);
+    return 0;
+}
+
 static void test_semaphore(void **state) {
     (void)state;
     in_task(semaphore_counts);
@@ -213,6 +262,7 @@ static void test_semaphore(void **state) {
     in_task(semaphore_takes_turns);
     in_task(semaphore_wakes_all_it_can);
     in_task(semaphore_permit_comes_back);
+    in_task(semaphore_wakes_very_many);
 }
 
 SUITE(CASE(test_semaphore))
