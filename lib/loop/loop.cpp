@@ -238,7 +238,7 @@ int64_t loop::after_fork() {
         resource *r = static_cast<resource *>(last);
         r->close(r);
     }
-    call_pages_.renew();
+    if (was_running) call_pages_.renew();
     drop_scheduled();
     hollow_ = false;
     running_.store(false, std::memory_order_relaxed);
