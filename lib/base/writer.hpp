@@ -21,6 +21,8 @@ public:
     // which addr2line can read.
     void add_code(const void *address);
     int64_t length() const { return length_; }
+    // Nothing more of what is added will be seen.
+    bool full() const { return length_ >= static_cast<int64_t>(size_); }
     // What is in the buffer, without the NUL.
     size_t written() const;
 

@@ -19,8 +19,9 @@ var_cell *(*g_context_of)(object *o) = nullptr;
 
 namespace {
 
+// Errors share those below them: the ways down may be too many to be gone.
 void add_error(writer &out, const error *e, int depth) {
-    if (depth > 8) return;
+    if (depth > 8 || out.full()) return;
     const char *where = e->where != nullptr ? e->where : "";
     out.add("%*s%s (%ld): %s%s%s\n", depth * 2, "", name_of(e->code), static_cast<long>(e->code),
             message_of(e), where[0] != '\0' ? ", raised at " : "", where);

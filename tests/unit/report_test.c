@@ -143,6 +143,41 @@ static void test_debug_mode_reports_slow_callbacks(void **state) {
     close_loop(loop);
 }
 
+/* Groups whose tasks await one failed task, layer upon layer: the ways down the errors
+ * are as many as 40 to the power of the layers, and a report has room for some. */
+enum { wide = 40 };
+
+static int64_t await_failed(void *task, void **value) {
+    (void)value;
+    return aloop_await(aloop_ref(task), NULL);
+}
+
+static int64_t fail_in_layers(void *layers, void **value) {
+    (void)value;
+    int below = *(int *)layers - 1;
+    if (below == 0) return aloop_raise(-5, "at the bottom");
+    aloop_task *failing = aloop_create_task(fail_in_layers, &below);
+    aloop_future *all[] = {aloop_ref(failing)};
+    assert_code(aloop_await(aloop_wait(all, 1, -1, ALOOP_ALL_COMPLETED), NULL), 1);
+    aloop_task_group *g = NULL;
+    assert_code(aloop_task_group_enter(&g), 0);
+    for (int i = 0; i < wide; i++) assert_code(aloop_task_group_spawn(g, await_failed, failing), 0);
+    const int64_t status = aloop_task_group_exit(g, 0);
+    aloop_unref(failing);
+    return status;
+}
+
+static void test_a_report_of_shared_errors_ends(void **state) {
+    (void)state;
+    int layers = 10;
+    aloop_loop *loop = virtual_loop();
+    assert_code(aloop_loop_set_exception_handler(loop, default_report, NULL, NULL), 0);
+    aloop_unref(aloop_loop_create_task(loop, fail_in_layers, &layers));
+    for (int i = 0; i < 100; i++) aloop_loop_run_once(loop, 0);
+    close_loop(loop);
+}
+
 SUITE(CASE(test_failed_callbacks_are_reported), CASE(test_exception_handlers_replace_each_other),
       CASE(test_the_default_handler_writes_to_standard_error),
-      CASE(test_exception_context_survives_null), CASE(test_debug_mode_reports_slow_callbacks))
+      CASE(test_exception_context_survives_null), CASE(test_debug_mode_reports_slow_callbacks),
+      CASE(test_a_report_of_shared_errors_ends))
