@@ -297,6 +297,8 @@ private:
     void run_call(aloop_callback_fn fn, void *data, aloop_free_fn free_fn, var_map *map,
                   int64_t id);
     bool push_posted(posted *item);  // false: closed
+    void tell_posted();
+    void take_inbox();
     void drain_inbox();
     bool poll_is_due();
     bool poll_is_due_now();

@@ -178,9 +178,15 @@ inline bool loop::push_posted(posted *item) {
     return true;
 }
 
+// What a callback of the loop posts stands in line with what it schedules.
+inline void loop::tell_posted() {
+    if (t_thread.running == this) take_inbox();
+    else wake();
+}
+
 int64_t loop::post(posted *item) {
     if (!push_posted(item)) return ALOOP_ESTALE;
-    wake();
+    tell_posted();
     return 0;
 }
 
@@ -200,17 +206,21 @@ void loop::wake_domain(domain *d) {
 }
 
 // The inbox is a stack; its order turned round is the order of posting.
-void loop::drain_inbox() {
-    if (posted *last = inbox_.exchange(nullptr, std::memory_order_acq_rel); last != nullptr) {
-        link *first = nullptr;
-        for (link *item = last; item != nullptr;) {
-            link *earlier = item->next;
-            item->next = first;
-            first = item;
-            item = earlier;
-        }
-        ready_.append(first, last);
+void loop::take_inbox() {
+    posted *last = inbox_.exchange(nullptr, std::memory_order_acq_rel);
+    if (last == nullptr) return;
+    link *first = nullptr;
+    for (link *item = last; item != nullptr;) {
+        link *earlier = item->next;
+        item->next = first;
+        first = item;
+        item = earlier;
     }
+    ready_.append(first, last);
+}
+
+void loop::drain_inbox() {
+    take_inbox();
     collect_drops(this);
 }
 
@@ -230,7 +240,7 @@ int64_t loop::call_soon_threadsafe(aloop_callback_fn fn, void *data, aloop_free_
         call_pages::drop(c);
         return ALOOP_ESTALE;
     }
-    wake();
+    tell_posted();
     return id;
 }
 

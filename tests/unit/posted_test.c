@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -309,8 +310,38 @@ static void test_a_forked_child_posts(void **state) {
     assert_int_equal(blocks_now(), at_first);
 }
 
+/* From the loop's own thread ---------------------------------------------------------------- */
+
+static char order[8];
+
+static int64_t note(void *letter) {
+    strncat(order, letter, 1);
+    return 0;
+}
+
+static int64_t schedule_four(void *loop) {
+    assert_true(aloop_loop_call_soon(loop, note, "a", NULL) > 0);
+    assert_true(aloop_loop_call_soon_threadsafe(loop, note, "b", NULL) > 0);
+    assert_true(aloop_loop_call_soon(loop, note, "c", NULL) > 0);
+    assert_true(aloop_loop_call_soon_threadsafe(loop, note, "d", NULL) > 0);
+    return 0;
+}
+
+static void test_a_callback_of_the_loop_posts_into_the_line(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    order[0] = '\0';
+    assert_true(aloop_loop_call_soon(loop, schedule_four, loop, NULL) > 0);
+    assert_int_equal(aloop_loop_run_once(loop, 0), 1);
+    assert_string_equal(order, "");
+    assert_int_equal(aloop_loop_run_once(loop, 0), 4);
+    assert_string_equal(order, "abcd");
+    close_loop(loop);
+}
+
 int main(void) {
     const struct CMUnitTest cases[] = {
+        CASE(test_a_callback_of_the_loop_posts_into_the_line),
         CASE(test_a_burst_is_not_kept),
         CASE(test_threads_and_loops_share_pages),
         CASE(test_a_posted_call_is_cancelled_by_its_handle),
