@@ -192,7 +192,7 @@ ALOOP_API int64_t aloop_datagram_set_write_buffer_limits(aloop_datagram *endpoin
                                                          int64_t low);
 ALOOP_API int64_t aloop_datagram_get_write_buffer_size(aloop_datagram *endpoint);
 
-/* Information ----------------------------------------------------------------------------------- */
+/* Information ---------------------------------------------------------------------------------- */
 
 /* "peername" or "sockname" as text, "fd": as aloop_stream_get_extra_info. */
 ALOOP_API int64_t aloop_datagram_get_extra_info(aloop_datagram *endpoint, const char *name,

@@ -59,9 +59,9 @@ ALOOP_API int64_t aloop_loop_new(aloop_loop **loop, const aloop_loop_options *op
 /* Take and drop a reference; NULL is legal. */
 ALOOP_API aloop_loop *aloop_loop_ref(aloop_loop *loop);
 ALOOP_API void aloop_loop_unref(aloop_loop *loop);
-/* Drops what is scheduled, and tasks that are not done (reported: "Task was
- * destroyed but it is pending!"); then every call on the loop and its objects
- * returns ALOOP_ESTALE; outcomes stay readable. Closing twice is legal. ALOOP_ELOOPRUNNING inside it. */
+/* Drops what is scheduled, and tasks that are not done (reported: "Task was destroyed but it is
+ * pending!"); then every call on the loop and its objects returns ALOOP_ESTALE; outcomes stay
+ * readable. Closing twice is legal. Inside it: ALOOP_ELOOPRUNNING. */
 ALOOP_API int64_t aloop_loop_close(aloop_loop *loop);
 /* 1 or 0; any thread. */
 ALOOP_API int64_t aloop_loop_is_closed(aloop_loop *loop);

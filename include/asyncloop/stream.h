@@ -198,7 +198,7 @@ ALOOP_API aloop_future *aloop_stream_sendfile(aloop_stream *stream, int32_t file
 ALOOP_API aloop_future *aloop_stream_sendfile_native(aloop_stream *stream, int32_t file,
                                                      int64_t offset, int64_t count);
 
-/* Closing ---------------------------------------------------------------------------------------- */
+/* Closing -------------------------------------------------------------------------------------- */
 
 /* Sends what waits, then closes; again: 0. */
 ALOOP_API int64_t aloop_stream_close(aloop_stream *stream);

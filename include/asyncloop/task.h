@@ -116,7 +116,7 @@ ALOOP_API aloop_future *aloop_ensure_future(aloop_future *future);
 /* From now on tasks of this loop start eagerly (1) or not (0). */
 ALOOP_API int64_t aloop_set_eager_task_factory(aloop_loop *loop, int32_t eager);
 
-/* Looking at tasks ------------------------------------------------------------------------------ */
+/* Looking at tasks ----------------------------------------------------------------------------- */
 
 /* The running task, borrowed; NULL outside one. */
 ALOOP_API aloop_task *aloop_current_task(aloop_loop *loop);

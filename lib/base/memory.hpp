@@ -22,7 +22,8 @@ void *reallocate(void *block, size_t size);
 void release(void *block);
 
 // Takes over the program's allocator; fails once something was allocated.
-int64_t set_allocator(aloop_malloc_fn malloc_fn, aloop_realloc_fn realloc_fn, aloop_free_fn free_fn);
+int64_t set_allocator(aloop_malloc_fn malloc_fn, aloop_realloc_fn realloc_fn,
+                      aloop_free_fn free_fn);
 
 // Whether slabs hand out each object as a heap block of its own: slower, but
 // sanitizers see each object and fault tests can fail each allocation.

@@ -30,7 +30,9 @@ results *make_results(int64_t n);
 void free_results(void *r);  // the destructor of a future's value
 
 inline results *from_c(aloop_results *r) { return reinterpret_cast<results *>(r); }
-inline const results *from_c(const aloop_results *r) { return reinterpret_cast<const results *>(r); }
+inline const results *from_c(const aloop_results *r) {
+    return reinterpret_cast<const results *>(r);
+}
 inline aloop_results *to_c(results *r) { return reinterpret_cast<aloop_results *>(r); }
 
 }  // namespace aloop

@@ -56,7 +56,8 @@ struct future : loop_object {
     };
     ring waiters;
 
-    explicit future(domain *d, kind k = kind::future) : loop_object(k, d), done{nullptr, nullptr, 0} {}
+    explicit future(domain *d, kind k = kind::future)
+        : loop_object(k, d), done{nullptr, nullptr, 0} {}
     ~future() {}
 
     bool pending() const { return state == k_pending; }

@@ -1087,9 +1087,9 @@ extern "C" {
     /// See [`aloop_loop_ref`].
     pub fn aloop_loop_unref(loop_: *mut aloop_loop);
     /// ```text
-    /// Drops what is scheduled, and tasks that are not done (reported: "Task was
-    /// destroyed but it is pending!"); then every call on the loop and its objects
-    /// returns ALOOP_ESTALE; outcomes stay readable. Closing twice is legal. ALOOP_ELOOPRUNNING inside it.
+    /// Drops what is scheduled, and tasks that are not done (reported: "Task was destroyed but it is
+    /// pending!"); then every call on the loop and its objects returns ALOOP_ESTALE; outcomes stay
+    /// readable. Closing twice is legal. Inside it: ALOOP_ELOOPRUNNING.
     /// ```
     pub fn aloop_loop_close(loop_: *mut aloop_loop) -> i64;
     /// 1 or 0; any thread.
