@@ -14,7 +14,7 @@
 
 static int64_t blocks(void *arg, void **value) {
     (void)arg, (void)value;
-    usleep(150000); /* wrong: holds up every other task; see to_thread.c */
+    usleep(600000); /* wrong: holds up every other task; see to_thread.c */
     return 0;
 }
 
@@ -48,7 +48,7 @@ int main(void) {
     aloop_unref(options);
     if (rc < 0) return 1;
     aloop_loop *loop = aloop_runner_get_loop(runner);
-    aloop_loop_set_slow_callback_duration(loop, 0.1); /* as by default */
+    aloop_loop_set_slow_callback_duration(loop, 0.5); /* by default 0.1 s */
     aloop_loop_set_exception_handler(loop, report, NULL, NULL);
     rc = aloop_runner_run(runner, run, NULL, NULL);
     aloop_runner_close(runner);
