@@ -1,24 +1,12 @@
 /* Ctrl-C while a program runs: SIGINT and the main task.
  * SPDX-License-Identifier: MIT */
+#include "handlers.h"
 #include "support.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t earlier_calls;
-
-static void earlier(int signum) {
-    (void)signum;
-    earlier_calls++;
-}
-
-static void (*handler_of(int signum))(int) {
-    struct sigaction now;
-    assert_int_equal(sigaction(signum, NULL, &now), 0);
-    return now.sa_handler;
-}
 
 static int64_t interrupted(void *unused, void **value) {
     (void)unused;

@@ -153,6 +153,21 @@ static void test_limited(void **state) {
     in_task(limited);
 }
 
+/* On all addresses of the options the same port, which the kernel chooses for one of them. */
+static aloop_server *serve_on_one_port(aloop_stream_options *o) {
+    for (;;) { /* until nobody else has taken it meanwhile */
+        aloop_server *chosen = serve(NULL, NULL, NULL), *server = NULL;
+        const int32_t port = port_of(chosen);
+        end(chosen);
+        let_run(2);
+        const int64_t rc =
+            aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port, o), (void **)&server);
+        if (rc == -EADDRINUSE) continue;
+        assert_code(rc, 0);
+        return server;
+    }
+}
+
 /* Several hosts, some of them the same. */
 static int64_t hosts(void *arg, void **value) {
     (void)arg, (void)value;
@@ -161,17 +176,8 @@ static int64_t hosts(void *arg, void **value) {
     assert_code(aloop_stream_options_add_host(o, NULL), ALOOP_EINVAL);
     assert_code(aloop_stream_options_add_host(o, "127.0.0.2"), 0);
     assert_code(aloop_stream_options_add_host(o, "127.0.0.1"), 0);
-    aloop_server *free_port = NULL, *server = NULL;
-    int32_t port = 0;
-    int64_t rc;
-    do { /* until nobody else has taken it meanwhile */
-        free_port = serve(NULL, NULL, NULL);
-        port = port_of(free_port);
-        end(free_port);
-        let_run(2);
-        rc = aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port, o), (void **)&server);
-    } while (rc == -EADDRINUSE);
-    assert_code(rc, 0);
+    aloop_server *server = serve_on_one_port(o);
+    const int32_t port = port_of(server);
     assert_code(aloop_server_sockets(server, NULL, 0), 2);
     const char *at[] = {"127.0.0.2", "127.0.0.1"};
     for (int i = 0; i < 2; i++) {
@@ -246,17 +252,8 @@ static int64_t both_families(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_stream_options *o = aloop_stream_options_new();
     assert_code(aloop_stream_options_add_host(o, "::1"), 0);
-    aloop_server *free_port = NULL, *server = NULL;
-    int32_t port = 0;
-    int64_t rc;
-    do { /* until nobody else has taken it meanwhile */
-        free_port = serve(NULL, NULL, NULL);
-        port = port_of(free_port);
-        end(free_port);
-        let_run(2);
-        rc = aloop_await(aloop_start_server(NULL, NULL, "127.0.0.1", port, o), (void **)&server);
-    } while (rc == -EADDRINUSE);
-    assert_code(rc, 0);
+    aloop_server *server = serve_on_one_port(o);
+    const int32_t port = port_of(server);
     const char *at[] = {"::1", "127.0.0.1"};
     for (int i = 0; i < 2; i++) {
         aloop_stream *s = NULL, *accepted = NULL;

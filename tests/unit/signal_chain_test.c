@@ -1,23 +1,11 @@
 /* Signals: the handlers of others below and above the library's.
  * SPDX-License-Identifier: MIT */
+#include "handlers.h"
 #include "support.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t earlier_calls;
-
-static void earlier(int signum) {
-    (void)signum;
-    earlier_calls++;
-}
-
-static void (*handler_of(int signum))(int) {
-    struct sigaction now;
-    assert_int_equal(sigaction(signum, NULL, &now), 0);
-    return now.sa_handler;
-}
 
 static void run_some(aloop_loop *loop) {
     for (int i = 0; i < 3; i++) aloop_loop_run_once(loop, 0);

@@ -1,5 +1,6 @@
 /* Signals: add_signal_handler and its hub.
  * SPDX-License-Identifier: MIT */
+#include "handlers.h"
 #include "support.h"
 
 #include <math.h>
@@ -10,23 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t earlier_calls;
-
-static void earlier(int signum) {
-    (void)signum;
-    earlier_calls++;
-}
-
 static void earlier_with_info(int signum, siginfo_t *info, void *context) {
     (void)signum;
     (void)context;
     if (info->si_pid == getpid()) earlier_calls++;
-}
-
-static void (*handler_of(int signum))(int) {
-    struct sigaction now;
-    assert_int_equal(sigaction(signum, NULL, &now), 0);
-    return now.sa_handler;
 }
 
 static void run_some(aloop_loop *loop) {
