@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeds.h"
+
 enum { TASKS = 6, SHARED = 8, TURNS = 60 };
 
 static struct {
@@ -172,11 +174,4 @@ static bool run_one(uint64_t seed) {
     return false;
 }
 
-int main(int argc, char **argv) {
-    const uint64_t runs = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000;
-    const uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    int wrong = 0;
-    for (uint64_t seed = first; seed < first + runs && wrong < 10; seed++) wrong += !run_one(seed);
-    printf("%llu knots, %d wrong\n", (unsigned long long)runs, wrong);
-    return runs == 0 || wrong > 0;
-}
+int main(int argc, char **argv) { return run_seeds(argc, argv, 1000, "knots", run_one); }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeds.h"
+
 enum { TASKS = 6, LOCKS = 2, QUEUES = 3, TURNS = 400, DEEPEST = 3 };
 
 struct player {
@@ -414,21 +416,17 @@ static void show_difference(const char *a, const char *b) {
             (int)strcspn(b, "\n"), b);
 }
 
-int main(int argc, char **argv) {
-    const uint64_t runs = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000;
-    const uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    int wrong = 0;
-    for (uint64_t seed = first; seed < first + runs && wrong < 10; seed++) {
-        char *quickly = play_all(seed, false);
-        char *slowly = play_all(seed, true);
-        if (strcmp(quickly, slowly) != 0) {
-            wrong++;
-            fprintf(stderr, "seed %llu:\n", (unsigned long long)seed);
-            show_difference(quickly, slowly);
-        }
-        free(quickly);
-        free(slowly);
+static bool run_one(uint64_t seed) {
+    char *quickly = play_all(seed, false);
+    char *slowly = play_all(seed, true);
+    const bool same = strcmp(quickly, slowly) == 0;
+    if (!same) {
+        fprintf(stderr, "seed %llu:\n", (unsigned long long)seed);
+        show_difference(quickly, slowly);
     }
-    printf("%llu programs, %d wrong\n", (unsigned long long)runs, wrong);
-    return runs == 0 || wrong > 0;
+    free(quickly);
+    free(slowly);
+    return same;
 }
+
+int main(int argc, char **argv) { return run_seeds(argc, argv, 1000, "programs", run_one); }
