@@ -73,9 +73,11 @@ void look_for_failure(stream *s) {
     s->off(k_suspect);
     if (s->is(k_connecting)) return;
     const bool read = s->reading != nullptr && s->reading->pending() && !s->is(k_reading_paused);
-    if (read) return;  // the reader finds it
+    const bool parts = s->is(k_flushing) && s->layer->finish != nullptr;
+    if (read || parts) return;  // who reads finds it, in its place behind the data
     const int64_t code = s->layer->failure(s);
-    if (code < 0) lose(s, code, make_error(code, nullptr));
+    // EPIPE is a reset behind the end, at which asyncio's reading has stopped.
+    if (code < 0 && code != ALOOP_EPIPE) lose(s, code, make_error(code, nullptr));
 }
 
 void read_for_user(stream *s) {

@@ -321,6 +321,33 @@ static void test_behind_the_data(void **state) {
     in_task(behind_the_data);
 }
 
+/* A reset behind the end changes nothing for who only reads: what came before the
+ * end can be read, and then the end. */
+static int64_t reset_after_the_end(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int how = 0; how < 3; how++) {
+        const bool data = how > 0, read_before = how > 1;
+        struct peer p = connect_peer(NULL);
+        if (data) peer_sends(&p, "data");
+        assert_int_equal(shutdown(p.fd, SHUT_WR), 0);
+        if (read_before) assert_reads(aloop_stream_read(p.stream, -1), "data");
+        peer_resets(&p);
+        AWAIT(aloop_sleep(0.01)); /* nobody reads meanwhile */
+        assert_code(aloop_stream_is_closing(p.stream), 0);
+        assert_reads(aloop_stream_read(p.stream, -1), data && !read_before ? "data" : "");
+        assert_int_equal(aloop_stream_at_eof(p.stream), 1);
+        assert_code(aloop_stream_close(p.stream), 0);
+        assert_code(AWAIT(aloop_stream_wait_closed(p.stream)), 0);
+        drop_peer(&p);
+    }
+    return 0;
+}
+
+static void test_reset_after_the_end(void **state) {
+    (void)state;
+    in_task(reset_after_the_end);
+}
+
 static int64_t reset(void *arg, void **value) {
     (void)arg, (void)value;
     struct peer p = connect_peer(NULL);
@@ -519,6 +546,7 @@ static void test_after_the_loop(void **state) {
 
 SUITE(CASE(test_bad_arguments), CASE(test_foreign_thread), CASE(test_reads),
       CASE(test_incomplete), CASE(test_separators), CASE(test_limits), CASE(test_one_reader),
-      CASE(test_pausing), CASE(test_behind_the_data), CASE(test_reset), CASE(test_unwatched_reset),
-      CASE(test_unread_at_close), CASE(test_closing),
-      CASE(test_extra_info), CASE(test_left_unclosed), CASE(test_after_the_loop))
+      CASE(test_pausing), CASE(test_behind_the_data), CASE(test_reset_after_the_end),
+      CASE(test_reset), CASE(test_unwatched_reset), CASE(test_unread_at_close),
+      CASE(test_closing), CASE(test_extra_info), CASE(test_left_unclosed),
+      CASE(test_after_the_loop))

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "peer.h"
 #include "tls_raw.h"
@@ -321,9 +322,30 @@ static void a_reset_in_place_of_a_farewell(void **state) {
     }
 }
 
+/* A peer that says farewell and closes at once resets the connection when ours
+ * comes: both stand there together, and the farewell is what counts. */
+static int64_t farewell_and_reset(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct ends ends = usual_ends();
+    char number[16];
+    assert_true(aloop_stream_get_extra_info(ends.server, "fd", number, sizeof number) > 0);
+    assert_code(aloop_stream_close(ends.client), 0);
+    assert_code(aloop_stream_close(ends.server), 0);
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    assert_int_equal(connect(atoi(number), &nobody, sizeof nobody), 0); /* sends the reset */
+    assert_code(AWAIT(aloop_stream_wait_closed(ends.client)), 0);
+    drop_ends(&ends);
+    return 0;
+}
+
+static void a_farewell_before_a_reset(void **state) {
+    (void)state;
+    assert_code(aloop_run(farewell_and_reset, NULL, NULL), 0);
+}
+
 TLS_SUITE(CASE(a_farewell_ends_both_sides), CASE(both_sides_close_at_once),
           CASE(close_sends_what_waits), CASE(closing_has_a_deadline),
           CASE(a_dropped_stream_says_goodbye), CASE(the_loop_closes_on_open_connections),
           CASE(a_handshake_is_cancelled), CASE(waits_are_cancelled), CASE(reading_is_paused),
-          CASE(nonsense_after_a_farewell),
-          CASE(a_reset_in_place_of_a_farewell))
+          CASE(nonsense_after_a_farewell), CASE(a_reset_in_place_of_a_farewell),
+          CASE(a_farewell_before_a_reset))
