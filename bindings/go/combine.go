@@ -235,19 +235,21 @@ func Wait(ctx context.Context, when When, timeout time.Duration,
 		return nil, nil, EINVAL
 	}
 	seconds := limitOf(timeout)
+	of := make(map[uintptr]Waitable, len(what))
 	_, err = Op[struct{}]{
 		loop: loop,
 		begin: starting(func() uintptr {
 			begun := make([]uintptr, len(refs))
 			for i := range refs {
 				begun[i] = refs[i]()
+				of[begun[i]] = what[i]
 			}
 			return sys.Wait(first(begun), int64(len(begun)), seconds, int32(when))
 		}),
 		outcome: func(_ int64, value uintptr, err error) (struct{}, error) {
 			if err == nil {
-				done = sorted(sys.Wait_result_done(value), what)
-				pending = sorted(sys.Wait_result_pending(value), what)
+				done = sorted(sys.Wait_result_done(value), of)
+				pending = sorted(sys.Wait_result_pending(value), of)
 				sys.Unref(value)
 			}
 			return struct{}{}, err
@@ -256,20 +258,11 @@ func Wait(ctx context.Context, when When, timeout time.Duration,
 	return done, pending, err
 }
 
-// sorted finds those of what that are in a list of C.
-func sorted(list uintptr, what []Waitable) []Waitable {
+// sorted finds those that are in a list of C.
+func sorted(list uintptr, of map[uintptr]Waitable) []Waitable {
 	var found []Waitable
 	for i := int64(0); i < sys.Results_count(list); i++ {
-		future := sys.Results_future(list, i)
-		for _, one := range what {
-			_, ref, _ := one.ref()
-			same := ref()
-			sys.Unref(same)
-			if same == future {
-				found = append(found, one)
-				break
-			}
-		}
+		found = append(found, of[sys.Results_future(list, i)])
 	}
 	return found
 }
@@ -298,7 +291,7 @@ func AsCompleted[T any](ctx context.Context, each func(i int, value T, err error
 	if err == nil && status < 0 {
 		err = Code(status)
 	}
-	defer loop.do(func() {
+	defer loop.letGo(func() {
 		sys.Unref(completions)
 		for _, future := range begun {
 			sys.Unref(future)

@@ -128,9 +128,11 @@ func (s *Listener) AcceptConn(ctx context.Context) (*Conn, error) {
 
 // Accept is AcceptConn as net.Listener has it.
 func (s *Listener) Accept() (net.Conn, error) {
-	conn, err := s.Accepting().awaitUntil(s.closed, nil)
+	conn, cancelled, err := s.Accepting().awaitUntil(s.closed, nil)
 	if err != nil {
-		err = s.o.loop.givenUp(s.closed, nil, err)
+		if !cancelled {
+			err = s.o.loop.givenUp(s.closed, nil, err)
+		}
 		return nil, &net.OpError{Op: "accept", Net: s.addr.Network(), Addr: s.addr, Err: err}
 	}
 	return conn, nil

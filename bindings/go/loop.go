@@ -37,7 +37,8 @@ const records = 256
 // A Loop is an event loop and the OS thread that runs it.
 type Loop struct {
 	p       uintptr
-	thread  int64 // its id while the loop runs; atomic
+	ctx     context.Context // that of Start
+	thread  int64           // its id while the loop runs; atomic
 	wakeup  uintptr
 	finish  chan struct{} // closed when the thread is through
 	doing   chan struct{} // do has queued something: for a task that runs
@@ -50,17 +51,22 @@ type Loop struct {
 	stopping bool
 	closed   bool // nothing is accepted any more, and p may be gone
 
-	waiters waiter // the head of the ring of those that wait; its thread only
+	waiters waiter             // the head of the ring of those that wait; its thread only
+	tasks   map[*task]struct{} // those made here that have not ended; its thread only
 	onPanic func(*PanicError)
 	onError func(Unhandled)
+
+	reporting sync.Mutex // one call of onError at a time, after the loop's end
 }
 
 // Start makes a loop and runs it on a thread of its own, until Close or until ctx
 // is done.
 func Start(ctx context.Context, options ...Option) (*Loop, error) {
 	loop := &Loop{
+		ctx:    ctx,
 		finish: make(chan struct{}),
 		doing:  make(chan struct{}, 1),
+		tasks:  map[*task]struct{}{},
 	}
 	loop.waiters.before, loop.waiters.after = &loop.waiters, &loop.waiters
 	var set settings
@@ -86,9 +92,10 @@ func Start(ctx context.Context, options ...Option) (*Loop, error) {
 }
 
 // Run starts a loop, runs main as a task, cancels and awaits the tasks that are
-// left, and closes the loop. asyncio.run.
+// left, and closes the loop. The end of ctx cancels main, and the tasks made in its
+// context; the loop goes on until main returns. asyncio.run.
 func Run(ctx context.Context, main func(ctx context.Context) error, options ...Option) error {
-	loop, err := Start(ctx, options...)
+	loop, err := Start(context.Background(), options...) // ctx would end it at once
 	if err != nil {
 		return err
 	}
@@ -164,13 +171,23 @@ func (l *Loop) shutdown() {
 	sys.Loop_unref(l.p)
 }
 
+// cancelAll cancels the tasks and runs the loop until they have ended. One whose context
+// ended with the loop's is not cancelled for both.
 func (l *Loop) cancelAll() {
+	own := make(map[uintptr]*task, len(l.tasks))
+	for t := range l.tasks {
+		own[t.p] = t
+	}
 	all := sys.All_tasks(l.p)
 	n := sys.Results_count(all)
 	tasks := make([]uintptr, n)
 	for i := range tasks {
 		tasks[i] = sys.Ref(sys.Results_future(all, int64(i)))
-		sys.Task_cancel(tasks[i], "")
+		if t := own[tasks[i]]; t != nil && t.endsWithLoop() {
+			t.cancelOnce()
+		} else {
+			sys.Task_cancel(tasks[i], "")
+		}
 	}
 	sys.Results_unref(all)
 	batch := make([]sys.Completion, records)
@@ -200,6 +217,13 @@ func (l *Loop) isStopping() bool {
 	return l.stopping
 }
 
+// isClosed tells whether nothing is accepted any more.
+func (l *Loop) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
 func (l *Loop) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -210,7 +234,7 @@ func (l *Loop) stop() {
 }
 
 // Close ends the loop: it cancels the tasks that are left and waits for them,
-// and for the thread. Again: nil. It returns what a callback panicked with. In a
+// and for the thread. It returns what a callback panicked with, if one did. In a
 // callback or a task it cannot wait: the loop ends later, and it gives EWRONGTHREAD.
 func (l *Loop) Close() error {
 	l.stop()
@@ -286,6 +310,13 @@ func (l *Loop) do(fn func()) error {
 		default:
 			return ESTALE
 		}
+	}
+}
+
+// letGo runs fn, which drops references, on the loop's thread; here once the loop has ended.
+func (l *Loop) letGo(fn func()) {
+	if l.do(fn) != nil {
+		fn()
 	}
 }
 

@@ -23,7 +23,16 @@ func TestMain(m *testing.M) {
 const hang = 5 * time.Minute
 
 func nothingLeft() int {
-	var left []string
+	left := leftBehind()
+	if left != nil {
+		fmt.Println("left behind:", left)
+		return 1
+	}
+	return 0
+}
+
+// leftBehind waits until nothing is left, and tells what still is where that does not come.
+func leftBehind() (left []string) {
 	for end := time.Now().Add(hang); time.Now().Before(end); {
 		runtime.GC() // finalizers run in their own time
 		time.Sleep(5 * time.Millisecond)
@@ -33,12 +42,11 @@ func nothingLeft() int {
 				left = append(left, fmt.Sprintf("%s: %d", name, n))
 			}
 		}
-		if len(left) == 0 {
-			return 0
+		if left == nil {
+			break
 		}
 	}
-	fmt.Println("left behind:", left)
-	return 1
+	return left
 }
 
 func startLoop(t testing.TB, options ...Option) *Loop {

@@ -71,63 +71,64 @@ type waiter struct {
 
 // Await waits for the outcome: in a task as asyncio's await does, in any other
 // goroutine by blocking it. EWRONGTHREAD in a callback, which must not block. When ctx
-// is done it gives what is awaited up: ECANCELED, or ETIMEDOUT if its time was up.
+// is done it gives what is awaited up: ECANCELED, or ETIMEDOUT if its time was up. The
+// end of a task's own context, and of one made from it that ends with it, is different:
+// it cancels the task, so that one await fails with ECANCELED, and those after it do not.
 func (o Op[T]) Await(ctx context.Context) (T, error) {
 	if o.begin == nil { // of nothing
 		return o.outcome(0, 0, nil)
 	}
-	task := taskOf(ctx, o.loop)
-	value, err := o.through(func(deliver func(int64, uintptr, error)) error {
-		switch {
-		case task == nil:
-			return o.loop.wait(o.begin, deliver, ctx.Done(), nil)
-		case task.followed(ctx):
-			return task.await(o.begin, deliver)
-		default:
-			return task.awaitUntil(o.begin, deliver, ctx.Done(), nil, true)
-		}
-	})
-	if CodeOf(err) == ECANCELED && ctx.Err() == context.DeadlineExceeded &&
-		(task == nil || !task.followed(ctx) && !task.cancelling()) {
+	value, gaveUp, err := o.until(ctx, taskOf(ctx, o.loop), nil, nil)
+	if gaveUp && CodeOf(err) == ECANCELED && ctx.Err() == context.DeadlineExceeded {
 		err = ETIMEDOUT
 	}
 	return value, err
 }
 
-// awaitUntil is Await that is given up when a or b is closed, with ECANCELED.
-func (o Op[T]) awaitUntil(a, b <-chan struct{}) (T, error) {
-	return o.through(func(deliver func(int64, uintptr, error)) error {
-		if task := taskOf(context.Background(), o.loop); task != nil {
-			return task.awaitUntil(o.begin, deliver, a, b, false)
-		}
-		return o.loop.wait(o.begin, deliver, a, b)
-	})
+// awaitUntil is Await that is given up when a or b is closed, with ECANCELED; cancelled:
+// it is that, but since the task was cancelled.
+func (o Op[T]) awaitUntil(a, b <-chan struct{}) (value T, cancelled bool, err error) {
+	task := taskOf(context.Background(), o.loop)
+	value, gaveUp, err := o.until(context.Background(), task, a, b)
+	return value, task != nil && !gaveUp && CodeOf(err) == ECANCELED, err
 }
 
-// through gives what await delivers, or why it could not.
-func (o Op[T]) through(await func(deliver func(int64, uintptr, error)) error) (value T, err error) {
+// until awaits the outcome, or the end of ctx, a or b; gaveUp: it was given up for that.
+func (o Op[T]) until(ctx context.Context, task *task, a, b <-chan struct{}) (value T,
+	gaveUp bool, err error) {
 	var failure error
-	if err = await(func(status int64, raw uintptr, err error) {
+	deliver := func(status int64, raw uintptr, err error) {
 		value, failure = o.outcome(status, raw, err)
-	}); err == nil {
+	}
+	switch {
+	case task == nil:
+		gaveUp, err = o.loop.wait(ctx, a, b, o.begin, deliver)
+	case a == nil && b == nil && task.follows(ctx):
+		err = task.await(o.begin, deliver)
+	default:
+		gaveUp, err = task.awaitUntil(ctx, a, b, o.begin, deliver)
+	}
+	if err == nil {
 		err = failure
 	}
-	return value, err
+	return value, gaveUp, err
 }
 
-// wait blocks until what begins has its outcome; the close of a or b cancels it.
-func (l *Loop) wait(begin func() (uintptr, int64), deliver func(int64, uintptr, error),
-	a, b <-chan struct{}) error {
+// wait blocks until what begins has its outcome; the end of ctx, a or b cancels it.
+func (l *Loop) wait(ctx context.Context, a, b <-chan struct{}, begin func() (uintptr, int64),
+	deliver func(int64, uintptr, error)) (gaveUp bool, err error) {
 	if l.onThread() {
-		return EWRONGTHREAD
+		return false, EWRONGTHREAD
 	}
-	w := &waiter{done: make(chan struct{}), deliver: deliver, cancels: a != nil || b != nil}
+	w := &waiter{done: make(chan struct{}), deliver: deliver,
+		cancels: ctx.Done() != nil || a != nil || b != nil}
 	if err := l.Post(func() { l.watch(w, begin) }); err != nil {
-		return err
+		return false, err
 	}
 	select {
 	case <-w.done:
-		return nil
+		return false, nil
+	case <-ctx.Done():
 	case <-a:
 	case <-b:
 	}
@@ -137,7 +138,7 @@ func (l *Loop) wait(begin func() (uintptr, int64), deliver func(int64, uintptr, 
 		}
 	})
 	<-w.done // the end of the loop closes it, too
-	return nil
+	return true, nil
 }
 
 // watch begins what w waits for. The completion comes back by its token.

@@ -95,8 +95,8 @@ type Unhandled struct {
 	Source  string // where the object was made, in debug mode
 }
 
-// OnUnhandled gets them, on the loop's thread. Without it they are written to
-// standard error.
+// OnUnhandled gets them, one at a time: on the loop's thread, and once the loop has ended
+// on a goroutine of its own. Without it they are written to standard error.
 func OnUnhandled(fn func(Unhandled)) Option {
 	return func(s *settings) { s.onError = fn }
 }
@@ -110,8 +110,13 @@ func (l *Loop) report(message string, err error) {
 	}) == nil {
 		return
 	}
-	if l.onError != nil { // the loop has ended
-		l.onError(Unhandled{Message: message, Err: err})
+	if l.onError != nil { // the loop has ended, and finalizers must not be held up
+		go func() {
+			<-l.finish
+			l.reporting.Lock()
+			defer l.reporting.Unlock()
+			l.onError(Unhandled{Message: message, Err: err})
+		}()
 		return
 	}
 	fmt.Fprintf(os.Stderr, "%s\n%v\n", message, err)

@@ -146,6 +146,32 @@ func TestServerOptions(t *testing.T) {
 	two.Close()
 }
 
+// The file of a Unix socket may be called as if it were a host and a port.
+func TestUnixSocketsOfAnyName(t *testing.T) {
+	loop := startLoop(t)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = os.Chdir(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chdir(here) }) // before the folder goes
+	server, err := loop.Listen(background, "unix", "localhost:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	conn, err := loop.Dial(background, "unix", "localhost:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if at := conn.RemoteAddr(); at.Network() != "unix" || at.String() != "localhost:80" {
+		t.Error(at.Network(), at)
+	}
+}
+
 // The file of a Unix socket goes with its server.
 func TestAListenerThatIsCollectedIsClosed(t *testing.T) {
 	loop := startLoop(t)

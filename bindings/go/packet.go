@@ -178,7 +178,7 @@ func (c *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 		return 0, nil, c.failed("read", nil, err)
 	}
 	late := c.read.passed()
-	n, err = opOf(c.o, sys.Datagram_recvfrom,
+	n, cancelled, err := opOf(c.o, sys.Datagram_recvfrom,
 		func(_ int64, packet uintptr, err error) (int, error) {
 			if err != nil {
 				return 0, err
@@ -188,7 +188,7 @@ func (c *PacketConn) ReadFrom(b []byte) (n int, from net.Addr, err error) {
 			return sys.CopyMemory(b, sys.Packet_data(packet), sys.Packet_size(packet)), nil
 		}).awaitUntil(c.closed, late)
 	if err != nil {
-		return 0, nil, c.failed("read", nil, c.reason(late, err))
+		return 0, nil, c.failed("read", nil, c.reason(late, cancelled, err))
 	}
 	return n, from, nil
 }
@@ -243,6 +243,7 @@ func (c *PacketConn) send(b []byte, to net.Addr, address func() (uintptr, int64)
 		return 0, c.failed("write", to, err)
 	}
 	late := c.write.passed()
+	cancelled := false
 	err := c.o.just(func(p uintptr) int64 {
 		where, status := address()
 		if status < 0 {
@@ -252,10 +253,10 @@ func (c *PacketConn) send(b []byte, to net.Addr, address func() (uintptr, int64)
 		return sys.Datagram_sendto_nowait(p, b, where)
 	})
 	if err == nil {
-		_, err = c.o.waiting(sys.Datagram_drain).awaitUntil(c.closed, late)
+		_, cancelled, err = c.o.waiting(sys.Datagram_drain).awaitUntil(c.closed, late)
 	}
 	if err != nil {
-		return 0, c.failed("write", to, c.reason(late, err))
+		return 0, c.failed("write", to, c.reason(late, cancelled, err))
 	}
 	return len(b), nil
 }
@@ -309,7 +310,10 @@ func (c *PacketConn) ready(d *deadline) error {
 	}
 }
 
-func (c *PacketConn) reason(late <-chan struct{}, err error) error {
+func (c *PacketConn) reason(late <-chan struct{}, cancelled bool, err error) error {
+	if cancelled {
+		return err
+	}
 	return c.o.loop.givenUp(c.closed, late, err)
 }
 

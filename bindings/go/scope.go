@@ -8,7 +8,8 @@ import (
 	"libasyncloop.org/asyncloop/internal/sys"
 )
 
-// What a block here stands in is left also when the block panics, which then goes on.
+// What a block here stands in is left also when the block panics, which then goes on. If
+// the loop has ended by then, nothing is left to leave, but the reference goes all the same.
 
 // inBlock runs block, and left with how it ended; after a panic as if it were cancelled.
 func inBlock(block func() error, left func(failure error) error) error {
@@ -39,6 +40,9 @@ func Timeout(ctx context.Context, after time.Duration,
 			status = sys.Timeout_exit(t, int64(CodeOf(failure)))
 			sys.Unref(t)
 		})
+		if left != nil {
+			LoopOf(ctx).letGo(func() { sys.Unref(t) })
+		}
 		return changed(failure, status, left)
 	})
 }
@@ -64,35 +68,47 @@ func WithScope(ctx context.Context, after time.Duration,
 	if err = errorOf(status, err); err != nil {
 		return s, err
 	}
+	drop := func() {
+		sys.Unref(s.p)
+		s.p = 0
+	}
 	return s, inBlock(func() error { return block(ctx, s) }, func(failure error) error {
 		left := inTask(ctx, func() {
 			status = sys.Cancel_scope_exit(s.p, int64(CodeOf(failure)))
 			s.caught = sys.Cancel_scope_cancelled_caught(s.p) > 0
-			sys.Unref(s.p)
-			s.p = 0
+			drop()
 		})
+		if left != nil {
+			s.loop.letGo(drop)
+		}
 		return changed(failure, status, left)
 	})
 }
 
 // Cancel cancels what runs in the scope.
 func (s *Scope) Cancel() error {
-	_, err := s.loop.status(func() int64 { return sys.Cancel_scope_cancel(s.p) })
+	return s.change(sys.Cancel_scope_cancel)
+}
+
+// change does what only can be done inside the block.
+func (s *Scope) change(what func(p uintptr) int64) error {
+	if s.loop == nil {
+		return ENOTASK
+	}
+	_, err := s.loop.status(func() int64 { return what(s.p) })
 	return err
 }
 
 // SetDeadline moves the time when it is cancelled to after from now; NoTimeout: never.
 func (s *Scope) SetDeadline(after time.Duration) error {
-	_, err := s.loop.status(func() int64 {
-		return sys.Cancel_scope_set_deadline(s.p, sys.Loop_time(s.loop.p)+secondsOr(after, inf))
+	return s.change(func(p uintptr) int64 {
+		return sys.Cancel_scope_set_deadline(p, sys.Loop_time(s.loop.p)+secondsOr(after, inf))
 	})
-	return err
 }
 
 // Shield keeps the cancellation of outer scopes out, for cleaning up that awaits.
 func (s *Scope) Shield(on bool) error {
-	_, err := s.loop.status(func() int64 { return sys.Cancel_scope_set_shield(s.p, flag(on)) })
-	return err
+	return s.change(func(p uintptr) int64 { return sys.Cancel_scope_set_shield(p, flag(on)) })
 }
 
 // Caught tells, after the block, whether it ended with the scope's cancellation.
@@ -124,10 +140,17 @@ func WithGroup(ctx context.Context, block func(ctx context.Context, g *Group) er
 	return inBlock(func() error { return block(ctx, g) }, func(failure error) error {
 		// By the task itself; the end of ctx reaches the tasks of the group.
 		err := wait(context.Background(), Op[struct{}]{
-			loop:    g.loop,
-			begin:   starting(func() uintptr { return sys.Task_group_join(p, raise(failure)) }),
+			loop: g.loop,
+			begin: starting(func() uintptr {
+				group := p
+				p = 0
+				return sys.Task_group_join(group, raise(failure)) // drops it
+			}),
 			outcome: nothing,
 		})
+		if p != 0 { // it came to nothing
+			g.loop.letGo(func() { sys.Unref(p) })
+		}
 		code := CodeOf(err)
 		if err != nil && failure != nil && code == CodeOf(failure) && code != EGROUP {
 			return failure
@@ -165,8 +188,11 @@ func inTask(ctx context.Context, fn func()) error {
 		return ENOTASK
 	}
 	t := taskOf(ctx, loop)
-	if t == nil {
+	if t == nil && loop.isClosed() {
 		return ESTALE
+	}
+	if t == nil { // another goroutine that has its context
+		return ENOTASK
 	}
 	return t.call(fn)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -50,8 +51,8 @@ func extra(p uintptr, name string) string {
 }
 
 func address(text string) net.Addr {
-	if tcp, err := net.ResolveTCPAddr("tcp", text); err == nil && text != "" {
-		return tcp
+	if tcp, err := netip.ParseAddrPort(text); err == nil { // which never asks for a name
+		return net.TCPAddrFromAddrPort(tcp)
 	}
 	return &net.UnixAddr{Name: text, Net: "unix"}
 }
@@ -268,7 +269,8 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, nil
 	}
 	late := c.read.passed()
-	n, err := opOf(c.o, func(p uintptr) uintptr { return sys.Stream_read(p, int64(len(b))) },
+	n, cancelled, err := opOf(c.o,
+		func(p uintptr) uintptr { return sys.Stream_read(p, int64(len(b))) },
 		func(_ int64, value uintptr, err error) (int, error) {
 			if err != nil {
 				return 0, err
@@ -278,7 +280,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return n, nil
 		}).awaitUntil(c.closed, late)
 	if err != nil {
-		return 0, c.failed("read", c.reason(late, err))
+		return 0, c.failed("read", c.reason(late, cancelled, err))
 	}
 	if n == 0 {
 		return 0, io.EOF
@@ -299,13 +301,14 @@ func (c *Conn) Write(b []byte) (int, error) {
 			part = part[:chunk]
 		}
 		late := c.write.passed()
+		cancelled := false
 		err := c.Send(part)
 		if err == nil {
 			done += len(part)
-			_, err = c.o.waiting(sys.Stream_drain).awaitUntil(c.closed, late)
+			_, cancelled, err = c.o.waiting(sys.Stream_drain).awaitUntil(c.closed, late)
 		}
 		if err != nil {
-			return done, c.failed("write", c.reason(late, err))
+			return done, c.failed("write", c.reason(late, cancelled, err))
 		}
 		if len(b) == 0 {
 			break
@@ -361,13 +364,16 @@ func (c *Conn) enter(turn chan struct{}, d *deadline) error {
 	}
 }
 
-// reason is why an operation that was given up failed.
-func (c *Conn) reason(late <-chan struct{}, err error) error {
+// reason is why an operation failed; cancelled: with the task, and for nothing else.
+func (c *Conn) reason(late <-chan struct{}, cancelled bool, err error) error {
+	if cancelled {
+		return err
+	}
 	return c.o.loop.givenUp(c.closed, late, err)
 }
 
-// givenUp is why an operation failed that a close, a deadline, the end of the loop or a
-// cancellation of the task may have ended.
+// givenUp is why an operation failed that a close, a deadline or the end of the loop may
+// have ended.
 func (l *Loop) givenUp(closed, late <-chan struct{}, err error) error {
 	select {
 	case <-closed:

@@ -24,6 +24,11 @@ type task struct {
 	deliver   func(status int64, value uintptr, err error)
 	gone      chan struct{} // C has let go of it: it ended, or the loop did
 	goroutine atomic.Int64  // that of body
+
+	followed  bool  // its context's end has cancelled it (context.go)
+	withLoop  bool  // when the loop's had come, too
+	delivered int64 // requests to cancel that its awaits have told it of
+	cancelled bool  // the last await did
 }
 
 // A request of the goroutine to the loop's thread: to call, to await, or the end.
@@ -75,6 +80,7 @@ func LoopOf(ctx context.Context) *Loop {
 func (t *task) Step(p uintptr) int64 {
 	if !t.begun {
 		t.begun = true
+		t.p = p                                            // an eager task is not yet made
 		defer t.loop.running.Store(t.loop.running.Swap(t)) // an eager task runs in another
 		go t.body()
 	} else {
@@ -84,6 +90,7 @@ func (t *task) Step(p uintptr) int64 {
 		if status < 0 {
 			err = fromC(status, detailOf(status))
 		}
+		t.noteRequests(status)
 		t.loop.guarded(func() { t.deliver(status, value, err) })
 		defer t.loop.running.Store(t.loop.running.Swap(t)) // an eager task runs in another
 		t.resume <- struct{}{}
@@ -113,6 +120,7 @@ func (t *task) serve(p uintptr, r request) (status int64, done bool) {
 	switch {
 	case r.call != nil:
 		t.loop.guarded(r.call)
+		t.recount()
 		close(r.done)
 		return 0, false
 	case r.begin != nil:
@@ -123,6 +131,7 @@ func (t *task) serve(p uintptr, r request) (status int64, done bool) {
 				return status, true
 			}
 		}
+		t.noteRequests(status)
 		t.loop.guarded(func() { r.deliver(status, 0, Code(status)) })
 		t.resume <- struct{}{}
 		return 0, false
@@ -167,8 +176,11 @@ func (t *task) body() {
 	err = t.run(t.ctx)
 }
 
-// Released: C needs the frame no more.
-func (t *task) Released() { close(t.gone) }
+// ReleasedByC: C needs the frame no more.
+func (t *task) ReleasedByC() {
+	delete(t.loop.tasks, t)
+	close(t.gone)
+}
 
 // call runs fn on the loop's thread, as this task.
 func (t *task) call(fn func()) error {
@@ -198,77 +210,6 @@ func (t *task) await(begin func() (uintptr, int64),
 	}
 }
 
-// followed tells whether the end of ctx is that of the task's own context, which cancels
-// the task once; or has come with it.
-func (t *task) followed(ctx context.Context) bool {
-	return ctx.Done() == nil || ctx.Done() == t.ctx.Done() || t.ctx.Err() != nil
-}
-
-// cancelling tells whether the task is asked to end.
-func (t *task) cancelling() bool {
-	asked := int64(0)
-	_ = t.call(func() { asked = sys.Task_cancelling(t.p) })
-	return asked > 0
-}
-
-// awaitUntil is await that is given up when a or b is closed. ofContext: a is that of a
-// context, whose end with the task's own is the task's cancellation alone.
-func (t *task) awaitUntil(begin func() (uintptr, int64), deliver func(int64, uintptr, error),
-	a, b <-chan struct{}, ofContext bool) error {
-	var future uintptr
-	finished := make(chan struct{})
-	defer close(finished)
-	err := t.await(func() (uintptr, int64) {
-		found, status := begin()
-		if found == 0 {
-			return 0, status
-		}
-		found = sys.Ensure_future(found)
-		future = sys.Ref(found)
-		go func() {
-			select {
-			case <-a:
-				if ofContext && t.ctx.Err() != nil {
-					return
-				}
-			case <-b:
-			case <-finished:
-				return
-			}
-			_ = t.loop.Post(func() {
-				if future != 0 {
-					sys.Future_cancel(future, "")
-				}
-			})
-		}()
-		return found, 0
-	}, func(status int64, value uintptr, err error) {
-		if status == sys.ECANCELED {
-			status, value, err = t.stillCame(future, err)
-		}
-		sys.Unref(future)
-		future = 0
-		deliver(status, value, err)
-	})
-	return err
-}
-
-// stillCame gives the outcome of what was done when this task was cancelled, lest it be
-// lost, and leaves the cancellation to the next await.
-func (t *task) stillCame(future uintptr, cancelled error) (int64, uintptr, error) {
-	var value uintptr
-	if sys.Future_done(future) == 0 {
-		return sys.ECANCELED, 0, cancelled
-	}
-	status := sys.Future_take(future, &value)
-	if status < 0 {
-		return sys.ECANCELED, 0, cancelled
-	}
-	sys.Task_cancel(t.p, "")
-	sys.Task_uncancel(t.p) // it was counted before
-	return status, value, nil
-}
-
 // create makes the task of C; on the loop's thread.
 func (t *task) create(name string, make func(options uintptr) uintptr) error {
 	if noNUL(name) < 0 {
@@ -284,6 +225,7 @@ func (t *task) create(name string, make func(options uintptr) uintptr) error {
 		sys.Release(id)
 		return Code(status)
 	}
+	t.loop.tasks[t] = struct{}{} // until ReleasedByC, which may come inside make
 	if t.p = make(options); t.p == 0 {
 		return ESTALE
 	}
@@ -291,15 +233,6 @@ func (t *task) create(name string, make func(options uintptr) uintptr) error {
 		go t.follow()
 	}
 	return nil
-}
-
-// follow cancels the task when its context is done.
-func (t *task) follow() {
-	select {
-	case <-t.ctx.Done():
-		_ = t.loop.Post(func() { sys.Task_cancel(t.p, "") })
-	case <-t.gone:
-	}
 }
 
 // A Task is a function that runs in turn with the loop's other tasks, and its
@@ -329,7 +262,7 @@ func newHandle() *handle {
 }
 
 // Go starts fn as a task of loop. Inside it awaits with the context that it is
-// given; when ctx is done it is cancelled. asyncio.create_task.
+// given; when ctx is done it is cancelled, once. asyncio.create_task.
 func Go[T any](ctx context.Context, loop *Loop, fn func(ctx context.Context) (T, error)) *Task[T] {
 	return start(ctx, newTask(loop), "", sys.Create_task_ex, fn)
 }
@@ -406,7 +339,13 @@ func (f *Task[T]) Done() bool { return f.ask(sys.Future_done) != 0 }
 func (f *Task[T]) Cancelling() int { return int(f.ask(sys.Task_cancelling)) }
 
 // Uncancel takes a request back, and returns how many are left.
-func (f *Task[T]) Uncancel() int { return int(f.ask(sys.Task_uncancel)) }
+func (f *Task[T]) Uncancel() int {
+	return int(f.ask(func(p uintptr) int64 {
+		left := sys.Task_uncancel(p)
+		f.t.recount()
+		return left
+	}))
+}
 
 // Name is the task's name: "Task-N" unless it was given one.
 func (f *Task[T]) Name() string {

@@ -3,6 +3,7 @@ package asyncloop
 import (
 	"context"
 	"errors"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -156,6 +157,134 @@ func TestEagerTasksRunInsideOthers(t *testing.T) {
 	}, VirtualClock(), EagerTasks(true))
 	if err != nil || strings.Join(trace, ", ") != "inner begins, outer, inner ends" {
 		t.Error(err, trace)
+	}
+}
+
+// A panic that ends the loop leaves nothing behind of what its tasks were in.
+func TestAPanicLeavesNothingBehind(t *testing.T) {
+	long := func(ctx context.Context) error { return Sleep(ctx, time.Hour) }
+	for name, body := range map[string]func(ctx context.Context) error{
+		"sleep": long,
+		"derived context": func(ctx context.Context) error {
+			below, stop := context.WithCancel(ctx)
+			defer stop()
+			return long(below)
+		},
+		"timeout": func(ctx context.Context) error { return Timeout(ctx, time.Hour, long) },
+		"scope": func(ctx context.Context) error {
+			_, err := WithScope(ctx, time.Hour, func(ctx context.Context, _ *Scope) error {
+				return long(ctx)
+			})
+			return err
+		},
+		"group": func(ctx context.Context) error {
+			return WithGroup(ctx, func(ctx context.Context, g *Group) error {
+				g.Go(long)
+				return long(ctx)
+			})
+		},
+		"group, joining": func(ctx context.Context) error {
+			return WithGroup(ctx, func(ctx context.Context, g *Group) error {
+				g.Go(long)
+				return nil
+			})
+		},
+		"as completed": func(ctx context.Context) error {
+			return AsCompleted[struct{}](ctx, func(int, struct{}, error) bool { return true },
+				LoopOf(ctx).Sleep(time.Hour), LoopOf(ctx).Sleep(time.Hour))
+		},
+	} {
+		loop, err := Start(background)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		Go(background, loop, func(ctx context.Context) (_ int, err error) {
+			_ = loop.Post(func() { panic(name) }) // once this waits
+			ended <- body(ctx)
+			return
+		})
+		if err := <-ended; !errors.Is(err, ESTALE) {
+			t.Errorf("%s: %v", name, err)
+		}
+		var panicked *PanicError
+		if err := loop.Close(); !errors.As(err, &panicked) || panicked.Value != name {
+			t.Errorf("%s: %v", name, err)
+		}
+		loop = nil
+		if left := leftBehind(); left != nil {
+			t.Errorf("%s: left behind: %v", name, left)
+		}
+	}
+}
+
+// Nor does the end of the loop of what goroutines wait for.
+func TestAsCompletedAtTheLoopsEnd(t *testing.T) {
+	loop, err := Start(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	future := NewFuture[int](loop)
+	go func() {
+		ended <- AsCompleted[int](background, func(int, int, error) bool {
+			_ = loop.Post(loop.stop)
+			return true
+		}, future, NewFuture[int](loop))
+	}()
+	if err := future.SetResult(1); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := loop.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := leftBehind(); left != nil {
+		t.Error("left behind:", left)
+	}
+}
+
+// What is reported after the loop's end holds up no finalizer.
+func TestReportsAfterTheLoopsEnd(t *testing.T) {
+	entered, collected := make(chan struct{}), make(chan struct{})
+	found := make(chan Unhandled, 1)
+	loop, err := Start(background, OnUnhandled(func(what Unhandled) {
+		close(entered)
+		<-collected
+		found <- what
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := &special{"nobody knows"}
+	func() {
+		task := Go(background, loop, func(context.Context) (int, error) { return 0, mine })
+		for !task.Done() {
+			runtime.Gosched()
+		}
+		if err := loop.Close(); err != nil {
+			t.Error(err)
+		}
+		runtime.KeepAlive(task)
+	}()
+	collectUntil(entered)
+	runtime.SetFinalizer(&special{"for the finalizer"}, func(*special) { close(collected) })
+	collectUntil(collected)
+	if what := <-found; what.Err != error(mine) {
+		t.Error(what)
+	}
+}
+
+func collectUntil(happened <-chan struct{}) {
+	for {
+		runtime.GC()
+		select {
+		case <-happened:
+			return
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
 

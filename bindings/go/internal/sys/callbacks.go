@@ -10,6 +10,12 @@ package sys
 // uintptr_t go_release_fn(void);
 import "C"
 
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+)
+
 // What C is given as the function; the user data beside it is a registered value
 // of the type that stands behind it.
 var (
@@ -27,20 +33,17 @@ type Stepper interface {
 	Step(task uintptr) int64
 }
 
-// Releaser is told when C lets go of it.
+// Releaser is told when C lets go of it. No value of a program has such a method.
 type Releaser interface {
-	Released()
+	ReleasedByC()
 }
 
-// Panicked gets what a callback panicked with; a panic must not run through the
-// frames of C. The layer above sets it before anything can call back.
-var Panicked = func(value interface{}) {}
-
-// guard turns a panic into a failure of the callback.
+// guard turns a panic into a failure of the callback, since it must not run through the
+// frames of C. The layer above catches those of the program: this one is a fault of its own.
 func guard(status *C.int64_t) {
 	if value := recover(); value != nil {
 		*status = EINVALIDSTATE
-		Panicked(value)
+		fmt.Fprintf(os.Stderr, "asyncloop: panic in a callback: %v\n%s", value, debug.Stack())
 	}
 }
 
@@ -85,6 +88,6 @@ func goJob(data C.uintptr_t) (status C.int64_t) {
 //export goRelease
 func goRelease(data C.uintptr_t) {
 	if value, ok := Release(uintptr(data)).(Releaser); ok {
-		value.Released()
+		value.ReleasedByC()
 	}
 }
