@@ -59,6 +59,27 @@ func TestQueueGetsBackWhatNobodyReceived(t *testing.T) {
 	}
 }
 
+// What cannot go back, since the queue takes nothing any more, is reported.
+func TestQueueReportsWhatDoesNotGoBack(t *testing.T) {
+	lost := make(chan Unhandled, 1)
+	loop := startLoop(t, OnUnhandled(func(what Unhandled) { lost <- what }))
+	queue := NewQueue[int](loop, 1)
+	ctx, cancel := context.WithCancel(background)
+	queue.Chan(ctx)
+	for i := 1; i <= 2; i++ { // the second goes in once the channel has taken the first
+		if err := queue.Put(background, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := queue.Shutdown(false); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if what := <-lost; !errors.Is(what.Err, EQUEUESHUTDOWN) {
+		t.Error(what)
+	}
+}
+
 // What was sent to a queue's channel is put, also when ctx ends while there is no room.
 func TestQueueGetsWhatWasSentToItsChannel(t *testing.T) {
 	lost := make(chan Unhandled, 1)
@@ -366,6 +387,14 @@ func TestPanicsInEveryCallback(t *testing.T) {
 		"timer": func(loop *Loop) { loop.CallLater(0, func() { panic("on purpose") }) },
 		"writer": func(loop *Loop) {
 			_ = loop.AddWriter(int(writing.Fd()), func() { panic("on purpose") })
+		},
+		"less": func(loop *Loop) {
+			queue := NewPriorityQueue(loop, 0, func(a, b int) bool { panic("on purpose") })
+			for i := 0; i < 2; i++ {
+				if err := queue.PutNowait(i); err != nil {
+					t.Error(err)
+				}
+			}
 		},
 		"done": func(loop *Loop) {
 			future := NewFuture[int](loop)

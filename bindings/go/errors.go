@@ -19,7 +19,8 @@ import (
 //
 // errors.Is knows the errors of Go's own packages that mean the same:
 // context.Canceled, context.DeadlineExceeded, net.ErrClosed, io.ErrUnexpectedEOF,
-// os.ErrDeadlineExceeded and syscall.Errno.
+// os.ErrDeadlineExceeded, os.ErrNotExist and the like, and syscall.Errno, which errors.As
+// finds, too.
 type Code int64
 
 // The codes that programs ask for; Code.Name gives every one its name.
@@ -70,8 +71,19 @@ func (c Code) Is(target error) bool {
 	case io.EOF:
 		return c == ESTOPITERATION
 	}
-	errno, ok := target.(syscall.Errno)
-	return ok && Code(errno) == -c
+	return c.ofSystem() && (target == syscall.Errno(-c) || syscall.Errno(-c).Is(target))
+}
+
+// ofSystem tells an error number of the system from the library's own codes.
+func (c Code) ofSystem() bool { return c < 0 && c > -4096 }
+
+// As makes errors.As find the error number of the system.
+func (c Code) As(target interface{}) bool {
+	errno, ok := target.(*syscall.Errno)
+	if ok = ok && c.ofSystem(); ok {
+		*errno = syscall.Errno(-c)
+	}
+	return ok
 }
 
 // Timeout and Temporary make the code a net.Error.
@@ -121,6 +133,9 @@ func (e *Error) As(target interface{}) bool {
 		*code = e.Code
 		return true
 	}
+	if e.Code.As(target) {
+		return true
+	}
 	for _, child := range e.Children {
 		if errors.As(child, target) {
 			return true
@@ -142,16 +157,16 @@ type PanicError struct {
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // CodeOf is the library's code for an error: 0 for nil, EUSER-... for errors
-// that are Go's own.
+// that are Go's own, and for those that have no code of a failure.
 func CodeOf(err error) Code {
 	var code Code
 	var detail *Error
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &detail):
+	case errors.As(err, &detail) && detail.Code < 0:
 		return detail.Code
-	case errors.As(err, &code):
+	case errors.As(err, &code) && code < 0:
 		return code
 	case errors.Is(err, context.Canceled):
 		return ECANCELED
@@ -208,7 +223,7 @@ func raise(err error) int64 {
 		return 0
 	}
 	code := CodeOf(err)
-	if bare, ok := err.(Code); ok {
+	if bare, ok := err.(Code); ok && bare < 0 {
 		return int64(bare)
 	}
 	return sys.Raise_payload(int64(code), err.Error(), sys.Register(err), sys.ReleaseFn)

@@ -3,7 +3,6 @@ package asyncloop
 import (
 	"context"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"libasyncloop.org/asyncloop/internal/sys"
@@ -23,24 +22,19 @@ func InThread[T any](loop *Loop, fn func() (T, error)) Op[T] {
 
 // job is an op that runs fn in an executor of C.
 func job[T any](loop *Loop, executor func() uintptr, fn func() (T, error)) Op[T] {
-	var value atomic.Value // a Result; C orders this for the threads, but Go cannot know
 	return Op[T]{
 		loop: loop,
 		begin: starting(func() uintptr {
 			id := sys.Register(func() int64 {
-				found, err := contained(fn)
-				value.Store(Result[T]{found, nil})
-				return raise(err)
+				value, err := contained(fn)
+				if err != nil {
+					return raise(err)
+				}
+				return sys.Job_return(0, sys.Register(value), sys.ReleaseFn)
 			})
 			return sys.Run_in_executor(loop.p, executor(), sys.JobFn, id, sys.ReleaseFn)
 		}),
-		outcome: func(_ int64, _ uintptr, err error) (T, error) {
-			found, _ := value.Load().(Result[T])
-			if err != nil { // the job may still be at it
-				found = Result[T]{}
-			}
-			return found.Value, err
-		},
+		outcome: item[T],
 	}
 }
 

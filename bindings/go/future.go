@@ -48,8 +48,11 @@ func (f *Future[T]) SetResult(value T) error {
 	})
 }
 
-// SetError finishes it with err, which the awaiting side gets whole.
+// SetError finishes it with err, which the awaiting side gets whole. EINVAL for nil.
 func (f *Future[T]) SetError(err error) error {
+	if err == nil {
+		return EINVAL
+	}
 	return f.change(func() int64 {
 		detail := toC(err)
 		defer sys.Unref(detail)
@@ -91,18 +94,19 @@ func (f *Future[T]) onDone(fn func(value T, err error)) int64 {
 	return status
 }
 
-// Done is closed when it has an outcome.
+// Done is closed when it has an outcome, which the loop's end (Loop.Done) is not.
 func (f *Future[T]) Done() <-chan struct{} {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.done == nil {
-		done := make(chan struct{})
-		f.done = done
-		if f.AddDoneCallback(func(T, error) { close(done) }) != nil {
-			close(done)
-		}
+	done := f.done
+	if done == nil {
+		f.done = make(chan struct{})
 	}
-	return f.done
+	made := f.done
+	f.mu.Unlock() // the loop's thread, which may ask for it too, is waited for below
+	if done == nil && f.AddDoneCallback(func(T, error) { close(made) }) != nil {
+		close(made)
+	}
+	return made
 }
 
 func (f *Future[T]) op() Op[T] {

@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +26,8 @@ func TestErrorsAreThoseOfGo(t *testing.T) {
 		{ESTALE, net.ErrClosed},
 		{EINCOMPLETEREAD, io.ErrUnexpectedEOF},
 		{ECONNREFUSED, syscall.ECONNREFUSED},
+		{Code(-int64(syscall.ENOENT)), os.ErrNotExist},
+		{&Error{Code: Code(-int64(syscall.EACCES))}, os.ErrPermission},
 		{&Error{Code: EQUEUEFULL}, EQUEUEFULL},
 		{&Error{Code: EGROUP, Children: []error{io.ErrNoProgress, ETIMEDOUT}}, io.ErrNoProgress},
 		{&Error{Code: EGROUP, Children: []error{ETIMEDOUT}}, context.DeadlineExceeded},
@@ -39,6 +43,11 @@ func TestErrorsAreThoseOfGo(t *testing.T) {
 	if !errors.As(ETIMEDOUT, &timeout) || !timeout.Timeout() {
 		t.Error("ETIMEDOUT is no timeout of net")
 	}
+	var errno syscall.Errno
+	if !errors.As(&Error{Code: EPIPE}, &errno) || errno != syscall.EPIPE ||
+		errors.As(EQUEUEFULL, &errno) {
+		t.Error("error numbers of the system:", errno)
+	}
 	if EQUEUEFULL.Name() != "ALOOP_EQUEUEFULL" || CodeOf(syscall.ENOENT) != -2 {
 		t.Error("names and codes")
 	}
@@ -49,6 +58,27 @@ func TestCodesAreThoseOfC(t *testing.T) {
 	_, err := loop.Dial(background, "unix", "/no/such/socket")
 	if !errors.Is(err, syscall.ENOENT) {
 		t.Error(err)
+	}
+}
+
+// An error without a code, or with one that is none of a failure, is an error all the same.
+func TestErrorsWithoutACode(t *testing.T) {
+	loop := startLoop(t)
+	for _, mine := range []error{&Error{Message: "no code"}, Code(0), Code(7)} {
+		mine := mine
+		_, err := Go(background, loop, func(context.Context) (int, error) {
+			return 0, mine
+		}).Await(background)
+		if err != mine {
+			t.Errorf("%v, not %v", err, mine)
+		}
+		future := NewFuture[int](loop)
+		if err := future.SetError(mine); err != nil {
+			t.Error(err)
+		}
+		if _, err := future.Await(background); err != mine {
+			t.Errorf("future: %v, not %v", err, mine)
+		}
 	}
 }
 
@@ -304,6 +334,36 @@ func TestFutureOfGo(t *testing.T) {
 	if err := future.SetResult("again"); !errors.Is(err, EINVALIDSTATE) {
 		t.Error(err)
 	}
+	if err := NewFuture[int](loop).SetError(nil); err != EINVAL {
+		t.Error("no error:", err)
+	}
+}
+
+// The loop's thread may ask for what another goroutine waits for it to make.
+func TestDoneFromTwoSides(t *testing.T) {
+	loop := startLoop(t)
+	future := NewFuture[int](loop)
+	asked := func() bool {
+		loop.mu.Lock()
+		defer loop.mu.Unlock()
+		return len(loop.posted) > 0
+	}
+	done := make(chan (<-chan struct{}), 2)
+	_ = loop.Post(func() {
+		go func() { done <- future.Done() }()
+		for !asked() {
+			runtime.Gosched()
+		}
+		done <- future.Done()
+	})
+	one, other := <-done, <-done
+	if one != other {
+		t.Error("two channels")
+	}
+	if err := future.SetResult(1); err != nil {
+		t.Error(err)
+	}
+	<-one
 }
 
 func TestNetConnInATask(t *testing.T) {
@@ -397,6 +457,12 @@ func TestExecutors(t *testing.T) {
 	}
 	if err := executor.Shutdown(background, NoTimeout); err != nil {
 		t.Error(err)
+	}
+	var calls int64
+	twice := InThread(loop, func() (int64, error) { return atomic.AddInt64(&calls, 1), nil })
+	both, err := Gather[int64](twice, twice).Await(background)
+	if err != nil || len(both) != 2 || both[0]+both[1] != 3 {
+		t.Error("an op that is begun twice:", both, err)
 	}
 	_, err = RunIn(executor, func() (int, error) { return 0, nil }).Await(background)
 	if !errors.Is(err, ESHUTDOWN) {

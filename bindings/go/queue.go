@@ -24,14 +24,17 @@ func NewLifoQueue[T any](loop *Loop, maxsize int) *Queue[T] {
 // NewPriorityQueue makes one from which the least comes out first; among equals
 // the first that came. less runs on the loop's thread.
 func NewPriorityQueue[T any](loop *Loop, maxsize int, less func(a, b T) bool) *Queue[T] {
-	return newQueue[T](loop, maxsize, sys.QUEUE_PRIORITY, func(a, b interface{}) int64 {
-		if less(a.(T), b.(T)) {
-			return -1
-		}
-		if less(b.(T), a.(T)) {
-			return 1
-		}
-		return 0
+	return newQueue[T](loop, maxsize, sys.QUEUE_PRIORITY, func(a, b interface{}) (order int64) {
+		one, _ := a.(T) // nil, if T is an interface
+		other, _ := b.(T)
+		loop.guarded(func() {
+			if less(one, other) {
+				order = -1
+			} else if less(other, one) {
+				order = 1
+			}
+		})
+		return order
 	})
 }
 
@@ -128,7 +131,9 @@ func (q *Queue[T]) Shutdown(immediate bool) error {
 
 // Chan gives the queue as a channel to receive from, until ctx is done or the
 // queue is shut down and empty; then it is closed. A value that was got when ctx
-// ended, and that nobody received, goes back to the queue's end, once there is room.
+// ended, and that nobody received, goes back to the queue's end, once there is room; if
+// it cannot, since the queue was shut down or the loop closed, that is reported
+// (OnUnhandled).
 func (q *Queue[T]) Chan(ctx context.Context) <-chan T {
 	out := make(chan T)
 	go func() {
@@ -151,7 +156,9 @@ func (q *Queue[T]) Chan(ctx context.Context) <-chan T {
 
 // giveBack puts back what was got, which Join then counts once, as before.
 func (q *Queue[T]) giveBack(value T) {
-	_ = q.Put(context.Background(), value)
+	if err := q.Put(context.Background(), value); err != nil {
+		q.o.loop.report("a value that the channel of a queue took is lost", err)
+	}
 	_ = q.TaskDone()
 }
 
@@ -207,7 +214,8 @@ func newChannel[T any](loop *Loop, make func(s, r *uintptr) int64) (*Sender[T], 
 		receiver = r
 		return status
 	})
-	r := newObject(loop, func(p *uintptr) int64 { *p = receiver; return 0 })
+	r := &object{loop: loop, handle: newHandle(), err: s.err}
+	r.p = receiver
 	return &Sender[T]{s}, &Receiver[T]{r}
 }
 
