@@ -459,8 +459,7 @@ static int64_t in_jobs(void *listens, void **value) {
     assert_code(aloop_await(aloop_to_thread(mask_of_its_own, NULL, NULL), NULL), 0);
     sigemptyset(&some);
     pthread_sigmask(SIG_SETMASK, &some, NULL);
-    assert_code(aloop_await(aloop_loop_shutdown_default_executor(aloop_get_running_loop(), 5), NULL),
-                0);
+    assert_code(aloop_await(aloop_loop_shutdown_default_executor(loop, k_hang), NULL), 0);
     return 0;
 }
 

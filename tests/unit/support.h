@@ -2,8 +2,8 @@
  * support.h: what every unit test stands on.
  *
  * A test made with CASE(name) begins and ends with all counters of
- * aloop_debug_stats at zero and with as many open descriptors; the program's
- * main is SUITE(CASE(a), CASE(b), ...).
+ * aloop_debug_stats at zero and with as many open descriptors, once the threads
+ * that it has started have ended; the program's main is SUITE(CASE(a), CASE(b), ...).
  *
  * The first failed assertion ends the program: CMocka would jump out of it, and
  * nothing can jump off a fiber's stack.

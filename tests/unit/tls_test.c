@@ -45,7 +45,7 @@ static int64_t together(void *arg, void **value) {
     AWAIT(aloop_sleep(0.01));
     assert_reads(aloop_stream_read(ends.server, 10), "two");
     assert_code(aloop_stream_write(ends.server, "answer", 6), 0);
-    assert_reads(aloop_wait_for(aloop_stream_read(ends.server, 10), 1), "three");
+    assert_reads(aloop_wait_for(aloop_stream_read(ends.server, 10), k_hang), "three");
     drop_ends(&ends);
     return 0;
 }
