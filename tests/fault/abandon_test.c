@@ -402,12 +402,22 @@ static const struct program programs[] = {
 #endif
 };
 
-static int descriptors(void) {
+static int entries_of(const char *path) {
     int n = 0;
-    DIR *directory = opendir("/proc/self/fd");
+    DIR *directory = opendir(path);
     while (readdir(directory) != NULL) n++;
     closedir(directory);
     return n;
+}
+
+static int descriptors(void) { return entries_of("/proc/self/fd"); }
+
+static int threads(void) { return entries_of("/proc/self/task"); }
+
+/* A lookup that was given up goes on in its thread, and has files and sockets of its own open
+ * until that ends. */
+static void let_threads_end(int before) {
+    while (threads() > before) usleep(1000);
 }
 
 static void quiet(aloop_loop *loop, aloop_exception_context *context, void *data) {
@@ -444,7 +454,7 @@ static bool give_up_after(const struct program *p, int k, enum way how) {
     char what[100];
     snprintf(what, sizeof what, "%s, %s after %d", p->name,
              how == CANCEL ? "cancelled" : "closed", k);
-    const int before = descriptors();
+    const int before = descriptors(), threads_before = threads();
     for_client = for_server = NULL;
     aloop_loop *loop = make_loop(p->simulated);
     aloop_set_event_loop(loop);
@@ -471,6 +481,7 @@ static bool give_up_after(const struct program *p, int k, enum way how) {
     aloop_loop_unref(loop);
     drop_all();
     assert_clean(what);
+    let_threads_end(threads_before);
     if (descriptors() != before) fail_msg("%s: a descriptor is left", what);
     return ended;
 }

@@ -469,7 +469,7 @@ static int64_t jobs(void *arg, void **value) {
     if (pool == NULL) return ALOOP_ENOMEM;
     aloop_loop *loop = aloop_get_running_loop();
     status = aloop_await(aloop_run_in_executor(loop, pool, job, &short_time, NULL), NULL);
-    const int64_t ended = aloop_await(aloop_executor_shutdown(pool, 5), NULL);
+    const int64_t ended = aloop_await(aloop_executor_shutdown(pool, 100), NULL);
     aloop_unref(pool);
     return status < 0 ? status : ended;
 }

@@ -79,10 +79,8 @@ sys_table faulty_table() {
     return t;
 }
 
-constexpr double k_limit = 2;  // a busy disk's fsync takes a while
-
 int64_t await_value(aloop_future *f, void **value) {
-    return aloop_await(aloop_wait_for(f, k_limit), value);
+    return aloop_await(aloop_wait_for(f, g_limit), value);
 }
 
 int64_t await(aloop_future *f) {

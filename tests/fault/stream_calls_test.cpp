@@ -49,12 +49,11 @@ sys_table faulty_table() {
     return t;
 }
 
-constexpr double k_limit = 2;
 constexpr size_t k_much = 300000;
 char g_much[k_much];
 
 int64_t await_value(aloop_future *f, void **value) {
-    return aloop_await(aloop_wait_for(f, k_limit), value);
+    return aloop_await(aloop_wait_for(f, g_limit), value);
 }
 
 int64_t await(aloop_future *f) {
