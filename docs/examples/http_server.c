@@ -63,6 +63,16 @@ static int64_t refuse(aloop_stream *client, const char *status, int keep) {
     return AWAIT(aloop_stream_drain(client));
 }
 
+/* The answer is the last, and the client may still be sending: closed on what nobody has read,
+ * the connection would be reset, and the answer lost. So that is read, within limits. */
+static void hear_out(aloop_stream *client) {
+    char scraps[4096];
+    aloop_stream_write_eof(client);
+    for (int64_t left = 1 << 20, n = 1; n > 0 && left > 0; left -= n) {
+        n = AWAIT(aloop_wait_for(aloop_stream_read_into(client, scraps, sizeof scraps), 5));
+    }
+}
+
 static int64_t send_back(aloop_stream *client, const struct request *request) {
     aloop_bytes *body = NULL;
     int64_t rc = aloop_await(aloop_stream_readexactly(client, request->length), (void **)&body);
@@ -110,6 +120,7 @@ static int64_t handle(aloop_stream *client, void *folder) {
         if (rc > 0) {
             rc = refuse(client, rc == 431 ? "431 Request Header Fields Too Large"
                                           : "400 Bad Request", 0);
+            if (rc >= 0) hear_out(client);
             break;
         }
         if (rc == 0) rc = answer(client, &request, folder);
@@ -131,9 +142,9 @@ static int64_t run(void *arg, void **value) {
                              (void **)&server);
     aloop_unref(options);
     if (rc < 0) return rc;
-    printf("Serving %s on 127.0.0.1:%d\n", argv[1], (int)aloop_server_port(server, 0));
     aloop_loop *loop = aloop_get_running_loop();
     aloop_loop_add_signal_handler(loop, SIGINT, stop, server, NULL);
+    printf("Serving %s on 127.0.0.1:%d\n", argv[1], (int)aloop_server_port(server, 0));
     while (aloop_server_is_serving(server) == 1) AWAIT(aloop_sleep(0.1));
     rc = AWAIT(aloop_server_shutdown(server, 2));
     if (rc < 0) fprintf(stderr, "%s\n", aloop_error_message(aloop_last_error()));
