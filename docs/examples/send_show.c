@@ -140,10 +140,13 @@ static int64_t run(void *arg, void **value) {
     aloop_server *servers[DEVICES] = {NULL};
     int64_t rc = 0;
     for (int i = 0; i < DEVICES && rc >= 0; i++) {
-        rc = aloop_await(aloop_start_server(be_device, &devices[i], "127.0.0.1", 0, NULL),
+        aloop_stream_options *options = aloop_stream_options_new();
+        /* One that is switched off keeps its port, and does not listen. */
+        aloop_stream_options_set_start_serving(options, devices[i].table != NULL);
+        rc = aloop_await(aloop_start_server(be_device, &devices[i], "127.0.0.1", 0, options),
                          (void **)&servers[i]);
+        aloop_unref(options);
         devices[i].port = (int)aloop_server_port(servers[i], 0);
-        if (devices[i].table == NULL) aloop_server_close(servers[i]);
     }
     if (rc >= 0) rc = run_all(devices);
     for (int i = 0; i < DEVICES; i++) {

@@ -236,6 +236,9 @@ static int64_t start_demo(const struct demo *demo, const struct certificate *our
                           aloop_server **server, struct site *site) {
     aloop_stream_options *options = aloop_stream_options_new();
     int64_t rc = secure(options, demo, ours);
+    if (demo->manner == IS_NOT_THERE) {
+        aloop_stream_options_set_start_serving(options, 0); /* it keeps the port from others */
+    }
     if (rc == 0) {
         rc = aloop_await(aloop_start_server(serve, (void *)demo, "127.0.0.1", 0, options),
                          (void **)server);
@@ -244,7 +247,6 @@ static int64_t start_demo(const struct demo *demo, const struct certificate *our
     if (rc < 0) return rc;
     snprintf(site->url, sizeof site->url, "http%s://127.0.0.1:%d%s",
              demo->security == PLAIN ? "" : "s", (int)aloop_server_port(*server, 0), demo->path);
-    if (demo->manner == IS_NOT_THERE) aloop_server_close(*server);
     return 0;
 }
 
