@@ -45,9 +45,11 @@ need() {
         echo "    apt-get install$missing" >&2
         return 1
     fi
-    as_root apt-get update -q
+    # A mirror may fail once, and another apt-get may be at work.
+    patiently='-q -o Acquire::Retries=5 -o DPkg::Lock::Timeout=600'
+    as_root apt-get $patiently update
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends $missing
+        apt-get $patiently install -y --no-install-recommends $missing
 }
 
 build() {

@@ -9,6 +9,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 import language
 
@@ -16,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # CPython 3.14 is the reference; 3.15 is asked only for what 3.14 does not have (TaskGroup.cancel).
 PACKAGES = {"3.14": "314.0.7", "3.15": "315.0.0-alpha.2"}
 INTERPRETER_SECONDS = 100  # for one batch of programs, which takes well under a second
+PAUSES = (0, 5, 30)        # seconds before each attempt to fetch one: a registry may fail once
 HANGS = 3                  # after so many hangs the rest of a batch is given up
 
 
@@ -32,9 +34,14 @@ def install(build, version):
     if not (manifest.exists() and json.loads(manifest.read_text())["version"] == wanted):
         prefix.mkdir(parents=True, exist_ok=True)
         (prefix / "package.json").write_text("{}\n")
-        done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", f"pyodide@{wanted}"],
-                              cwd=prefix, capture_output=True, text=True)
-        if done.returncode != 0:
+        for pause in PAUSES:
+            time.sleep(pause)
+            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund",
+                                   f"pyodide@{wanted}"],
+                                  cwd=prefix, capture_output=True, text=True)
+            if done.returncode == 0:
+                break
+        else:
             raise EngineError(f"npm cannot install pyodide@{wanted}:\n{done.stderr}")
     return folder
 

@@ -160,7 +160,7 @@ static void accept_rate(double seconds) {
     }
     ready_and_wait();
     uint64_t start = now_ns(), end = start + (uint64_t)(seconds * 1e9);
-    while (now_ns() < end) {
+    do {
         struct epoll_event events[32];
         int count = epoll_wait(epoll_fd, events, 32, k_hangs_ms);
         if (count == 0) die("no connection closed for a minute");
@@ -172,7 +172,7 @@ static void accept_rate(double seconds) {
             must_ok(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd,
                               &(struct epoll_event){.events = EPOLLIN, .data.fd = fd}));
         }
-    }
+    } while (now_ns() < end);
     printf("{\"requests\": %zu, \"rate\": %.6g}\n", closed,
            (double)closed * 1e9 / (double)(now_ns() - start));
     ready_and_wait();

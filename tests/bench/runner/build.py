@@ -75,6 +75,7 @@ def install_missing(wanted_peers):
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     say(f"installing {' '.join(missing)}")
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    apt += ["-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=600"]
     try:
         run([*apt, "update"])
         run([*apt, "install", "-y", "--no-install-recommends", *missing])

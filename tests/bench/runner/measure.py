@@ -20,7 +20,9 @@ PAGE = os.sysconf("SC_PAGESIZE")
 PR_SET_THP_DISABLE = 41
 SECONDS_AT_MOST = 900
 
-SERVER_CPU, LOAD_CPU = 0, 1
+# Of the processors that we may use, which need not be the first ones.
+SERVER_CPU, *OTHER_CPUS = sorted(os.sched_getaffinity(0))
+LOAD_CPU = OTHER_CPUS[0] if OTHER_CPUS else SERVER_CPU
 
 
 def small_pages():
@@ -33,8 +35,7 @@ def small_pages():
 
 
 def pin(processor):
-    if processor < (os.cpu_count() or 1):
-        os.sched_setaffinity(0, {processor})
+    os.sched_setaffinity(0, {processor})
 
 
 def environment():
