@@ -161,7 +161,7 @@ const op_info k_get = {"queue.get", step_get, free_operation<get>, get_at_once};
 
 struct queue_join final : op_on<queue> {
     using op_on::op_on;
-    ~queue_join() { node.leave(of->joiners); }
+    ~queue_join() { of->joiners.leave(&node); }
 };
 
 int64_t step_join(operation *op, task *by, int64_t status) {
@@ -173,7 +173,7 @@ const op_info k_join = {"queue.join", step_join, free_operation<queue_join>};
 
 void one_less_unfinished(queue *q, int64_t by) {
     q->unfinished = std::max<int64_t>(q->unfinished - by, 0);
-    if (q->unfinished == 0) wake_each(q->joiners);
+    if (q->unfinished == 0) q->joiners.wake(k_all);
 }
 
 }  // namespace

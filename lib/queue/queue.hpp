@@ -44,7 +44,7 @@ struct queue final : loop_bound, posted {
     bool busy = false;  // inside the program's compare function or destructor
     ring getters;
     ring putters;
-    ring joiners;
+    line joiners;
 
     queue() : loop_bound(kind::queue) {}
     bool full() const { return maxsize > 0 && items.count() >= maxsize; }

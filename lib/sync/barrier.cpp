@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "barrier.hpp"
 
-#include <limits>
-
 namespace aloop {
 
 namespace {
-
-constexpr int64_t k_all = std::numeric_limits<int64_t>::max();
 
 bool is_closed_to_newcomers(const barrier *b) {
     return b->phase == barrier_state::draining || b->phase == barrier_state::resetting;
@@ -98,7 +94,7 @@ struct barrier_change final : operation {
 
     barrier_change(domain *d, barrier *b, bool abort);
     ~barrier_change() {
-        claim.leave(of->gate->guard->waiters);
+        of->gate->guard->waiters.leave(&claim);
         unref(of);
     }
 };

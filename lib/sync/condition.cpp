@@ -3,14 +3,6 @@
 
 namespace aloop {
 
-int64_t notify(condition *c, int64_t n) {
-    int64_t woken = 0;
-    for (link *l = c->waiters.head(); l != nullptr && woken < n; l = c->waiters.after(l)) {
-        woken += waiter_of(l)->wake();
-    }
-    return woken;
-}
-
 int64_t condition_wait::begin(condition *c, operation *op) {
     if (!c->guard->locked) return op->fail(ALOOP_ENOTOWNER, "cannot wait on un-acquired lock");
     const int64_t code = c->guard->bind(op);
@@ -19,14 +11,14 @@ int64_t condition_wait::begin(condition *c, operation *op) {
     if (f == nullptr) return ALOOP_ENOMEM;
     relocking = cancelled = false;
     unlock(c->guard);
-    return stand_in(c->waiters, &node, op, f);
+    return stand_in(c->waiters.all, &node, op, f);
 }
 
 int64_t condition_wait::resume(condition *c, operation *op, task *by, int64_t status) {
     if (relocking) {
         status = node.resume(c->guard, op, by, status);
     } else {
-        node.leave(c->waiters);
+        c->waiters.leave(&node);
         relocking = true;
         if (status >= 0) status = node.begin(c->guard, op, renew_wait(op));
     }
@@ -43,7 +35,7 @@ int64_t condition_wait::resume(condition *c, operation *op, task *by, int64_t st
 }
 
 void condition_wait::leave(condition *c) {
-    if (node.queued()) node.leave(relocking ? c->guard->waiters : c->waiters);
+    (relocking ? c->guard->waiters : c->waiters).leave(&node);
     if (message != nullptr) unref(message);
 }
 

@@ -17,7 +17,7 @@ namespace aloop {
 
 struct condition final : object {
     lock *guard;  // owned
-    ring waiters;
+    line waiters;
 
     explicit condition(lock *l) : object(kind::condition), guard(l) {
         count_live(kind::condition, 1);
@@ -31,7 +31,7 @@ struct condition final : object {
 };
 
 // Wakes n waiters at most; how many.
-int64_t notify(condition *c, int64_t n);
+inline int64_t notify(condition *c, int64_t n) { return c->waiters.wake(n); }
 
 // Waiting, as a part of an operation.
 struct condition_wait {

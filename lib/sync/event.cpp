@@ -7,7 +7,7 @@ namespace {
 
 struct event_wait final : op_on<event> {
     using op_on::op_on;
-    ~event_wait() { node.leave(of->waiters); }
+    ~event_wait() { of->waiters.leave(&node); }
 };
 
 int64_t step(operation *op, task *by, int64_t status) {
@@ -29,7 +29,7 @@ const register_kind g_event(kind::event, {"event", destroy_free<event>});
 void set_event(event *e) {
     if (e->is_set) return;
     e->is_set = true;
-    wake_each(e->waiters);
+    e->waiters.wake(k_all);
 }
 
 future *make_event_wait(loop *home, event *e) {

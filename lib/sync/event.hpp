@@ -11,7 +11,7 @@ namespace aloop {
 
 struct event final : loop_bound {
     bool is_set = false;
-    ring waiters;
+    line waiters;
 
     event() : loop_bound(kind::event) {}
 };

@@ -7,19 +7,12 @@ namespace {
 
 // The first waiter alone: one that was woken already is about to take it.
 void wake_first(lock *l) {
-    if (link *first = l->waiters.head()) waiter_of(first)->wake();
-}
-
-bool all_cancelled(lock *l) {
-    for (link *w = l->waiters.head(); w != nullptr; w = l->waiters.after(w)) {
-        if (!waiter_of(w)->cancelled()) return false;
-    }
-    return true;
+    if (link *first = l->waiters.all.head()) waiter_of(first)->wake();
 }
 
 struct acquire final : op_on<lock, lock_claim> {
     using op_on::op_on;
-    ~acquire() { node.leave(of->waiters); }
+    ~acquire() { of->waiters.leave(&node); }
 };
 
 int64_t step(operation *op, task *by, int64_t status) {
@@ -30,7 +23,7 @@ int64_t step(operation *op, task *by, int64_t status) {
 
 int64_t at_once(operation *op, void **value) {
     acquire *self = static_cast<acquire *>(op);
-    if (self->of->locked || !self->of->waiters.empty()) return ALOOP_PENDING;
+    if (self->of->locked || !self->of->waiters.all.empty()) return ALOOP_PENDING;
     self->of->locked = true;
     return end_at_once(self, value);
 }
@@ -48,17 +41,17 @@ void unlock(lock *l) {
 
 int64_t lock_claim::begin(lock *l, operation *op, future *f) {
     int64_t code = 0;
-    if (!l->locked && all_cancelled(l)) {
+    if (!l->locked && l->waiters.all_cancelled()) {
         l->locked = true;
     } else if ((code = l->bind(op)) == 0) {
-        return stand_in(l->waiters, this, op, f != nullptr ? f : make_future(loop_of(op)));
+        return stand_in(l->waiters.all, this, op, f != nullptr ? f : make_future(loop_of(op)));
     }
     if (f != nullptr) unref(f);
     return code;
 }
 
 int64_t lock_claim::resume(lock *l, operation *op, task *by, int64_t status) {
-    leave(l->waiters);
+    l->waiters.leave(this);
     if (status >= 0) {
         l->locked = true;
         return 0;

@@ -15,7 +15,7 @@ namespace aloop {
 
 struct lock final : loop_bound {
     bool locked = false;
-    ring waiters;
+    line waiters;
 
     lock() : loop_bound(kind::lock) {}
 };

@@ -26,7 +26,7 @@ struct get_or_init final : op_on<once> {
     get_or_init(domain *d, const op_info *info, once *o, aloop_once_fn fn, void *argument)
         : op_on(d, info, o), init(fn), data(argument) {}
     ~get_or_init() {
-        node.leave(of->waiters);
+        of->waiters.leave(&node);
         if (runs) of->busy = false;  // the loop closed
     }
 };
@@ -42,7 +42,7 @@ int64_t end_init(get_or_init *self, task *by, int64_t status) {
         made = take_value(self->inner, &value);
         if (made >= 0) fill(o, made, value, value_free);
     }
-    if (!o->full) wake_next(o->waiters);
+    if (!o->full) o->waiters.wake(1);
     if (status == ALOOP_ECANCELED) return pass_cancellation(self, by);
     if (made >= 0) self->give(o->value, nullptr);
     return made;
@@ -52,16 +52,16 @@ int64_t step(operation *op, task *by, int64_t status) {
     get_or_init *self = static_cast<get_or_init *>(op);
     once *o = self->of;
     if (self->runs) return end_init(self, by, status);
-    self->node.leave(o->waiters);
+    o->waiters.leave(&self->node);
     if (self->phase++ != 0 && status < 0) {
-        if (self->node.woken() && !o->full && !o->busy) wake_next(o->waiters);
+        if (self->node.woken() && !o->full && !o->busy) o->waiters.wake(1);
         return pass_cancellation(op, by);
     }
     if (o->full) {
         op->give(o->value, nullptr);
         return o->status;
     }
-    if (o->busy) return block(o, o->waiters, &self->node, op);
+    if (o->busy) return block(o, o->waiters.all, &self->node, op);
     status = o->bind(op);
     if (status < 0) return status;
     self->runs = o->busy = true;
@@ -78,7 +78,7 @@ void fill(once *o, int64_t status, void *value, aloop_free_fn free_fn) {
     o->status = status;
     o->value = value;
     o->value_free = free_fn;
-    wake_each(o->waiters);
+    o->waiters.wake(k_all);
 }
 
 future *make_get_or_init(loop *home, once *o, aloop_once_fn init, void *data) {

@@ -19,7 +19,7 @@ struct once final : loop_bound, posted {
     int64_t status = 0;
     void *value = nullptr;
     aloop_free_fn value_free = nullptr;
-    ring waiters;
+    line waiters;
 
     once() : loop_bound(kind::once) {}
     ~once() {

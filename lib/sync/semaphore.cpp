@@ -5,28 +5,8 @@ namespace aloop {
 
 namespace {
 
-// Hands a permit to the first pending waiter: whether there was one.
-bool hand_over(semaphore *s) {
-    for (;;) {
-        link *next = s->passed != nullptr ? s->waiters.after(s->passed) : s->waiters.head();
-        if (next == nullptr) return false;
-        s->passed = next;
-        if (waiter_of(next)->wake()) break;
-    }
-    s->value--;
-    return true;
-}
-
-void leave(semaphore *s, waiter *w) {
-    if (!w->queued()) return;
-    if (s->passed == w) s->passed = w != s->waiters.head() ? w->prev : nullptr;
-    s->waiters.remove(w);
-}
-
-void hand_over_all(semaphore *s) {
-    while (s->value > 0 && hand_over(s)) {
-    }
-}
+// Hands n permits, which there are, to the first who are pending.
+void hand_over(semaphore *s, int64_t n) { s->value -= s->waiters.wake(n); }
 
 struct acquire final : op_on<semaphore> {
     using op_on::op_on;
@@ -34,7 +14,7 @@ struct acquire final : op_on<semaphore> {
         if (node.queued()) {
             // The loop closed between the handing over and the taking.
             if (node.woken()) of->value++;
-            leave(of, &node);
+            of->waiters.leave(&node);
         }
     }
 };
@@ -47,11 +27,11 @@ int64_t step(operation *op, task *by, int64_t status) {
             s->value--;
             return 0;
         }
-        return block(s, s->waiters, &self->node, op);
+        return block(s, s->waiters.all, &self->node, op);
     }
-    leave(s, &self->node);
+    s->waiters.leave(&self->node);
     if (status < 0 && self->node.woken()) s->value++;
-    hand_over_all(s);
+    hand_over(s, s->value);
     return status < 0 ? pass_cancellation(op, by) : 0;
 }
 
@@ -68,17 +48,11 @@ const register_kind g_semaphore(kind::semaphore, {"semaphore", destroy_free<sema
 
 }  // namespace
 
-bool is_locked(semaphore *s) {
-    if (s->value == 0) return true;
-    for (link *l = s->waiters.head(); l != nullptr; l = s->waiters.after(l)) {
-        if (!waiter_of(l)->cancelled()) return true;
-    }
-    return false;
-}
+bool is_locked(semaphore *s) { return s->value == 0 || !s->waiters.all_cancelled(); }
 
 void release_permit(semaphore *s) {
     s->value++;
-    hand_over(s);
+    hand_over(s, 1);
 }
 
 future *make_semaphore_acquire(loop *home, semaphore *s) {

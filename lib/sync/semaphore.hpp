@@ -16,8 +16,7 @@ namespace aloop {
 struct semaphore final : loop_bound {
     int64_t value;
     int64_t bound;  // release may not go beyond it
-    ring waiters;
-    link *passed = nullptr;  // up to it nobody is pending, so that each is looked at once
+    line waiters;
 
     semaphore(int64_t initial, int64_t limit)
         : loop_bound(kind::semaphore), value(initial), bound(limit) {}

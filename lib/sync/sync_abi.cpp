@@ -112,7 +112,7 @@ aloop_future *aloop_condition_wait_for(aloop_condition *c, aloop_predicate_fn pr
 int64_t aloop_condition_notify(aloop_condition *c, int64_t n) { return notify_some(c, n); }
 
 int64_t aloop_condition_notify_all(aloop_condition *c) {
-    return notify_some(c, std::numeric_limits<int64_t>::max());
+    return notify_some(c, k_all);
 }
 
 // Semaphores ------------------------------------------------------------------------------

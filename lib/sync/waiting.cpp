@@ -20,15 +20,32 @@ future *renew_wait(operation *op) {
     return f;
 }
 
-bool wake_next(ring &list) {
-    for (link *l = list.head(); l != nullptr; l = list.after(l)) {
-        if (waiter_of(l)->wake()) return true;
+int64_t line::wake_some(int64_t n) {
+    int64_t woken = 0;
+    while (woken < n) {
+        link *next = passed != nullptr ? all.after(passed) : all.head();
+        if (next == nullptr) break;
+        passed = next;
+        woken += waiter_of(next)->wake();
     }
-    return false;
+    return woken;
 }
 
-void wake_each(ring &list) {
-    for (link *l = list.head(); l != nullptr; l = list.after(l)) waiter_of(l)->wake();
+bool line::all_seem_cancelled() {
+    for (;;) {
+        link *next = gone != nullptr ? all.after(gone) : all.head();
+        if (next == nullptr) return true;
+        if (!waiter_of(next)->cancelled()) return false;
+        gone = next;
+    }
+}
+
+void line::leave(waiter *w) {
+    if (!w->queued()) return;
+    link *before = w != all.head() ? w->prev : nullptr;
+    if (passed == w) passed = before;
+    if (gone == w) gone = before;
+    all.remove(w);
 }
 
 void pop_and_wake_any(ring &list, bool all) {

@@ -13,6 +13,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <limits>
+
 #include "../task/operation.hpp"
 #include "../task/task.hpp"
 
@@ -58,6 +60,26 @@ struct waiter : link {
 
 inline waiter *waiter_of(link *l) { return static_cast<waiter *>(l); }
 
+constexpr int64_t k_all = std::numeric_limits<int64_t>::max();
+
+// A line in which waiters stand until they run, those who were woken or cancelled as
+// well. Neither is ever undone there, so that each of them is passed over once,
+// however many wakes there are before they run.
+struct line {
+    ring all;
+    link *passed = nullptr;  // up to it nobody is pending; nullptr: somebody may be
+    link *gone = nullptr;    // up to it everybody was cancelled; nullptr: perhaps nobody
+
+    // Wakes the first n who are pending: how many there were.
+    int64_t wake(int64_t n) { return all.empty() ? 0 : wake_some(n); }
+    bool all_cancelled() { return all.empty() || all_seem_cancelled(); }
+    void leave(waiter *w);
+
+private:
+    int64_t wake_some(int64_t n);
+    bool all_seem_cancelled();
+};
+
 // An operation on a primitive, and its place in the line there. What derives from
 // it leaves the line in its destructor: the loop may close meanwhile.
 template <typename T, typename W = waiter>
@@ -87,20 +109,18 @@ inline int64_t block(loop_bound *on, ring &list, waiter *w, operation *op) {
 }
 // A whole step of an operation that waits at most once: unless it is `satisfied`.
 template <typename T>
-int64_t wait_once(op_on<T> *self, ring &list, bool satisfied, task *by, int64_t status);
+int64_t wait_once(op_on<T> *self, line &list, bool satisfied, task *by, int64_t status);
 // The future that op waited on, made pending again, for what may not fail; a
 // reference.
 future *renew_wait(operation *op);
 
-// Wakes the first one that is pending: whether there was one.
-bool wake_next(ring &list);
-void wake_each(ring &list);
 // Takes waiters off the list until it has woken one (or, all: them all).
 void pop_and_wake_any(ring &list, bool all);
 inline void pop_and_wake(ring &list, bool all) {
     if (!list.empty()) pop_and_wake_any(list, all);
 }
 int64_t count_pending(ring &list);
+inline int64_t count_pending(line &list) { return count_pending(list.all); }
 
 // How a step ends that was cancelled: with the message of that cancellation,
 // also where it came too late for the future that was waited on.
@@ -117,9 +137,9 @@ bool has_to_wait(loop_bound *o, posted *later);
 int64_t refuse(int64_t code, const char *text);
 
 template <typename T>
-int64_t wait_once(op_on<T> *self, ring &list, bool satisfied, task *by, int64_t status) {
-    if (self->phase++ == 0) return satisfied ? 0 : block(self->of, list, &self->node, self);
-    self->node.leave(list);
+int64_t wait_once(op_on<T> *self, line &list, bool satisfied, task *by, int64_t status) {
+    if (self->phase++ == 0) return satisfied ? 0 : block(self->of, list.all, &self->node, self);
+    list.leave(&self->node);
     return status < 0 ? pass_cancellation(self, by) : 0;  // whatever is so since
 }
 

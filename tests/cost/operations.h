@@ -14,6 +14,14 @@ struct cost_operation {
     void (*perform)(int64_t n);
 };
 
+/* Lines of n (lines.c). */
+void line_condition(int64_t n);
+void line_lock(int64_t n);
+void line_semaphore(int64_t n);
+void line_once(int64_t n);
+void line_event(int64_t n);
+void line_join(int64_t n);
+
 /* Ends with a NULL name. */
 extern const struct cost_operation cost_operations[];
 

@@ -204,6 +204,31 @@ static int64_t condition_cancelled_after_notify(void *arg, void **value) {
     return 0;
 }
 
+/* Of six, two are notified, and one of these and the next two are cancelled; a third
+ * notification passes over them, and what the cancelled may have had goes to the rest. */
+static int64_t condition_cancelled_among_the_notified(void *arg, void **value) {
+    (void)arg, (void)value;
+    const int64_t ends[] = {0, ALOOP_ECANCELED, ALOOP_ECANCELED, ALOOP_ECANCELED, 0, 0};
+    aloop_condition *cond = new_condition();
+    struct actor actor = {"", cond, 1};
+    aloop_task *tasks[6];
+    for (int i = 0; i < 6; i++) tasks[i] = go(condition_waiter, &actor);
+    let_run(1);
+    hold(cond);
+    assert_code(aloop_condition_notify(cond, 2), 2);
+    for (int i = 1; i < 4; i++) cancel(tasks[i]);
+    assert_code(aloop_condition_notify(cond, 1), 1);
+    assert_code(aloop_condition_statistic(cond, ALOOP_CONDITION_STAT_WAITING), 1);
+    assert_code(aloop_condition_release(cond), 0);
+    for (int i = 0; i < 6; i++) assert_code(ended(tasks[i]), ends[i]);
+    aloop_task *late = go(condition_waiter, &actor);
+    let_run(1);
+    notify(cond, 1, 1);
+    assert_code(ended(late), 0);
+    aloop_unref(cond);
+    return 0;
+}
+
 static int64_t condition_with_a_lock_of_its_own_choice(void *arg, void **value) {
     (void)arg, (void)value;
     aloop_lock *lock = NULL;
@@ -335,6 +360,7 @@ static void test_condition(void **state) {
     in_task(condition_wait_cancelled_contested);
     in_task(condition_wait_cancelled_after_notify);
     in_task(condition_cancelled_after_notify);
+    in_task(condition_cancelled_among_the_notified);
     in_task(condition_with_a_lock_of_its_own_choice);
     in_task(condition_keeps_the_message);
 }

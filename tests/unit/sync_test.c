@@ -275,10 +275,38 @@ static int64_t event_waiter_cancelled(void *arg, void **value) {
     return 0;
 }
 
+static int64_t pulse(void *event, void **value) {
+    (void)value;
+    assert_code(aloop_event_set(event), 0);
+    return aloop_event_clear(event);
+}
+
+/* Twice in one iteration, and who comes between the two is woken by the second. */
+static int64_t event_pulsed_twice(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_event *event = new_event();
+    struct actor a = {"a", event, 0}, b = {"b", event, 0}, c = {"c", event, 0};
+    aloop_task *first = go(event_waiter, &a);
+    let_run(1);
+    begin_trace();
+    aloop_task *tasks[] = {aloop_create_task(pulse, event), go(event_waiter, &b),
+                           aloop_create_task(pulse, event), go(event_waiter, &c)};
+    let_run(1);
+    assert_code(aloop_event_statistic(event, ALOOP_EVENT_STAT_WAITING), 1);
+    assert_code(ended(first), 0);
+    for (int i = 0; i < 3; i++) assert_code(ended(tasks[i]), 0);
+    assert_trace("a:0@2 b:0@2 ");
+    assert_code(aloop_event_set(event), 0);
+    assert_code(ended(tasks[3]), 0);
+    aloop_unref(event);
+    return 0;
+}
+
 static void test_event(void **state) {
     (void)state;
     in_task(event_wakes_everybody);
     in_task(event_waiter_cancelled);
+    in_task(event_pulsed_twice);
 }
 
 /* Loops and threads -------------------------------------------------------------------------- */
