@@ -63,7 +63,10 @@ struct put final : op_on<queue> {
     void *item;  // nullptr once the queue has it
 
     put(domain *d, const op_info *info, queue *q, void *what) : op_on(d, info, q), item(what) {}
-    ~put() { node.leave(of->putters); }
+    ~put() {
+        node.leave(of->putters);
+        if (is_given_up_woken() && !of->full()) pop_and_wake(of->putters, false);
+    }
 };
 
 void drop_item(put *self) {
@@ -128,7 +131,10 @@ const op_info k_put = {"queue.put", step_put, destroy_put, put_at_once};
 
 struct get final : op_on<queue> {
     using op_on::op_on;
-    ~get() { node.leave(of->getters); }
+    ~get() {
+        node.leave(of->getters);
+        if (is_given_up_woken() && !of->empty()) pop_and_wake(of->getters, false);
+    }
 };
 
 int64_t step_get(operation *op, task *by, int64_t status) {

@@ -25,8 +25,8 @@ struct barrier_wait final : operation {
 
     barrier_wait(domain *d, barrier *b);
     ~barrier_wait() {
-        part.leave(of->gate);
-        if (phase == k_inside && pending()) leave(of);  // the loop closed
+        part.withdraw(of->gate, this);
+        if (phase == k_inside && pending()) leave(of);  // given up, or the loop closed
         unref(of);
     }
 };
@@ -94,7 +94,7 @@ struct barrier_change final : operation {
 
     barrier_change(domain *d, barrier *b, bool abort);
     ~barrier_change() {
-        of->gate->guard->waiters.leave(&claim);
+        claim.withdraw(of->gate->guard, this);
         unref(of);
     }
 };

@@ -34,8 +34,14 @@ int64_t condition_wait::resume(condition *c, operation *op, task *by, int64_t st
     return status < 0 ? status : op->raise(ALOOP_ECANCELED, std::exchange(message, nullptr));
 }
 
-void condition_wait::leave(condition *c) {
-    (relocking ? c->guard->waiters : c->waiters).leave(&node);
+void condition_wait::withdraw(condition *c, const operation *op) {
+    if (node.queued()) {
+        // Who wants the lock back had been notified, perhaps.
+        const bool notified = relocking || node.woken();
+        if (relocking) node.withdraw(c->guard, op);
+        else c->waiters.leave(&node);
+        if (notified && is_given_up(op)) notify(c, 1);
+    }
     if (message != nullptr) unref(message);
 }
 
@@ -49,7 +55,7 @@ struct wait final : operation {
 
     wait(domain *d, condition *c, aloop_predicate_fn fn, void *argument);
     ~wait() {
-        part.leave(of);
+        part.withdraw(of, this);
         unref(of);
     }
 };

@@ -44,7 +44,7 @@ struct condition_wait {
     int64_t begin(condition *c, operation *op);
     // ALOOP_PENDING, 0, or how it ended; the lock is held again.
     int64_t resume(condition *c, operation *op, task *by, int64_t status);
-    void leave(condition *c);  // for the operation's destructor
+    void withdraw(condition *c, const operation *op);  // for the operation's destructor
 };
 
 future *make_condition_wait(loop *home, condition *c);

@@ -12,7 +12,7 @@ void wake_first(lock *l) {
 
 struct acquire final : op_on<lock, lock_claim> {
     using op_on::op_on;
-    ~acquire() { of->waiters.leave(&node); }
+    ~acquire() { node.withdraw(of, this); }
 };
 
 int64_t step(operation *op, task *by, int64_t status) {
@@ -59,6 +59,11 @@ int64_t lock_claim::resume(lock *l, operation *op, task *by, int64_t status) {
     // Woken and cancelled: the wake goes to the next one, unless somebody has it.
     if (!l->locked) wake_first(l);
     return pass_cancellation(op, by);
+}
+
+void lock_claim::leave_line(lock *l, const operation *op) {
+    l->waiters.leave(this);
+    if (!l->locked && is_given_up(op)) wake_first(l);
 }
 
 future *make_acquire(loop *home, lock *l) { return home->make_object<acquire>(&k_acquire, l); }

@@ -29,6 +29,13 @@ struct lock_claim : waiter {
     // to wait on, nullptr to make a future.
     int64_t begin(lock *l, operation *op, future *f);
     int64_t resume(lock *l, operation *op, task *by, int64_t status);
+    // For the operation's destructor.
+    void withdraw(lock *l, const operation *op) {
+        if (queued()) leave_line(l, op);
+    }
+
+private:
+    void leave_line(lock *l, const operation *op);
 };
 
 future *make_acquire(loop *home, lock *l);

@@ -27,7 +27,8 @@ struct get_or_init final : op_on<once> {
         : op_on(d, info, o), init(fn), data(argument) {}
     ~get_or_init() {
         of->waiters.leave(&node);
-        if (runs) of->busy = false;  // the loop closed
+        if (runs) of->busy = false;  // given up, or the loop closed
+        if (!of->busy && !of->full && is_given_up(this)) of->waiters.wake(1);
     }
 };
 

@@ -46,6 +46,8 @@ void pour_back(rate_limiter *r, share *s) {
     r->served.remove(s);
 }
 
+void serve(rate_limiter *r);
+
 struct acquire final : op_on<rate_limiter, share> {
     bool waits = false;
 
@@ -54,13 +56,12 @@ struct acquire final : op_on<rate_limiter, share> {
         node.n = n;
     }
     ~acquire() {
-        if (!waits) return;  // else the loop closed
+        if (!waits) return;  // else it is given up, or the loop closed
         if (node.woken()) pour_back(of, &node);
         node.leave(of->waiters);
+        if (is_given_up(this)) serve(of);
     }
 };
-
-void serve(rate_limiter *r);
 
 void on_alarm(alarm *bell) {
     acquire *self = static_cast<acquire *>(bell->owner);
@@ -74,7 +75,8 @@ void serve(rate_limiter *r) {
         if (s->pending() && r->available() < s->n) {
             const int64_t wait = due(r, s->n + r->taken - r->burst);
             const bool ever = wait < k_never - r->full_at;
-            s->bell.clear();
+            const ptr<loop_object> kept = ptr<loop_object>::share(s->op);
+            s->bell.clear();  // perhaps nobody else holds it
             s->bell.set(s->op, on_alarm, ever ? r->full_at + wait : k_never, false);
             return;
         }

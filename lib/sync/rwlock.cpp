@@ -40,9 +40,12 @@ struct acquire final : op_on<rwlock, turn> {
         node.write = write;
     }
     ~acquire() {
-        if (waits) {  // the loop closed
-            node.leave(of->waiters);
-            if (node.woken()) release_turn(of, node.write);
+        if (!waits) return;  // else it is given up, or the loop closed
+        node.leave(of->waiters);
+        if (node.woken()) {
+            release_turn(of, node.write);
+        } else if (is_given_up(this)) {
+            let_in(of);  // perhaps it alone was in the way
         }
     }
 };

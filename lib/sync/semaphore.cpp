@@ -5,16 +5,17 @@ namespace aloop {
 
 namespace {
 
-// Hands n permits, which there are, to the first who are pending.
+// Hands out n permits at most, of those that there are, first come, first served.
 void hand_over(semaphore *s, int64_t n) { s->value -= s->waiters.wake(n); }
 
 struct acquire final : op_on<semaphore> {
     using op_on::op_on;
     ~acquire() {
         if (node.queued()) {
-            // The loop closed between the handing over and the taking.
+            // Given up, or the loop closed, between the handing over and the taking.
             if (node.woken()) of->value++;
             of->waiters.leave(&node);
+            if (is_given_up(this)) hand_over(of, of->value);
         }
     }
 };

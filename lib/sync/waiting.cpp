@@ -40,14 +40,6 @@ bool line::all_seem_cancelled() {
     }
 }
 
-void line::leave(waiter *w) {
-    if (!w->queued()) return;
-    link *before = w != all.head() ? w->prev : nullptr;
-    if (passed == w) passed = before;
-    if (gone == w) gone = before;
-    all.remove(w);
-}
-
 void pop_and_wake_any(ring &list, bool all) {
     while (link *l = list.pop()) {
         if (waiter_of(l)->wake() && !all) return;

@@ -73,12 +73,24 @@ struct line {
     // Wakes the first n who are pending: how many there were.
     int64_t wake(int64_t n) { return all.empty() ? 0 : wake_some(n); }
     bool all_cancelled() { return all.empty() || all_seem_cancelled(); }
-    void leave(waiter *w);
+    void leave(waiter *w) {
+        if (!w->queued()) return;
+        link *before = w != all.head() ? w->prev : nullptr;
+        if (passed == w) passed = before;
+        if (gone == w) gone = before;
+        all.remove(w);
+    }
 
 private:
     int64_t wake_some(int64_t n);
     bool all_seem_cancelled();
 };
+
+// Whether op is given up where it stands, and its loop goes on: it was left behind, and
+// nobody holds it any more. The others need what it was handed, as after a cancellation.
+inline bool is_given_up(const operation *op) {
+    return op->pending() && op->has(k_started) && !ends_tasks(loop_of(op));
+}
 
 // An operation on a primitive, and its place in the line there. What derives from
 // it leaves the line in its destructor: the loop may close meanwhile.
@@ -91,6 +103,10 @@ struct op_on : operation {
         loop_of(this)->kept.take(of);
     }
     ~op_on() { loop_of(this)->kept.give(of); }
+    // The same of one that was woken, and has not run since.
+    bool is_given_up_woken() const {
+        return is_given_up(this) && node.wait != nullptr && node.woken();
+    }
 };
 
 // The operation waits at the end of the list, on f (consumed; nullptr: out of
