@@ -74,8 +74,8 @@ func (t *task) recount() {
 	}
 }
 
-// awaitUntil is await that is given up when ctx is done, or a or b is closed. gaveUp: it
-// was, and the task was not cancelled besides.
+// awaitUntil is await that is given up when ctx is done, or a or b is closed; with a or b
+// ctx is one that never ends. gaveUp: it was, and the task was not cancelled besides.
 func (t *task) awaitUntil(ctx context.Context, a, b <-chan struct{},
 	begin func() (uintptr, int64),
 	deliver func(int64, uintptr, error)) (gaveUp bool, err error) {
@@ -84,14 +84,11 @@ func (t *task) awaitUntil(ctx context.Context, a, b <-chan struct{},
 		sys.Unref(future)
 		future = 0
 	}
-	giveUp := func(ended bool) {
-		if ended && t.ctx.Err() != nil {
-			t.cancelOnce() // first, so that the two are one where they can be
-			ended = t.cameWith(ctx)
-		} else {
-			ended = false
+	giveUp := func() {
+		if t.ctx.Err() != nil {
+			t.cancelOnce() // first: what that has cancelled is not cancelled again
 		}
-		if future != 0 && !ended && sys.Future_cancel(future, "") > 0 {
+		if future != 0 && !t.cameWith(ctx) && sys.Future_cancel(future, "") > 0 {
 			gaveUp = true
 		}
 	}
@@ -107,14 +104,12 @@ func (t *task) awaitUntil(ctx context.Context, a, b <-chan struct{},
 		go func() {
 			select {
 			case <-ctx.Done():
-				_ = t.loop.Post(func() { giveUp(true) })
-				return
 			case <-a:
 			case <-b:
 			case <-finished:
 				return
 			}
-			_ = t.loop.Post(func() { giveUp(false) })
+			_ = t.loop.Post(giveUp)
 		}()
 		return found, 0
 	}, func(status int64, value uintptr, err error) {

@@ -220,14 +220,14 @@ func TestOneCancellationForOneEnd(t *testing.T) {
 		if err := Sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		for i := 0; i < 50; i++ {
+		for i := 0; i < 20; i++ {
 			if err := Sleep(ctx, 0); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	for i := 0; i < 50; i++ {
+	for i := 0; i < 20; i++ {
 		ctx, cancel := context.WithCancel(background)
 		if err := Run(ctx, func(ctx context.Context) error {
 			go cancel()

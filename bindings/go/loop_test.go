@@ -470,6 +470,29 @@ func TestExecutors(t *testing.T) {
 	}
 }
 
+// A job whose loop has ended by the time it returns leaves nothing behind.
+func TestAJobThatIsLate(t *testing.T) {
+	loop, err := Start(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(background)
+	_, err = ToThread(ctx, loop, func() (string, error) {
+		cancel()
+		<-loop.Done()
+		return "late", nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := loop.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := leftBehind(); left != nil {
+		t.Error("left behind:", left)
+	}
+}
+
 func TestIntrospection(t *testing.T) {
 	loop := startLoop(t)
 	task := GoNamed(background, loop, "worker", func(ctx context.Context) (int, error) {
