@@ -13,14 +13,14 @@ type Future[T any] struct {
 	loop *Loop
 	*handle
 	err   error // it could not be made
-	value T
+	value *T    // apart, since what C calls back must not refer to this, which would then stay
 	mu    sync.Mutex
 	done  chan struct{}
 }
 
 // NewFuture makes a pending future of loop.
 func NewFuture[T any](loop *Loop) *Future[T] {
-	f := &Future[T]{loop: loop, handle: newHandle()}
+	f := &Future[T]{loop: loop, handle: newHandle(), value: new(T)}
 	f.err = loop.do(func() { f.p = sys.Loop_create_future(loop.p) })
 	if f.p == 0 && f.err == nil {
 		f.err = ESTALE
@@ -42,7 +42,7 @@ func (f *Future[T]) SetResult(value T) error {
 	return f.change(func() int64 {
 		status := sys.Future_set_result(f.p, 0, 0, 0)
 		if status >= 0 {
-			f.value = value
+			*f.value = value
 		}
 		return status
 	})
@@ -80,11 +80,11 @@ func (f *Future[T]) AddDoneCallback(fn func(value T, err error)) error {
 }
 
 func (f *Future[T]) onDone(fn func(value T, err error)) int64 {
-	outcome := f.op().outcome
+	loop, outcome := f.loop, valueAt(f.value)
 	id := sys.Register(func(p uintptr) int64 {
 		status := sys.Future_result(p, nil)
 		value, err := outcome(status, 0, fromC(status, sys.Future_error(p)))
-		f.loop.guarded(func() { fn(value, err) })
+		loop.guarded(func() { fn(value, err) })
 		return 0
 	})
 	status := sys.Future_add_done_callback(f.p, sys.DoneFn, id, sys.ReleaseFn)
@@ -114,15 +114,20 @@ func (f *Future[T]) op() Op[T] {
 		return failedOp[T](f.loop, f.err)
 	}
 	return Op[T]{
-		loop:  f.loop,
-		begin: starting(func() uintptr { return sys.Ref(f.p) }),
-		outcome: func(_ int64, _ uintptr, err error) (T, error) {
-			if err != nil {
-				var none T
-				return none, err
-			}
-			return f.value, nil
-		},
+		loop:    f.loop,
+		begin:   starting(func() uintptr { return sys.Ref(f.p) }),
+		outcome: valueAt(f.value),
+	}
+}
+
+// valueAt is the outcome that is a value of Go's, set before.
+func valueAt[T any](value *T) func(int64, uintptr, error) (T, error) {
+	return func(_ int64, _ uintptr, err error) (T, error) {
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return *value, nil
 	}
 }
 

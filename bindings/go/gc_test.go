@@ -40,6 +40,27 @@ func TestFuturesUnderCollection(t *testing.T) {
 	}
 }
 
+// A future that nobody finishes goes when nobody has it, whoever wanted to be told.
+func TestFuturesThatAreForgotten(t *testing.T) {
+	loop := startLoop(t)
+	values := func() int64 { return Stats()["go values"] }
+	before := values()
+	for i := 0; i < 10; i++ {
+		future := NewFuture[int](loop)
+		future.Done()
+		if err := future.AddDoneCallback(func(int, error) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for end := time.Now().Add(hang); values() > before; {
+		if time.Now().After(end) {
+			t.Fatal(values(), "where there were", before)
+		}
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // Stackful tasks of C, callbacks into Go, Go tasks and the collector side by side.
 func TestFibersBesideGo(t *testing.T) {
 	loop := startLoop(t)

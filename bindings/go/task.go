@@ -303,15 +303,9 @@ func (f *Task[T]) op() Op[T] {
 		return failedOp[T](f.t.loop, f.err)
 	}
 	return Op[T]{
-		loop:  f.t.loop,
-		begin: starting(func() uintptr { return f.t.look() }),
-		outcome: func(_ int64, _ uintptr, err error) (T, error) {
-			if err != nil {
-				var none T
-				return none, err
-			}
-			return *f.value, nil
-		},
+		loop:    f.t.loop,
+		begin:   starting(func() uintptr { return f.t.look() }),
+		outcome: valueAt(f.value),
 	}
 }
 
