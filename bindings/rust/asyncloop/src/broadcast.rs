@@ -5,12 +5,11 @@ use crate::error::{check, Result};
 use crate::ffi::{self, Object};
 use crate::op::Op;
 use crate::queue::{offer, Rejected};
+use crate::stash::Stash;
 use asyncloop_sys as sys;
-use std::cell::RefCell;
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::rc::Rc;
 
 /// A value that several receive. Clones are the same value.
 pub struct Message<T> {
@@ -73,7 +72,7 @@ impl<T: 'static> Broadcast<T> {
         let raw = Object::made(|raw| unsafe {
             sys::aloop_broadcast_sender_subscribe(self.raw.raw(), raw)
         })?;
-        Ok(Subscription { raw, stash: Rc::default() })
+        Ok(Subscription { raw, stash: Stash::default() })
     }
 
     /// Sends at once, and never waits: to how many ends it goes.
@@ -102,28 +101,22 @@ impl<T: 'static> Broadcast<T> {
 /// A receiving end of a broadcast.
 pub struct Subscription<T> {
     raw: Object<sys::aloop_broadcast_receiver>,
-    stash: Rc<RefCell<Option<Message<T>>>>, // came for one that was dropped
+    stash: Stash<Message<T>>,
 }
 
 impl<T: 'static> Subscription<T> {
     /// The next value. [`Code::Lagged`](crate::Code): this end was too slow and has
     /// [missed](Subscription::missed) some; the oldest that is left comes next.
     pub fn recv(&mut self) -> Op<Message<T>> {
-        let op = match self.stash.take() {
-            Some(message) => Op::ready(message),
-            None => Op::new(
-                // SAFETY: the handle is a reference of ours.
-                unsafe { sys::aloop_broadcast_receiver_receive(self.raw.raw()) },
-                Message::take,
-            ),
-        };
-        let stash = self.stash.clone();
-        op.or_undo(move |message| drop(stash.replace(Some(message))))
+        let raw = self.raw.clone();
+        // SAFETY: the handle is a reference of ours.
+        let make = move || unsafe { sys::aloop_broadcast_receiver_receive(raw.raw()) };
+        self.stash.receive(make, Message::take)
     }
 
     /// The same at once, or [`Code::QueueEmpty`](crate::Code).
     pub fn try_recv(&mut self) -> Result<Message<T>> {
-        if let Some(message) = self.stash.take() {
+        if let Some(message) = self.stash.pop() {
             return Ok(message);
         }
         // SAFETY: `raw` is a place for the reference, and the handle is ours.
@@ -197,7 +190,7 @@ pub mod watch {
             let raw = Object::made(|raw| unsafe {
                 sys::aloop_watch_sender_subscribe(self.raw.raw(), raw)
             })?;
-            Ok(Receiver { raw, value: PhantomData })
+            Ok(Receiver { raw, changed: Stash::default(), value: PhantomData })
         }
 
         /// Waits until no receiver is left.
@@ -210,6 +203,7 @@ pub mod watch {
     /// Looks at the value.
     pub struct Receiver<T> {
         raw: Object<sys::aloop_watch_receiver>,
+        changed: Stash<()>, // what was told to a `changed` that was dropped
         value: PhantomData<T>,
     }
 
@@ -217,12 +211,17 @@ pub mod watch {
         /// Waits for a value that this end has not seen, and sees it.
         /// [`Code::StopIteration`](crate::Code) when it has seen the last one.
         pub fn changed(&mut self) -> Op<()> {
+            let raw = self.raw.clone();
             // SAFETY: the handle is a reference of ours.
-            Op::new(unsafe { sys::aloop_watch_receiver_changed(self.raw.raw()) }, ffi::nothing)
+            let make = move || unsafe { sys::aloop_watch_receiver_changed(raw.raw()) };
+            self.changed.receive(make, ffi::nothing)
         }
 
         /// Whether there is one.
         pub fn has_changed(&self) -> Result<bool> {
+            if self.changed.len() > 0 {
+                return Ok(true);
+            }
             // SAFETY: the handle is a reference of ours.
             check(unsafe { sys::aloop_watch_receiver_has_changed(self.raw.raw()) })
                 .map(|changed| changed > 0)
@@ -236,6 +235,7 @@ pub mod watch {
 
         /// The same, and it is seen.
         pub fn get_and_update(&mut self) -> Result<Message<T>> {
+            self.changed.clear();
             // SAFETY: `raw` is a place for the reference, and the handle is ours.
             Message::made(|raw| unsafe {
                 sys::aloop_watch_receiver_get_and_update(self.raw.raw(), raw)

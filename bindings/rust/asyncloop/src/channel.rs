@@ -6,7 +6,8 @@ pub mod mpsc {
     use crate::error::{check, Result};
     use crate::ffi::{self, Object};
     use crate::op::Op;
-    use crate::queue::{offer, Rejected, Stash};
+    use crate::queue::{offer, Rejected};
+    use crate::stash::Stash;
     use asyncloop_sys as sys;
     use std::marker::PhantomData;
     use std::ptr::null_mut;
@@ -99,20 +100,15 @@ pub mod mpsc {
         /// Waits for an item; dropped, it loses none. [`Code::StopIteration`](crate::Code) when
         /// the channel is empty and no sender is left.
         pub fn recv(&mut self) -> Op<T> {
-            let op = match self.stash.borrow_mut().pop_front() {
-                Some(item) => Op::ready(item),
-                None => {
-                    // SAFETY: the handle is a reference of ours.
-                    Op::new(unsafe { sys::aloop_receiver_receive(self.raw.raw()) }, ffi::take_item)
-                }
-            };
-            let stash = self.stash.clone();
-            op.or_undo(move |item| stash.borrow_mut().push_front(item))
+            let raw = self.raw.clone();
+            // SAFETY: the handle is a reference of ours.
+            let make = move || unsafe { sys::aloop_receiver_receive(raw.raw()) };
+            self.stash.receive(make, ffi::take_item)
         }
 
         /// The same at once, or [`Code::QueueEmpty`](crate::Code).
         pub fn try_recv(&mut self) -> Result<T> {
-            if let Some(item) = self.stash.borrow_mut().pop_front() {
+            if let Some(item) = self.stash.pop() {
                 return Ok(item);
             }
             let mut item = null_mut();
@@ -126,6 +122,7 @@ pub mod mpsc {
         pub fn close(&mut self) {
             // SAFETY: the handle is a reference of ours.
             unsafe { sys::aloop_receiver_close(self.raw.raw()) };
+            drop(self.stash.clear());
         }
 
         /// How many items are there.
@@ -133,7 +130,7 @@ pub mod mpsc {
             let which = sys::ALOOP_CHANNEL_STAT_ITEMS;
             // SAFETY: the handle is a reference of ours.
             let items = unsafe { sys::aloop_receiver_statistic(self.raw.raw(), which) };
-            usize::try_from(items).unwrap_or(0) + self.stash.borrow().len()
+            usize::try_from(items).unwrap_or(0) + self.stash.len()
         }
 
         /// Whether there are none.

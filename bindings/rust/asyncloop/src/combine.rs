@@ -7,6 +7,8 @@ use crate::__private::{poll_fn, MaybeDone};
 use crate::error::{self, Error, Result};
 use crate::ffi::{self, Object};
 use crate::op::{Convert, Op, Parts};
+use crate::runtime::Shared;
+use crate::stash::Stash;
 use crate::task::JoinHandle;
 use asyncloop_sys as sys;
 use std::collections::HashMap;
@@ -32,12 +34,30 @@ pub trait Awaitable: sealed::Sealed {
 
     #[doc(hidden)]
     fn parts(self) -> Result<Parts<Self::Value>>;
+
+    /// The same of one that may end without anybody there to take what it gives.
+    #[doc(hidden)]
+    fn parts_of_its_own(self) -> Result<Parts<Self::Value>>
+    where
+        Self: Sized,
+    {
+        self.parts()
+    }
 }
 
 impl<T: 'static> Awaitable for Op<T> {
     type Value = T;
 
     fn parts(self) -> Result<Parts<T>> {
+        self.into_parts()
+    }
+
+    // What a guard stands for is given back when it is dropped, of which C knows nothing: a task
+    // of Rust's has it until it is taken.
+    fn parts_of_its_own(self) -> Result<Parts<T>> {
+        if std::mem::needs_drop::<T>() && Shared::current().is_some() {
+            return crate::try_spawn(self).parts();
+        }
         self.into_parts()
     }
 }
@@ -74,7 +94,7 @@ impl<T: 'static> All<T> {
     {
         let mut all = All { futures: Vec::new(), converts: Vec::new() };
         for item in items {
-            let parts = item.parts()?;
+            let parts = item.parts_of_its_own()?;
             all.futures.push(parts.future);
             all.converts.push(parts.convert);
         }
@@ -161,7 +181,7 @@ unsafe fn entry<T>(results: *mut sys::aloop_results, i: usize, convert: Convert<
 /// Awaits it; cancelling who awaits this leaves it running. `asyncio.shield`.
 pub fn shield<A: Awaitable>(item: A) -> Op<A::Value> {
     // SAFETY: the reference is C's from here on.
-    around(item, |future| unsafe { sys::aloop_shield(future) })
+    around(item.parts_of_its_own(), |future| unsafe { sys::aloop_shield(future) })
 }
 
 /// Its outcome, or [`Code::TimedOut`](crate::Code) after `limit`: then it was cancelled, and
@@ -169,14 +189,14 @@ pub fn shield<A: Awaitable>(item: A) -> Op<A::Value> {
 pub fn wait_for<A: Awaitable>(limit: Duration, item: A) -> Op<A::Value> {
     let seconds = limit.as_secs_f64();
     // SAFETY: the reference is C's from here on.
-    around(item, |future| unsafe { sys::aloop_wait_for(future, seconds) })
+    around(item.parts(), |future| unsafe { sys::aloop_wait_for(future, seconds) })
 }
 
-fn around<A: Awaitable>(
-    item: A,
+fn around<T: 'static>(
+    parts: Result<Parts<T>>,
     make: impl FnOnce(*mut sys::aloop_future) -> *mut sys::aloop_future,
-) -> Op<A::Value> {
-    match item.parts() {
+) -> Op<T> {
+    match parts {
         Ok(parts) => {
             let op = Op::fallible(make(parts.future), parts.convert);
             match parts.undo {
@@ -270,23 +290,28 @@ where
     for (key, convert) in keys.into_iter().zip(converts) {
         by.entry(key).or_default().push(convert);
     }
-    Ok(AsCompleted { completions: Object::new(raw), by })
+    Ok(AsCompleted { completions: Object::new(raw), stash: Stash::default(), by })
 }
 
 /// What [`as_completed`] gives.
 pub struct AsCompleted<T> {
     completions: Object<sys::aloop_completions>,
+    stash: Stash<Object<sys::aloop_future>>,
     by: HashMap<usize, Vec<Convert<T>>>,
 }
 
 impl<T: 'static> AsCompleted<T> {
     /// The next outcome; `None` after the last. When the time is up it is
-    /// [`Code::TimedOut`](crate::Code).
+    /// [`Code::TimedOut`](crate::Code). Dropped, it loses none.
     pub async fn next(&mut self) -> Option<Result<T>> {
-        // SAFETY: the handle is a reference of ours.
-        let next = unsafe { sys::aloop_as_completed_next(self.completions.raw()) };
-        let future = match Op::new(next, |_, value| value as usize).await {
-            Ok(future) => Object::new(future as *mut sys::aloop_future),
+        let raw = self.completions.clone();
+        let next = self.stash.receive(
+            // SAFETY: the handle is a reference of ours.
+            move || unsafe { sys::aloop_as_completed_next(raw.raw()) },
+            |_, value| Object::new(value as *mut sys::aloop_future),
+        );
+        let future = match next.await {
+            Ok(future) => future,
             Err(why) if why == crate::Code::StopIteration => return None,
             Err(why) => return Some(Err(why)),
         };

@@ -2,7 +2,8 @@
 
 use crate::error::{check, Result};
 use crate::ffi::{self, Object};
-use crate::op::{Op, Turn};
+use crate::op::{self, Op};
+use crate::stash::Stash;
 use crate::stream::owned;
 use asyncloop_sys as sys;
 use std::ffi::c_void;
@@ -10,7 +11,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::io::{AsRawFd, IntoRawFd};
 use std::ptr::null_mut;
-use std::rc::Rc;
 
 /// The address of a socket: an IP address with a port, or a Unix path.
 #[derive(Clone)]
@@ -320,12 +320,12 @@ impl DatagramOptions {
 /// An endpoint for datagrams. Dropping it closes it; what is queued is still sent.
 pub struct Datagram {
     raw: Object<sys::aloop_datagram>,
-    turn: Rc<Turn>,
+    stash: Stash<Packet>,
 }
 
 impl Datagram {
     fn from_raw(raw: *mut c_void) -> Datagram {
-        Datagram { raw: Object::new(raw as *mut sys::aloop_datagram), turn: Rc::default() }
+        Datagram { raw: Object::new(raw as *mut sys::aloop_datagram), stash: Stash::default() }
     }
 
     /// Over UDP, bound to an address; port 0: any.
@@ -338,36 +338,44 @@ impl Datagram {
         DatagramOptions::new().remote(host, port).open()
     }
 
-    /// Waits for a datagram. One may wait at a time.
+    /// Waits for a datagram; dropped, it loses none. One may wait at a time.
     pub fn recv_from(&self) -> Op<Packet> {
         let raw = self.raw.clone();
-        Op::in_turn(
-            &self.turn,
-            // SAFETY: the handle is a reference of ours.
-            move || unsafe { sys::aloop_datagram_recvfrom(raw.raw()) },
-            // SAFETY: the value is the reference that the operation gives.
-            |_, value| unsafe {
-                let packet = Object::new(value as *mut sys::aloop_packet);
-                Ok(Packet::copy(packet.raw()))
-            },
-        )
+        // SAFETY: the handle is a reference of ours.
+        let make = move || unsafe { sys::aloop_datagram_recvfrom(raw.raw()) };
+        // SAFETY: the value is the reference that the operation gives.
+        self.stash.receive(make, |_, value| unsafe {
+            let packet = Object::new(value as *mut sys::aloop_packet);
+            Packet::copy(packet.raw())
+        })
     }
 
     /// Waits for one, and gives up to `n` that are there.
     pub fn recv_many(&self, n: usize) -> Op<Vec<Packet>> {
-        let raw = self.raw.clone();
-        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let (raw, most) = (self.raw.clone(), i64::try_from(n).unwrap_or(i64::MAX));
+        let (here, first, back) = (self.stash.clone(), self.stash.clone(), self.stash.clone());
         Op::in_turn(
-            &self.turn,
-            // SAFETY: the handle is a reference of ours.
-            move || unsafe { sys::aloop_datagram_recvmany(raw.raw(), n) },
-            // SAFETY: the value is the reference that the operation gives.
-            |_, value| unsafe {
-                let list = Object::new(value as *mut sys::aloop_packets);
-                let packets = 0..sys::aloop_packets_count(list.raw());
-                Ok(packets.map(|i| Packet::copy(sys::aloop_packets_at(list.raw(), i))).collect())
+            &self.stash.turn,
+            move || match here.len() {
+                // SAFETY: the handle is a reference of ours.
+                0 => unsafe { sys::aloop_datagram_recvmany(raw.raw(), most) },
+                _ => op::done(),
+            },
+            move |_, value| {
+                if value.is_null() {
+                    return Ok((0..n).map_while(|_| first.pop()).collect());
+                }
+                // SAFETY: the value is the reference that the operation gives.
+                unsafe {
+                    let list = Object::new(value as *mut sys::aloop_packets);
+                    let all = 0..sys::aloop_packets_count(list.raw());
+                    Ok(all.map(|i| Packet::copy(sys::aloop_packets_at(list.raw(), i))).collect())
+                }
             },
         )
+        .or_undo(move |packets: Vec<Packet>| {
+            packets.into_iter().rev().for_each(|one| back.put_back(one))
+        })
     }
 
     /// Sends a datagram at once, or queues it.

@@ -5,14 +5,14 @@
 
 use crate::error::{check, Result};
 use crate::ffi::{self, Object};
-use crate::op::{Op, Turn};
+use crate::op::Op;
+use crate::stash::Stash;
 use crate::tls::path as c_path;
 use asyncloop_sys as sys;
 use std::ffi::{c_void, CStr};
 use std::io::SeekFrom;
 use std::os::raw::c_char;
 use std::path::Path;
-use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 const O_WRONLY: i32 = 0o1;
@@ -328,7 +328,7 @@ impl Event {
 /// Watches a file, or what is directly in a directory.
 pub struct Watch {
     raw: Object<sys::aloop_file_watch>,
-    turn: Rc<Turn>,
+    stash: Stash<Event>,
 }
 
 impl Watch {
@@ -337,19 +337,16 @@ impl Watch {
         let path = c_path(path.as_ref())?;
         // SAFETY: `raw` is a place for the reference, and C copies the text.
         let raw = Object::made(|raw| unsafe { sys::aloop_file_watch_new(raw, path.as_ptr()) })?;
-        Ok(Watch { raw, turn: Rc::default() })
+        Ok(Watch { raw, stash: Stash::default() })
     }
 
     /// Waits for the next change. [`Code::StopIteration`](crate::Code) when the path itself
     /// is gone, after its event.
     pub fn recv(&mut self) -> Op<Event> {
         let raw = self.raw.clone();
-        Op::in_turn(
-            &self.turn,
-            // SAFETY: the handle is a reference of ours.
-            move || unsafe { sys::aloop_file_watch_next(raw.raw()) },
-            |status, value| Ok(Event::take(status, value)),
-        )
+        // SAFETY: the handle is a reference of ours.
+        let make = move || unsafe { sys::aloop_file_watch_next(raw.raw()) };
+        self.stash.receive(make, Event::take)
     }
 
     /// Closes it.

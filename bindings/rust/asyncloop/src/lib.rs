@@ -58,6 +58,7 @@ mod reading;
 mod runtime;
 pub mod scope;
 pub mod signal;
+mod stash;
 mod step;
 pub mod stream;
 pub mod sync;

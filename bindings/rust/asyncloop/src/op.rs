@@ -34,12 +34,14 @@ impl<T> Later<T> {
     }
 }
 
-/// Something that only one operation may use at a time, such as the reading side of a stream.
-/// One that is dropped needs an iteration to leave; the next one waits for that.
+/// Something that gives one thing after the other, such as the reading side of a stream. An
+/// operation that is dropped needs an iteration to leave, and may put something back then; the
+/// next one waits for that.
 #[derive(Default)]
 pub(crate) struct Turn {
     leaving: Cell<usize>,
     wakers: RefCell<Vec<Waker>>,
+    then: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
 impl Turn {
@@ -48,9 +50,17 @@ impl Turn {
         self.leaving.get() == 0
     }
 
+    /// Runs it when those who leave have left; there are some.
+    pub(crate) fn then(&self, run: impl FnOnce() + 'static) {
+        self.then.set(Some(Box::new(run)));
+    }
+
     fn left(&self) {
         self.leaving.set(self.leaving.get() - 1);
         if self.leaving.get() == 0 {
+            if let Some(run) = self.then.take() {
+                run();
+            }
             self.wakers.take().into_iter().for_each(Waker::wake);
         }
     }
@@ -79,7 +89,8 @@ struct Node<T> {
     convert: Cell<Option<Convert<T>>>,
     undo: Cell<Option<Undo<T>>>,
     turn: RefCell<Option<Rc<Turn>>>,
-    leaving: Cell<bool>, // dropped while it was under way
+    leaving: Cell<bool>, // dropped before the callback came that tells of its end
+    told: Cell<bool>,    // that came
     outcome: RefCell<Option<Result<T>>>,
 }
 
@@ -107,17 +118,9 @@ impl<T: 'static> Op<T> {
                 Error::from_status(sys::ALOOP_ENOMEM)
             });
         }
-        Op(State::Open(Rc::new(Node {
-            future: Cell::new(future),
-            watching: Cell::new(false),
-            dropped: Cell::new(false),
-            waker: RefCell::new(None),
-            convert: Cell::new(Some(Box::new(convert))),
-            undo: Cell::new(None),
-            turn: RefCell::new(None),
-            leaving: Cell::new(false),
-            outcome: RefCell::new(None),
-        })))
+        let node = Node::new(future);
+        node.convert.set(Some(Box::new(convert)));
+        Op(State::Open(Rc::new(node)))
     }
 
     /// `undo` gets an outcome that has come but is not taken: the operation is dropped.
@@ -137,14 +140,22 @@ impl<T: 'static> Op<T> {
     ) -> Op<T> {
         // SAFETY: it takes no pointer.
         if unsafe { sys::aloop_get_running_loop() }.is_null() {
-            return Op(State::Later(Some(Later {
-                make: Box::new(make),
-                convert: Box::new(move |status, value| Ok(convert(status, value))),
-                undo: None,
-                turn: None,
-            })));
+            return Op::lazy(make, convert);
         }
         Op::new(make(), convert)
+    }
+
+    /// One whose future is made when it is polled, always.
+    pub(crate) fn lazy(
+        make: impl FnOnce() -> *mut sys::aloop_future + 'static,
+        convert: impl FnOnce(i64, *mut c_void) -> T + 'static,
+    ) -> Op<T> {
+        Op(State::Later(Some(Later {
+            make: Box::new(make),
+            convert: Box::new(move |status, value| Ok(convert(status, value))),
+            undo: None,
+            turn: None,
+        })))
     }
 
     /// One that waits for its turn before it begins.
@@ -189,17 +200,9 @@ impl<T: 'static> Op<T> {
 
     /// One that is done already.
     pub(crate) fn ready(value: T) -> Op<T> {
-        Op(State::Open(Rc::new(Node {
-            future: Cell::new(null_mut()),
-            watching: Cell::new(false),
-            dropped: Cell::new(false),
-            waker: RefCell::new(None),
-            convert: Cell::new(None),
-            undo: Cell::new(None),
-            turn: RefCell::new(None),
-            leaving: Cell::new(false),
-            outcome: RefCell::new(Some(Ok(value))),
-        })))
+        let node = Node::new(null_mut());
+        node.outcome.replace(Some(Ok(value)));
+        Op(State::Open(Rc::new(node)))
     }
 
     /// One that fails when it is awaited.
@@ -210,6 +213,14 @@ impl<T: 'static> Op<T> {
     /// What `begin` gives, or one that fails with its error.
     pub(crate) fn tried(begin: impl FnOnce() -> Result<Op<T>>) -> Op<T> {
         begin().unwrap_or_else(Op::failed)
+    }
+
+    /// Whether C has got to it: dropping it cancels it then.
+    pub(crate) fn has_begun(&self) -> bool {
+        match &self.0 {
+            State::Open(node) => node.watching.get() || node.future.get().is_null(),
+            _ => false,
+        }
     }
 
     /// The future alone, a reference, and what makes its outcome: for combining in C.
@@ -242,6 +253,19 @@ pub struct Parts<T> {
     pub(crate) future: *mut sys::aloop_future,
     pub(crate) convert: Convert<T>,
     pub(crate) undo: Option<Undo<T>>,
+}
+
+/// A future of C that is done.
+pub(crate) fn done() -> *mut sys::aloop_future {
+    match Shared::current() {
+        None => null_mut(),
+        // SAFETY: the loop is a reference of ours, and the future NULL or another.
+        Some(shared) => unsafe {
+            let future = sys::aloop_loop_create_future(shared.raw());
+            sys::aloop_future_set_result(future, 0, null_mut(), None);
+            future
+        },
+    }
 }
 
 fn polled_again() -> Error {
@@ -284,7 +308,8 @@ impl<T: 'static> Future for Op<T> {
 }
 
 impl<T> State<T> {
-    /// Cancels what is under way.
+    /// Cancels what is under way. An outcome that nobody has taken is done away with here, or
+    /// where it comes, if the callback that brings it is still to come.
     fn leave(&mut self) {
         let node = match self {
             State::Open(node) => node,
@@ -292,20 +317,26 @@ impl<T> State<T> {
         };
         node.dropped.set(true);
         node.waker.take();
+        let comes = node.watching.get() && !node.told.get();
         let future = node.future.replace(null_mut());
+        if comes {
+            if let Some(turn) = &*node.turn.borrow() {
+                turn.leaving.set(turn.leaving.get() + 1);
+                node.leaving.set(true);
+            }
+        }
         if !future.is_null() {
             // SAFETY: it is our reference, which goes here.
             unsafe {
-                if node.watching.get() && sys::aloop_future_cancel(future, null()) > 0 {
-                    if let Some(turn) = &*node.turn.borrow() {
-                        turn.leaving.set(turn.leaving.get() + 1);
-                        node.leaving.set(true);
-                    }
+                if comes {
+                    sys::aloop_future_cancel(future, null());
                 }
                 sys::aloop_unref(future as *mut c_void);
             }
         }
-        node.discard();
+        if !comes {
+            node.discard();
+        }
     }
 }
 
@@ -318,15 +349,12 @@ impl<T> Drop for Op<T> {
 impl<T: 'static> Node<T> {
     /// An outcome that is there, as a future of C.
     fn finished(&self) -> Result<Parts<T>> {
-        let shared = Shared::current();
-        let shared = shared.ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
+        if Shared::current().is_none() {
+            return Err(Error::from_status(sys::ALOOP_ENORUNNINGLOOP));
+        }
         let outcome = self.outcome.take();
-        // SAFETY: the handle is a reference of ours.
-        let future = unsafe { sys::aloop_loop_create_future(shared.raw()) };
-        // SAFETY: NULL, or a reference of ours.
-        unsafe { sys::aloop_future_set_result(future, 0, null_mut(), None) };
         Ok(Parts {
-            future,
+            future: done(),
             convert: Box::new(move |_, _| outcome.unwrap_or_else(|| Err(polled_again()))),
             undo: self.undo.take(),
         })
@@ -334,6 +362,21 @@ impl<T: 'static> Node<T> {
 }
 
 impl<T> Node<T> {
+    fn new(future: *mut sys::aloop_future) -> Node<T> {
+        Node {
+            future: Cell::new(future),
+            watching: Cell::new(false),
+            dropped: Cell::new(false),
+            waker: RefCell::new(None),
+            convert: Cell::new(None),
+            undo: Cell::new(None),
+            turn: RefCell::new(None),
+            leaving: Cell::new(false),
+            told: Cell::new(false),
+            outcome: RefCell::new(None),
+        }
+    }
+
     fn leave_turn(&self) {
         if self.leaving.take() {
             if let Some(turn) = self.turn.take() {
@@ -361,6 +404,7 @@ impl<T> Node<T> {
     }
 
     fn settle(&self, status: i64, value: *mut c_void, detail: *mut sys::aloop_error) {
+        self.told.set(true);
         let outcome = if status < 0 {
             // SAFETY: the detail is NULL or lives through this call.
             Err(unsafe { error::from_c(status, detail) })

@@ -4,14 +4,12 @@ use crate::error::{check, Error, Result};
 use crate::ffi::{self, Object};
 use crate::op::Op;
 use crate::runtime::Shared;
+use crate::stash::Stash;
 use asyncloop_sys as sys;
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::null_mut;
-use std::rc::Rc;
 use std::time::Duration;
 
 /// An item that was not taken, and why.
@@ -50,9 +48,6 @@ pub(crate) fn offer<T>(
     }
     Ok(status)
 }
-
-/// What came for operations that were dropped before they took it; it is first in line.
-pub(crate) type Stash<T> = Rc<RefCell<VecDeque<T>>>;
 
 /// A queue. Clones are the same queue. Who waits is served in order; a `get` that is dropped
 /// or cancelled loses nothing.
@@ -104,7 +99,7 @@ impl<T: 'static> Queue<T> {
                 check(sys::aloop_queue_options_set_compare(set, compare, null_mut(), None))?;
             }
             let raw = Object::made(|raw| sys::aloop_queue_new(raw, set))?;
-            Ok(Queue { raw, stash: Rc::default() })
+            Ok(Queue { raw, stash: Stash::default() })
         }
     }
 
@@ -128,32 +123,33 @@ impl<T: 'static> Queue<T> {
 
     /// Waits for an item. [`Code::QueueShutDown`](crate::Code) at the end.
     pub fn get(&self) -> Op<T> {
-        let queue = self.clone();
-        let op = match self.stash.borrow_mut().pop_front() {
-            Some(item) => Op::ready(item),
+        let (raw, queue) = (self.raw.clone(), self.clone());
+        self.stash.receive_or(
             // SAFETY: the handle is a reference of ours.
-            None => Op::new(unsafe { sys::aloop_queue_get(self.raw.raw()) }, ffi::take_item),
-        };
-        op.or_undo(move |item| queue.take_back(item))
+            move || unsafe { sys::aloop_queue_get(raw.raw()) },
+            ffi::take_item,
+            move |item| queue.take_back(item),
+        )
     }
 
-    // An item that came for a get that was dropped in this very moment.
+    // An item that came for a get that was dropped in this very moment: for those who wait in C,
+    // else for the next one.
     fn take_back(&self, item: T) {
-        if !self.is_empty() {
-            return self.stash.borrow_mut().push_front(item);
+        if self.getters() == 0 {
+            return self.stash.push(item);
         }
         match self.try_put(item) {
             // SAFETY: the handle is a reference of ours.
             Ok(()) => unsafe {
                 sys::aloop_queue_task_done(self.raw.raw()); // it was put once, not twice
             },
-            Err(rejected) => self.stash.borrow_mut().push_front(rejected.item),
+            Err(rejected) => self.stash.push(rejected.item),
         }
     }
 
     /// The same at once, or [`Code::QueueEmpty`](crate::Code).
     pub fn try_get(&self) -> Result<T> {
-        if let Some(item) = self.stash.borrow_mut().pop_front() {
+        if let Some(item) = self.stash.pop() {
             return Ok(item);
         }
         let mut item = null_mut();
@@ -178,7 +174,7 @@ impl<T: 'static> Queue<T> {
     /// How many items are in it.
     pub fn len(&self) -> usize {
         // SAFETY: the handle is a reference of ours.
-        self.number(unsafe { sys::aloop_queue_qsize(self.raw.raw()) }) + self.stash.borrow().len()
+        self.number(unsafe { sys::aloop_queue_qsize(self.raw.raw()) }) + self.stash.len()
     }
 
     fn number(&self, status: i64) -> usize {
@@ -226,7 +222,7 @@ impl<T: 'static> Queue<T> {
     /// empty. `immediate`: it is emptied, and what was in it counts as done with.
     pub fn shut_down(&self, immediate: bool) -> Result<()> {
         if immediate {
-            for _ in 0..self.stash.take().len() {
+            for _ in 0..self.stash.clear().len() {
                 self.task_done()?;
             }
         }

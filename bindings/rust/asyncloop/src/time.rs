@@ -49,13 +49,13 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     fn add(self, time: Duration) -> Instant {
-        Instant(self.0 + time)
+        Instant(self.0.saturating_add(time))
     }
 }
 
 impl AddAssign<Duration> for Instant {
     fn add_assign(&mut self, time: Duration) {
-        self.0 += time;
+        *self = *self + time;
     }
 }
 
@@ -77,7 +77,10 @@ pub fn sleep(delay: Duration) -> Op<()> {
 
 /// Done at a time of the loop's clock.
 pub fn sleep_until(when: Instant) -> Op<()> {
-    sleep(when - Instant::now())
+    // What is left of it is known when it begins.
+    let left = move || (when - Instant::now()).as_secs_f64();
+    // SAFETY: it takes no pointer.
+    Op::lazy(move || unsafe { sys::aloop_sleep(left()) }, ffi::nothing)
 }
 
 /// The output of `future`, or [`Code::TimedOut`](crate::Code) once `limit` has passed: then
@@ -89,7 +92,7 @@ pub fn timeout<F: Future>(limit: Duration, future: F) -> Timeout<F> {
 
 /// The same with a time of the loop's clock.
 pub fn timeout_at<F: Future>(when: Instant, future: F) -> Timeout<F> {
-    timeout(when - Instant::now(), future)
+    Timeout { future, sleep: sleep_until(when) }
 }
 
 /// What [`timeout`] gives.
@@ -166,7 +169,7 @@ impl Interval {
                 MissedTicks::Skip => {
                     let late = (now - due).as_nanos() / self.period.as_nanos();
                     let skipped = u32::try_from(late + 1).unwrap_or(u32::MAX);
-                    next = due + self.period * skipped;
+                    next = due + self.period.saturating_mul(skipped);
                 }
             }
         }

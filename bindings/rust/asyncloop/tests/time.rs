@@ -2,9 +2,10 @@
 
 mod support;
 
-use asyncloop::time::{call_at, call_later, call_soon, timeout_at, MissedTicks};
-use asyncloop::{interval, sleep, spawn, timeout, Builder, Code, Instant, Runtime};
+use asyncloop::time::{call_at, call_later, call_soon, sleep_until, timeout_at, MissedTicks};
+use asyncloop::{interval, sleep, spawn, timeout, Builder, Code, Instant, Result, Runtime};
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 use support::{ms, nothing_is_left, on_virtual};
@@ -58,6 +59,25 @@ fn intervals_tick() {
             assert!(due[3] >= ms(expected[3] - 20), "{missed:?}: {due:?}");
         }
         assert!(timeout_at(start, sleep(ms(1))).await.is_err());
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn a_time_is_kept_however_late_it_is_awaited() {
+    on_virtual(async {
+        let start = Instant::now();
+        let (until, limited) = (sleep_until(start + ms(10)), timeout_at(start + ms(20), pending()));
+        sleep(ms(6)).await.unwrap();
+        until.await.unwrap();
+        assert_eq!(start.elapsed(), ms(10));
+        let never: Result<()> = limited.await;
+        assert!(never.unwrap_err().is_timed_out());
+        assert_eq!(start.elapsed(), ms(20));
+        sleep_until(start).await.unwrap(); // over
+        assert_eq!(start.elapsed(), ms(20));
+        interval(Duration::MAX).tick().await.unwrap();
+        assert!(start + Duration::MAX > start);
     });
     nothing_is_left();
 }

@@ -1,0 +1,216 @@
+//! What is dropped at any moment loses nothing, keeps nothing, and changes no order.
+
+mod support;
+
+use asyncloop::datagram::Datagram;
+use asyncloop::sync::{Condition, Lock};
+use asyncloop::{
+    as_completed, block_on, broadcast, gather, join, mpsc, shield, sleep, spawn, timeout, watch,
+    Promise, Queue, Stream,
+};
+use std::future::Future;
+use std::task::Context;
+use support::{idle_waker, ms, nothing_is_left, on_virtual, HANG};
+
+/// Begins it, has `meanwhile` done, and drops it so many iterations later.
+async fn given_up(future: impl Future, meanwhile: impl FnOnce(), iterations: usize) {
+    let mut future = Box::pin(future);
+    let waker = idle_waker();
+    assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    sleep(ms(0)).await.unwrap(); // an iteration: it waits now
+    meanwhile();
+    for _ in 0..iterations {
+        sleep(ms(0)).await.unwrap();
+    }
+}
+
+#[test]
+fn items_keep_their_order() {
+    on_virtual(async {
+        for iterations in 0..8 {
+            let queue = Queue::new(0).unwrap();
+            let put = || (1..4).for_each(|i| queue.try_put(i).unwrap());
+            given_up(queue.get(), put, iterations).await;
+            for i in 1..4 {
+                assert_eq!(queue.get().await.unwrap(), i, "{iterations}");
+            }
+            assert_eq!(queue.unfinished(), 3);
+
+            let (sender, mut receiver) = mpsc::unbounded().unwrap();
+            let send = || (1..4).for_each(|i| sender.try_send(i).unwrap());
+            given_up(receiver.recv(), send, iterations).await;
+            for i in 1..4 {
+                assert_eq!(receiver.recv().await.unwrap(), i, "{iterations}");
+            }
+
+            let news = broadcast::channel(4).unwrap();
+            let mut listener = news.subscribe().unwrap();
+            let tell = || (1..4).for_each(|i| assert_eq!(news.send(i).unwrap(), 1));
+            given_up(listener.recv(), tell, iterations).await;
+            for i in 1..4 {
+                assert_eq!(*listener.recv().await.unwrap(), i, "{iterations}");
+            }
+
+            let (a, b) = Stream::pair().unwrap();
+            let write = || assert_eq!(a.write(b"1\n2\n3\n").unwrap(), 0);
+            given_up(b.read_line(), write, iterations).await;
+            for i in 1..4 {
+                assert_eq!(b.read_line().await.unwrap(), format!("{i}\n").as_bytes());
+            }
+        }
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn two_who_give_up_keep_it_too() {
+    on_virtual(async {
+        for iterations in 0..8 {
+            let queue = Queue::new(0).unwrap();
+            let put = || (1..4).for_each(|i| queue.try_put(i).unwrap());
+            let (one, two) = (queue.get(), queue.get());
+            join!(given_up(one, || (), iterations), given_up(two, put, iterations));
+            let mut got = Vec::new();
+            while got.len() < 3 {
+                got.push(queue.get().await.unwrap());
+            }
+            assert_eq!(got, [1, 2, 3], "{iterations}");
+        }
+    });
+    nothing_is_left();
+}
+
+// Who waits already gets what one who gave up has got.
+#[test]
+fn an_item_that_comes_back_goes_on() {
+    on_virtual(async {
+        for iterations in 0..8 {
+            let queue = Queue::new(0).unwrap();
+            let (one, two) = (queue.get(), queue.get());
+            let put = || queue.try_put(1).unwrap();
+            let ((), got) = join!(given_up(one, put, iterations), two);
+            assert_eq!((got.unwrap(), queue.unfinished()), (1, 1), "{iterations}");
+        }
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn datagrams_are_not_lost() {
+    block_on(async {
+        for iterations in 0..8 {
+            let there = Datagram::bind("127.0.0.1", 0).await.unwrap();
+            let to = there.local_addr().unwrap();
+            let here = Datagram::connect(&to.host(), to.port()).await.unwrap();
+            let send = || (1..4).for_each(|i| here.send(&[i]).unwrap());
+            if iterations % 2 == 0 {
+                given_up(there.recv_from(), send, iterations).await;
+            } else {
+                given_up(there.recv_many(2), send, iterations).await;
+            }
+            let mut got = Vec::new();
+            while got.len() < 3 {
+                got.extend(timeout(HANG, there.recv_many(2)).await.unwrap().unwrap());
+                if got.len() < 3 {
+                    got.push(timeout(HANG, there.recv_from()).await.unwrap().unwrap());
+                }
+            }
+            let bytes: Vec<_> = got.iter().map(|packet| packet.data[0]).collect();
+            assert_eq!(bytes, [1, 2, 3], "{iterations}");
+        }
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn changes_are_not_lost() {
+    on_virtual(async {
+        for iterations in 0..8 {
+            let (setting, mut looking) = watch::channel("old").unwrap();
+            given_up(looking.changed(), || setting.send("new").unwrap(), iterations).await;
+            let told = timeout(ms(1), looking.changed()).await;
+            assert!(matches!(told, Ok(Ok(()))), "{iterations}: {told:?}");
+            assert!(!looking.has_changed().unwrap());
+            setting.send("newer").unwrap();
+            assert!(looking.has_changed().unwrap());
+            assert_eq!(*looking.get_and_update().unwrap(), "newer");
+            assert!(timeout(ms(1), looking.changed()).await.is_err());
+        }
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn completions_are_not_lost() {
+    on_virtual(async {
+        for iterations in 0..8 {
+            let (promise, other) = (Promise::new().unwrap(), Promise::new().unwrap());
+            let mut all = as_completed([promise.wait(), other.wait()], None).unwrap();
+            given_up(all.next(), || promise.set(1).unwrap(), iterations).await;
+            assert_eq!(all.next().await.unwrap().unwrap(), 1, "{iterations}");
+            other.set(2).unwrap();
+            assert_eq!(all.next().await.unwrap().unwrap(), 2);
+            assert!(all.next().await.is_none());
+        }
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn a_condition_is_not_left_locked() {
+    on_virtual(async {
+        let condition = Condition::new().unwrap();
+        for contended in [false, true] {
+            let waiter = condition.clone();
+            let waiting = spawn(async move {
+                let _guard = waiter.acquire().await.unwrap();
+                assert!(timeout(ms(2), waiter.wait()).await.is_err());
+            });
+            sleep(ms(1)).await.unwrap();
+            let held = match contended {
+                true => Some(condition.acquire().await.unwrap()),
+                false => None,
+            };
+            waiting.await.unwrap();
+            sleep(ms(1)).await.unwrap();
+            assert_eq!(condition.is_locked(), contended);
+            drop(held);
+            sleep(ms(1)).await.unwrap();
+            assert!(!condition.is_locked());
+        }
+        // One that is awaited to its end has the lock until the guard goes.
+        let guard = condition.acquire().await.unwrap();
+        assert!(asyncloop::wait_for(ms(1), condition.wait()).await.unwrap_err().is_timed_out());
+        assert!(condition.is_locked());
+        drop(guard);
+        assert!(!condition.is_locked());
+    });
+    nothing_is_left();
+}
+
+// A guard that came for somebody who is no longer there.
+#[test]
+fn what_is_combined_leaves_nothing_locked() {
+    on_virtual(async {
+        let (free, taken) = (Lock::new().unwrap(), Lock::new().unwrap());
+        for shielded in [false, true] {
+            let held = taken.acquire().await.unwrap();
+            if shielded {
+                assert!(timeout(ms(1), shield(taken.acquire())).await.is_err());
+            } else {
+                let both = gather([free.acquire(), taken.acquire()]);
+                assert!(timeout(ms(1), both).await.is_err());
+            }
+            sleep(ms(1)).await.unwrap();
+            assert!(!free.is_locked());
+            drop(held);
+            sleep(ms(1)).await.unwrap();
+            assert!(!taken.is_locked());
+        }
+        let both = gather([free.acquire(), taken.acquire()]).await.unwrap();
+        assert!(free.is_locked() && taken.is_locked());
+        drop(both);
+        assert!(!free.is_locked() && !taken.is_locked());
+    });
+    nothing_is_left();
+}
