@@ -1,18 +1,32 @@
 //! Task groups: tasks that end before the block does. `asyncio.TaskGroup`.
+//!
+//! A group is C's, and left by C's join, which belongs to the task that has entered it. A block
+//! that is dropped before it has joined ends its tasks all the same: in that task the join runs
+//! beside it; elsewhere (the future was moved, or the loop is at its end) there is none, and
+//! the tasks' futures are dropped, so that none fails once nobody is there to be told.
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Code, Result};
 use crate::ffi::{self, Object};
 use crate::op::Op;
+use crate::outcome::Member;
 use crate::runtime::Shared;
 use crate::scope;
 use crate::task::{Builder, JoinHandle};
+use crate::Error;
 use asyncloop_sys as sys;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
 use std::future::Future;
-use std::sync::Arc;
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
 
 /// Runs what `inside` makes of the group, and waits for the tasks that were spawned in it.
 /// The first failure cancels the others and the block; the result is then
 /// [`Code::Group`](crate::Code) with the errors as [`children`](Error::children).
+///
+/// It belongs to the task that first awaits it. Dropped in there, it cancels its tasks, which
+/// may still clean up; dropped elsewhere, it drops them.
 ///
 /// ```
 /// # asyncloop::block_on(async {
@@ -28,39 +42,97 @@ pub async fn task_group<T, F>(inside: impl FnOnce(TaskGroup) -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
 {
-    let shared = Shared::current().ok_or_else(|| Error::from_status(sys::ALOOP_ENORUNNINGLOOP))?;
-    // SAFETY: `raw` is a place for the reference.
-    let raw = Object::made(|raw| unsafe { sys::aloop_task_group_enter(raw) })?;
-    let mut entered = Entered { group: TaskGroup { shared, raw }, joined: false };
+    let mut entered = Entered::enter()?;
     let result = scope::run(inside(entered.group.clone())).await;
+    if !entered.is_home() {
+        return result.and(Err(Code::NoTask.into()));
+    }
     let status = match &result {
         Ok(_) => 0,
         Err(why) => error::raise(why),
     };
-    entered.join(status).await?;
+    let joining = Op::new(entered.join(status), ffi::nothing);
+    let joined = entered.joining.insert(joining).await;
+    entered.left = true;
+    joined?;
     result
 }
 
 struct Entered {
     group: TaskGroup,
-    joined: bool,
+    home: *mut sys::aloop_task, // the task that has entered; the group keeps it
+    joining: Option<Op<()>>,
+    left: bool,
 }
 
 impl Entered {
-    fn join(&mut self, status: i64) -> Op<()> {
-        self.joined = true;
-        let group = self.group.raw.clone().into_raw(); // is used up
-                                                       // SAFETY: the reference is C's from here on.
-        Op::new(unsafe { sys::aloop_task_group_join(group, status) }, ffi::nothing)
+    fn enter() -> Result<Entered> {
+        let shared = Shared::current().ok_or_else(|| Error::from(Code::NoRunningLoop))?;
+        // SAFETY: `raw` is a place for the reference.
+        let raw = Object::made(|raw| unsafe { sys::aloop_task_group_enter(raw) })?;
+        let home = running_task();
+        let group = TaskGroup { shared, raw, members: Rc::default() };
+        Ok(Entered { group, home, joining: None, left: false })
+    }
+
+    /// Whether the task that has entered is the one that runs.
+    fn is_home(&self) -> bool {
+        running_task() == self.home
+    }
+
+    /// What leaves the group; only at home.
+    fn join(&self, status: i64) -> *mut sys::aloop_future {
+        let group = self.group.raw.clone().into_raw();
+        // SAFETY: the reference is C's from here on.
+        unsafe { sys::aloop_task_group_join(group, status) }
     }
 }
 
 impl Drop for Entered {
-    // Left in the middle: its tasks are cancelled, and awaited by a task of their own.
     fn drop(&mut self) {
-        if !self.joined {
-            self.group.cancel();
-            drop(self.join(sys::ALOOP_ECANCELED));
+        if self.left {
+            return;
+        }
+        let begun = self.joining.take().map_or(false, |joining| joining.has_begun());
+        let home = self.is_home();
+        if home && !begun {
+            // SAFETY: the operation and its task are references of ours, which go here.
+            unsafe {
+                let task = sys::aloop_ensure_future(self.join(sys::ALOOP_ECANCELED));
+                sys::aloop_unref(task as *mut c_void);
+            }
+        }
+        self.group.members.leave(!home && !begun);
+    }
+}
+
+fn running_task() -> *mut sys::aloop_task {
+    // SAFETY: NULL is the loop that runs here, if one does.
+    unsafe { sys::aloop_current_task(null_mut()) }
+}
+
+/// The tasks of a group, for a block that is dropped.
+#[derive(Default)]
+struct Members {
+    all: RefCell<Vec<Weak<dyn Member>>>,
+    left: Cell<bool>,
+}
+
+impl Members {
+    fn add(&self, member: Weak<dyn Member>) {
+        let mut all = self.all.borrow_mut();
+        if all.len() == all.capacity() {
+            all.retain(|one| one.strong_count() > 0);
+        }
+        all.push(member);
+    }
+
+    fn leave(&self, by_dropping: bool) {
+        self.left.set(true);
+        for member in self.all.take() {
+            if let Some(member) = member.upgrade() {
+                member.end(by_dropping);
+            }
         }
     }
 }
@@ -71,6 +143,7 @@ impl Drop for Entered {
 pub struct TaskGroup {
     shared: Arc<Shared>,
     raw: Object<sys::aloop_task_group>,
+    members: Rc<Members>,
 }
 
 impl TaskGroup {
@@ -81,7 +154,7 @@ impl TaskGroup {
         F: Future<Output = Result<T>> + 'static,
         T: 'static,
     {
-        Builder::new().spawn_in(&self.shared, self.raw.raw(), future)
+        self.begin(Builder::new(), future)
     }
 
     /// The same with a name.
@@ -90,7 +163,20 @@ impl TaskGroup {
         F: Future<Output = Result<T>> + 'static,
         T: 'static,
     {
-        Builder::new().name(name).spawn_in(&self.shared, self.raw.raw(), future)
+        self.begin(Builder::new().name(name), future)
+    }
+
+    fn begin<F, T>(&self, task: Builder, future: F) -> JoinHandle<T>
+    where
+        F: Future<Output = Result<T>> + 'static,
+        T: 'static,
+    {
+        if self.members.left.get() {
+            return Builder::refused(&self.shared, sys::ALOOP_ESHUTDOWN);
+        }
+        let member = task.spawn_in(&self.shared, self.raw.raw(), future);
+        self.members.add(member.member());
+        member
     }
 
     /// Cancels what is left of the group and its block; that is no error.

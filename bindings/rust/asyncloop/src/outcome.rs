@@ -9,12 +9,12 @@ use crate::ffi;
 use crate::runtime::Shared;
 use crate::step::{Body, Leaf};
 use asyncloop_sys as sys;
-use std::ffi::c_void;
+use std::ffi::{c_void, CStr};
 use std::future::Future;
 use std::pin::Pin;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -87,6 +87,29 @@ impl<T> Core<T> {
         ffi::lock(&self.state).task
     }
 
+    /// Asks the task to end; false if it has. Any thread.
+    pub(crate) fn cancel(&self, message: Option<&CStr>) -> bool {
+        let message = message.map_or(null(), CStr::as_ptr);
+        let task = {
+            let mut state = ffi::lock(&self.state);
+            if state.done {
+                return false;
+            }
+            state.cancel_asked |= state.task.is_null();
+            state.task
+        };
+        // SAFETY: we have a reference to the task, and C copies the text.
+        unsafe {
+            if task.is_null() {
+                true
+            } else if self.shared.is_here() {
+                sys::aloop_task_cancel(task, message) > 0
+            } else {
+                sys::aloop_future_cancel_threadsafe(task, message) >= 0
+            }
+        }
+    }
+
     /// One holder less: with the last one goes the outcome. What nobody has looked at.
     pub(crate) fn release(&self) -> Option<Result<T>> {
         let mut state = ffi::lock(&self.state);
@@ -98,6 +121,21 @@ impl<T> Core<T> {
         let claimed = state.claimed;
         drop(state);
         left.filter(|_| !claimed)
+    }
+}
+
+/// A task of whatever output, for who began it.
+pub(crate) trait Member {
+    /// Cancels it, or has its future dropped.
+    fn end(&self, by_dropping: bool);
+}
+
+impl<T> Member for Core<T> {
+    fn end(&self, by_dropping: bool) {
+        if by_dropping {
+            self.aborted.store(true, Ordering::SeqCst);
+        }
+        self.cancel(None);
     }
 }
 

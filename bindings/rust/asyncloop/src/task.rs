@@ -4,18 +4,18 @@ use crate::__private::poll_fn;
 use crate::error::{Error, Result};
 use crate::ffi;
 use crate::op::Op;
-use crate::outcome::{taken, Claim, Core, JoinLeaf, TaskBody};
+use crate::outcome::{taken, Claim, Core, JoinLeaf, Member, TaskBody};
 use crate::runtime::Shared;
 use crate::step::{self, Body, Frame};
 use asyncloop_sys as sys;
 use std::cell::RefCell;
-use std::ffi::{c_void, CString};
+use std::ffi::c_void;
 use std::future::Future;
 use std::pin::Pin;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -121,6 +121,14 @@ impl Builder {
         JoinHandle { core }
     }
 
+    /// One that was refused, before it was made.
+    pub(crate) fn refused<T>(shared: &Arc<Shared>, status: i64) -> JoinHandle<T> {
+        let core = Core::new(shared);
+        ffi::lock(&core.state).claimed = true; // by nobody: this is no news
+        core.finish(Err(Error::from_status(status)));
+        JoinHandle { core }
+    }
+
     pub(crate) fn send_to<M, F>(self, shared: &Arc<Shared>, make: M) -> JoinHandle<F::Output>
     where
         M: FnOnce() -> F + Send + 'static,
@@ -221,42 +229,19 @@ impl<T> Unpin for JoinHandle<T> {}
 impl<T: 'static> JoinHandle<T> {
     /// Ends the task as soon as the loop gets to it: its future is dropped. Any thread.
     pub fn abort(&self) {
-        self.core.aborted.store(true, Ordering::SeqCst);
-        self.cancel();
+        self.core.end(true);
     }
 
     /// Asks the task to end: what it awaits fails with [`Code::Canceled`](crate::Code), which
     /// it may handle. A task that awaits nothing of this crate is dropped where it stands.
     /// False if it has ended. Any thread. asyncio's `Task.cancel`.
     pub fn cancel(&self) -> bool {
-        self.request(None)
+        self.core.cancel(None)
     }
 
     /// The same with a text, which is the message of the error that the task gets.
     pub fn cancel_with(&self, message: &str) -> bool {
-        self.request(Some(ffi::shown(message)))
-    }
-
-    fn request(&self, message: Option<CString>) -> bool {
-        let message = message.as_ref().map_or(null(), |message| message.as_ptr());
-        let task = {
-            let mut state = ffi::lock(&self.core.state);
-            if state.done {
-                return false;
-            }
-            state.cancel_asked |= state.task.is_null();
-            state.task
-        };
-        // SAFETY: the core has a reference to the task, and C copies the text.
-        unsafe {
-            if task.is_null() {
-                true
-            } else if self.core.shared.is_here() {
-                sys::aloop_task_cancel(task, message) > 0
-            } else {
-                sys::aloop_future_cancel_threadsafe(task, message) >= 0
-            }
-        }
+        self.core.cancel(Some(&ffi::shown(message)))
     }
 
     /// Whether it has ended because it was cancelled.
@@ -361,6 +346,12 @@ impl<T: 'static> JoinHandle<T> {
         // SAFETY: the core has a reference to it.
         let task = unsafe { sys::aloop_ref(state.task as *mut c_void) };
         Ok((task as *mut sys::aloop_future, Claim(self.core.clone())))
+    }
+
+    /// The task without its output, for its group.
+    pub(crate) fn member(&self) -> Weak<dyn Member> {
+        let core = Arc::downgrade(&self.core);
+        core
     }
 
     /// C's task, borrowed; null on another thread, or before it is made.
