@@ -1,5 +1,6 @@
 // What programs do wrong, or at the worst moment.
 // SPDX-License-Identifier: MIT
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Xunit;
 
@@ -45,8 +46,53 @@ public class EdgeTests
             () => LoopProcess.ShellAsync("true" + Nul),
             () => LoopProcess.StartAsync("/bin/true", null, new() { WorkingDirectory = "/" + Nul }),
             () => LoopDns.GetEndPointsAsync("localhost" + Nul, "1"),
+            () => LoopDns.GetEndPointsAsync("localhost", "1" + Nul),
+            () => LoopServer.StartUnixAsync("/tmp/" + Nul),
+            () => LoopServer.StartAsync("127.0.0.1", 0, new() { Hosts = ["127.0.0.1" + Nul] }),
+            () => LoopStream.ConnectAsync("127.0.0.1", 1, new() { LocalAddress = (Nul, 0) }),
+            () => LoopStream.ConnectAsync("127.0.0.1", 1, new() { ServerHostName = Nul }),
+            () => LoopDatagram.OpenAsync(new() { LocalPath = "/tmp/" + Nul }),
+            () => LoopDatagram.OpenAsync(new() { RemotePath = "/tmp/" + Nul }),
+            () => LoopDatagram.OpenAsync(new() { LocalAddress = ("127.0.0.1" + Nul, 0) }),
+            () => LoopDatagram.OpenAsync(new() { RemoteAddress = ("127.0.0.1" + Nul, 1) }),
+            () => LoopProcess.StartAsync("/bin/true", null, new()
+                { Environment = new Dictionary<string, string> { ["A"] = Nul } }),
         };
         foreach (Func<Task> one in wrong) await Assert.ThrowsAsync<ArgumentException>(one);
+        await using LoopDatagram packets = await LoopDatagram.OpenAsync(
+            new() { LocalPath = "@" + Unique });
+        using TlsContext context = TlsContext.Client();
+        var (a, b) = LoopStream.Pair();
+        foreach (string path in new[] { "/tmp/" + Nul, "\0" + Nul })
+        {
+            var there = new UnixDomainSocketEndPoint(path);
+            Assert.Throws<ArgumentException>(() => { packets.SendNoWait("x"u8, there); });
+            await Assert.ThrowsAsync<ArgumentException>(
+                () => packets.SendAsync("x"u8.ToArray(), there));
+        }
+        var atOnce = new Action[]
+        {
+            () => context.LoadVerify(Nul),
+            () => context.LoadVerify(null, Nul),
+            () => context.LoadVerifyPem(Nul),
+            () => context.LoadCertificate(Nul),
+            () => context.LoadCertificate("/dev/null", Nul),
+            () => context.LoadCertificate("/dev/null", null, Nul),
+            () => context.LoadCertificatePem(Nul, ""),
+            () => context.LoadCertificatePem("", Nul),
+            () => context.LoadCertificatePem("", "", Nul),
+            () => context.SetAlpn("h2", Nul),
+            () => context.SetCiphers(Nul),
+            () => context.SetCiphers(null, Nul),
+            () => context.AddName(Nul, context),
+            () => context.SetKeyLogFile(Nul),
+            () => a.GetExtraInfo(Nul),
+            () => LoopTask.Current!.Cancel(Nul),
+            () => new LoopExecutor(1, Nul).Dispose(),
+        };
+        foreach (Action one in atOnce) Assert.Throws<ArgumentException>(one);
+        a.Dispose();
+        b.Dispose();
         LoopTask<int> task = Loop.Spawn<int>(async () =>
         {
             await Loop.Sleep(0);
@@ -56,6 +102,76 @@ public class EdgeTests
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(async () => await task);
         Assert.Equal(Nul, failure.Message);
     }, s_real);
+
+    // C takes a null pointer among the arguments for their end.
+    [Fact]
+    public void AnArgumentThatIsNotThereIsRefused() => Support.Run(async () =>
+    {
+        await Assert.ThrowsAsync<ArgumentNullException>(() => LoopProcess.StartAsync(null!));
+        await Assert.ThrowsAsync<ArgumentNullException>(
+            () => LoopProcess.StartAsync("/bin/true", ["a", null!, "b"]));
+    }, s_real);
+
+    [Fact]
+    public void WhatFailsInAStreamIsAnIoException()
+    {
+        foreach (Exception one in new Exception[] { new TimeoutException("late"),
+            new AloopException(Status.ConnectionReset) })
+        {
+            Exception? failure = LoopStream.AsIo(one);
+            Assert.Same(one, Assert.IsType<IOException>(failure).InnerException);
+        }
+        Assert.IsType<ObjectDisposedException>(LoopStream.AsIo(new ObjectDisposedException("it")));
+        Assert.Null(LoopStream.AsIo(null));
+    }
+
+    // An item that is given to what is no longer there stays nobody's.
+    [Fact]
+    public void WhatIsDisposedOfTakesNothing() => Support.Run(() =>
+    {
+        var queue = new LoopQueue<object>();
+        QueueInlet<object> inlet = queue.OpenInlet(1);
+        var (sender, receiver) = LoopChannel.Create<object>();
+        BroadcastSender<object> news = LoopChannel.CreateBroadcast<object>(1);
+        WatchSender<object> level = LoopChannel.CreateWatch(new object());
+        var ends = new IDisposable[] { inlet, queue, sender, receiver, news, level };
+        foreach (IDisposable it in ends) it.Dispose();
+        var item = new object();
+        var wrong = new Action[]
+        {
+            () => queue.PutNoWait(item), () => inlet.Put(item), () => inlet.PutNoWait(item),
+            () => sender.TrySend(item), () => news.Send(item), () => level.Value = item,
+        };
+        foreach (Action one in wrong) Assert.Throws<ObjectDisposedException>(one);
+        return Task.CompletedTask;
+    });
+
+    // A block that nobody awaits, of a task that has ended: its tasks end, and nothing is left.
+    [Fact]
+    public void AGroupOutlivesNobody() => Support.Run(async () =>
+    {
+        Task? block = null;
+        LoopTask<Nothing>? inner = null;
+        await Loop.Spawn(() =>
+        {
+            block = TaskGroup.Run(async group =>
+            {
+                inner = group.Spawn(() => Loop.Sleep(1000));
+                await Loop.Sleep(1);
+            });
+            return Task.CompletedTask;
+        });
+        var e = await Assert.ThrowsAsync<AloopException>(() => block!);
+        Assert.Equal(Status.NoTask, e.Status);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await inner!);
+        // The same when the loop ends before the block.
+        _ = Loop.Spawn(() =>
+        {
+            _ = TaskGroup.Run(_ => Loop.Sleep(1_000_000));
+            return Task.CompletedTask;
+        });
+        await Loop.Sleep(1);
+    });
 
     private sealed class Unreadable : Exception
     {
@@ -263,6 +379,7 @@ public class EdgeTests
     {
         string path = Path.GetTempFileName();
         byte[] bytes = new byte[20_000_000];  // more than a socket takes at once
+        new Random(7).NextBytes(bytes);  // each place is unlike the others
         File.WriteAllBytes(path, bytes);
         await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
         await using LoopStream a = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
@@ -272,7 +389,8 @@ public class EdgeTests
         await Loop.Sleep(0);
         file.Dispose();
         var others = Enumerable.Range(0, 20).Select(_ => File.OpenHandle("/dev/zero")).ToList();
-        Assert.Equal(bytes, await b.ReadBytesExactlyAsync(bytes.Length));
+        byte[] got = await b.ReadBytesExactlyAsync(bytes.Length);
+        Assert.Equal(bytes.Length, bytes.AsSpan().CommonPrefixLength(got));
         Assert.Equal(bytes.Length, await sending);
         Assert.Throws<ObjectDisposedException>(() => { _ = a.SendFileAsync(file); });
         others.ForEach(it => it.Dispose());

@@ -29,7 +29,7 @@ public class ExampleTests
         LoopServer missing = await Serve(client =>
             Answer(client, "HTTP/1.1 404 Not Found\r\n\r\n"));
         LoopServer silent = await Serve(_ => Loop.Sleep(100));
-        LoopServer rude = await Serve(_ => Task.CompletedTask);
+        LoopServer rude = await Serve(client => Answer(client, ""));  // hears, and hangs up
         await using LoopServer nobody =  // has the port, but does not listen
             await LoopServer.StartAsync("127.0.0.1", 0, new() { StartServing = false });
         string Url(int port) => $"http://127.0.0.1:{port}/";

@@ -42,9 +42,11 @@ public static unsafe class LoopChannel
         return new(sender);
     }
 
-    // An item that was sent, or is ours still.
-    internal static long Give(long status, IntPtr root)
+    // Gives C an item, which it keeps unless it fails. Who is disposed of has thrown before.
+    internal static long Give<T>(IntPtr to, T item, Func<IntPtr, IntPtr, long> give)
     {
+        IntPtr root = Root.Hold(item);
+        long status = give(to, root);
         if (status < 0) Root.Drop(root);
         return status;
     }
@@ -90,11 +92,8 @@ public sealed class ChannelSender<T> : LoopObject
         Start(it => Native.aloop_sender_send(it, Root.Hold(item)), token);
 
     /// <summary>At once, or Status.QueueFull.</summary>
-    public void TrySend(T item)
-    {
-        IntPtr root = Root.Hold(item);
-        Check(LoopChannel.Give(Native.aloop_sender_try_send(Raw, root), root));
-    }
+    public void TrySend(T item) =>
+        Check(LoopChannel.Give(Raw, item, Native.aloop_sender_try_send));
 
     /// <summary>Receivers take what is left and then get to the end.</summary>
     public void Close() => Check(Native.aloop_sender_close(Raw));
@@ -151,8 +150,7 @@ public sealed class BroadcastSender<T> : LoopObject
     /// <summary>To how many ends it goes; 0 if there is none.</summary>
     public int Send(T item)
     {
-        IntPtr root = Root.Hold(item);
-        long status = LoopChannel.Give(Native.aloop_broadcast_sender_send(Raw, root), root);
+        long status = LoopChannel.Give(Raw, item, Native.aloop_broadcast_sender_send);
         return status == Status.BrokenPipe ? 0 : (int)Check(status);
     }
 
@@ -216,11 +214,7 @@ public sealed class WatchSender<T> : LoopObject
             Check(Native.aloop_watch_sender_get(Raw, &message));
             return LoopChannel.Read<T>(message);
         }
-        set
-        {
-            IntPtr root = Root.Hold(value);
-            Check(LoopChannel.Give(Native.aloop_watch_sender_replace(Raw, root), root));
-        }
+        set => Check(LoopChannel.Give(Raw, value, Native.aloop_watch_sender_replace));
     }
 
     /// <summary>Done when no receiver is left.</summary>

@@ -94,9 +94,10 @@ public sealed class LoopExecutor : LoopObject
     private static IntPtr New(int threads, string? name)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        IntPtr it = Errors.CheckPointer(Native.aloop_executor_new_threads(threads));
-        if (name != null) Errors.Check(Native.aloop_executor_set_name(it, name));
-        return it;
+        using var made =
+            new AloopHandle(Errors.CheckPointer(Native.aloop_executor_new_threads(threads)));
+        if (name != null) Errors.Check(Native.aloop_executor_set_name(made.Raw, name));
+        return Native.aloop_ref(made.Raw);
     }
 
     /// <summary>Runs its jobs as tasks of a scheduler, such as that of the thread pool.</summary>

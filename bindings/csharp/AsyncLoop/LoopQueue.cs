@@ -61,10 +61,7 @@ public sealed class LoopQueue<T> : LoopObject, IAsyncEnumerable<T>
     /// <summary>At once, or Status.QueueFull, Status.QueueShutDown.</summary>
     public void PutNoWait(T item)
     {
-        IntPtr root = Root.Hold(item);
-        long status = Native.aloop_queue_put_nowait(Raw, root);
-        if (status < 0) Root.Drop(root);
-        Check(status);
+        Check(LoopChannel.Give(Raw, item, Native.aloop_queue_put_nowait));
         _comparer?.ThrowFailure();
     }
 
@@ -150,18 +147,14 @@ public sealed class QueueInlet<T> : LoopObject
     /// </summary>
     public void Put(T item, TimeSpan? timeout = null)
     {
-        IntPtr root = Root.Hold(item);
-        Check(LoopChannel.Give(
-            Native.aloop_inlet_put(Raw, root, timeout is TimeSpan t ? Loop.Seconds(t, -1) : -1),
-                root));
+        double seconds = timeout is TimeSpan t ? Loop.Seconds(t, -1) : -1;
+        Check(LoopChannel.Give(Raw, item,
+            (inlet, root) => Native.aloop_inlet_put(inlet, root, seconds)));
     }
 
     /// <summary>At once, or Status.QueueFull.</summary>
-    public void PutNoWait(T item)
-    {
-        IntPtr root = Root.Hold(item);
-        Check(LoopChannel.Give(Native.aloop_inlet_put_nowait(Raw, root), root));
-    }
+    public void PutNoWait(T item) =>
+        Check(LoopChannel.Give(Raw, item, Native.aloop_inlet_put_nowait));
 
     /// <summary>Takes no more; what it holds is still put.</summary>
     public void Close() => Check(Native.aloop_inlet_close(Raw));

@@ -147,8 +147,10 @@ public sealed class LoopStream : Stream
 
     private static readonly Result<int> s_count = static (in Completion c) => (int)c.Status;
 
-    private static Exception? AsIo(Exception? failure) =>
-        failure is AloopException e ? new IOException(e.Message, e) : failure;
+    // Also of a connection that ended because its peer fell silent.
+    internal static Exception? AsIo(Exception? failure) =>
+        failure is AloopException or TimeoutException
+            ? new IOException(failure.Message, failure) : failure;
 
     /// <inheritdoc/>
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count,
@@ -324,7 +326,7 @@ public sealed class LoopStream : Stream
         {
             if (!_home.IsClosed) await Operations.Start(_home, CloseAndWait, default);
         }
-        catch (AloopException)
+        catch (Exception e) when (e is AloopException or TimeoutException)
         {
             // What ended the connection was told to whoever read or wrote.
         }

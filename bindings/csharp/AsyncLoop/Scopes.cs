@@ -92,14 +92,17 @@ public sealed partial class Loop
 /// </summary>
 public sealed class TaskGroup
 {
-    private readonly AloopHandle _group;  // a reference of its own: Join uses the other one up
+    private readonly AloopHandle _group;
     private readonly Loop _home = Loop.Current;
+    private readonly LoopTask _task;  // whose block it is
+    private bool _joined;
 
-    private unsafe TaskGroup()
+    private unsafe TaskGroup(LoopTask task)
     {
         IntPtr group;
         Errors.Check(Native.aloop_task_group_enter(&group));
-        _group = new AloopHandle(Native.aloop_ref(group));
+        _group = new AloopHandle(group);
+        _task = task;
     }
 
     /// <summary>
@@ -109,7 +112,7 @@ public sealed class TaskGroup
     public static async Task Run(Func<TaskGroup, Task> body)
     {
         LoopTask task = LoopTask.Current ?? throw new AloopException(Status.NoTask);
-        var group = new TaskGroup();
+        var group = new TaskGroup(task);
         Exception? failure = null;
         try
         {
@@ -134,13 +137,30 @@ public sealed class TaskGroup
         }
         finally
         {
-            group._group.Dispose();  // not left to the collector, which sees no circle through C
+            group.Leave();
             task.Settle();
         }
     }
 
-    private IntPtr Join(Exception? failure) => Native.aloop_task_group_join(_group.Raw,
-        failure == null ? 0 : Errors.Raise(failure));
+    // For a step of the task, which may have ended if nobody awaited the block. A reference that
+    // goes with the join is C's only where that is accepted.
+    private IntPtr Join(Exception? failure)
+    {
+        if (_task.Raw == IntPtr.Zero || Native.aloop_current_task(IntPtr.Zero) != _task.Raw)
+        {
+            throw failure ?? new AloopException(Status.NoTask);
+        }
+        _joined = true;
+        return Native.aloop_task_group_join(Native.aloop_ref(_group.Raw),
+            failure == null ? 0 : Errors.Raise(failure));
+    }
+
+    // Disposes of it, not leaving it to the collector, which sees no circle through C.
+    private void Leave()
+    {
+        if (!_joined) Native.aloop_task_group_cancel(_group.Raw);
+        _group.Dispose();
+    }
 
     /// <summary>
     /// A task of the group. Status.ShutDown once one has failed, the group was cancelled, or all

@@ -46,7 +46,11 @@ internal sealed unsafe class NativeStrings : IDisposable
 
     internal NativeStrings(IReadOnlyCollection<string> strings)
     {
-        foreach (string one in strings) Text.ForC(one);
+        foreach (string one in strings)
+        {
+            ArgumentNullException.ThrowIfNull(one, nameof(strings));  // C would take it for the end
+            Text.ForC(one);
+        }
         Pointer = (IntPtr*)NativeMemory.AllocZeroed((nuint)strings.Count + 1,
             (nuint)sizeof(IntPtr));
         foreach (string one in strings) Pointer[_count++] = Marshal.StringToCoTaskMemUTF8(one);
