@@ -33,6 +33,15 @@ public:
         word_ = reinterpret_cast<uint64_t>(b);
     }
 
+    // False also where it is not known.
+    bool is_internet() const {
+        if ((word_ & 1) != 0) return true;
+        if (word_ == 0) return false;
+        sockaddr any;
+        std::memcpy(&any, reinterpret_cast<block *>(word_)->bytes(), sizeof any.sa_family);
+        return any.sa_family == AF_INET6;
+    }
+
     bool get(address *out) const {
         if (word_ == 0) return false;
         if ((word_ & 1) != 0) {

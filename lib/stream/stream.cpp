@@ -67,11 +67,16 @@ void enqueue(stream *s, bool from_poll) {
     else l->schedule(s);
 }
 
+// Whether the peer's end has come: behind it asyncio does not read any more.
+bool has_ended(const stream *s) {
+    return !s->is(k_one_way_out) && (s->is(k_at_end) || (s->state & k_hangup) != 0);
+}
+
 // A reset that came while nobody reads: asyncio, which always reads, sees it. The
 // kernel tells of it once: who connects asks for itself, though it may be woken yet.
 void look_for_failure(stream *s) {
     s->off(k_suspect);
-    if (s->is(k_connecting)) return;
+    if (s->is(k_connecting) || has_ended(s)) return;
     const bool read = s->reading != nullptr && s->reading->pending() && !s->is(k_reading_paused);
     const bool parts = s->is(k_flushing) && s->layer->finish != nullptr;
     if (read || parts) return;  // who reads finds it, in its place behind the data
@@ -95,16 +100,23 @@ bool is_flushed(stream *s) {
     return false;
 }
 
+bool is_woken(const stream *s) { return s->reading != nullptr && !s->reading->pending(); }
+
 void handle_io(stream *s) {
     if (s->is(k_lost)) return;
-    if (s->is(k_suspect)) look_for_failure(s);
+    const bool suspicious = s->is(k_suspect);
+    if (suspicious) look_for_failure(s);
     if (s->is(k_lost)) return;
     const bool any = (s->ready_bits() & k_readable) != 0 || s->unread != nullptr;
     if (s->user != nullptr && any && !s->is(k_connecting)) read_for_user(s);
     else if (s->is(k_connecting) || any) wake_reader(s);
     if (s->is(k_lost)) return;
     if ((s->ready_bits() & k_writable) != 0) {
-        if (s->queue_tail != nullptr || s->is(k_unsent)) flush(s);
+        const bool sends = s->queue_tail != nullptr || s->is(k_unsent);
+        // As in asyncio what came is read before a write fails: the data before a
+        // reset, the alert that tells why.
+        if (sends && suspicious && is_woken(s)) stream_again(s);
+        else if (sends) flush(s);
         else if (s->is(k_sending_file)) wake_waiting(s->waiters, k_for_writable);
     }
     if (s->is(k_flushing) && !s->is(k_lost) && is_flushed(s)) end_stream(s);
@@ -232,8 +244,11 @@ void socket_close(stream *s) {
     close_descriptor(s);
 }
 
-// The kernel's do; a test's table that cuts reads short does not.
-bool socket_trusts(stream *s) { return loop_of(s)->sys()->recv == k_real_sys.recv; }
+// The kernel's do, but a Unix socket's stops at a message that carried descriptors; a
+// test's table that cuts reads short does not.
+bool socket_trusts(stream *s) {
+    return s->peer.is_internet() && loop_of(s)->sys()->recv == k_real_sys.recv;
+}
 
 const stream_layer k_socket = {socket_read,  socket_write,   socket_end,      socket_close,
                                socket_trusts, socket_failure, socket_send_file};
@@ -319,6 +334,7 @@ void stream_ready(stream *s, uint8_t bits, bool from_poll) {
 void suspect(stream *s) {
     const bool quiet = (s->ready_bits() & k_readable) == 0 || s->is(k_lost | k_connecting);
     if (quiet || s->user != nullptr || s->layer->failure == nullptr) return;
+    if (s->reading != nullptr && s->reading->pending()) return;  // finds it
     s->on(k_suspect | k_io_due);
     enqueue(s, false);
 }

@@ -204,7 +204,9 @@ uint8_t *reserve_unread(stream *s, size_t n);  // where n bytes can be put
 void take_unread(stream *s, size_t n);         // the first n are gone
 void clear_unread(stream *s);
 void wake_reader(stream *s);
-void suspect(stream *s);  // a reader gave up: what it was woken for may be a failure
+// Nobody reads on: what the last reader was woken for, or what stands behind what it
+// took, may be a failure.
+void suspect(stream *s);
 
 // Writing (write.cpp). How many bytes are queued after it, or why not. While a file
 // is sent only its own parts are written.
@@ -256,6 +258,7 @@ int64_t step_reading(Op *op, int64_t status, int64_t (*look)(Op *)) {
         if (op->from->loss != 0) return fail_as(op, op->from);
         result = look(op);
     }
+    if (result != ALOOP_PENDING && !op->from->waiters.empty()) suspect(op->from);
     return result;
 }
 // Reads into the loop's buffer, whose contents are then the caller's to keep.

@@ -260,7 +260,10 @@ int64_t step_wait_closed(operation *op, task *, int64_t status) {
     stream *s = stream_of(self);
     self->leave();
     if (status < 0) return status;
-    if (!s->is(k_over)) return self->wait_in(&s->waiters, k_for_end);
+    if (!s->is(k_over)) {
+        suspect(s);
+        return self->wait_in(&s->waiters, k_for_end);
+    }
     return s->loss != 0 ? fail_as(op, s) : 0;
 }
 
