@@ -205,7 +205,9 @@ int64_t explain(tls_session *t, error **why) {
         return (*why)->code;
     }
     const bool plain = !t->established && speaks_no_tls(t);
-    if (t->below_ended && (first == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
+    const bool left = !t->established && (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+    const bool ended = t->below_ended || left;
+    if (ended && (first == 0 || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
         return explain_end(t, why);
     }
     if (plain) *why = no_tls(t);

@@ -118,13 +118,20 @@ bool make_ssl(tls_session *t, const bytes *resumed) {
     return true;
 }
 
-void handshake_is_late(alarm *a) {
-    tls_session *t = static_cast<tls_session *>(a->owner);
-    if (t->of == nullptr) return;
+void give_up_late(tls_session *t) {
     lose(t->of, ALOOP_ECONNABORTED,
          format_error(ALOOP_ECONNABORTED,
                       "SSL handshake is taking longer than %.1f seconds: aborting the connection",
                       t->handshake_timeout));
+}
+
+// What has come already, in this iteration, was in time.
+void handshake_is_late(alarm *a) {
+    tls_session *t = static_cast<tls_session *>(a->owner);
+    if (t->of == nullptr) return;
+    const future *waits = t->of->reading;
+    if (waits != nullptr && !waits->pending()) t->late = true;
+    else give_up_late(t);
 }
 
 int64_t begin(start_op *op) {
@@ -178,7 +185,10 @@ int64_t shake(tls_session *t, error **why) {
         code = explain(t, why);
     }
     const int64_t sent = push(t);  // also the alert that tells the peer
-    return sent < 0 && sent != -EAGAIN && (code > 0 || code == -EAGAIN) ? sent : code;
+    if (sent >= 0 || sent == -EAGAIN) return code;
+    // A server that is done has all it needs, and there may be data from who is gone.
+    const bool needed = code == -EAGAIN || (code > 0 && !t->context->is_server);
+    return needed ? sent : code;
 }
 
 int64_t fail_handshake(start_op *op, int64_t code, error *why) {
@@ -202,6 +212,10 @@ int64_t go_on(start_op *op) {
     if (code > 0) {
         end_handshake(s);
         return s->loss != 0 ? fail_as(op, s) : 0;
+    }
+    if (code == -EAGAIN && session_of(s)->late) {
+        give_up_late(session_of(s));
+        return go_on(op);
     }
     if (code == -EAGAIN) return wait_for_data(op, s, "start_tls");
     return fail_handshake(op, code, why);

@@ -192,10 +192,37 @@ void tls_close(stream *s) {
 
 int64_t tls_flush(stream *s) { return push(session_of(s)); }
 
+// An alert that came before the connection failed tells why: asyncio, which reads,
+// sees it first. Data on the way are kept for who reads.
+void look_for_alert(tls_session *t) {
+    stream *s = t->of;
+    for (int i = 0; i < 16 && !s->is(k_lost); i++) {
+        uint8_t *data = read_buffer(loop_of(s));
+        if (data == nullptr) return;
+        const int got = read_record(t, data, k_read_size);
+        if (got > 0) {
+            put_back(s, data, static_cast<size_t>(got));
+            continue;
+        }
+        if (SSL_get_error(t->ssl, got) != SSL_ERROR_SSL) return;
+        error *why = nullptr;
+        const int64_t code = explain(t, &why);
+        if (code == ALOOP_ETLS) lose(s, code, why);
+        else if (why != nullptr) unref(why);
+        return;
+    }
+}
+
+int64_t failure_below(tls_session *t) {
+    const below_scope scope(t);
+    return t->under->failure != nullptr ? t->under->failure(t->of) : 0;
+}
+
 int64_t tls_failure(stream *s) {
     tls_session *t = session_of(s);
-    const below_scope scope(t);
-    return t->under->failure != nullptr ? t->under->failure(s) : 0;
+    const int64_t code = failure_below(t);
+    if (code < 0 && t->established) look_for_alert(t);
+    return code;
 }
 
 bool tls_trusts(stream *s) {

@@ -52,6 +52,7 @@ struct tls_session final : loop_object {
     size_t answers = 0;        // in `out`, that the peer asked for by what it sent
     bool greeted = false;      // a server's: the client's first hello was read
     bool established = false;
+    bool late = false;         // the handshake's time is up, but not all that came is read
     bool below_ended = false;
     bool short_read = false;   // the last record's read below got less than it asked for
     bool sated = false;        // what OpenSSL waits for is the next iteration
