@@ -106,10 +106,37 @@ int64_t encrypt(tls_session *t, const iovec *parts, int n) {
     return taken;
 }
 
+// An alert that came before the connection failed tells why: asyncio, which reads,
+// sees it first. Data on the way are kept for who reads.
+void look_for_alert(tls_session *t) {
+    stream *s = t->of;
+    for (int i = 0; i < 16 && !s->is(k_lost); i++) {
+        uint8_t *data = read_buffer(loop_of(s));
+        if (data == nullptr) return;
+        const int got = read_record(t, data, k_read_size);
+        if (got > 0) {
+            put_back(s, data, static_cast<size_t>(got));
+            continue;
+        }
+        if (SSL_get_error(t->ssl, got) != SSL_ERROR_SSL) return;
+        error *why = nullptr;
+        const int64_t code = explain(t, &why);
+        if (code == ALOOP_ETLS) lose(s, code, why);
+        else if (why != nullptr) unref(why);
+        return;
+    }
+}
+
+int64_t write_failed(tls_session *t, int64_t code) {
+    if (code == -EAGAIN || !t->established) return code;
+    look_for_alert(t);
+    return t->of->loss != 0 ? t->of->loss : code;
+}
+
 int64_t tls_write(stream *s, const iovec *parts, int n) {
     tls_session *t = session_of(s);
     int64_t code = push(t);
-    if (code < 0) return code;
+    if (code < 0) return write_failed(t, code);
     if (!t->established) return -EAGAIN;
     while (n > 1 && parts->iov_len == 0) {
         parts++;
@@ -123,7 +150,7 @@ int64_t tls_write(stream *s, const iovec *parts, int n) {
         return code;
     }
     code = push(t);
-    return code < 0 && code != -EAGAIN ? code : taken;
+    return code < 0 && code != -EAGAIN ? write_failed(t, code) : taken;
 }
 
 void shutdown_is_late(alarm *a) {
@@ -191,27 +218,6 @@ void tls_close(stream *s) {
 }
 
 int64_t tls_flush(stream *s) { return push(session_of(s)); }
-
-// An alert that came before the connection failed tells why: asyncio, which reads,
-// sees it first. Data on the way are kept for who reads.
-void look_for_alert(tls_session *t) {
-    stream *s = t->of;
-    for (int i = 0; i < 16 && !s->is(k_lost); i++) {
-        uint8_t *data = read_buffer(loop_of(s));
-        if (data == nullptr) return;
-        const int got = read_record(t, data, k_read_size);
-        if (got > 0) {
-            put_back(s, data, static_cast<size_t>(got));
-            continue;
-        }
-        if (SSL_get_error(t->ssl, got) != SSL_ERROR_SSL) return;
-        error *why = nullptr;
-        const int64_t code = explain(t, &why);
-        if (code == ALOOP_ETLS) lose(s, code, why);
-        else if (why != nullptr) unref(why);
-        return;
-    }
-}
 
 int64_t failure_below(tls_session *t) {
     const below_scope scope(t);

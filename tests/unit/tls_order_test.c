@@ -65,7 +65,7 @@ static void assert_refused(aloop_future *future) {
     aloop_unref(future);
 }
 
-enum mode { IDLE, WRITES, WRITES_AND_READS, MODES };
+enum mode { IDLE, WRITES, WRITES_AND_READS, ENDS_BEFORE, MODES };
 
 static int64_t alert_and_reset(void *arg, void **value) {
     (void)arg, (void)value;
@@ -86,6 +86,10 @@ static int64_t alert_and_reset(void *arg, void **value) {
         if (mode == WRITES_AND_READS) reader = aloop_ensure_future(aloop_stream_readline(r.ours));
         let_run(3);
         raw_sends(&r);
+        if (mode == ENDS_BEFORE) {
+            assert_code(aloop_stream_write_eof(r.stream), 0);
+            let_run(3); /* the end is seen, and then the reset */
+        }
         raw_resets(&r);
         if (reader != NULL) assert_refused(reader);
         if (drain != NULL) assert_refused(drain);
