@@ -96,8 +96,9 @@ shutdown::~shutdown() {
     if (deadline != nullptr) unref(deadline);
 }
 
-// Takes no more jobs; in *out what is done when the threads are gone, nullptr if
-// they are already.
+// Takes no more jobs; in *out what is done when the threads are gone. If they are
+// already, the loop may not have seen yet what they have posted: it stands in line
+// behind that, as the last thread's word would.
 int64_t watch_end(shutdown *self, future **out) {
     loop *l = loop_of(self);
     end_waiter *w = create<end_waiter>();
@@ -112,15 +113,10 @@ int64_t watch_end(shutdown *self, future **out) {
     ref(static_cast<object *>(l));
     ref(f);
     self->of->ops->begin_shutdown(self->of);
-    if (!self->of->ops->await_end(self->of, w)) {
-        self->of->ops->join(self->of);
-        has_ended(w, action::drop);
-        unref(f);
-        return 0;
-    }
     self->ended = *out = f;
     self->pinned = true;
     l->pin();
+    if (!self->of->ops->await_end(self->of, w)) l->post(w);
     return 0;
 }
 

@@ -398,6 +398,34 @@ static void a_shutdown_takes_no_more(void **state) {
     in_task(shuts_down);
 }
 
+/* The thread is gone before its end is asked for, and the loop has not seen its last job's
+ * outcome yet: that comes first. */
+static int64_t gone_already(void *unused, void **value) {
+    (void)unused;
+    (void)value;
+    const int before = thread_count();
+    aloop_executor *pool = aloop_executor_new_threads(1);
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_future *f = aloop_run_in_executor(loop, pool, wait_for_test, NULL, NULL);
+    sem_wait(&started);
+    aloop_future *given_up = aloop_ensure_future(aloop_executor_shutdown(pool, -1));
+    let_run(2);
+    assert_code(aloop_future_cancel(given_up, NULL), 1);
+    assert_code(aloop_await(given_up, NULL), ALOOP_ECANCELED);
+    sem_post(&go_on);
+    while (thread_count() > before) nap(0.001);
+    assert_code(aloop_await(aloop_executor_shutdown(pool, -1), NULL), 0);
+    assert_code(aloop_future_done(f), 1);
+    assert_code(aloop_await(f, NULL), 0);
+    aloop_unref(pool);
+    return 0;
+}
+
+static void a_shutdown_comes_behind_the_last_outcome(void **state) {
+    (void)state;
+    in_task(gone_already);
+}
+
 static int64_t named_and_blocked(void *unused, void **value) {
     assert_code(aloop_job_set_name("the blocked one"), 0);
     return wait_for_test(unused, value);
@@ -594,6 +622,7 @@ int main(void) {
         CASE(the_queue_is_bounded),
         CASE(the_queue_may_be_none),
         CASE(a_shutdown_takes_no_more),
+        CASE(a_shutdown_comes_behind_the_last_outcome),
         CASE(a_blocked_job_does_not_hang_the_exit),
         CASE(a_shutdown_may_be_cancelled),
         CASE(closing_with_jobs_under_way),

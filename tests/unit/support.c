@@ -25,7 +25,7 @@ static int entries_of(const char *path) {
 
 int open_descriptors(void) { return entries_of("/proc/self/fd"); }
 
-static int threads(void) { return entries_of("/proc/self/task"); }
+int thread_count(void) { return entries_of("/proc/self/task"); }
 
 static void nap(void) { nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); }
 
@@ -73,7 +73,7 @@ void let_threads_rest(void) {
 /* A lookup that was given up goes on in its thread, which ends after it, and has files and
  * sockets open meanwhile: they are not the case's, nor the next one's. */
 static void let_threads_end(void) {
-    for (int ms = 0; ms < k_hang * 1000 && threads() > threads_before; ms++) nap();
+    for (int ms = 0; ms < k_hang * 1000 && thread_count() > threads_before; ms++) nap();
 }
 
 static int assert_nothing_left(const char *when) {
@@ -89,7 +89,7 @@ static int assert_nothing_left(const char *when) {
 int case_begins(void **state) {
     (void)state;
     descriptors_before = open_descriptors();
-    threads_before = threads();
+    threads_before = thread_count();
     return assert_nothing_left("there before");
 }
 

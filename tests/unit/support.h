@@ -95,6 +95,7 @@ void let_threads_rest(void);
 void let_run(int n);
 
 int open_descriptors(void);
+int thread_count(void); /* of this process */
 /* From now on exactly so many more can be opened; negative: as many as before. */
 void limit_descriptors(int room);
 
