@@ -3,12 +3,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "own_clock.h"
 #include "support.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <asyncloop/libevent.h>
@@ -238,10 +240,61 @@ static void test_the_event_base_is_libevents(void **state) {
     close_loop(loop);
 }
 
+/* What became ready before a timer was due comes before it, however long a callback kept
+ * the loop from looking, and whether or not it asked for the time. */
+struct busy {
+    struct pair *pair;
+    int until_slow, after;
+    char order[4];
+};
+
+static int64_t note_reader(void *data) {
+    struct busy *b = data;
+    char c;
+    assert_int_equal(read(b->pair->ends[0], &c, 1), 1);
+    strcat(b->order, "r");
+    return 0;
+}
+
+static int64_t note_timer(void *data) {
+    struct busy *b = data;
+    strcat(b->order, "t");
+    return 0;
+}
+
+static int64_t keep_busy(void *data) {
+    struct busy *b = data;
+    if (--b->until_slow == 0) {
+        assert_int_equal(write(b->pair->ends[1], "x", 1), 1);
+        pass_time(1);
+        aloop_loop_time(b->pair->loop);
+    }
+    if (--b->after == 0) return aloop_loop_stop(b->pair->loop);
+    return aloop_loop_call_soon(b->pair->loop, keep_busy, b, NULL) > 0 ? 0 : ALOOP_ENOMEM;
+}
+
+static void test_a_reader_comes_before_a_timer(void **state) {
+    (void)state;
+    stop_clock();
+    struct pair p = new_pair();
+    for (int i = 0; i < 16; i++) { /* the loop looks at some of the iterations by itself */
+        struct busy b = {&p, 100 + i, 300, ""};
+        assert_code(aloop_loop_add_reader(p.loop, p.ends[0], note_reader, &b, NULL), 0);
+        assert_true(aloop_loop_call_later(p.loop, 0.5, note_timer, &b, NULL) > 0);
+        assert_true(aloop_loop_call_soon(p.loop, keep_busy, &b, NULL) > 0);
+        assert_code(aloop_loop_run_forever(p.loop), 0);
+        assert_string_equal(b.order, "rt");
+        assert_code(aloop_loop_remove_reader(p.loop, p.ends[0]), 1);
+    }
+    end_pair(&p);
+    let_clock_go();
+}
+
 SUITE(CASE(test_a_reader_runs_while_there_is_something),
       CASE(test_a_writer_runs_while_there_is_room), CASE(test_a_second_reader_replaces_the_first),
       CASE(test_a_reader_may_remove_itself), CASE(test_removed_means_not_called_any_more),
       CASE(test_descriptors_that_cannot_be_watched), CASE(test_a_failing_reader_is_reported),
       CASE(test_the_virtual_clock_waits_for_descriptors),
       CASE(test_the_backend_descriptor_tells_of_work),
-      CASE(test_the_backend_descriptor_tells_of_posts), CASE(test_the_event_base_is_libevents))
+      CASE(test_the_backend_descriptor_tells_of_posts), CASE(test_the_event_base_is_libevents),
+      CASE(test_a_reader_comes_before_a_timer))
