@@ -141,14 +141,23 @@ void leave_job() {
     t_context.cell = nullptr;
 }
 
+// What is posted holds the reference to its loop. That may be through with it, closed
+// and gone, before post() has seen whether it sleeps: so the poster has one of its own.
+static int64_t send_home(loop *home, posted *item) {
+    ref(static_cast<object *>(home));
+    const int64_t code = home->post(item);
+    unref(static_cast<object *>(home));
+    return code;
+}
+
 void hand_back(job *j) {
-    if (j->home->post(j) < 0) free_job(j);
+    if (send_home(j->home, j) < 0) free_job(j);
 }
 
 void tell_waiters(ring *waiters) {
     while (link *first = waiters->pop()) {
         end_waiter *w = static_cast<end_waiter *>(static_cast<node *>(first));
-        if (w->home->post(w) == 0) continue;
+        if (send_home(w->home, w) == 0) continue;
         unref(w->ended);
         unref(static_cast<object *>(w->home));
         destroy(w);
