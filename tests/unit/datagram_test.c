@@ -106,7 +106,7 @@ static int64_t there_and_back(void *host, void **value) {
 static void test_there_and_back(void **state) {
     (void)state;
     assert_code(run_virtual(there_and_back, "127.0.0.1", NULL), 0);
-    assert_code(run_virtual(there_and_back, "::1", NULL), 0);
+    if (has_ipv6()) assert_code(run_virtual(there_and_back, "::1", NULL), 0);
     assert_code(run_virtual(there_and_back, "localhost", NULL), 0);
 }
 
@@ -610,7 +610,7 @@ static int64_t failing_creations(void *arg, void **value) {
     assert_code(aloop_datagram_options_set_family(o, AF_INET), 0);
     assert_code(create_fails(o), ALOOP_ERESOLVE);
     o = aloop_datagram_options_new(); /* broadcast needs its option to be connected to */
-    assert_code(aloop_datagram_options_set_remote_address(o, "255.255.255.255", 9), 0);
+    assert_code(aloop_datagram_options_set_remote_address(o, "127.255.255.255", 9), 0);
     assert_code(create_fails(o), -EACCES);
     assert_non_null(strstr(aloop_error_message(aloop_last_error()), "Connect call failed"));
     return 0;

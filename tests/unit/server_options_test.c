@@ -254,8 +254,10 @@ static int64_t both_families(void *arg, void **value) {
     assert_code(aloop_stream_options_add_host(o, "::1"), 0);
     aloop_server *server = serve_on_one_port(o);
     const int32_t port = port_of(server);
-    const char *at[] = {"::1", "127.0.0.1"};
-    for (int i = 0; i < 2; i++) {
+    const char *at[] = {"127.0.0.1", "::1"};
+    const int families = has_ipv6() ? 2 : 1; /* an address that is not there is left out */
+    assert_code(aloop_server_sockets(server, NULL, 0), families);
+    for (int i = 0; i < families; i++) {
         aloop_stream *s = NULL, *accepted = NULL;
         char text[64], expected[64];
         assert_code(aloop_await(aloop_open_connection(at[i], port, NULL), (void **)&s), 0);

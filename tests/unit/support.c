@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +45,14 @@ void limit_descriptors(int room) {
         before = 0;
     }
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+bool has_ipv6(void) {
+    const struct sockaddr_in6 at = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+    if (fd >= 0) close(fd);
+    return bound;
 }
 
 /* By their state in /proc; a thread that has just ended counts as asleep. */

@@ -94,6 +94,9 @@ void let_threads_rest(void);
 /* Lets everything that is ready run n times; in a task. */
 void let_run(int n);
 
+/* Whether this machine has ::1; many a container has not. */
+bool has_ipv6(void);
+
 int open_descriptors(void);
 int thread_count(void); /* of this process */
 /* From now on exactly so many more can be opened; negative: as many as before. */
