@@ -1,4 +1,11 @@
-// A pool of threads: one queue, one mutex, and a condition for idle workers.
+// A pool of threads: one queue, one mutex, and a stack of idle workers, each with a
+// semaphore of its own.
+//
+// To wake a thread costs more than most jobs do. So one is being woken at a time,
+// and wakes the next before it begins its job, if it leaves others in the queue:
+// threads that are awake take what they can meanwhile. The invariant, whenever the
+// mutex is free: where a job waits and a worker is idle, one is on its way. A
+// semaphore for each, and not one condition, tells who that is.
 //
 // A worker is started when a job finds none idle and there is room; it stays
 // until the pool is shut down or unreferenced. Jobs hold references to the
@@ -9,6 +16,7 @@
 // SPDX-License-Identifier: MIT
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -30,21 +38,28 @@ struct thread_pool;
 struct worker final : link {
     thread_pool *pool;
     pthread_t thread;
+    sem_t called;             // once each time that it is taken off the idle ones
+    worker *below = nullptr;  // among those
     job *current = nullptr;
+    bool idle = false;      // or woken, and not back under the mutex yet
     bool ended = false;     // to be joined
     bool orphaned = false;  // the pool went while this one freed its job
     char name[16];          // as much as the kernel keeps
     sigset_t mask_before;
+
+    explicit worker(thread_pool *p) : pool(p) { sem_init(&called, 0, 0); }
+    ~worker() { sem_destroy(&called); }
 };
 
 struct thread_pool final : executor {
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    pthread_cond_t work = PTHREAD_COND_INITIALIZER;
     ring queue;    // of jobs
     ring workers;  // running, or ended and not joined yet
     ring waiters;  // end_waiters
+    worker *sleepers = nullptr;  // a stack: who slept last has the warmest cache
+    worker *woken = nullptr;     // no sleeper any more, and not under the mutex yet
     int64_t queued = 0;
-    int64_t idle = 0;
+    int64_t idle = 0;     // all of those
     int64_t busy = 0;     // with a job
     int64_t threads = 0;  // that have not ended
     int64_t started = 0;
@@ -58,7 +73,6 @@ struct thread_pool final : executor {
     ~thread_pool() {
         if (of_parent()) return;  // its threads wait there, for ever in this child
         pthread_mutex_destroy(&mutex);
-        pthread_cond_destroy(&work);
     }
 };
 
@@ -68,16 +82,28 @@ thread_pool *from(executor *e) { return static_cast<thread_pool *>(e); }
 
 // Workers ---------------------------------------------------------------------------------
 
-// Waits for a job; nullptr when the pool ends. Under the mutex.
-job *next_job(thread_pool *p) {
-    while (p->queue.empty()) {
-        if (p->shutting) return nullptr;
-        p->idle++;
-        pthread_cond_wait(&p->work, &p->mutex);
-        p->idle--;
+// Under the mutex, after each change of the queue or of who is idle: who is to be
+// called once it is released; nullptr: nobody, or somebody is on the way.
+worker *choose_sleeper(thread_pool *p) {
+    worker *w = p->sleepers;
+    if (w == nullptr || p->woken != nullptr || p->queue.empty()) return nullptr;
+    p->sleepers = w->below;
+    p->woken = w;
+    return w;
+}
+
+// Not under the mutex, which the other one needs at once. It cannot have ended: it
+// sleeps until it is called.
+void call(worker *w) {
+    if (w != nullptr) sem_post(&w->called);
+}
+
+// Under the mutex; those that sleep find out why.
+void call_all(thread_pool *p) {
+    while (worker *w = p->sleepers) {
+        p->sleepers = w->below;
+        call(w);
     }
-    p->queued--;
-    return job_of_queue(p->queue.pop());
 }
 
 // Under the mutex: the last worker tells those who wait.
@@ -86,13 +112,52 @@ void worker_ended(thread_pool *p, worker *w) {
     if (--p->threads == 0) tell_waiters(&p->waiters);
 }
 
-// nullptr: the pool ends, and the worker with it.
-job *begin_job(thread_pool *p, worker *w) {
+// Under the mutex.
+void be_awake(thread_pool *p, worker *w) {
+    if (!std::exchange(w->idle, false)) return;
+    p->idle--;
+    if (p->woken == w) p->woken = nullptr;
+}
+
+// Under the mutex.
+void lie_down(thread_pool *p, worker *w) {
+    w->idle = true;
+    p->idle++;
+    w->below = std::exchange(p->sleepers, w);
+}
+
+enum class turn { job, sleep, end };
+
+turn take_turn(thread_pool *p, worker *w, worker **next) {
     locked hold(&p->mutex);
-    w->current = next_job(p);
-    if (w->current != nullptr) p->busy++;
-    else worker_ended(p, w);
-    return w->current;
+    be_awake(p, w);
+    if (link *first = p->queue.pop()) {
+        p->queued--;
+        p->busy++;
+        w->current = job_of_queue(first);
+        *next = choose_sleeper(p);
+        return turn::job;
+    }
+    if (p->shutting) {
+        worker_ended(p, w);
+        return turn::end;
+    }
+    lie_down(p, w);
+    return turn::sleep;
+}
+
+// Waits for a job; nullptr: the pool ends, and the worker with it.
+job *begin_job(thread_pool *p, worker *w) {
+    for (;;) {
+        worker *next = nullptr;
+        const turn what = take_turn(p, w, &next);
+        if (what == turn::end) return nullptr;
+        if (what == turn::job) {
+            call(next);
+            return w->current;
+        }
+        while (sem_wait(&w->called) != 0) continue;  // a signal
+    }
 }
 
 void end_job(thread_pool *p, worker *w) {
@@ -136,9 +201,8 @@ void *work(void *data) {
 
 // Under the mutex.
 int64_t start_worker(thread_pool *p) {
-    worker *w = create<worker>();
+    worker *w = create<worker>(p);
     if (w == nullptr) return ALOOP_ENOMEM;
-    w->pool = p;
     const unsigned number = static_cast<unsigned>(p->started % 1000);
     std::snprintf(w->name, sizeof w->name, "%.11s_%u", p->name, number);
     int code;
@@ -198,9 +262,8 @@ void lose_thread(void *data) {
 
 // The executor -------------------------------------------------------------------------------
 
-int64_t submit(executor *e, job *j) {
-    thread_pool *p = from(e);
-    locked hold(&p->mutex);
+// Under the mutex.
+int64_t enqueue(thread_pool *p, job *j) {
     if (p->shutting) return ALOOP_ESHUTDOWN;
     // For the first of the queue threads are there, or will be.
     if (p->queued - (p->most - p->busy) >= p->room) return ALOOP_EQUEUEFULL;
@@ -210,7 +273,19 @@ int64_t submit(executor *e, job *j) {
     }
     p->queue.push(queue_link(j));
     p->queued++;
-    pthread_cond_signal(&p->work);
+    return 0;
+}
+
+int64_t submit(executor *e, job *j) {
+    thread_pool *p = from(e);
+    worker *next;
+    {
+        locked hold(&p->mutex);
+        const int64_t code = enqueue(p, j);
+        if (code < 0) return code;
+        next = choose_sleeper(p);
+    }
+    call(next);
     return 0;
 }
 
@@ -231,7 +306,7 @@ void begin_shutdown(executor *e) {
     thread_pool *p = from(e);
     locked hold(&p->mutex);
     p->shutting = true;
-    pthread_cond_broadcast(&p->work);
+    call_all(p);
 }
 
 // Joins those that have ended: they hold nothing any more and are gone soon.
@@ -285,7 +360,7 @@ abandoned abandon(executor *e) {
             job *j = static_cast<worker *>(at)->current;
             if (j != nullptr) j->cancelled.store(true, std::memory_order_relaxed);
         }
-        pthread_cond_broadcast(&p->work);
+        call_all(p);
     }
     if (p->extension.data != nullptr) p->extension.abandon(p->extension.data);
     while (link *first = dropped.pop()) {
