@@ -132,6 +132,7 @@ const executor_ops k_custom = {
     .describe_running = describe_running,
     .destroy = destroy_custom,
     .runs_functions = true,
+    .forgets_jobs = false,
 };
 
 custom::custom(const aloop_executor_vtable &t, void *d, aloop_free_fn f)

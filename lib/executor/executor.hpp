@@ -95,6 +95,7 @@ struct executor_ops {
     int64_t (*describe_running)(executor *e, char *buffer, size_t size);
     void (*destroy)(executor *e);
     bool runs_functions;  // of this address space
+    bool forgets_jobs;    // once it has handed them back
 };
 
 struct executor : object {
@@ -136,6 +137,9 @@ struct loop_executors final : resource {
     ring jobs;
     executor *standard = nullptr;  // a reference
     bool shut_down = false;
+    // The blocks of jobs that came back, for the next ones; the loop's thread's.
+    link *spare = nullptr;
+    int spares = 0;
 
     explicit loop_executors(loop *l);
     static loop_executors *of(loop *l);  // nullptr: out of memory

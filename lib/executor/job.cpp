@@ -18,7 +18,7 @@ thread_local job *t_job = nullptr;
 pthread_mutex_t g_names = PTHREAD_MUTEX_INITIALIZER;
 whole_at_fork g_names_whole(&g_names);
 
-void free_job(job *j) {
+void drop_held(job *j) {
     if (j->arg_free != nullptr) j->arg_free(j->arg);
     if (j->value_free != nullptr) j->value_free(j->value);
     if (j->failure != nullptr) unref(j->failure);
@@ -26,7 +26,31 @@ void free_job(job *j) {
     drop(j->context.map);
     if (j->by != nullptr) unref(j->by);
     unref(static_cast<object *>(j->home));
+}
+
+void free_job(job *j) {
+    drop_held(j);
     destroy(j);
+}
+
+// As many as are in flight are taken and given back again and again. An executor of
+// the program's own may hold on to a job that it has answered: those go at once.
+constexpr int k_most_spares = 64;
+
+void keep_block(loop_executors *list, job *j) {
+    if (slab_passthrough() || list->spares == k_most_spares) return destroy(j);
+    j->~job();
+    list->spare = new (static_cast<void *>(j)) link{list->spare, nullptr};
+    list->spares++;
+}
+
+job *new_job(const loop *l) {
+    loop_executors *list = static_cast<loop_executors *>(l->executor);
+    if (list == nullptr || list->spare == nullptr) return create<job>();
+    link *block = list->spare;
+    list->spare = block->next;
+    list->spares--;
+    return new (static_cast<void *>(block)) job;
 }
 
 // Frees a job that never ran; from a fiber, by way of the inbox.
@@ -63,7 +87,8 @@ void settle(job *j) {
 // Back on the loop's thread. The loop's close has detached what is dropped.
 void arrive(node *item, action what) {
     job *j = static_cast<job *>(item);
-    if (j->list != nullptr) {
+    loop_executors *list = j->list;
+    if (list != nullptr) {
         if (what == action::run && j->worker_died) {
             j->home->report("A worker process died", ALOOP_EBROKENPOOL, j->worker_death, j->result);
         }
@@ -71,7 +96,10 @@ void arrive(node *item, action what) {
         j->home->unpin();
         detach(j);
     }
-    free_job(j);
+    const bool done_with = list != nullptr && j->by->ops->forgets_jobs;
+    drop_held(j);
+    if (done_with) keep_block(list, j);
+    else destroy(j);
 }
 
 int64_t on_result_done(aloop_future *, void *data) {
@@ -107,6 +135,10 @@ void close_executors(resource *self) {
     if (list->standard != nullptr) {
         if (!list->standard->of_parent()) list->standard->ops->begin_shutdown(list->standard);
         unref(list->standard);
+    }
+    while (link *block = list->spare) {
+        list->spare = block->next;
+        release(block);
     }
     list->home->executor = nullptr;
     list->home->shutdown_executor = nullptr;
@@ -262,7 +294,7 @@ int64_t begin_job(loop *l, executor *e, job *j, const char **why) {
 }  // namespace
 
 job *make_job(loop *l, const job_request &request) {
-    job *j = create<job>();
+    job *j = new_job(l);
     if (j == nullptr) {
         drop(request.context);
         return nullptr;

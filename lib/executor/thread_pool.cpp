@@ -425,6 +425,7 @@ constexpr executor_ops pool_ops(bool runs_functions) {
         .describe_running = describe_running,
         .destroy = destroy_pool,
         .runs_functions = runs_functions,
+        .forgets_jobs = true,
     };
 }
 
