@@ -68,9 +68,9 @@ POLLING = (
     " walk through the loop, 5,500 instructions for both ends; ours spread by {spread} in this run"
 )
 CHILD = (
-    "ten system calls a child more than the limit: its pidfd opened, watched and closed, the"
-    " parent's descriptors kept from it; where both processors are busy with children, each shows in the"
-    " rate; ours spread by {spread} in this run"
+    "a child takes the processor time that it takes the limit, within the noise, though it costs ten"
+    " short system calls more: its pidfd, and the parent's descriptors kept from it; what is left is"
+    " when the children get the processors; ours spread by {spread} in this run"
 )
 POOL = (
     "two wake-ups of threads that sleep; what is ours is the future, its cancellation and the fiber"
