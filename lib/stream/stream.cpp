@@ -72,17 +72,32 @@ bool has_ended(const stream *s) {
     return !s->is(k_one_way_out) && (s->is(k_at_end) || (s->state & k_hangup) != 0);
 }
 
+// asyncio's TLS, which always reads, closes at the peer's end: who waits for that must not
+// miss it where nobody else reads.
+void read_to_end(stream *s) {
+    int64_t got = 1;
+    while (got > 0) {
+        uint8_t *data;
+        got = pull_shared(s, k_read_size, &data);
+        if (got > 0 && !put_back(s, data, static_cast<size_t>(got))) return;
+    }
+    if (got != -EALREADY) return;
+    s->on(k_suspect);
+    stream_again(s);
+}
+
 // A reset that came while nobody reads: asyncio, which always reads, sees it. The
 // kernel tells of it once: who connects asks for itself, though it may be woken yet.
 void look_for_failure(stream *s) {
     s->off(k_suspect);
-    if (s->is(k_connecting) || has_ended(s)) return;
+    if (s->is(k_connecting)) return;
     const bool read = s->reading != nullptr && s->reading->pending() && !s->is(k_reading_paused);
     const bool parts = s->is(k_flushing) && s->layer->finish != nullptr;
     if (read || parts) return;  // who reads finds it, in its place behind the data
-    const int64_t code = s->layer->failure(s);
+    const int64_t code = has_ended(s) ? ALOOP_EPIPE : s->layer->failure(s);
     // EPIPE is a reset behind the end, at which asyncio's reading has stopped.
     if (code < 0 && code != ALOOP_EPIPE) lose(s, code, make_error(code, nullptr));
+    else if (code < 0 && s->layer->finish != nullptr && !s->waiters.empty()) read_to_end(s);
 }
 
 void read_for_user(stream *s) {

@@ -126,6 +126,36 @@ static void a_reset_behind_data(void **state) {
     in_roomy_task(data_and_reset, NULL);
 }
 
+/* The peer's end is the connection's, as in asyncio: who waits for it, and nobody reads, is
+ * told also where a reset has come behind it; what came before is there to be read. */
+static int64_t end_and_reset(void *arg, void **value) {
+    (void)arg, (void)value;
+    for (int i = 0; i < 4; i++) {
+        const bool farewell = (i & 1) != 0, seen = (i & 2) != 0;
+        struct raw r = raw_tcp_peer(true, TLS1_3_VERSION);
+        raw_shakes(&r);
+        aloop_future *closed = aloop_ensure_future(aloop_stream_wait_closed(r.ours));
+        let_run(3);
+        assert_int_equal(SSL_write(r.ssl, "data", 4), 4);
+        if (farewell) assert_int_equal(SSL_shutdown(r.ssl), 0);
+        raw_sends(&r);
+        assert_code(aloop_stream_write_eof(r.stream), 0);
+        if (seen) let_run(3);
+        raw_resets(&r);
+        const int64_t code = farewell ? 0 : ALOOP_ETLSTRUNCATED;
+        assert_code(AWAIT(aloop_wait_for(closed, k_hang)), code);
+        if (farewell) assert_reads(aloop_stream_read(r.ours, 100), "data");
+        assert_code(AWAIT(aloop_stream_read(r.ours, 100)), code);
+        drop_raw(&r);
+    }
+    return 0;
+}
+
+static void a_reset_behind_the_end(void **state) {
+    (void)state;
+    in_roomy_task(end_and_reset, NULL);
+}
+
 /* A client that says all it has to say with the end of its handshake, and is gone: the
  * server cannot send its tickets, but it has the data. */
 static int64_t gone_with_the_handshake(void *arg, void **value) {
@@ -210,5 +240,6 @@ static void a_farewell_in_place_of_a_handshake(void **state) {
 }
 
 TLS_SUITE(CASE(an_alert_before_a_reset), CASE(a_reset_behind_data),
-          CASE(data_with_the_last_message), CASE(a_message_in_time),
+          CASE(a_reset_behind_the_end), CASE(data_with_the_last_message),
+          CASE(a_message_in_time),
           CASE(a_farewell_in_place_of_a_handshake))
