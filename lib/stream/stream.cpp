@@ -215,8 +215,19 @@ struct read_buffer_resource final : resource {
 
 // Descriptors ----------------------------------------------------------------------------
 
+// A Unix socket's read stops at a message that carries descriptors, and tells of those that
+// it drops.
 int64_t socket_read(stream *s, void *to, size_t n) {
-    return loop_of(s)->sys()->recv(s->fd, to, n, 0);
+    const sys_table *sys = loop_of(s)->sys();
+    if (s->peer.is_internet()) return sys->recv(s->fd, to, n, 0);
+    iovec part = {to, n};
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    const int64_t got = sys->recvmsg(s->fd, &message, 0);
+    s->off(k_stopped);
+    if (got > 0 && (message.msg_flags & MSG_CTRUNC) != 0) s->on(k_stopped);
+    return got;
 }
 
 int64_t socket_write(stream *s, const iovec *parts, int n) {
@@ -259,10 +270,12 @@ void socket_close(stream *s) {
     close_descriptor(s);
 }
 
-// The kernel's do, but a Unix socket's stops at a message that carried descriptors; a
-// test's table that cuts reads short does not.
+// The kernel's do, but where they stop at a message; a test's table that cuts reads short
+// does not.
 bool socket_trusts(stream *s) {
-    return s->peer.is_internet() && loop_of(s)->sys()->recv == k_real_sys.recv;
+    const sys_table *sys = loop_of(s)->sys();
+    return !s->is(k_stopped) && sys->recv == k_real_sys.recv &&
+           sys->recvmsg == k_real_sys.recvmsg;
 }
 
 const stream_layer k_socket = {socket_read,  socket_write,   socket_end,      socket_close,

@@ -97,6 +97,7 @@ enum stream_flags : uint32_t {
     k_held = 0x80000,      // holds a reference to itself until it is over
     k_unsent = 0x100000,   // the layer has output that it could not pass on
     k_upgrading = 0x200000,  // what comes is for a layer that is about to be put on it
+    k_stopped = 0x400000,  // the last read may have stopped before all that was there
 };
 
 // Unread bytes, and bytes to be written: blocks that go when they are empty.

@@ -22,7 +22,7 @@ const call_kind k_calls[] = {
     {"read", {EINTR, EIO, ENOMEM, 0}},
     {"writev", {EINTR, EPIPE, ENOMEM, 0}},
     {"fcntl", {EBADF, 0}},
-    {"recv", {EINTR, ECONNRESET, 0}},
+    {"recvmsg", {EINTR, ECONNRESET, 0}},
     {"sendmsg", {EINTR, EPIPE, ENOBUFS, 0}},
     {"sendfile", {EINTR, EPIPE, EIO, EINVAL, EOVERFLOW, 0}},
     {"getsockopt", {ENOTSOCK, ENOBUFS, 0}},
@@ -41,7 +41,7 @@ sys_table faulty_table() {
     t.read = read_of_pipes;
     t.writev = faulty<1, &sys_table::writev>::call;
     t.fcntl = faulty<2, &sys_table::fcntl>::call;
-    t.recv = faulty<3, &sys_table::recv>::call;
+    t.recvmsg = faulty<3, &sys_table::recvmsg>::call;
     t.sendmsg = faulty<4, &sys_table::sendmsg>::call;
     t.sendfile = faulty<5, &sys_table::sendfile>::call;
     t.getsockopt = faulty<6, &sys_table::getsockopt>::call;
