@@ -13,15 +13,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { k_threads = 4, k_consumers = 3 };
+#include "check.h"
 
-#define check(condition)                                                            \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
-    } while (0)
+enum { k_threads = 4, k_consumers = 3 };
 
 struct world {
     aloop_queue *queue;

@@ -16,15 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { k_loops = 3, k_most_jobs = 24 };
+#include "check.h"
 
-#define check(condition)                                                            \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
-    } while (0)
+enum { k_loops = 3, k_most_jobs = 24 };
 
 static aloop_executor *pool;
 static int rounds = 300;
@@ -35,11 +29,6 @@ struct visitor {
     sem_t gate;
     unsigned seed;
 };
-
-static unsigned roll(unsigned *state) {
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 16;
-}
 
 static void count_freed(void *unused) {
     (void)unused;

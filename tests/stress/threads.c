@@ -15,15 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { k_threads = 8, k_futures = 64, k_operations = 400 };
+#include "check.h"
 
-#define check(condition)                                                            \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
-    } while (0)
+enum { k_threads = 8, k_futures = 64, k_operations = 400 };
 
 struct world {
     aloop_loop *loop;
@@ -41,11 +35,6 @@ struct visitor {
     struct world *world;
     int number;
 };
-
-static unsigned roll(unsigned *state) {
-    *state = *state * 1664525u + 1013904223u;
-    return *state >> 16;
-}
 
 static int64_t called(void *data) {
     struct world *w = data;
