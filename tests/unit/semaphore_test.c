@@ -25,7 +25,10 @@ static int64_t semaphore_counts(void *arg, void **value) {
     struct actor a = {"a", s, 0}, b = {"b", s, -1}, c = {"c", s, 0};
     aloop_task *tasks[] = {go(semaphore_user, &a), go(semaphore_user, &b), go(semaphore_user, &c)};
     let_run(1);
+    assert_code(aloop_semaphore_statistic(s, ALOOP_SEMAPHORE_STAT_VALUE), 0);
+    assert_code(aloop_semaphore_statistic(s, ALOOP_SEMAPHORE_STAT_WAITING), 3);
     assert_code(aloop_semaphore_release(s), 0);
+    assert_code(aloop_semaphore_statistic(s, ALOOP_SEMAPHORE_STAT_WAITING), 2);
     assert_code(aloop_semaphore_value(s), 0); /* handed over at once */
     assert_code(ended(tasks[0]), 0);
     assert_code(ended(tasks[1]), 0);
@@ -37,6 +40,11 @@ static int64_t semaphore_counts(void *arg, void **value) {
     assert_code(aloop_semaphore_release(s), 0);
     assert_code(aloop_semaphore_release(s), 0); /* no bound */
     assert_code(aloop_semaphore_value(s), 3);
+    assert_code(aloop_semaphore_statistic(s, ALOOP_SEMAPHORE_STAT_VALUE), 3);
+    assert_code(aloop_semaphore_statistic(s, ALOOP_SEMAPHORE_STAT_WAITING), 0);
+    assert_code(aloop_semaphore_statistic(s, -1), ALOOP_EINVAL);
+    assert_code(aloop_semaphore_statistic(s, 2), ALOOP_EINVAL);
+    assert_code(aloop_semaphore_statistic(NULL, 0), ALOOP_EINVAL);
     aloop_unref(s);
     return 0;
 }
