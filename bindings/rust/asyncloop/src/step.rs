@@ -267,10 +267,11 @@ impl Frame {
         if raw.is_null() {
             raw = sys::aloop_task_waker_new(task);
             self.shared.raw.store(raw, Ordering::SeqCst);
-            // Whoever woke it before this was there to be seen has left a note.
-            if raw.is_null() || self.shared.woken.load(Ordering::SeqCst) {
-                return sys::aloop_sleep(0.0);
-            }
+        }
+        // Whoever woke it before this was there to be seen has left a note; and who woke itself
+        // lets the others run, for which a future that is done would not wait.
+        if raw.is_null() || self.shared.woken.load(Ordering::SeqCst) {
+            return sys::aloop_sleep(0.0);
         }
         sys::aloop_task_waker_future(raw)
     }

@@ -120,6 +120,22 @@ fn a_task_that_awaits_nothing_of_the_loop_is_dropped_when_cancelled() {
     nothing_is_left();
 }
 
+// Also where the task has waited for several things before.
+#[test]
+fn a_task_that_yields_lets_others_run() {
+    on_virtual(async {
+        for round in 0..3 {
+            let ran = Rc::new(Cell::new(false));
+            let told = ran.clone();
+            drop(spawn(async move { told.set(true) }));
+            asyncloop::yield_now().await;
+            assert!(ran.get(), "{round}");
+            asyncloop::join!(sleep(ms(1)), sleep(ms(2))).1.unwrap();
+        }
+    });
+    nothing_is_left();
+}
+
 #[test]
 fn cancelling_who_awaits_cancels_what_is_awaited() {
     on_virtual(async {
