@@ -6,7 +6,7 @@
 use crate::__private::{poll_fn, MaybeDone};
 use crate::error::{self, Error, Result};
 use crate::ffi::{self, Object};
-use crate::op::{Convert, Op, Parts};
+use crate::op::{self, Convert, Op, Parts};
 use crate::runtime::Shared;
 use crate::stash::Stash;
 use crate::task::JoinHandle;
@@ -53,9 +53,10 @@ impl<T: 'static> Awaitable for Op<T> {
     }
 
     // What a guard stands for is given back when it is dropped, of which C knows nothing: a task
-    // of Rust's has it until it is taken.
+    // of Rust's has it until it is taken, and sees the end of what has something to do then.
     fn parts_of_its_own(self) -> Result<Parts<T>> {
-        if std::mem::needs_drop::<T>() && Shared::current().is_some() {
+        let own = std::mem::needs_drop::<T>() || self.has_an_end();
+        if own && Shared::current().is_some() {
             return crate::try_spawn(self).parts();
         }
         self.into_parts()
@@ -67,7 +68,7 @@ impl<T: Clone + 'static> Awaitable for &JoinHandle<T> {
 
     fn parts(self) -> Result<Parts<T>> {
         let (future, claim) = self.claim()?;
-        Ok(Parts { future, convert: Box::new(move |_, _| claim.look()), undo: None })
+        Ok(Parts::new(future, Box::new(move |_, _| claim.look())))
     }
 }
 
@@ -76,7 +77,7 @@ impl<T: 'static> Awaitable for JoinHandle<T> {
 
     fn parts(self) -> Result<Parts<T>> {
         let (future, claim) = self.claim()?;
-        Ok(Parts { future, convert: Box::new(move |_, _| claim.take()), undo: None })
+        Ok(Parts::new(future, Box::new(move |_, _| claim.take())))
     }
 }
 
@@ -197,13 +198,7 @@ fn around<T: 'static>(
     make: impl FnOnce(*mut sys::aloop_future) -> *mut sys::aloop_future,
 ) -> Op<T> {
     match parts {
-        Ok(parts) => {
-            let op = Op::fallible(make(parts.future), parts.convert);
-            match parts.undo {
-                Some(undo) => op.or_undo(undo),
-                None => op,
-            }
-        }
+        Ok(parts) => op::around(parts, make),
         Err(why) => Op::failed(why),
     }
 }

@@ -31,6 +31,7 @@ pub mod broadcast;
 mod callback;
 pub mod channel;
 mod combine;
+mod condition;
 pub mod datagram;
 pub mod debug;
 mod error;
@@ -39,6 +40,7 @@ pub mod fd;
 mod ffi;
 pub mod fs;
 mod group;
+mod holders;
 #[cfg(feature = "futures-io")]
 mod io;
 pub mod limit;

@@ -9,6 +9,7 @@ use crate::ffi;
 use crate::runtime::Shared;
 use crate::step::{self, Leaf};
 use asyncloop_sys as sys;
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::future::Future;
@@ -19,12 +20,18 @@ use std::task::{Context, Poll, Waker};
 
 /// What becomes of an outcome that nobody took.
 pub(crate) type Undo<T> = Box<dyn FnOnce(T)>;
+/// What may stand in for a failure, of which it gets the status.
+type Instead<T> = Box<dyn FnOnce(i64) -> Option<T>>;
+/// What is dropped once C is done with an operation, however it ends.
+pub(crate) type Kept = Rc<dyn Any>;
 type Make = Box<dyn FnOnce() -> *mut sys::aloop_future>;
 
 struct Later<T> {
     make: Make,
     convert: Convert<T>,
     undo: Option<Undo<T>>,
+    instead: Option<Instead<T>>,
+    kept: Option<Kept>,
     turn: Option<Rc<Turn>>,
 }
 
@@ -41,7 +48,6 @@ impl<T> Later<T> {
 pub(crate) struct Turn {
     leaving: Cell<usize>,
     wakers: RefCell<Vec<Waker>>,
-    then: Cell<Option<Box<dyn FnOnce()>>>,
 }
 
 impl Turn {
@@ -50,17 +56,9 @@ impl Turn {
         self.leaving.get() == 0
     }
 
-    /// Runs it when those who leave have left; there are some.
-    pub(crate) fn then(&self, run: impl FnOnce() + 'static) {
-        self.then.set(Some(Box::new(run)));
-    }
-
     fn left(&self) {
         self.leaving.set(self.leaving.get() - 1);
         if self.leaving.get() == 0 {
-            if let Some(run) = self.then.take() {
-                run();
-            }
             self.wakers.take().into_iter().for_each(Waker::wake);
         }
     }
@@ -88,6 +86,8 @@ struct Node<T> {
     waker: RefCell<Option<Waker>>,
     convert: Cell<Option<Convert<T>>>,
     undo: Cell<Option<Undo<T>>>,
+    instead: Cell<Option<Instead<T>>>,
+    kept: Cell<Option<Kept>>,
     turn: RefCell<Option<Rc<Turn>>>,
     leaving: Cell<bool>, // dropped before the callback came that tells of its end
     told: Cell<bool>,    // that came
@@ -133,6 +133,41 @@ impl<T: 'static> Op<T> {
         self
     }
 
+    /// What `instead` gives for the status of a failure, if it does, is the outcome.
+    pub(crate) fn or_instead(mut self, instead: impl FnOnce(i64) -> Option<T> + 'static) -> Op<T> {
+        match &mut self.0 {
+            State::Open(node) => node.instead.set(Some(Box::new(instead))),
+            State::Later(Some(later)) => later.instead = Some(Box::new(instead)),
+            _ => {}
+        }
+        self
+    }
+
+    /// `kept` lives for as long as C has to do with the operation, which may be longer than this.
+    pub(crate) fn keeping(mut self, kept: Option<Kept>) -> Op<T> {
+        match &mut self.0 {
+            State::Open(node) => node.kept.set(kept),
+            State::Later(Some(later)) => later.kept = kept,
+            _ => {}
+        }
+        self
+    }
+
+    /// Whether its end is told of: it is not to be lost among others.
+    pub(crate) fn has_an_end(&self) -> bool {
+        fn has<V>(of: &Cell<Option<V>>) -> bool {
+            let value = of.take();
+            let has = value.is_some();
+            of.set(value);
+            has
+        }
+        match &self.0 {
+            State::Open(node) => has(&node.kept) || has(&node.undo),
+            State::Later(Some(later)) => later.kept.is_some() || later.undo.is_some(),
+            _ => false,
+        }
+    }
+
     /// One whose future is made when it is polled, if no loop runs yet.
     pub(crate) fn later(
         make: impl FnOnce() -> *mut sys::aloop_future + 'static,
@@ -154,6 +189,8 @@ impl<T: 'static> Op<T> {
             make: Box::new(make),
             convert: Box::new(move |status, value| Ok(convert(status, value))),
             undo: None,
+            instead: None,
+            kept: None,
             turn: None,
         })))
     }
@@ -168,6 +205,8 @@ impl<T: 'static> Op<T> {
             make: Box::new(make),
             convert: Box::new(convert),
             undo: None,
+            instead: None,
+            kept: None,
             turn: Some(turn.clone()),
         })))
     }
@@ -186,11 +225,12 @@ impl<T: 'static> Op<T> {
         }
         *self = match later.take() {
             None => Op::failed(polled_again()),
-            Some(Later { make, convert, undo, turn }) => {
-                let op = Op::fallible(make(), convert);
+            Some(Later { make, convert, undo, instead, kept, turn }) => {
+                let op = Op::fallible(make(), convert).keeping(kept);
                 if let State::Open(node) = &op.0 {
                     node.turn.replace(turn);
                     node.undo.set(undo);
+                    node.instead.set(instead);
                 }
                 op
             }
@@ -228,7 +268,7 @@ impl<T: 'static> Op<T> {
         if matches!(&self.0, State::Later(Some(later)) if later.waits()) {
             let task = crate::try_spawn(self);
             let (future, claim) = task.claim()?;
-            return Ok(Parts { future, convert: Box::new(move |_, _| claim.take()), undo: None });
+            return Ok(Parts::new(future, Box::new(move |_, _| claim.take())));
         }
         self.begin(None);
         match &self.0 {
@@ -239,7 +279,8 @@ impl<T: 'static> Op<T> {
                 Some(convert) if !node.future.get().is_null() => {
                     node.dropped.set(true);
                     let future = node.future.replace(null_mut());
-                    Ok(Parts { future, convert, undo: node.undo.take() })
+                    let (undo, instead) = (node.undo.take(), node.instead.take());
+                    Ok(Parts { future, convert, undo, instead, kept: node.kept.take() })
                 }
                 _ => Err(polled_again()),
             },
@@ -253,19 +294,44 @@ pub struct Parts<T> {
     pub(crate) future: *mut sys::aloop_future,
     pub(crate) convert: Convert<T>,
     pub(crate) undo: Option<Undo<T>>,
+    pub(crate) instead: Option<Instead<T>>,
+    pub(crate) kept: Option<Kept>,
+}
+
+impl<T> Parts<T> {
+    pub(crate) fn new(future: *mut sys::aloop_future, convert: Convert<T>) -> Parts<T> {
+        Parts { future, convert, undo: None, instead: None, kept: None }
+    }
+}
+
+/// An operation around what `parts` are of, which `make` gives.
+pub(crate) fn around<T: 'static>(
+    parts: Parts<T>,
+    make: impl FnOnce(*mut sys::aloop_future) -> *mut sys::aloop_future,
+) -> Op<T> {
+    let op = Op::fallible(make(parts.future), parts.convert).keeping(parts.kept);
+    if let State::Open(node) = &op.0 {
+        node.undo.set(parts.undo);
+        node.instead.set(parts.instead);
+    }
+    op
+}
+
+/// A future of C that somebody has to end.
+pub(crate) fn pending() -> *mut sys::aloop_future {
+    match Shared::current() {
+        None => null_mut(),
+        // SAFETY: the loop is a reference of ours.
+        Some(shared) => unsafe { sys::aloop_loop_create_future(shared.raw()) },
+    }
 }
 
 /// A future of C that is done.
 pub(crate) fn done() -> *mut sys::aloop_future {
-    match Shared::current() {
-        None => null_mut(),
-        // SAFETY: the loop is a reference of ours, and the future NULL or another.
-        Some(shared) => unsafe {
-            let future = sys::aloop_loop_create_future(shared.raw());
-            sys::aloop_future_set_result(future, 0, null_mut(), None);
-            future
-        },
-    }
+    let future = pending();
+    // SAFETY: it is NULL, or a reference of ours.
+    unsafe { sys::aloop_future_set_result(future, 0, null_mut(), None) };
+    future
 }
 
 fn polled_again() -> Error {
@@ -353,11 +419,8 @@ impl<T: 'static> Node<T> {
             return Err(Error::from_status(sys::ALOOP_ENORUNNINGLOOP));
         }
         let outcome = self.outcome.take();
-        Ok(Parts {
-            future: done(),
-            convert: Box::new(move |_, _| outcome.unwrap_or_else(|| Err(polled_again()))),
-            undo: self.undo.take(),
-        })
+        let convert = Box::new(move |_, _| outcome.unwrap_or_else(|| Err(polled_again())));
+        Ok(Parts { undo: self.undo.take(), ..Parts::new(done(), convert) })
     }
 }
 
@@ -370,6 +433,8 @@ impl<T> Node<T> {
             waker: RefCell::new(None),
             convert: Cell::new(None),
             undo: Cell::new(None),
+            instead: Cell::new(None),
+            kept: Cell::new(None),
             turn: RefCell::new(None),
             leaving: Cell::new(false),
             told: Cell::new(false),
@@ -405,9 +470,13 @@ impl<T> Node<T> {
 
     fn settle(&self, status: i64, value: *mut c_void, detail: *mut sys::aloop_error) {
         self.told.set(true);
+        drop(self.kept.take());
         let outcome = if status < 0 {
-            // SAFETY: the detail is NULL or lives through this call.
-            Err(unsafe { error::from_c(status, detail) })
+            match self.instead.take().and_then(|instead| instead(status)) {
+                Some(value) => Ok(value),
+                // SAFETY: the detail is NULL or lives through this call.
+                None => Err(unsafe { error::from_c(status, detail) }),
+            }
         } else {
             match self.convert.take() {
                 None => return,

@@ -7,73 +7,103 @@
 //! std::thread::spawn(move || lock.is_locked());
 //! ```
 
+pub use crate::condition::{Condition, ConditionGuard};
 use crate::error::{check, Result};
 use crate::ffi::{self, Object};
-use crate::op::{Op, Turn};
+use crate::holders::{self, Holder, Holders};
+use crate::op::Op;
 use asyncloop_sys as sys;
-use std::cell::{RefCell, UnsafeCell};
-use std::collections::HashMap;
+use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
-use std::ptr::null_mut;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 /// A lock that guards nothing in particular; see [`Mutex`]. Clones are the same lock.
 /// `asyncio.Lock`.
 #[derive(Clone)]
-pub struct Lock(Object<sys::aloop_lock>);
+pub struct Lock {
+    raw: Object<sys::aloop_lock>,
+    holders: Rc<Holders>,
+}
 
 impl Lock {
     /// One that nobody holds.
     pub fn new() -> Result<Lock> {
         // SAFETY: `raw` is a place for the reference.
-        Object::made(|raw| unsafe { sys::aloop_lock_new(raw) }).map(Lock)
+        Object::made(|raw| unsafe { sys::aloop_lock_new(raw) })
+            .map(|raw| Lock { raw, holders: Rc::default() })
     }
 
     /// Waits for the lock; it is released with the guard.
     pub fn acquire(&self) -> Op<LockGuard> {
-        let lock = self.clone();
+        let (lock, task) = (self.clone(), holders::running_task());
         // SAFETY: the handle is a reference of ours.
-        Op::new(unsafe { sys::aloop_lock_acquire(self.0.raw()) }, move |_, _| LockGuard(Some(lock)))
+        let op = unsafe { sys::aloop_lock_acquire(self.raw.raw()) };
+        Op::new(op, move |_, _| lock.guard(task))
+    }
+
+    /// A guard of the lock, which has come for it.
+    pub(crate) fn guard(self, task: usize) -> LockGuard {
+        LockGuard { who: self.holders.enter(task), lock: Some(self) }
     }
 
     /// Wakes the first in line. [`Code::NotOwner`](crate::Code) if nobody holds it.
     pub fn release(&self) -> Result<()> {
+        self.holders.clear();
         // SAFETY: the handle is a reference of ours.
-        check(unsafe { sys::aloop_lock_release(self.0.raw()) }).map(drop)
+        check(unsafe { sys::aloop_lock_release(self.raw.raw()) }).map(drop)
     }
 
     /// Whether somebody holds it.
     pub fn is_locked(&self) -> bool {
         // SAFETY: the handle is a reference of ours.
-        unsafe { sys::aloop_lock_locked(self.0.raw()) > 0 }
+        unsafe { sys::aloop_lock_locked(self.raw.raw()) > 0 }
     }
 
     /// How many wait for it.
     pub fn waiting(&self) -> usize {
         // SAFETY: the handle is a reference of ours.
-        count(unsafe { sys::aloop_lock_statistic(self.0.raw(), sys::ALOOP_LOCK_STAT_WAITING) })
+        count(unsafe { sys::aloop_lock_statistic(self.raw.raw(), sys::ALOOP_LOCK_STAT_WAITING) })
+    }
+
+    pub(crate) fn raw(&self) -> *mut sys::aloop_lock {
+        self.raw.raw()
+    }
+
+    pub(crate) fn holders(&self) -> &Holders {
+        &self.holders
     }
 }
 
-fn count(status: i64) -> usize {
+pub(crate) fn count(status: i64) -> usize {
     usize::try_from(status).unwrap_or(0)
 }
 
 /// Holds a [`Lock`].
 #[must_use = "the lock is released when this is dropped"]
-pub struct LockGuard(Option<Lock>);
+pub struct LockGuard {
+    who: Holder,
+    lock: Option<Lock>,
+}
 
 impl LockGuard {
     /// Keeps the lock: [`Lock::release`] is called elsewhere.
     pub fn forget(mut self) {
-        self.0 = None;
+        if let Some(lock) = self.lock.take() {
+            lock.holders.forget(self.who);
+        }
+    }
+
+    pub(crate) fn who(&self) -> Holder {
+        self.who
     }
 }
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        if let Some(lock) = self.0.take() {
-            let _ = lock.release();
+        if let Some(lock) = self.lock.take() {
+            if lock.holders.leave(self.who) {
+                let _ = lock.release();
+            }
         }
     }
 }
@@ -181,132 +211,6 @@ impl Event {
     pub fn waiting(&self) -> usize {
         // SAFETY: the handle is a reference of ours.
         count(unsafe { sys::aloop_event_statistic(self.0.raw(), sys::ALOOP_EVENT_STAT_WAITING) })
-    }
-}
-
-/// A lock, and a change to wait for with it. `asyncio.Condition`.
-#[derive(Clone)]
-pub struct Condition {
-    raw: Object<sys::aloop_condition>,
-    waits: Rc<RefCell<HashMap<usize, Weak<Turn>>>>, // the last one of each task
-}
-
-impl Condition {
-    /// One with a lock of its own.
-    pub fn new() -> Result<Condition> {
-        // SAFETY: `raw` is a place for the reference.
-        Object::made(|raw| unsafe { sys::aloop_condition_new(raw, null_mut()) })
-            .map(Condition::from_raw)
-    }
-
-    /// One that uses this lock.
-    pub fn with_lock(lock: &Lock) -> Result<Condition> {
-        // SAFETY: `raw` is a place for the reference, and the handle is ours.
-        Object::made(|raw| unsafe { sys::aloop_condition_new(raw, lock.0.raw()) })
-            .map(Condition::from_raw)
-    }
-
-    fn from_raw(raw: Object<sys::aloop_condition>) -> Condition {
-        Condition { raw, waits: Rc::default() }
-    }
-
-    /// Waits for the lock; it is released with the guard.
-    pub fn acquire(&self) -> Op<ConditionGuard> {
-        let condition = self.clone();
-        // SAFETY: the handle is a reference of ours.
-        let op = unsafe { sys::aloop_condition_acquire(self.raw.raw()) };
-        Op::new(op, move |_, _| ConditionGuard(Some(condition)))
-    }
-
-    /// Gives the lock back.
-    pub fn release(&self) -> Result<()> {
-        // SAFETY: the handle is a reference of ours.
-        check(unsafe { sys::aloop_condition_release(self.raw.raw()) }).map(drop)
-    }
-
-    /// Whether the lock is held.
-    pub fn is_locked(&self) -> bool {
-        // SAFETY: the handle is a reference of ours.
-        unsafe { sys::aloop_condition_locked(self.raw.raw()) > 0 }
-    }
-
-    /// Releases the lock, waits to be notified, and holds the lock again however it ends. It
-    /// may end without a notification. [`Code::NotOwner`](crate::Code) without the lock.
-    ///
-    /// Dropped, it still takes the lock again, in its own time; the guard, dropped before that,
-    /// releases it then. [`wait_for`](crate::wait_for) awaits that, and so does
-    /// [`scope::timeout`](crate::scope::timeout).
-    pub fn wait(&self) -> Op<()> {
-        let (turn, raw) = (Rc::<Turn>::default(), self.raw.clone());
-        let mut waits = self.waits.borrow_mut();
-        if waits.len() == waits.capacity() {
-            waits.retain(|_, turn| turn.strong_count() > 0);
-        }
-        waits.insert(running_task(), Rc::downgrade(&turn));
-        Op::in_turn(
-            &turn,
-            // SAFETY: the handle is a reference of ours.
-            move || unsafe { sys::aloop_condition_wait(raw.raw()) },
-            |_, _| Ok(()),
-        )
-    }
-
-    /// Waits until `holds` gives true, which is asked with the lock held.
-    pub async fn wait_for(&self, mut holds: impl FnMut() -> bool) -> Result<()> {
-        while !holds() {
-            self.wait().await?;
-        }
-        Ok(())
-    }
-
-    /// Wakes `n` waiters at most: how many it woke.
-    pub fn notify(&self, n: usize) -> Result<usize> {
-        let n = i64::try_from(n).unwrap_or(i64::MAX);
-        // SAFETY: the handle is a reference of ours.
-        check(unsafe { sys::aloop_condition_notify(self.raw.raw(), n) }).map(count)
-    }
-
-    /// Wakes all: how many it woke.
-    pub fn notify_all(&self) -> Result<usize> {
-        // SAFETY: the handle is a reference of ours.
-        check(unsafe { sys::aloop_condition_notify_all(self.raw.raw()) }).map(count)
-    }
-
-    /// How many wait to be notified.
-    pub fn waiting(&self) -> usize {
-        let which = sys::ALOOP_CONDITION_STAT_WAITING;
-        // SAFETY: the handle is a reference of ours.
-        count(unsafe { sys::aloop_condition_statistic(self.raw.raw(), which) })
-    }
-}
-
-fn running_task() -> usize {
-    // SAFETY: NULL is the loop that runs here, if one does.
-    unsafe { sys::aloop_current_task(null_mut()) as usize }
-}
-
-/// Holds the lock of a [`Condition`].
-#[must_use = "the lock is released when this is dropped"]
-pub struct ConditionGuard(Option<Condition>);
-
-impl ConditionGuard {
-    /// Keeps the lock: [`Condition::release`] is called elsewhere.
-    pub fn forget(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for ConditionGuard {
-    fn drop(&mut self) {
-        let condition = match self.0.take() {
-            None => return,
-            Some(condition) => condition,
-        };
-        let wait = condition.waits.borrow_mut().remove(&running_task());
-        match wait.and_then(|wait| wait.upgrade()).filter(|wait| !wait.is_free()) {
-            None => drop(condition.release()),
-            Some(wait) => wait.then(move || drop(condition.release())),
-        }
     }
 }
 

@@ -5,10 +5,13 @@ mod support;
 use asyncloop::datagram::Datagram;
 use asyncloop::sync::{Condition, Lock};
 use asyncloop::{
-    as_completed, block_on, broadcast, gather, join, mpsc, shield, sleep, spawn, timeout, watch,
-    Promise, Queue, Stream,
+    as_completed, block_on, broadcast, gather, join, mpsc, shield, sleep, spawn, timeout, wait_for,
+    watch, Code, Promise, Queue, Stream,
 };
+use std::cell::Cell;
 use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Context;
 use support::{idle_waker, ms, nothing_is_left, on_virtual, HANG};
 
@@ -180,10 +183,179 @@ fn a_condition_is_not_left_locked() {
         }
         // One that is awaited to its end has the lock until the guard goes.
         let guard = condition.acquire().await.unwrap();
-        assert!(asyncloop::wait_for(ms(1), condition.wait()).await.unwrap_err().is_timed_out());
+        assert!(wait_for(ms(1), condition.wait()).await.unwrap_err().is_timed_out());
         assert!(condition.is_locked());
         drop(guard);
         assert!(!condition.is_locked());
+    });
+    nothing_is_left();
+}
+
+/// Waits with a guard, for longer than anybody lets it.
+fn holding(condition: &Condition) -> Pin<Box<dyn Future<Output = ()>>> {
+    let condition = condition.clone();
+    Box::pin(async move {
+        let _guard = condition.acquire().await.unwrap();
+        condition.wait().await.unwrap();
+    })
+}
+
+async fn is_free(condition: &Condition) {
+    sleep(ms(10)).await.unwrap();
+    assert!(!condition.is_locked(), "locked for ever");
+}
+
+#[test]
+fn a_condition_that_is_waited_for_again() {
+    on_virtual(async {
+        let condition = Condition::new().unwrap();
+        {
+            let guard = condition.acquire().await.unwrap();
+            assert!(timeout(ms(1), condition.wait()).await.is_err());
+            // A notification may have passed by: it ends once the lock is held again.
+            condition.wait().await.unwrap();
+            assert!(condition.is_locked());
+            assert!(timeout(ms(1), guard.wait()).await.is_err());
+            drop(guard.wait()); // it has not begun
+            guard.wait_for(|| condition.is_locked()).await.unwrap();
+            assert!(timeout(ms(1), wait_for(ms(1000), condition.wait())).await.is_err());
+        }
+        is_free(&condition).await;
+    });
+    nothing_is_left();
+}
+
+// Who waits again before it has the lock again takes it from nobody.
+#[test]
+fn a_condition_that_is_waited_for_again_while_another_has_it() {
+    on_virtual(async {
+        for by_guard in [false, true] {
+            let condition = Condition::new().unwrap();
+            let (mine, inside) = (condition.clone(), Rc::new(Cell::new(false)));
+            let seen = inside.clone();
+            let waiting = spawn(async move {
+                let guard = mine.acquire().await.unwrap();
+                assert!(timeout(ms(2), mine.wait()).await.is_err());
+                assert!(seen.get());
+                let again = if by_guard { guard.wait() } else { mine.wait() };
+                again.await.unwrap();
+                assert!(!seen.get() && mine.is_locked());
+            });
+            sleep(ms(1)).await.unwrap();
+            let guard = condition.acquire().await.unwrap();
+            inside.set(true);
+            sleep(ms(5)).await.unwrap();
+            assert!(inside.replace(false));
+            drop(guard);
+            waiting.await.unwrap();
+            is_free(&condition).await;
+        }
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn a_condition_of_two_branches() {
+    on_virtual(async {
+        for late in [1, 5] {
+            let condition = Condition::new().unwrap();
+            let branch = |limit| {
+                let condition = condition.clone();
+                async move {
+                    let guard = condition.acquire().await.unwrap();
+                    let _ = timeout(ms(limit), guard.wait()).await; // who leaves wakes the other
+                }
+            };
+            join!(branch(1), branch(late));
+            is_free(&condition).await;
+            join!(timeout(ms(1), holding(&condition)), timeout(ms(late), holding(&condition)))
+                .0
+                .unwrap_err();
+            is_free(&condition).await;
+        }
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn a_condition_that_another_task_drops() {
+    on_virtual(async {
+        let condition = Condition::new().unwrap();
+        let mut future = holding(&condition);
+        assert!(timeout(ms(1), &mut future).await.is_err());
+        spawn(async move { drop(future) }).await.unwrap();
+        is_free(&condition).await;
+
+        // Who has the lock meanwhile keeps it.
+        let mut future = holding(&condition);
+        assert!(timeout(ms(1), &mut future).await.is_err());
+        let guard = condition.acquire().await.unwrap();
+        let other = condition.clone();
+        let dropping = spawn(async move {
+            drop(future);
+            assert!(other.is_locked());
+            sleep(ms(5)).await.unwrap();
+            assert!(other.is_locked());
+        });
+        dropping.await.unwrap();
+        drop(guard);
+        is_free(&condition).await;
+    });
+    nothing_is_left();
+}
+
+#[test]
+fn a_condition_that_is_combined() {
+    on_virtual(async {
+        let condition = Condition::new().unwrap();
+        for way in 0..4 {
+            {
+                let guard = condition.acquire().await.unwrap();
+                let late = match way {
+                    0 => timeout(ms(1), wait_for(ms(1000), condition.wait())).await.is_err(),
+                    1 => timeout(ms(1), gather([guard.wait()])).await.is_err(),
+                    2 => timeout(ms(1), shield(condition.wait())).await.is_err(),
+                    _ => timeout(ms(1), wait_for(ms(9), shield(guard.wait()))).await.is_err(),
+                };
+                assert!(late, "{way}");
+            }
+            sleep(ms(1)).await.unwrap();
+            if let Ok(guard) = timeout(ms(1), condition.acquire()).await {
+                let _guard = guard.unwrap();
+                condition.notify_all().unwrap(); // those that are shielded wait on
+            }
+            is_free(&condition).await;
+        }
+    });
+    nothing_is_left();
+}
+
+// The lock is one that has guards of its own, and two conditions.
+#[test]
+fn a_condition_with_a_lock_of_others() {
+    on_virtual(async {
+        let lock = Lock::new().unwrap();
+        let conditions = [(); 2].map(|()| Condition::with_lock(&lock).unwrap());
+        {
+            let _guard = lock.acquire().await.unwrap();
+            assert!(timeout(ms(1), conditions[0].wait()).await.is_err());
+            conditions[1].wait().await.unwrap(); // once the lock is held again
+            assert!(timeout(ms(1), conditions[1].wait()).await.is_err());
+        }
+        is_free(&conditions[0]).await;
+        {
+            let _guard = conditions[0].acquire().await.unwrap();
+            assert!(timeout(ms(1), conditions[1].wait()).await.is_err());
+        }
+        is_free(&conditions[1]).await;
+        // One that is kept is given back by hand, also if it was to come back first.
+        let guard = conditions[0].acquire().await.unwrap();
+        assert!(timeout(ms(1), guard.wait()).await.is_err());
+        guard.forget();
+        sleep(ms(1)).await.unwrap();
+        assert!(lock.is_locked());
+        lock.release().unwrap();
+        assert_eq!(conditions[0].wait().await.unwrap_err().code(), Code::NotOwner);
     });
     nothing_is_left();
 }
