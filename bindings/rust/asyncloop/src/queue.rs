@@ -123,27 +123,40 @@ impl<T: 'static> Queue<T> {
 
     /// Waits for an item. [`Code::QueueShutDown`](crate::Code) at the end.
     pub fn get(&self) -> Op<T> {
-        let (raw, queue) = (self.raw.clone(), self.clone());
-        self.stash.receive_or(
+        let (raw, took, back, left) =
+            (self.raw.clone(), self.clone(), self.clone(), self.stash.clone());
+        let get = self.stash.receive_or(
             // SAFETY: the handle is a reference of ours.
             move || unsafe { sys::aloop_queue_get(raw.raw()) },
-            ffi::take_item,
-            move |item| queue.take_back(item),
-        )
+            move |status, item| {
+                took.pass_on();
+                ffi::take_item(status, item)
+            },
+            move || back.pass_on(),
+        );
+        // C does not know of what came back.
+        get.or_instead(move |status| match status {
+            sys::ALOOP_EQUEUESHUTDOWN => left.pop(),
+            _ => None,
+        })
     }
 
-    // An item that came for a get that was dropped in this very moment: for those who wait in C,
-    // else for the next one.
-    fn take_back(&self, item: T) {
-        if self.getters() == 0 {
-            return self.stash.push(item);
-        }
-        match self.try_put(item) {
-            // SAFETY: the handle is a reference of ours.
-            Ok(()) => unsafe {
-                sys::aloop_queue_task_done(self.raw.raw()); // it was put once, not twice
-            },
-            Err(rejected) => self.stash.push(rejected.item),
+    // Items that came for a get that was dropped in this very moment, for those who wait in C;
+    // the next get finds the others. Where C's queue is full, somebody has been woken for what
+    // is in it: whoever takes that, from here on, passes on too.
+    fn pass_on(&self) {
+        while self.getters() > 0 {
+            let item = match self.stash.pop() {
+                None => return,
+                Some(item) => item,
+            };
+            match self.try_put(item) {
+                // SAFETY: the handle is a reference of ours.
+                Ok(()) => unsafe {
+                    sys::aloop_queue_task_done(self.raw.raw()); // it was put once, not twice
+                },
+                Err(rejected) => return self.stash.put_back(rejected.item),
+            }
         }
     }
 
@@ -155,6 +168,7 @@ impl<T: 'static> Queue<T> {
         let mut item = null_mut();
         // SAFETY: the handle is ours, and C writes to a place of that type.
         check(unsafe { sys::aloop_queue_get_nowait(self.raw.raw(), &mut item) })?;
+        self.pass_on();
         // SAFETY: it came from `into_item` with this type, and nobody else has it.
         Ok(unsafe { ffi::from_item(item) })
     }

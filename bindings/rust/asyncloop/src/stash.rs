@@ -55,6 +55,7 @@ struct Held<T> {
     item: Cell<Option<T>>,
     was_here: Cell<bool>,
     of: Stash<T>,
+    back: Box<dyn Fn()>,
 }
 
 impl<T> Held<T> {
@@ -64,12 +65,20 @@ impl<T> Held<T> {
         self.item.set(item);
         self.was_here.get()
     }
+
+    fn go_back(&self, item: T) {
+        match self.was_here.get() {
+            true => self.of.put_back(item),
+            false => self.of.push(item),
+        }
+        (self.back)();
+    }
 }
 
 impl<T> Drop for Held<T> {
     fn drop(&mut self) {
         if let Some(item) = self.item.take() {
-            self.of.put_back(item);
+            self.go_back(item);
         }
     }
 }
@@ -81,28 +90,24 @@ impl<T: 'static> Stash<T> {
         make: impl FnOnce() -> *mut sys::aloop_future + 'static,
         take: impl FnOnce(i64, *mut c_void) -> T + 'static,
     ) -> Op<T> {
-        let back = self.clone();
-        self.receive_or(make, take, move |item| back.push(item))
+        self.receive_or(make, take, || ())
     }
 
-    /// The same; `back` gets what `make` gave and nobody took.
+    /// The same; `back` is called when an item that nobody took is in the stash again.
     pub(crate) fn receive_or(
         &self,
         make: impl FnOnce() -> *mut sys::aloop_future + 'static,
         take: impl FnOnce(i64, *mut c_void) -> T + 'static,
-        back: impl FnOnce(T) + 'static,
+        back: impl Fn() + 'static,
     ) -> Op<T> {
-        let held =
-            Rc::new(Held { item: Cell::new(None), was_here: Cell::new(false), of: self.clone() });
+        let (item, was_here) = (Cell::new(None), Cell::new(false));
+        let held = Rc::new(Held { item, was_here, of: self.clone(), back: Box::new(back) });
         let (here, undone) = (held.clone(), held.clone());
         Op::in_turn(
             &self.turn,
             move || if here.hold() { op::done() } else { make() },
             move |status, value| Ok(held.item.take().unwrap_or_else(|| take(status, value))),
         )
-        .or_undo(move |item| match undone.was_here.get() {
-            true => undone.of.put_back(item),
-            false => back(item),
-        })
+        .or_undo(move |item| undone.go_back(item))
     }
 }

@@ -5,8 +5,8 @@ mod support;
 use asyncloop::datagram::Datagram;
 use asyncloop::sync::{Condition, Lock};
 use asyncloop::{
-    as_completed, block_on, broadcast, gather, join, mpsc, shield, sleep, spawn, timeout, wait_for,
-    watch, Code, Promise, Queue, Stream,
+    as_completed, block_on, broadcast, gather, gather_settled, join, mpsc, shield, sleep, spawn,
+    timeout, try_spawn, wait_for, watch, yield_now, Code, JoinHandle, Promise, Queue, Stream,
 };
 use std::cell::Cell;
 use std::future::Future;
@@ -356,6 +356,86 @@ fn a_condition_with_a_lock_of_others() {
         assert!(lock.is_locked());
         lock.release().unwrap();
         assert_eq!(conditions[0].wait().await.unwrap_err().code(), Code::NotOwner);
+    });
+    nothing_is_left();
+}
+
+/// A bounded queue for which two wait, and into which an item comes back; whether there was
+/// room for a second one.
+async fn comes_back(iterations: usize) -> (Queue<i32>, [JoinHandle<i32>; 2], bool) {
+    let queue = Queue::new(1).unwrap();
+    let mut given_up = Box::pin(queue.get());
+    let waker = idle_waker();
+    assert!(given_up.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    sleep(ms(0)).await.unwrap();
+    let getters = [(); 2].map(|()| {
+        let queue = queue.clone();
+        try_spawn(async move { timeout(ms(100), queue.get()).await? })
+    });
+    sleep(ms(1)).await.unwrap();
+    queue.try_put(1).unwrap();
+    for _ in 0..iterations {
+        yield_now().await;
+    }
+    let put = queue.try_put(2).is_ok();
+    drop(given_up);
+    (queue, getters, put)
+}
+
+// Who waits in a bounded queue gets what comes back while it is full.
+#[test]
+fn an_item_that_comes_back_to_a_full_queue() {
+    for (before, after) in (0..36).map(|i| (i / 6, i % 6)) {
+        on_virtual(async {
+            let (queue, getters, mut put) = comes_back(before).await;
+            for _ in 0..after {
+                yield_now().await;
+                put = put || queue.try_put(2).is_ok();
+            }
+            if !put {
+                queue.put(2).await.unwrap();
+            }
+            let mut got = gather(getters).await.unwrap();
+            got.sort();
+            assert_eq!((got, queue.unfinished()), (vec![1, 2], 2), "{before} {after}");
+        });
+    }
+    nothing_is_left();
+}
+
+// The same while it is shut down: who waits is not told that nothing is left.
+#[test]
+fn an_item_that_comes_back_as_the_queue_is_shut_down() {
+    for (before, after) in (0..36).map(|i| (i / 6, i % 6)) {
+        on_virtual(async {
+            let (queue, getters, put) = comes_back(before).await;
+            for _ in 0..after {
+                yield_now().await;
+            }
+            queue.shut_down(false).unwrap();
+            let outcomes = gather_settled(getters).await.unwrap();
+            let mut got: Vec<_> = outcomes.into_iter().filter_map(Result::ok).collect();
+            got.sort();
+            let expected = if put { vec![1, 2] } else { vec![1] };
+            assert_eq!(got, expected, "{before} {after}");
+            assert_eq!(queue.get().await.unwrap_err().code(), Code::QueueShutDown);
+        });
+    }
+    nothing_is_left();
+}
+
+// What had come back once and was to be taken comes back again.
+#[test]
+fn an_item_that_comes_back_twice() {
+    on_virtual(async {
+        for iterations in 0..4 {
+            let queue = Queue::new(0).unwrap();
+            given_up(queue.get(), || queue.try_put(1).unwrap(), 2).await;
+            sleep(ms(1)).await.unwrap();
+            let (again, waits) = (queue.get(), queue.get());
+            let ((), got) = join!(given_up(again, || (), iterations), timeout(ms(1), waits));
+            assert_eq!((got.unwrap().unwrap(), queue.unfinished()), (1, 1), "{iterations}");
+        }
     });
     nothing_is_left();
 }
