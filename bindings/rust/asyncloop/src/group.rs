@@ -51,7 +51,8 @@ where
         Ok(_) => 0,
         Err(why) => error::raise(why),
     };
-    let joining = Op::new(entered.join(status), ffi::nothing);
+    let rest = Rc::new(Rest(entered.group.members.clone()));
+    let joining = Op::new(entered.join(status), ffi::nothing).keeping(Some(rest));
     let joined = entered.joining.insert(joining).await;
     entered.left = true;
     joined?;
@@ -93,16 +94,28 @@ impl Drop for Entered {
         if self.left {
             return;
         }
-        let begun = self.joining.take().map_or(false, |joining| joining.has_begun());
-        let home = self.is_home();
-        if home && !begun {
-            // SAFETY: the operation and its task are references of ours, which go here.
-            unsafe {
-                let task = sys::aloop_ensure_future(self.join(sys::ALOOP_ECANCELED));
-                sys::aloop_unref(task as *mut c_void);
-            }
+        if self.joining.as_ref().map_or(false, |joining| joining.has_begun()) {
+            return; // it is cancelled now, and `Rest` sees to its end
         }
-        self.group.members.leave(!home && !begun);
+        let members = self.group.members.leave();
+        if !self.is_home() {
+            return end(members, true);
+        }
+        // SAFETY: the operation and its task are references of ours, which go here.
+        unsafe {
+            let task = sys::aloop_ensure_future(self.join(sys::ALOOP_ECANCELED));
+            sys::aloop_unref(task as *mut c_void);
+        }
+    }
+}
+
+/// Goes when a join has ended: of one that was cancelled before its first step, C has not
+/// cancelled the tasks. Otherwise none is left; to cancel one twice would disturb its clean-up.
+struct Rest(Rc<Members>);
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        end(self.0.leave(), false);
     }
 }
 
@@ -127,13 +140,16 @@ impl Members {
         all.push(member);
     }
 
-    fn leave(&self, by_dropping: bool) {
+    /// No more are spawned; those that there are.
+    fn leave(&self) -> Vec<Weak<dyn Member>> {
         self.left.set(true);
-        for member in self.all.take() {
-            if let Some(member) = member.upgrade() {
-                member.end(by_dropping);
-            }
-        }
+        self.all.take()
+    }
+}
+
+fn end(members: Vec<Weak<dyn Member>>, by_dropping: bool) {
+    for member in members.iter().filter_map(Weak::upgrade) {
+        member.end(by_dropping);
     }
 }
 

@@ -102,6 +102,40 @@ fn in_any_order() {
     nothing_is_left();
 }
 
+// Whatever comes first, a task is cancelled once, and may clean up in peace.
+#[test]
+fn cancels_once_in_any_order() {
+    for seed in 0..100 {
+        let runtime = match seed {
+            0 => Builder::new().virtual_clock().build().unwrap(),
+            seed => Builder::new().virtual_clock().shuffle(seed).build().unwrap(),
+        };
+        runtime.block_on(async {
+            let cleaned = Flag::default();
+            let told = cleaned.clone();
+            let joins = seed % 2 == 0;
+            let block = task_group(|group| async move {
+                group.spawn(async move {
+                    assert!(sleep(ms(1000)).await.unwrap_err().is_canceled());
+                    for _ in 0..5 {
+                        sleep(ms(1)).await.unwrap();
+                    }
+                    told.0.set(true);
+                    Ok(())
+                });
+                match joins {
+                    true => Ok(()),
+                    false => sleep(ms(1000)).await,
+                }
+            });
+            assert!(timeout(ms(1), block).await.is_err());
+            sleep(ms(50)).await.unwrap();
+            assert!(cleaned.0.get(), "{seed}");
+        });
+    }
+    nothing_is_left();
+}
+
 #[test]
 fn by_another_task() {
     on_virtual(async {
