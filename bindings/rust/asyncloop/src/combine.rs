@@ -57,7 +57,7 @@ impl<T: 'static> Awaitable for Op<T> {
     fn parts_of_its_own(self) -> Result<Parts<T>> {
         let own = std::mem::needs_drop::<T>() || self.has_an_end();
         if own && Shared::current().is_some() {
-            return crate::try_spawn(self).parts();
+            return crate::try_spawn(self.begun()).parts();
         }
         self.into_parts()
     }

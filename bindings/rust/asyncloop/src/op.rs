@@ -263,6 +263,14 @@ impl<T: 'static> Op<T> {
         }
     }
 
+    /// The same with its future made now, if it is its turn.
+    pub(crate) fn begun(mut self) -> Op<T> {
+        if !matches!(&self.0, State::Later(Some(later)) if later.waits()) {
+            self.begin(None);
+        }
+        self
+    }
+
     /// The future alone, a reference, and what makes its outcome: for combining in C.
     pub(crate) fn into_parts(mut self) -> Result<Parts<T>> {
         if matches!(&self.0, State::Later(Some(later)) if later.waits()) {

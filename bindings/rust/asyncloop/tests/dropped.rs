@@ -326,6 +326,16 @@ fn a_condition_that_is_combined() {
             }
             is_free(&condition).await;
         }
+        // The wait is the guard's from here on, which is gone when it starts.
+        let guard = condition.acquire().await.unwrap();
+        drop(shield(condition.wait()));
+        drop(guard);
+        sleep(ms(1)).await.unwrap();
+        assert_eq!((condition.waiting(), condition.is_locked()), (1, false));
+        let guard = condition.acquire().await.unwrap();
+        condition.notify_all().unwrap();
+        drop(guard);
+        is_free(&condition).await;
     });
     nothing_is_left();
 }
