@@ -6,51 +6,24 @@ import (
 	"libasyncloop.org/asyncloop/internal/sys"
 )
 
-// What the ends of contexts do to a task. That of its own context cancels it, once, as
-// asyncio does: its await fails, and what it awaits after that, to clean up, does not. A
-// context that was made from its own and ended with it is that same cancellation. Any
-// other gives up what is awaited with it, each time, whatever became of the task.
+// What the ends of contexts do in a task. That of its own context cancels it, once, as
+// asyncio does (ending.go): one await fails, and what it awaits after that with the same
+// context, to clean up, does not. Its own is what it was given, and what has the same Done
+// channel. Any other context that has ended ends what is awaited with it, each time and at
+// once, as everywhere in Go: also one that was made from the task's own and ended with it,
+// which cannot be told from one that ended by itself. Where both end while one thing is
+// awaited, that is cancelled once.
 
-// follow cancels the task when its context is done.
-func (t *task) follow() {
-	select {
-	case <-t.ctx.Done():
-		_ = t.loop.Post(t.cancelOnce)
-	case <-t.gone:
-	}
-}
-
-// cancelOnce is the cancellation that comes with the end of its context.
-func (t *task) cancelOnce() {
-	if !t.followed {
-		t.followed, t.withLoop = true, t.loop.ctx.Err() != nil
-		sys.Task_cancel(t.p, "")
-	}
-}
-
-// endsWithLoop tells whether its context and that of the loop have ended as one.
-func (t *task) endsWithLoop() bool {
-	return t.loop.ctx.Err() != nil && t.ctx.Err() != nil && (!t.followed || t.withLoop)
+// watched is an await with a context that is not the task's own. The loop's thread only.
+type watched struct {
+	ctx      context.Context
+	requests int64 // to cancel the task, when it began
+	giveUp   func()
 }
 
 // follows tells whether ctx needs no watching: the task's cancellation is its end.
 func (t *task) follows(ctx context.Context) bool {
-	return ctx.Done() == nil || ctx.Done() == t.ctx.Done() || t.cameWith(ctx)
-}
-
-// cameWith tells whether ctx, made from the task's own, has ended because that did. It
-// would not be later than that: then it was made from what context.WithoutCancel gives.
-func (t *task) cameWith(ctx context.Context) bool {
-	err := t.ctx.Err()
-	if err == nil || ctx.Err() != err || ctx.Value(taskKey{}) != t {
-		return false
-	}
-	if err != context.DeadlineExceeded {
-		return true
-	}
-	own, _ := t.ctx.Deadline()
-	late, _ := ctx.Deadline()
-	return late.Equal(own)
+	return ctx.Done() == nil || ctx.Done() == t.ctx.Done()
 }
 
 // noteRequests takes note of what an await tells the task.
@@ -84,11 +57,13 @@ func (t *task) awaitUntil(ctx context.Context, a, b <-chan struct{},
 		sys.Unref(future)
 		future = 0
 	}
-	giveUp := func() {
-		if t.ctx.Err() != nil {
-			t.cancelOnce() // first: what that has cancelled is not cancelled again
-		}
-		if future != 0 && !t.cameWith(ctx) && sys.Future_cancel(future, "") > 0 {
+	w := &watched{ctx: ctx}
+	w.giveUp = func() {
+		switch {
+		case t.watched != w: // it is over, or ended with the task's own
+		case t.ctx.Err() != nil && !t.followed:
+			t.loop.contextEnded(t) // which ends this, too, now or soon
+		case sys.Future_cancel(future, "") > 0:
 			gaveUp = true
 		}
 	}
@@ -101,6 +76,11 @@ func (t *task) awaitUntil(ctx context.Context, a, b <-chan struct{},
 		}
 		found = sys.Ensure_future(found)
 		future = sys.Ref(found)
+		t.watched, w.requests = w, sys.Task_cancelling(t.p)
+		if ctx.Err() != nil {
+			w.giveUp() // before it goes on by itself
+			return found, 0
+		}
 		go func() {
 			select {
 			case <-ctx.Done():
@@ -109,7 +89,7 @@ func (t *task) awaitUntil(ctx context.Context, a, b <-chan struct{},
 			case <-finished:
 				return
 			}
-			_ = t.loop.Post(giveUp)
+			_ = t.loop.Post(w.giveUp)
 		}()
 		return found, 0
 	}, func(status int64, value uintptr, err error) {
@@ -117,6 +97,7 @@ func (t *task) awaitUntil(ctx context.Context, a, b <-chan struct{},
 			status, value, err = t.stillCame(future, err)
 		}
 		gaveUp = gaveUp && !t.cancelled
+		t.watched = nil
 		drop()
 		deliver(status, value, err)
 	})

@@ -40,7 +40,8 @@ func TestContextCancelsTheTask(t *testing.T) {
 	}
 }
 
-// A context that a task derives from its own ends what is awaited with it, and once.
+// A context that a task derives from its own ends what is awaited with it; where its own ends
+// too, that is one cancellation.
 func TestContextsInsideATask(t *testing.T) {
 	loop := startLoop(t)
 	outer, cancel := context.WithCancel(background)
@@ -66,7 +67,10 @@ func TestContextsInsideATask(t *testing.T) {
 		if err := NewEvent(loop).Wait(below); !errors.Is(err, context.Canceled) {
 			t.Error("with the task:", err)
 		}
-		return 7, Sleep(below, time.Millisecond) // cancelled once, not twice
+		if err := Sleep(below, 0); !errors.Is(err, context.Canceled) {
+			t.Error("below has ended:", err)
+		}
+		return 7, Sleep(ctx, time.Millisecond) // cancelled once, not twice
 	})
 	<-waiting
 	cancel()
@@ -141,8 +145,10 @@ func TestContextsOfCleaningUp(t *testing.T) {
 					t.Error(name, err)
 				}
 			}
-			if err := Sleep(derived, 0); err != nil {
-				t.Error(name, "cancelled twice:", err)
+			for i := 0; i < 2; i++ {
+				if err := Sleep(derived, 0); !errors.Is(err, derived.Err()) {
+					t.Error(name, "derived:", err)
+				}
 			}
 			return 7, Sleep(ctx, 0)
 		}).Await(background)
@@ -171,6 +177,45 @@ func TestContextsThatEndAfterTheTasks(t *testing.T) {
 	}).Await(background)
 	if err != nil || len(trace) != 2 || trace[0] != ECANCELED.Name() || trace[1] != trace[0] {
 		t.Error(err, trace)
+	}
+}
+
+// Contexts that ended, or end, apart from the task's own are heeded while it cleans up.
+func TestContextsApartFromTheTasks(t *testing.T) {
+	loop := startLoop(t)
+	ctx, cancel := context.WithCancel(background)
+	value, err := Go(ctx, loop, func(ctx context.Context) (int, error) {
+		below, stop := context.WithCancel(ctx)
+		stop()
+		never := NewFuture[int](loop)
+		awaits := func(when string, with context.Context) {
+			if _, err := Shield[int](never).Await(with); !errors.Is(err, context.Canceled) {
+				t.Error(when, err)
+			}
+		}
+		awaits("before:", below)
+		cancel()
+		awaits("the task's:", ctx)
+		awaits("after:", below)
+		clean, stop := context.WithCancel(valuesOf{background, ctx})
+		begun := loop.Sleep(0)
+		go func() {
+			_, _ = begun.Await(background) // the task waits by then
+			stop()
+		}()
+		awaits("cleaning up:", clean)
+		awaits("again:", clean)
+		// What goes on when it was cancelled with the task is cancelled by what ends later.
+		slow := Go(background, loop, func(ctx context.Context) (int, error) {
+			_ = Sleep(ctx, time.Hour)
+			return 0, nil
+		})
+		awaits("and again:", clean)
+		_, _ = slow.Await(clean)
+		return 7, Sleep(ctx, 0)
+	}).Await(background)
+	if value != 7 || err != nil {
+		t.Error(value, err)
 	}
 }
 

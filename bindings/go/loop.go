@@ -56,6 +56,9 @@ type Loop struct {
 	onPanic func(*PanicError)
 	onError func(Unhandled)
 
+	following map[<-chan struct{}]*following // by what their contexts are done; its thread only
+	numbered  int64                          // tasks that were followed; its thread only
+
 	reporting sync.Mutex // one call of onError at a time, after the loop's end
 }
 
@@ -67,6 +70,8 @@ func Start(ctx context.Context, options ...Option) (*Loop, error) {
 		finish: make(chan struct{}),
 		doing:  make(chan struct{}, 1),
 		tasks:  map[*task]struct{}{},
+
+		following: map[<-chan struct{}]*following{},
 	}
 	loop.waiters.before, loop.waiters.after = &loop.waiters, &loop.waiters
 	var set settings

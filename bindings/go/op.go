@@ -71,9 +71,10 @@ type waiter struct {
 
 // Await waits for the outcome: in a task as asyncio's await does, in any other
 // goroutine by blocking it. EWRONGTHREAD in a callback, which must not block. When ctx
-// is done it gives what is awaited up: ECANCELED, or ETIMEDOUT if its time was up. The
-// end of a task's own context, and of one made from it that ends with it, is different:
-// it cancels the task, so that one await fails with ECANCELED, and those after it do not.
+// is done it gives what is awaited up: ECANCELED, or ETIMEDOUT if its time was up; so it
+// does at once with one that was done before, unless the outcome is there. The end of a
+// task's own context is different: it cancels the task, so that one await fails with
+// ECANCELED, and those after it do not.
 func (o Op[T]) Await(ctx context.Context) (T, error) {
 	if o.begin == nil { // of nothing
 		return o.outcome(0, 0, nil)

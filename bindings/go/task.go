@@ -25,10 +25,20 @@ type task struct {
 	gone      chan struct{} // C has let go of it: it ended, or the loop did
 	goroutine atomic.Int64  // that of body
 
-	followed  bool  // its context's end has cancelled it (context.go)
-	withLoop  bool  // when the loop's had come, too
-	delivered int64 // requests to cancel that its awaits have told it of
-	cancelled bool  // the last await did
+	maker     *task              // whose context that was made from; nil: of none of the loop's
+	made      map[*task]struct{} // of whom it is the maker, and that have not ended
+	depth     int                // how many makers there are above it
+	number    int64              // in the order of following
+	following *following         // (ending.go)
+
+	ending   bool  // its context's end cancels it, or has (ending.go)
+	before   int64 // requests to cancel it at that end
+	followed bool  // that has cancelled it
+	withLoop bool  // when the loop's had come, too
+
+	watched   *watched // what it awaits (context.go)
+	delivered int64    // requests to cancel that its awaits have told it of
+	cancelled bool     // the last await did
 }
 
 // A request of the goroutine to the loop's thread: to call, to await, or the end.
@@ -179,6 +189,7 @@ func (t *task) body() {
 // ReleasedByC: C needs the frame no more.
 func (t *task) ReleasedByC() {
 	delete(t.loop.tasks, t)
+	t.unfollow()
 	close(t.gone)
 }
 
@@ -226,11 +237,9 @@ func (t *task) create(name string, make func(options uintptr) uintptr) error {
 		return Code(status)
 	}
 	t.loop.tasks[t] = struct{}{} // until ReleasedByC, which may come inside make
+	t.follow()
 	if t.p = make(options); t.p == 0 {
 		return ESTALE
-	}
-	if t.ctx.Done() != nil {
-		go t.follow()
 	}
 	return nil
 }
@@ -280,6 +289,9 @@ func start[T any](ctx context.Context, t *task, name string,
 	found.t.run = func(ctx context.Context) (err error) {
 		*value, err = fn(ctx)
 		return err
+	}
+	if maker, ok := ctx.Value(taskKey{}).(*task); ok && maker.loop == t.loop {
+		t.maker = maker
 	}
 	found.t.ctx = context.WithValue(ctx, taskKey{}, found.t)
 	if err := t.loop.do(func() { found.err = found.t.create(name, make) }); err != nil {
