@@ -472,3 +472,36 @@ func TestUseAfterTheLoopsEnd(t *testing.T) {
 		t.Error("closed again:", err)
 	}
 }
+
+// A future tells of its outcome after the loop's end, and of none where it has none.
+func TestFuturesAfterTheLoopsEnd(t *testing.T) {
+	loop, err := Start(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, pending, finished := NewFuture[int](loop), NewFuture[int](loop), NewFuture[int](loop)
+	asked := told.Done()
+	if err := finished.SetResult(7); err != nil {
+		t.Error(err)
+	}
+	if err := loop.Close(); err != nil {
+		t.Error(err)
+	}
+	closed := func(done <-chan struct{}) bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}
+	never := NewFuture[int](loop)
+	for i := 0; i < 2; i++ {
+		if closed(asked) || closed(told.Done()) || closed(pending.Done()) {
+			t.Error("closed without an outcome")
+		}
+		if !closed(finished.Done()) || !closed(never.Done()) {
+			t.Error("open, with an outcome")
+		}
+	}
+}

@@ -94,7 +94,8 @@ func (f *Future[T]) onDone(fn func(value T, err error)) int64 {
 	return status
 }
 
-// Done is closed when it has an outcome, which the loop's end (Loop.Done) is not.
+// Done is closed when it has an outcome, which the loop's end (Loop.Done) is not: one that
+// has none by then has none ever, and its Done stays open.
 func (f *Future[T]) Done() <-chan struct{} {
 	f.mu.Lock()
 	done := f.done
@@ -103,10 +104,31 @@ func (f *Future[T]) Done() <-chan struct{} {
 	}
 	made := f.done
 	f.mu.Unlock() // the loop's thread, which may ask for it too, is waited for below
-	if done == nil && f.AddDoneCallback(func(T, error) { close(made) }) != nil {
+	if f.err != nil && done == nil {
 		close(made)
+	} else if done == nil && f.AddDoneCallback(func(T, error) { close(made) }) != nil {
+		f.doneAtTheEnd(made)
 	}
 	return made
+}
+
+// doneAtTheEnd closes made if the outcome is there though the loop tells of none any more.
+func (f *Future[T]) doneAtTheEnd(made chan struct{}) {
+	look := func() {
+		if sys.Future_done(f.p) > 0 { // as anybody may ask then
+			close(made)
+		}
+		runtime.KeepAlive(f)
+	}
+	select {
+	case <-f.loop.finish:
+		look()
+	default:
+		go func() {
+			<-f.loop.finish
+			look()
+		}()
+	}
 }
 
 func (f *Future[T]) op() Op[T] {

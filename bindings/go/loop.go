@@ -318,7 +318,9 @@ func (l *Loop) do(fn func()) error {
 	}
 }
 
-// letGo runs fn, which drops references, on the loop's thread; here once the loop has ended.
+// letGo runs fn, which drops references, on the loop's thread, in order with what else uses
+// them there. Where that accepts nothing any more, which may be before the loop has ended,
+// nothing else does, and fn runs here: a reference may be dropped on any thread.
 func (l *Loop) letGo(fn func()) {
 	if l.do(fn) != nil {
 		fn()
