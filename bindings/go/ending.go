@@ -8,7 +8,7 @@ import (
 
 // The end of a context cancels the tasks that have it, or one made from it, each once. It
 // would cancel some twice if each were cancelled for itself: a task whose maker awaits it,
-// or has it in a group, is also cancelled by that, an iteration or two later. So the makers
+// or has it in a group, is also cancelled by that, some iterations later. So the makers
 // are cancelled first, then the tasks that they made, and of these only who was not reached
 // in the meantime. What a task does between the end of its context and its cancellation it
 // might as well have done before. A block that awaits something to clean up before it leaves
@@ -21,11 +21,10 @@ type following struct {
 	none  chan struct{} // closed when no task is left
 }
 
-// follow has the task cancelled when its context is done.
+// follow has the task cancelled when its context is done. It is not yet made.
 func (t *task) follow() {
 	l, done := t.loop, t.ctx.Done()
 	if t.maker != nil {
-		t.depth = t.maker.depth + 1
 		if t.maker.made == nil {
 			t.maker.made = map[*task]struct{}{}
 		}
@@ -36,6 +35,10 @@ func (t *task) follow() {
 	}
 	l.numbered++
 	t.number = l.numbered
+	if t.ctx.Err() != nil {
+		l.contextEnded(t)
+		return
+	}
 	t.following = l.following[done]
 	if t.following == nil {
 		f := &following{tasks: map[*task]struct{}{}, none: make(chan struct{})}
@@ -77,10 +80,14 @@ func (t *task) unfollow() {
 // makers first.
 func (l *Loop) contextEnded(t *task) {
 	var found []*task
+	l.ends++
 	add := func(t *task) {
 		_, lives := l.tasks[t]
-		if lives && !t.ending && t.ctx.Err() != nil {
-			t.ending, t.before = true, sys.Task_cancelling(t.p)
+		if lives && t.ending == 0 && t.ctx.Err() != nil {
+			t.ending = l.ends
+			if t.p != 0 {
+				t.before = sys.Task_cancelling(t.p)
+			}
 			found = append(found, t)
 		}
 	}
@@ -100,32 +107,42 @@ func (l *Loop) contextEnded(t *task) {
 			}
 		}
 	}
-	sort.Slice(found, func(i, j int) bool {
-		a, b := found[i], found[j]
-		return a.depth < b.depth || a.depth == b.depth && a.number < b.number
+	sort.Slice(found, func(i, j int) bool { return found[i].number < found[j].number })
+	l.cancelInTurn(found, func(t *task) bool {
+		made := t.maker != nil && t.maker.ending != 0 && t.maker.ending != l.ends
+		return made || t.p == 0 // what its maker's end brings about may be under way
 	})
-	l.cancelInTurn(found)
 }
 
-// cancelInTurn cancels those of the least depth, and the others when the steps of these are
-// over that it brings about: the next, and that after an await that is a task of its own.
-func (l *Loop) cancelInTurn(tasks []*task) {
-	if len(tasks) == 0 {
+// cancelInTurn cancels those whose makers are not still to be cancelled, and that are not to
+// wait; the others when the steps are over that these cancellations bring about: the next
+// but for an await that is a task of its own, and that of a task that runs now comes later.
+func (l *Loop) cancelInTurn(tasks []*task, waits func(t *task) bool) {
+	var now, later []*task
+	for _, t := range tasks {
+		_, made := l.tasks[t.maker]
+		if made && t.maker.ending != 0 && !t.maker.followed || waits(t) {
+			later = append(later, t)
+		} else {
+			now = append(now, t)
+		}
+	}
+	for _, t := range now {
+		t.cancelOnce()
+	}
+	if len(later) > 0 {
+		l.soon(3, func() { l.cancelInTurn(later, func(*task) bool { return false }) })
+	}
+}
+
+// soon calls fn after so many iterations.
+func (l *Loop) soon(iterations int, fn func()) {
+	if iterations == 0 {
+		fn()
 		return
 	}
-	depth := tasks[0].depth
-	for len(tasks) > 0 && tasks[0].depth == depth {
-		tasks[0].cancelOnce()
-		tasks = tasks[1:]
-	}
-	if len(tasks) > 0 {
-		l.soon(func() { l.soon(func() { l.cancelInTurn(tasks) }) })
-	}
-}
-
-// soon calls fn in the next iteration.
-func (l *Loop) soon(fn func()) {
-	id := sys.Register(func() int64 { l.guarded(fn); return 0 })
+	next := func() { l.soon(iterations-1, fn) }
+	id := sys.Register(func() int64 { l.guarded(next); return 0 })
 	if sys.Loop_call_soon(l.p, sys.CallbackFn, id, sys.ReleaseFn) < 0 {
 		sys.Release(id)
 		fn()
@@ -140,8 +157,8 @@ func (t *task) cancelOnce() {
 	}
 	t.followed, t.withLoop = true, t.loop.ctx.Err() != nil
 	requests := sys.Task_cancelling(t.p)
-	reached := t.ending && requests > t.before
-	if t.ending = true; !reached {
+	reached := t.ending != 0 && requests > t.before
+	if !reached {
 		sys.Task_cancel(t.p, "")
 	}
 	w := t.watched

@@ -58,6 +58,7 @@ type Loop struct {
 
 	following map[<-chan struct{}]*following // by what their contexts are done; its thread only
 	numbered  int64                          // tasks that were followed; its thread only
+	ends      int64                          // of contexts; its thread only
 
 	reporting sync.Mutex // one call of onError at a time, after the loop's end
 }

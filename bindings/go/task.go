@@ -27,11 +27,10 @@ type task struct {
 
 	maker     *task              // whose context that was made from; nil: of none of the loop's
 	made      map[*task]struct{} // of whom it is the maker, and that have not ended
-	depth     int                // how many makers there are above it
 	number    int64              // in the order of following
 	following *following         // (ending.go)
 
-	ending   bool  // its context's end cancels it, or has (ending.go)
+	ending   int64 // which end of contexts cancels it, or has; 0: none yet (ending.go)
 	before   int64 // requests to cancel it at that end
 	followed bool  // that has cancelled it
 	withLoop bool  // when the loop's had come, too
