@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The figures that the library is held to, and what bounds those that it misses."""
+"""The figures that the library should reach, and where the time goes in those that it misses."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from . import peers
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure that is wanted: at most `most`, in the metric's unit.
+    """A figure to reach: at most `most`, in the metric's unit.
 
-    As a share: at least so much of the rate of the physical limit, or at most so many times its
-    cost. So stands what is mostly the machine's own time, of waking a thread or of starting a
-    process, in which machines differ by five times.
+    As a share: at least this part of the rate of the physical limit, or at most this many times its
+    cost. Used where most of the time is the machine's own (waking a thread, starting a process), in
+    which machines differ by a factor of five.
     """
 
     what: str
@@ -29,56 +29,55 @@ class Goal:
 
 
 FIBER, BUSY = f"{peers.OURS}-fiber", f"{peers.OURS}-busy"
-ENTRY = "each entry point checks its arguments and its thread, and keeps what asyncio promises:"
+ENTRY = "each entry point checks its arguments and its thread, and provides what asyncio promises:"
 
 CALLBACK = (
     f"{ENTRY} a handle that can be cancelled, a context, an error that is reported: 150"
     " instructions where a bare FIFO has eight"
 )
-ALONE = "the same, and one iteration of the loop: 235 instructions"
-SPAWN = "a task with a number, a context, its place among all tasks, and an outcome that is awaited"
-SWITCH = "a sleep is made and awaited, and the task goes through the ready queue: 310 instructions"
-JUMP = "the same, and two jumps between stacks"
+ALONE = "the same, plus one iteration of the loop: 235 instructions"
+SPAWN = "each task has a number, a context, a place among all tasks, and an outcome that is awaited"
+SWITCH = "each switch awaits a new sleep, and goes through the ready queue: 310 instructions"
+JUMP = "the same, plus two switches between stacks"
 QUEUE = (
-    "put and get are futures that can be cancelled, combined and given to a task: making, awaiting"
-    " and freeing them is most of it"
+    "each put and get is a future that can be cancelled, combined and given to a task; most of the"
+    " time goes into creating, awaiting and freeing it"
 )
 PING_PONG = (
-    "each item is two waits: two futures, four operations' steps and two switches of tasks, each in"
-    " an iteration of its own, as in asyncio: 1,920 instructions"
+    "each item takes two waits: two futures, four steps of operations and two switches of tasks,"
+    " each in an iteration of its own, as in asyncio: 1,920 instructions"
 )
-TIMER = "a handle, a context and a clock read for each; a bare wheel has none of them"
+TIMER = "each timer has a handle, a context and a clock read; a bare wheel has none of them"
 POST = (
-    "two lines go from one processor's cache to the other's: the call's, and the inbox's, at which"
-    " a loop without other work looks all the time"
+    "two cache lines move between the processors: that of the call, and that of the inbox, which a"
+    " loop without other work reads all the time"
 )
-IDLE = "398 bytes from the allocator, and pages that are not full"
-LATE = "the bare timerfd fires as late: its interrupt, and the wake-up of a process that sleeps"
+IDLE = "398 bytes from the allocator, plus pages that are not full"
+LATE = "a bare timerfd is as late: its interrupt, and the wake-up of a sleeping process"
 WAKE = (
-    "one write and one epoll_wait each way, as in the limit; the rest is the wake-up of a sleeping"
-    " thread, whose time spread by {spread} in this run"
+    "one write and one epoll_wait each way, as in the limit; the rest is waking a sleeping thread;"
+    " spread of our result: {spread}"
 )
 ECHO = (
-    "the system calls are as many as the limit's, and a request takes {cpu} of the limit's"
-    " processor time; rates also follow how server and client happen to fall into step, and ours spread by"
-    " {spread} in this run"
+    "as many system calls as the limit, and {cpu} of the limit's processor time per request; the"
+    " rate also depends on how the server and the client interleave; spread of our result: {spread}"
 )
 POLLING = (
-    "two system calls and the way through the kernel's TCP are the limit's 20 us; ours adds the"
-    " walk through the loop, 5,500 instructions for both ends; ours spread by {spread} in this run"
+    "two system calls and the kernel's TCP take the limit 20 us; ours adds the way through the"
+    " loop, 5,500 instructions for both ends; spread of our result: {spread}"
 )
 CHILD = (
-    "a child takes the processor time that it takes the limit, within the noise, though it costs ten"
-    " short system calls more: its pidfd, and the parent's descriptors kept from it; what is left is"
-    " when the children get the processors; ours spread by {spread} in this run"
+    "a child takes the same processor time as in the limit, within the noise, although there are"
+    " ten more short system calls, for its pidfd and to keep the parent's descriptors from it; the"
+    " rest is scheduling of the children; spread of our result: {spread}"
 )
 POOL = (
-    "two wake-ups of threads that sleep; what is ours is the future, its cancellation and the fiber"
-    " that awaits; ours spread by {spread} in this run"
+    "mostly the wake-ups of two sleeping threads; ours adds the future, its cancellation and the"
+    " fiber that awaits; spread of our result: {spread}"
 )
 POOL_MANY = (
     "each job is a future that a fiber awaits, with a context, and can be cancelled while it waits;"
-    " the limit passes bare pointers through a list; ours spread by {spread} in this run"
+    " the limit passes bare pointers through a list; spread of our result: {spread}"
 )
 STACK = f"{peers.LIMIT}-fiber"
 
@@ -96,7 +95,7 @@ GOALS = [
     Goal("timer, arm + cancel", "timer", "arm + cancel", 15, bound=TIMER),
     Goal("timer, arm + fire", "timer", "arm + fire", 320, bound=TIMER),
     Goal(
-        "timer of 1.3 ms, p50, of the limit's (1.34 ms where that takes 1.33)",
+        "timer of 1.3 ms, p50, relative to the limit",
         "timer",
         "1.3 ms, p50",
         1.01,
@@ -105,9 +104,16 @@ GOALS = [
         valid=1.3,
     ),
     Goal("post, loop awake", "post", "flood", 20, bound=POST),
-    Goal("wake-up, of the limit's", "post", "wake-up, round trip", 1.03, share=True, bound=WAKE),
     Goal(
-        "echo, 50 connections, of the limit's",
+        "wake-up, relative to the limit",
+        "post",
+        "wake-up, round trip",
+        1.03,
+        share=True,
+        bound=WAKE,
+    ),
+    Goal(
+        "echo, 50 connections, share of the limit",
         "echo",
         "plain, 50 connections, 64 B: requests",
         0.99,
@@ -115,17 +121,27 @@ GOALS = [
         bound=ECHO,
     ),
     Goal(
-        "echo, 1,000 connections, of the limit's",
+        "echo, 1,000 connections, share of the limit",
         "echo",
         "plain, 1000 connections, 64 B: requests",
         0.98,
         share=True,
         bound=ECHO,
     ),
-    Goal("system calls a request, 1", "echo", "plain, 1 connection, 64 B: system calls", 3.0),
-    Goal("system calls a request, 100", "echo", "plain, 100 connections, 64 B: system calls", 2.05),
     Goal(
-        "echo, 1 connection, p50, polling, of the limit's (21 us where that takes 20.2)",
+        "system calls per request, 1 connection",
+        "echo",
+        "plain, 1 connection, 64 B: system calls",
+        3.0,
+    ),
+    Goal(
+        "system calls per request, 100 connections",
+        "echo",
+        "plain, 100 connections, 64 B: system calls",
+        2.05,
+    ),
+    Goal(
+        "echo, 1 connection, polling, p50, relative to the limit",
         "echo",
         "plain, 1 connection, 64 B: latency p50",
         1.04,
@@ -135,7 +151,7 @@ GOALS = [
         bound=POLLING,
     ),
     Goal(
-        "process, 1 at a time, of the limit's",
+        "process, 1 at a time, share of the limit",
         "process",
         "1 at a time",
         0.97,
@@ -143,7 +159,7 @@ GOALS = [
         bound=CHILD,
     ),
     Goal(
-        "process, 16 at a time, of the limit's",
+        "process, 16 at a time, share of the limit",
         "process",
         "16 at a time",
         0.97,
@@ -151,7 +167,7 @@ GOALS = [
         bound=CHILD,
     ),
     Goal(
-        "process, from 1 GiB, of the limit's",
+        "process, from 1 GiB, share of the limit",
         "process",
         "with 1 GiB resident",
         0.97,
@@ -163,12 +179,12 @@ GOALS = [
         "memory",
         "sleeping task",
         192,
-        bound="128 and 64 bytes, and a share of their chunk",
+        bound="a block of 128 bytes and one of 64, plus their share of a chunk",
     ),
     Goal("memory, sleeping task, fiber", "memory", "sleeping task", 4505, FIBER, limit=STACK),
     Goal("memory, idle connection", "memory", "idle connection", 400, bound=IDLE),
     Goal(
-        "thread pool, 1 in flight, of the limit's (17 us where that takes 16.9)",
+        "thread pool, 1 in flight, relative to the limit",
         "thread",
         "1 in flight",
         1.01,
@@ -176,7 +192,7 @@ GOALS = [
         bound=POOL,
     ),
     Goal(
-        "thread pool, 64 in flight, of the limit's (450 ns where that takes 385)",
+        "thread pool, 64 in flight, relative to the limit",
         "thread",
         "64 in flight",
         1.17,

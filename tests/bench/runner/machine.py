@@ -57,8 +57,8 @@ def disturbance(before):
     everything = everything or 1
     others = max(0, busy - own)
     return (
-        f"of the processors' time, {steal / everything:.0%} went to other machines (steal)"
-        f" and {others / everything:.0%} to other programs on this one"
+        f"other machines took {steal / everything:.0%} of the processors' time (steal), and other"
+        f" programs on this one {others / everything:.0%}"
     )
 
 

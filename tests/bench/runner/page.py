@@ -79,7 +79,7 @@ def goal_line(goal, row, unit, summary):
 
 def goal_lines(summary):
     lines = [
-        "| goal | wanted | measured | | limit | best peer | what bounds it |",
+        "| goal | wanted | measured | | limit | best peer | why it is missed |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for goal in goals.GOALS:
@@ -121,16 +121,18 @@ def run_lines(run):
     """Everything between the marks."""
     summary = run["summary"]
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    part = f", with 1 / {run['part']} of the operations" if run["part"] > 1 else ""
-    best = " Of each peer its best round is shown." if run["best"] else ""
+    part = f", with 1 / {run['part']} of the usual operations" if run["part"] > 1 else ""
+    best = " The tables show the best round of each peer." if run["best"] else ""
     rounds = max(row["rounds"] for metric in summary for row in metric["peers"])
     lines = [
-        f"Measured on {run['date']}: {run['machine']}; {rounds} rounds, in each of which every peer"
-        f" takes its turn{part}. {run['noise'][0].upper()}{run['noise'][1:]}.{best}",
+        f"Measured on {run['date']}: {run['machine']}; {rounds} rounds{part}."
+        f" {run['noise'][0].upper()}{run['noise'][1:]}.{best}",
         "",
-        f"Peers: {versions}.",
+        f"Versions: {versions}.",
         "",
-        "## The goals",
+        "## Goals",
+        "",
+        "What the library is held to, whether this run met it, and if not, where the time goes.",
         "",
         *goal_lines(summary),
         "",

@@ -71,9 +71,9 @@ TOOLS = {
 
 NO_TASKS = "has callbacks, not tasks"
 NO_POOL = "has no thread pool"
-STREAMS_ONLY = "is libevent's stream layer; the rest stands under libevent"
-FIBERS_ONLY = "switches tasks; it was not built as an event loop"
-SAME = "is Boost.Asio's second style; the rest stands under asio"
+STREAMS_ONLY = "is libevent's stream layer; see libevent"
+FIBERS_ONLY = "only switches tasks; it is not an event loop"
+SAME = "is Boost.Asio with coroutines; see asio"
 
 ABSENT = {
     OURS: {},
@@ -83,7 +83,7 @@ ABSENT = {
         **dict.fromkeys(("spawn", "switch", "queue", "memory_task"), NO_TASKS),
         "process": "starts and reaps no processes",
         "thread": NO_POOL,
-        "tls": "leaves TLS to bufferevent_openssl: see the peer bufferevent",
+        "tls": "has TLS only in bufferevent_openssl; see bufferevent",
     },
     "bufferevent": dict.fromkeys(
         (
@@ -124,10 +124,10 @@ ABSENT = {
             ("callback", "timer", "post", "process", "thread", "memory_timer", "start", "server"),
             FIBERS_ONLY,
         ),
-        "switch": "has no yield: see queue, capacity 1",
+        "switch": "has no yield; see queue, capacity 1",
     },
     "go": {
-        "callback": "has no callbacks: see switch",
+        "callback": "has no callbacks; see switch",
         "thread": "has goroutines instead of a thread pool",
         "start": "has no loop that a program could start",
     },

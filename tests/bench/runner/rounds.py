@@ -257,6 +257,6 @@ class Bench:
     def repeats(self):
         """What was done about the steal, in words."""
         return (
-            f"measurements taken again because of more than {STEAL_AT_MOST:.0%} of steal:"
-            f" {self.repeated}; measurements in the tables that had more: {self.disturbed}"
+            f"{self.repeated} measurements were repeated because of more than {STEAL_AT_MOST:.0%}"
+            f" steal, and {self.disturbed} in the tables had more than that"
         )

@@ -58,42 +58,42 @@ ROUNDS_CALM = 3  # of the workloads that are not noisy
 WORKLOADS = [
     Workload(
         "callback",
-        "callbacks that reschedule themselves, among 1,000 and alone",
+        "a callback that reschedules itself: one of 1,000, or alone",
         (Program("callback", 5_000_000, 50_000),),
     ),
     Workload(
         "spawn",
-        "tasks that do nothing, spawned 1,000 at a time and all awaited",
+        "spawning 1,000 tasks that do nothing, and awaiting all of them",
         (Program("spawn", 1_000_000, 10_000),),
     ),
     Workload(
         "switch",
-        "tasks that yield to each other, a switch",
+        "one switch between tasks that yield to each other",
         (Program("switch", 5_000_000, 50_000),),
     ),
     Workload(
         "queue",
-        "two tasks over a bounded queue, and a foreign thread into one, an item",
+        "passing one item through a bounded queue, between two tasks and from another thread",
         (Program("queue", 2_000_000, 20_000),),
     ),
     Workload(
         "timer",
-        "a million timers armed for 1 to 60 s and cancelled; armed within 1 s and all"
-        " fired (processor time); and when a timer of 1.3 ms fires (uvloop's is one of 1 ms)",
+        "a million timers: armed for 1 to 60 s and cancelled, or armed within 1 s and fired"
+        " (processor time); and how late a timer of 1.3 ms fires (1 ms for uvloop)",
         (Program("timer", 1_000_000, 20_000),),
     ),
     Workload(
         "post",
-        "a thread posts callbacks into a running loop; two idle loops wake each other",
+        "a thread posts callbacks to a running loop; two idle loops wake each other",
         (Program("post", 2_000_000, 20_000),),
     ),
     Workload(
         "echo", "an echo server on one processor, the load generator on the other", (), "echo"
     ),
-    Workload("accept", "connections accepted and closed", (), "accept"),
+    Workload("accept", "accepting and closing connections", (), "accept"),
     Workload(
         "process",
-        "/bin/true started and awaited",
+        "starting /bin/true and waiting for it",
         (Program("process", 2_000, 32),),
         small_pages=True,
     ),
@@ -104,23 +104,27 @@ WORKLOADS = [
     ),
     Workload(
         "memory",
-        "resident bytes for each",
+        "resident bytes for each object",
         (Program("memory_task", 1_000_000, 20_000), Program("memory_timer", 1_000_000, 20_000)),
         "memory",
         small_pages=True,
         noisy=False,
     ),
-    Workload("start", "a loop made, turned once and closed", (Program("start", 10_000, 200),)),
+    Workload(
+        "start",
+        "creating a loop, running one iteration, and closing it",
+        (Program("start", 10_000, 200),),
+    ),
     Workload(
         "growth",
-        "an operation of ours while so many objects of its kind are alive (processor time)",
+        "one operation of this library while this many objects of its kind exist (processor time)",
         (Program("growth", 1_000_000, 10_000),),
         "growth",
         noisy=False,
     ),
     Workload(
         "bindings",
-        "an await and a callback in other languages, each",
+        "one await, and one callback, in other languages",
         (),
         "bindings",
         noisy=False,
