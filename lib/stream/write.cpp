@@ -110,6 +110,7 @@ int64_t queue_rest(stream *s, const iovec *parts, int n, size_t sent) {
     return static_cast<int64_t>(s->queued_bytes);
 }
 
+// What the kernel does not take is queued.
 int64_t write_some(stream *s, const iovec *parts, int n) {
     size_t total = 0;
     for (int i = 0; i < n; i++) total += parts[i].iov_len;
@@ -124,11 +125,7 @@ int64_t write_some(stream *s, const iovec *parts, int n) {
         if (result > 0) sent = static_cast<size_t>(result);
         if (sent == total) return 0;
     }
-    const int64_t queued = queue_rest(s, parts, n, sent);
-    // The kernel may have taken less for another reason than being full, and
-    // tells of a change only after it said so.
-    if (queued > 0 && (s->ready_bits() & k_writable) != 0) flush(s);
-    return s->loss != 0 ? s->loss : static_cast<int64_t>(s->queued_bytes);
+    return queue_rest(s, parts, n, sent);
 }
 
 }  // namespace
@@ -186,6 +183,13 @@ int64_t write_parts(stream *s, const iovec *parts, int n, bool of_file) {
         if (result == ALOOP_ENOMEM && !first) lose(s, result, make_error(result, nullptr));
         parts += some;
         n -= some;
+    }
+    // The kernel may have taken less for another reason than being full, and tells of a
+    // change only after it said so. Once all parts are queued: who is told of room here
+    // may write, too.
+    if (result > 0 && (s->ready_bits() & k_writable) != 0) {
+        flush(s);
+        result = s->loss != 0 ? s->loss : static_cast<int64_t>(s->queued_bytes);
     }
     check_high(s);
     return result;

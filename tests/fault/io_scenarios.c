@@ -210,8 +210,32 @@ static int64_t lookup_scenario(void *arg, void **value) {
     return status < 0 ? status : 0;
 }
 
+/* What writes took is read, or the writer is told why it was not. */
+static int64_t queue_scenario(void *arg, void **value) {
+    (void)arg, (void)value;
+    static const char much[65536 + 10000];
+    aloop_stream *a = NULL, *b = NULL;
+    int64_t status = aloop_stream_pair(&a, &b, NULL);
+    size_t taken = 0;
+    for (size_t n = 65536; status >= 0 && n > 0; n = n == 65536 ? 10000 : 0) {
+        status = aloop_stream_write(a, much + taken, n);
+        if (status >= 0) taken += n;
+    }
+    if (a != NULL) aloop_stream_close(a);
+    if (status >= 0) {
+        status = await_patiently(aloop_stream_readexactly(b, (int64_t)taken));
+        aloop_stream_close(b);
+        const int64_t told = aloop_await(aloop_stream_wait_closed(a), NULL);
+        if (status == ALOOP_EINCOMPLETEREAD && told < 0) status = told;
+    }
+    aloop_unref(a);
+    aloop_unref(b);
+    return status < 0 ? status : 0;
+}
+
 const struct scenario io_scenarios[] = {
     {"datagrams", datagram_scenario}, {"datagram callbacks", protocol_scenario},
     {"sockets", socket_scenario},     {"files", file_scenario},
-    {"lookups", lookup_scenario},     {NULL, NULL},
+    {"lookups", lookup_scenario},     {"queued writes", queue_scenario},
+    {NULL, NULL},
 };

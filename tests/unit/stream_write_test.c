@@ -224,5 +224,63 @@ static void test_much(void **state) {
     in_task(much);
 }
 
+/* A protocol that writes when it is told of room, in the middle of a write of many parts:
+ * those stay together. */
+enum { k_parts = 200 };
+static aloop_stream *teller;
+
+static int64_t write_when_resumed(aloop_stream *transport, void *resumed) {
+    if (++*(int *)resumed > 1) return 0;
+    return aloop_stream_write(transport, "!", 1) < 0 ? ALOOP_EUSER : 0;
+}
+
+static int64_t fill_up(void *unused) {
+    (void)unused;
+    static const char much[200000];
+    assert_code(aloop_stream_set_write_buffer_limits(teller, 120000, 110000), 0);
+    assert_true(aloop_stream_write(teller, much, sizeof much) > 120000);
+    return 0;
+}
+
+static int64_t write_many_parts(void *resumed) {
+    aloop_buf parts[k_parts];
+    for (int i = 0; i < k_parts; i++) parts[i] = (aloop_buf){"ab", 2};
+    assert_int_equal(*(int *)resumed, 0);
+    assert_true(aloop_stream_writelines(teller, parts, k_parts) > 0);
+    assert_int_equal(*(int *)resumed, 1);
+    return 0;
+}
+
+static int64_t parts_stay_together(void *arg, void **value) {
+    (void)arg, (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    aloop_stream *reader = NULL;
+    aloop_protocol *p = aloop_protocol_new();
+    int resumed = 0;
+    assert_code(aloop_stream_pair(&teller, &reader, NULL), 0);
+    assert_code(aloop_protocol_set_resume_writing(p, write_when_resumed), 0);
+    assert_code(aloop_stream_set_protocol(teller, p, &resumed), 0);
+    aloop_loop_call_soon(loop, fill_up, NULL, NULL);
+    let_run(2);
+    /* The read makes room, and the parts come before the protocol is told of that. */
+    aloop_loop_call_soon(loop, write_many_parts, &resumed, NULL);
+    assert_code(AWAIT(aloop_stream_readexactly(reader, 65536)), 65536);
+    assert_code(AWAIT(aloop_stream_readexactly(reader, 200000 - 65536)), 200000 - 65536);
+    for (int i = 0; i < k_parts; i++) assert_reads(aloop_stream_read(reader, 2), "ab");
+    assert_reads(aloop_stream_read(reader, 2), "!");
+    aloop_stream_abort(teller);
+    aloop_stream_abort(reader);
+    let_run(3);
+    aloop_unref(teller);
+    aloop_unref(reader);
+    aloop_unref(p);
+    return 0;
+}
+
+static void test_parts_stay_together(void **state) {
+    (void)state;
+    in_task(parts_stay_together);
+}
+
 SUITE(CASE(test_writes), CASE(test_back_pressure), CASE(test_flushes),
-      CASE(test_lost_while_draining), CASE(test_much))
+      CASE(test_lost_while_draining), CASE(test_much), CASE(test_parts_stay_together))
