@@ -129,8 +129,10 @@ void close_executors(resource *self) {
         j->cancelled.store(true, std::memory_order_relaxed);
         list->home->unpin();
         detach(j);
-        // In a forked child nobody else has it.
-        if (j->by->of_parent() || j->by->ops->withdraw(j->by, j)) free_job(j);
+        // In a forked child nobody else has it, unless it stands in the loop's inbox.
+        const bool ours =
+            j->by->of_parent() ? !j->handed_back : j->by->ops->withdraw(j->by, j);
+        if (ours) free_job(j);
     }
     if (list->standard != nullptr) {
         if (!list->standard->of_parent()) list->standard->ops->begin_shutdown(list->standard);
@@ -183,6 +185,7 @@ static int64_t send_home(loop *home, posted *item) {
 }
 
 void hand_back(job *j) {
+    j->handed_back = true;
     if (send_home(j->home, j) < 0) free_job(j);
 }
 

@@ -388,6 +388,7 @@ int64_t describe_running(executor *e, char *buffer, size_t size) {
 void forget_pool(thread_pool *p) {
     const bool whole = pthread_mutex_trylock(&p->mutex) == 0;  // else the list may not be
     while (link *first = whole ? p->workers.pop() : nullptr) destroy(static_cast<worker *>(first));
+    if (whole) tell_waiters(&p->waiters);  // the parent's: each holds its loop
     if (p->extension.data != nullptr) p->extension.forget(p->extension.data);
     destroy(p);
 }

@@ -159,6 +159,74 @@ static void idle_threads_of_a_forked_parent(void **state) {
     close_loop(loop);
 }
 
+/* What a child has of a loop and a pool once it has given all of them up. */
+static int given_up(struct pool_case *c) {
+    aloop_unref(c->pool);
+    int wrong = aloop_loop_close(c->loop) != 0;
+    aloop_loop_unref(c->loop);
+    for (int32_t i = 0; aloop_debug_stats_name(i) != NULL; i++) wrong += aloop_debug_stats(i) != 0;
+    return wrong;
+}
+
+struct jobs_case {
+    struct pool_case all;
+    aloop_future *done, *runs;
+    int freed;
+};
+
+static int drop_jobs(void *data) {
+    struct jobs_case *c = data;
+    int wrong = aloop_loop_after_fork(c->all.loop) != 0;
+    aloop_unref(c->done);
+    aloop_unref(c->runs);
+    wrong += given_up(&c->all);
+    return wrong + 100 * (c->freed != 2);
+}
+
+/* One stands in the inbox of the loop, the other is in the hands of a thread. */
+static void a_job_on_its_way_home(void **state) {
+    (void)state;
+    struct jobs_case c = {{real_loop(), aloop_executor_new_threads(1)}, NULL, NULL, 0};
+    c.done = aloop_run_in_executor(c.all.loop, c.all.pool, do_nothing, &c.freed, count_free);
+    c.runs = aloop_run_in_executor(c.all.loop, c.all.pool, wait_for_test, &c.freed, count_free);
+    sem_wait(&started);
+    assert_in_child(drop_jobs, &c);
+    sem_post(&go_on);
+    assert_code(aloop_loop_run_until_complete(c.all.loop, c.runs, NULL), 0);
+    assert_int_equal(aloop_future_done(c.done), 1);
+    aloop_unref(c.done);
+    aloop_unref(c.all.pool);
+    close_loop(c.all.loop);
+    assert_int_equal(c.freed, 2);
+}
+
+static int drop_shutdown(void *data) {
+    struct jobs_case *c = data;
+    int wrong = aloop_loop_after_fork(c->all.loop) != 0;
+    aloop_unref(c->done);
+    aloop_unref(c->runs);
+    return wrong + given_up(&c->all);
+}
+
+/* A shutdown of the parent's waits for threads that the child does not have. */
+static void a_shutdown_under_way(void **state) {
+    (void)state;
+    struct jobs_case c = {{real_loop(), aloop_executor_new_threads(1)}, NULL, NULL, 0};
+    struct reports reports = {0};
+    capture_reports(c.all.loop, &reports); /* the child loses its task */
+    c.runs = aloop_run_in_executor(c.all.loop, c.all.pool, wait_for_test, NULL, NULL);
+    sem_wait(&started);
+    c.done = aloop_loop_create_task(c.all.loop, end_pool, c.all.pool);
+    for (int i = 0; i < 3; i++) assert_true(aloop_loop_run_once(c.all.loop, 0) >= 0);
+    assert_in_child(drop_shutdown, &c);
+    sem_post(&go_on);
+    assert_code(aloop_loop_run_until_complete(c.all.loop, c.done, NULL), 0);
+    aloop_unref(c.runs);
+    aloop_unref(c.all.pool);
+    close_loop(c.all.loop);
+    assert_int_equal(reports.count, 0);
+}
+
 static int64_t seven(const void *data, size_t n, aloop_bytes **result) {
     (void)data;
     (void)n;
@@ -507,6 +575,8 @@ int main(void) {
         CASE(a_renewed_child_leaves_the_parent_alone),
         CASE(jobs_of_a_forked_parent),
         CASE(idle_threads_of_a_forked_parent),
+        CASE(a_job_on_its_way_home),
+        CASE(a_shutdown_under_way),
         CASE(idle_processes_of_a_forked_parent),
         CASE(a_job_that_forks_and_returns),
         CASE(a_coroutine_that_a_thread_waits_for),
