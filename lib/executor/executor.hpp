@@ -42,6 +42,7 @@ struct job final : posted, job_link {
     error *failure = nullptr;
     std::atomic<bool> cancelled{false};
     std::atomic<bool> answered{false};  // by an executor of the program's own
+    bool waits = false;             // in a pool's queue; under its mutex
     bool handed_back = false;       // a forked child asks, which has no other thread
     bool worker_died = false;       // of itself: its loop is told
     error *worker_death = nullptr;  // a reference, or out of memory

@@ -126,15 +126,24 @@ void lie_down(thread_pool *p, worker *w) {
     w->below = std::exchange(p->sleepers, w);
 }
 
+// Under the mutex: the first that waits, out of the queue; nullptr: none does.
+job *take_first(thread_pool *p) {
+    link *first = p->queue.pop();
+    if (first == nullptr) return nullptr;
+    job *j = job_of_queue(first);
+    j->waits = false;
+    p->queued--;
+    return j;
+}
+
 enum class turn { job, sleep, end };
 
 turn take_turn(thread_pool *p, worker *w, worker **next) {
     locked hold(&p->mutex);
     be_awake(p, w);
-    if (link *first = p->queue.pop()) {
-        p->queued--;
+    if (job *j = take_first(p)) {
         p->busy++;
-        w->current = job_of_queue(first);
+        w->current = j;
         *next = choose_sleeper(p);
         return turn::job;
     }
@@ -239,8 +248,7 @@ void replace_lost(thread_pool *p) {
         locked hold(&p->mutex);
         if (!p->queue.empty()) code = start_worker(p);
         if (code < 0 && p->threads == 1) {
-            while (link *first = p->queue.pop()) failed.push(first);
-            p->queued = 0;
+            while (job *j = take_first(p)) failed.push(queue_link(j));
         }
     }
     while (link *first = failed.pop()) {
@@ -273,6 +281,7 @@ int64_t enqueue(thread_pool *p, job *j) {
     }
     p->queue.push(queue_link(j));
     p->queued++;
+    j->waits = true;
     return 0;
 }
 
@@ -289,17 +298,13 @@ int64_t submit(executor *e, job *j) {
     return 0;
 }
 
-// A queued job stands in the ring; one that was taken out of it does not.
 bool withdraw(executor *e, job *j) {
     thread_pool *p = from(e);
     locked hold(&p->mutex);
-    for (link *at = p->queue.head(); at != nullptr; at = p->queue.after(at)) {
-        if (at != queue_link(j)) continue;
-        p->queue.remove(at);
-        p->queued--;
-        return true;
-    }
-    return false;
+    if (!std::exchange(j->waits, false)) return false;
+    p->queue.remove(queue_link(j));
+    p->queued--;
+    return true;
 }
 
 void begin_shutdown(executor *e) {
@@ -353,8 +358,8 @@ abandoned abandon(executor *e) {
     {
         locked hold(&p->mutex);
         p->shutting = true;
-        while (link *first = p->queue.pop()) dropped.push(first);
-        jobs.waiting = std::exchange(p->queued, 0);
+        jobs.waiting = p->queued;
+        while (job *j = take_first(p)) dropped.push(queue_link(j));
         jobs.running = p->busy;
         for (link *at = p->workers.head(); at != nullptr; at = p->workers.after(at)) {
             job *j = static_cast<worker *>(at)->current;
