@@ -188,16 +188,26 @@ pthread_key_t make_end_key() {
 
 const pthread_key_t g_end = make_end_key();
 
+// A cancellation of the thread ends the job alone, and not what the pool does around it.
+// One that was asked for is heard before the job counts as done.
+void run_cancelable(job *j) {
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, nullptr);
+    run_job(j);
+    pthread_testcancel();
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+}
+
 void *work(void *data) {
     worker *w = static_cast<worker *>(data);
     thread_pool *p = w->pool;
     t_worker = w;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
     pthread_setspecific(g_end, w);
     began_masked(w->mask_before);
     pthread_setname_np(pthread_self(), w->name);
     bool orphaned = false;
     while (job *j = orphaned ? nullptr : begin_job(p, w)) {
-        run_job(j);
+        run_cancelable(j);
         if (p->of_parent()) _exit(0);  // the job forked, and this is the child
         end_job(p, w);
         hand_back(j);
