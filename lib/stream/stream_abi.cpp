@@ -212,8 +212,9 @@ int64_t aloop_stream_at_eof(aloop_stream *handle) {
     const int64_t code = check_stream(handle);
     if (code < 0) return code;
     stream *s = from_c(handle);
-    // The kernel announced the end: what is before it may be nothing.
-    if ((s->ready_bits() & k_hangup) != 0 && s->unread == nullptr && !s->is(k_at_end)) {
+    // The kernel announced the end: what is before it may be nothing. A protocol is told.
+    const bool announced = (s->ready_bits() & k_hangup) != 0 && s->user == nullptr;
+    if (announced && s->unread == nullptr && !s->is(k_at_end)) {
         uint8_t byte;
         if (pull(s, &byte, 1) == 1) put_back(s, &byte, 1);
     }

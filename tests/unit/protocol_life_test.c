@@ -399,6 +399,34 @@ static void test_reading_beside(void **state) {
     in_task(reading_beside);
 }
 
+/* Who asks whether the end was read, when it has come, does not read it for the protocol. */
+static int64_t asked_for_the_end(void *arg, void **value) {
+    (void)arg, (void)value;
+    struct side s = {.made = 1};
+    aloop_stream *told = NULL, *other = NULL;
+    aloop_protocol *p = make(false);
+    assert_code(aloop_stream_pair(&told, &other, NULL), 0);
+    assert_code(aloop_stream_set_protocol(told, p, &s), 0);
+    aloop_unref(p);
+    assert_code(aloop_stream_write_eof(other), 0);
+    assert_code(aloop_stream_at_eof(told), 0);
+    until(&s.lost, 1);
+    assert_int_equal(s.ended, 1);
+    assert_code(s.status, 0);
+    assert_code(aloop_stream_at_eof(told), 1);
+    aloop_unref(told);
+    aloop_stream_abort(other);
+    let_run(2);
+    aloop_unref(other);
+    return 0;
+}
+
+static void test_asked_for_the_end(void **state) {
+    (void)state;
+    in_task(asked_for_the_end);
+}
+
 SUITE(CASE(test_factories), CASE(test_cancelling), CASE(test_server_ends), CASE(test_pipes),
       CASE(test_changing), CASE(test_contexts), CASE(test_paused_when_made),
-      CASE(test_failing_otherwise), CASE(test_reading_beside), CASE(test_left_behind))
+      CASE(test_failing_otherwise), CASE(test_reading_beside), CASE(test_left_behind),
+      CASE(test_asked_for_the_end))
