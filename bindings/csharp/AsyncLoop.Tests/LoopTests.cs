@@ -237,4 +237,37 @@ public class LoopTests
             Loop.Run(() => Loop.Sleep(100), null, source.Token));
         Support.NothingIsLeft();
     }
+
+    // Any may run it, or close it, but nobody takes it away from the thread that does.
+    [Fact]
+    public void ALoopBelongsToOneThreadAtATime()
+    {
+        var loop = new Loop();
+        using var begun = new ManualResetEventSlim();
+        var end = new TaskCompletionSource();
+        var runner = new Thread(() => loop.RunUntilComplete(() =>
+        {
+            begun.Set();
+            return end.Task;
+        }));
+        runner.Start();
+        begun.Wait();
+        var wrong = new Action[]
+        {
+            loop.Dispose, () => loop.RunUntilComplete(() => Task.CompletedTask),
+        };
+        foreach (Action one in wrong)
+        {
+            Assert.Equal(Status.LoopRunning, Assert.Throws<AloopException>(one).Status);
+        }
+        Assert.False(loop.IsClosed);
+        end.SetResult();
+        runner.Join();
+        Assert.Equal(7, loop.RunUntilComplete(() => Task.FromResult(7)));
+        var elsewhere = new Thread(loop.Dispose);
+        elsewhere.Start();
+        elsewhere.Join();
+        Assert.True(loop.IsClosed);
+        Support.NothingIsLeft();
+    }
 }

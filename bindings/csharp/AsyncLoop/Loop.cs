@@ -25,6 +25,8 @@ public sealed partial class Loop : IDisposable
     private readonly Stack<int> _free = new();
     private readonly HashSet<LoopTask> _tasks = [];
     private volatile bool _closed;
+    private int _taken;  // by the thread that runs or closes it
+    private Thread _thread = Thread.CurrentThread;  // to which it belongs, until another runs it
 
     /// <summary>A loop, which does not run yet.</summary>
     public unsafe Loop(LoopOptions? options = null)
@@ -92,7 +94,28 @@ public sealed partial class Loop : IDisposable
     public T RunUntilComplete<T>(Func<Task<T>> main, CancellationToken token = default)
     {
         ArgumentNullException.ThrowIfNull(main);
+        ObjectDisposedException.ThrowIf(_closed, this);
+        Take();
+        try
+        {
+            return RunMain(main, token);
+        }
+        finally
+        {
+            Volatile.Write(ref _taken, 0);
+        }
+    }
+
+    // One thread at a time, and until it lets go of the loop.
+    private void Take()
+    {
+        if (Interlocked.Exchange(ref _taken, 1) != 0) throw new AloopException(Status.LoopRunning);
+    }
+
+    private T RunMain<T>(Func<Task<T>> main, CancellationToken token)
+    {
         using var here = new Stay(this);
+        ComeHere();
         LoopTask<T> task = Create(main, null);
         Task<T> outcome = task.AsTask();
         using (token.UnsafeRegister(static state =>
@@ -175,6 +198,14 @@ public sealed partial class Loop : IDisposable
         }
     }
 
+    // To C the thread that runs a loop becomes its thread: then tasks can be made in it.
+    private void ComeHere()
+    {
+        if (_thread == Thread.CurrentThread) return;
+        PollUntil(InvokeAsync(static () => Task.CompletedTask));
+        _thread = Thread.CurrentThread;
+    }
+
     private unsafe void PollUntil(Task outcome)
     {
         Completion* records = stackalloc Completion[RecordsAtOnce];
@@ -237,12 +268,13 @@ public sealed partial class Loop : IDisposable
 
     /// <summary>
     /// Cancels what is left, waits for it, and closes; where another loop runs in this thread, it
-    /// closes at once. Nothing if it is closed already.
+    /// closes at once. Nothing if it is closed already; Status.LoopRunning while it runs, in
+    /// whatever thread.
     /// </summary>
     public void Dispose()
     {
         if (_closed) return;
-        if (IsHere) throw new AloopException(Status.LoopRunning);
+        Take();
         try
         {
             if (t_here == null) RunCleanUp();
@@ -256,6 +288,7 @@ public sealed partial class Loop : IDisposable
     private void RunCleanUp()
     {
         using var here = new Stay(this);
+        ComeHere();
         PollUntil(Create(WithResult(CleanUp), "cleanup").AsTask());
     }
 
