@@ -164,4 +164,37 @@ public class OptionsTests
             () => child.StandardOutput!.ReadLineAsync())).Status);
         await child.WaitAsync();
     }, s_real);
+
+    // A task may be over when the call that makes it returns.
+    [Fact]
+    public void EagerTasksRunUpToTheirFirstAwait() => Support.Run(async () =>
+    {
+        string trace = "";
+        LoopTask<int> task = Loop.Spawn(async () =>
+        {
+            trace += LoopTask.Current!.Name;
+            await Loop.Sleep(1);
+            return 1;
+        }, "eager");
+        Assert.Equal("eager", trace);
+        LoopTask<int> done = Loop.Spawn(() => Task.FromResult(2), "done");
+        Assert.True(done.IsCompleted);
+        Assert.Equal("done", done.Name);
+        Assert.Equal((1, 2), (await task, await done));
+        await Assert.ThrowsAsync<FormatException>(
+            async () => await Loop.Spawn<int>(() => throw new FormatException()));
+        await TaskGroup.Run(group =>
+        {
+            _ = group.Spawn(() => Task.CompletedTask);
+            _ = group.Spawn(() => Loop.Sleep(1));
+            return Task.CompletedTask;
+        });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            await Loop.Spawn(async () =>
+            {
+                Assert.True(LoopTask.Current!.Cancel());
+                await Loop.Sleep(1);
+            }));
+        Assert.Equal([LoopTask.Current!], Loop.Current.Tasks);
+    }, new() { Clock = LoopClock.Virtual, EagerTasks = true });
 }

@@ -137,6 +137,11 @@ public abstract unsafe class LoopTask
             : Native.aloop_task_group_create_task_ex(group, options);
         Native.aloop_unref(options);
         if (task == IntPtr.Zero) throw new OutOfMemoryException();
+        if (_begun)  // eagerly: its step has taken a reference, or ended it
+        {
+            Native.aloop_unref(task);
+            return;
+        }
         if (_ended)  // it failed at once, and the root went with the options
         {
             long code = Native.aloop_future_result(task, null);
@@ -204,6 +209,7 @@ public abstract unsafe class LoopTask
             _wake = IntPtr.Zero;
             if (!_begun)
             {
+                if (_task == IntPtr.Zero) _task = Native.aloop_ref(task);
                 Begin();
             }
             else
