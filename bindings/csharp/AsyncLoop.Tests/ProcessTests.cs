@@ -50,6 +50,18 @@ public class ProcessTests
             () => LoopProcess.StartAsync("no-such-program"))).Status);
     }, s_real);
 
+    // As with System.Diagnostics.Process, which so tells a child that there is no more.
+    [Fact]
+    public void AWriterThatIsDisposedOfEndsTheChildsInput() => Support.Run(async () =>
+    {
+        using LoopProcess child = await LoopProcess.StartAsync("cat", null, new()
+            { StandardInput = Redirect.Pipe, StandardOutput = Redirect.Pipe });
+        using (var writer = new StreamWriter(child.StandardInput!)) writer.Write("all of it");
+        byte[] got = await Loop.WaitFor(child.StandardOutput!.ReadBytesAsync(), Support.Hang);
+        Assert.Equal("all of it"u8.ToArray(), got);
+        Assert.Equal(0, await child.WaitAsync());
+    }, s_real);
+
     [Fact]
     public void JobsInThreads() => Support.Run(async () =>
     {

@@ -253,4 +253,24 @@ public class StreamTests
         }
         File.Delete(own);
     }, s_real);
+
+    // With a read under way it closes, too: the reader gets to the end, and so does the peer.
+    [Fact]
+    public void DisposingEndsWhoReads() => Support.Run(async () =>
+    {
+        await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        foreach (bool elsewhere in new[] { false, true })
+        {
+            LoopStream one = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+            await using LoopStream other = await server.AcceptAsync();
+            Task<int> reading = one.ReadAsync(new byte[1]).AsTask();
+            one.WriteNoWait("last words");
+            if (elsewhere) await Task.Run(one.Dispose);
+            else one.Dispose();
+            Assert.False(one.CanRead);
+            Assert.Equal(0, await Loop.WaitFor(reading, Support.Hang));
+            byte[] words = await Loop.WaitFor(other.ReadBytesAsync(), Support.Hang);
+            Assert.Equal("last words", Encoding.ASCII.GetString(words));
+        }
+    }, s_real);
 }

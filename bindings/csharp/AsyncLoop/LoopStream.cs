@@ -342,12 +342,40 @@ public sealed class LoopStream : Stream
         return Native.aloop_stream_wait_closed(Raw);
     }
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// Closes it, from any thread, without waiting: what waits is still sent. Whoever reads gets to
+    /// the end.
+    /// </summary>
     protected override void Dispose(bool disposing)
     {
-        // Without its last reference the stream closes by itself.
-        if (disposing) _handle.Dispose();
+        if (disposing && !_handle.IsClosed) CloseNow();
         base.Dispose(disposing);
+    }
+
+    // Others may have a reference: a read that waits, the process whose pipe it is.
+    private void CloseNow()
+    {
+        bool held = false;
+        try
+        {
+            _handle.DangerousAddRef(ref held);
+        }
+        catch (ObjectDisposedException)
+        {
+            return;  // by another thread, just now
+        }
+        _handle.Dispose();
+        if (_home.IsHere) CloseAndDrop(_handle);
+        else if (!_home.TryPost(static h => CloseAndDrop((AloopHandle)h!), _handle))
+        {
+            _handle.DangerousRelease();
+        }
+    }
+
+    private static void CloseAndDrop(AloopHandle handle)
+    {
+        Native.aloop_stream_close(handle.DangerousGetHandle());
+        handle.DangerousRelease();
     }
 
     // Information -----------------------------------------------------------------------
