@@ -188,4 +188,16 @@ public class SyncTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await awaiting);
         Assert.True(cancelled.IsCanceled);
     });
+
+    // Disposed of twice it must not release what is another's by now.
+    [Fact]
+    public void AReleaserReleasesOnce() => Support.Run(async () =>
+    {
+        using var mine = new LoopLock();
+        Releaser first = await mine.EnterAsync();
+        first.Dispose();
+        using Releaser second = await mine.EnterAsync();
+        first.Dispose();
+        Assert.True(mine.IsLocked);
+    });
 }

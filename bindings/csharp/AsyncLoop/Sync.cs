@@ -26,14 +26,14 @@ public abstract class LoopObject : IDisposable
 }
 
 /// <summary>What gives back what it stands for when disposed of.</summary>
-public readonly struct Releaser : IDisposable
+public sealed class Releaser : IDisposable
 {
-    private readonly Action _release;
+    private Action? _release;
 
     internal Releaser(Action release) => _release = release;
 
-    /// <summary>Gives it back.</summary>
-    public void Dispose() => _release();
+    /// <summary>Gives it back, once.</summary>
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }
 
 /// <summary>A fair lock, not reentrant. asyncio.Lock.</summary>
