@@ -200,4 +200,34 @@ public class SyncTests
         first.Dispose();
         Assert.True(mine.IsLocked);
     });
+
+    // Whoever has given up does not get in later, with nobody there to leave.
+    [Fact]
+    public void WhoWaitsNoLongerDoesNotEnter() => Support.Run(async () =>
+    {
+        using var one = new LoopLock();
+        using var other = new LoopCondition();
+        using var permits = new LoopSemaphore(0);
+        using var shared = new LoopReadWriteLock();
+        await one.AcquireAsync();
+        await other.AcquireAsync();
+        await shared.AcquireWriteAsync();
+        var entering = new Func<Task<Releaser>>[]
+        {
+            () => one.EnterAsync(), () => other.EnterAsync(), () => permits.EnterAsync(),
+            () => shared.EnterReadAsync(), () => shared.EnterWriteAsync(),
+        };
+        foreach (Func<Task<Releaser>> enter in entering)
+        {
+            await Assert.ThrowsAsync<TimeoutException>(
+                () => Loop.WaitFor(enter(), TimeSpan.FromSeconds(1)));
+        }
+        one.Release();
+        other.Release();
+        permits.Release();
+        shared.ReleaseWrite();
+        await Loop.Sleep(1);
+        Assert.False(one.IsLocked || other.IsLocked || permits.IsLocked);
+        using (await shared.EnterWriteAsync()) { }
+    });
 }

@@ -42,10 +42,11 @@ public sealed class LoopCapacityLimiter : LoopObject
     public void Release() => Check(Native.aloop_limiter_release_on_behalf_of(Raw, Borrower()));
 
     /// <summary>For a using statement, in one task.</summary>
-    public async Task<Releaser> EnterAsync(CancellationToken token = default)
+    public Task<Releaser> EnterAsync(CancellationToken token = default)
     {
-        await AcquireAsync(token);
-        return new Releaser(Release);
+        IntPtr borrower = Borrower();
+        return Enter(it => Native.aloop_limiter_acquire_on_behalf_of(it, borrower), Release,
+            token);
     }
 
     /// <summary>How many tokens there are; may be changed at any time.</summary>

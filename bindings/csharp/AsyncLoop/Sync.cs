@@ -22,6 +22,11 @@ public abstract class LoopObject : IDisposable
     private protected Task<long> Start(Func<IntPtr, IntPtr> begin, CancellationToken token) =>
         Operations.Start(Loop.Current, () => begin(Raw), token);
 
+    // An operation like the others: who is cancelled, or has no more time, does not get in later.
+    private protected Task<Releaser> Enter(Func<IntPtr, IntPtr> begin, Action release,
+        CancellationToken token) => Operations.Start(Loop.Current, () => begin(Raw),
+            (in Completion _) => new Releaser(release), token);
+
     private protected long Check(long status) => Errors.Check(status, this);
 }
 
@@ -54,11 +59,8 @@ public sealed class LoopLock : LoopObject
         Start(Native.aloop_lock_acquire, token);
 
     /// <summary>The same for a using statement: <c>using (await l.EnterAsync())</c>.</summary>
-    public async Task<Releaser> EnterAsync(CancellationToken token = default)
-    {
-        await AcquireAsync(token);
-        return new Releaser(Release);
-    }
+    public Task<Releaser> EnterAsync(CancellationToken token = default) =>
+        Enter(Native.aloop_lock_acquire, Release, token);
 
     /// <summary>Wakes the first in line. Status.NotOwner if it is not held.</summary>
     public void Release() => Check(Native.aloop_lock_release(Raw));
@@ -120,11 +122,8 @@ public sealed class LoopCondition : LoopObject
         Start(Native.aloop_condition_acquire, token);
 
     /// <summary>The same for a using statement.</summary>
-    public async Task<Releaser> EnterAsync(CancellationToken token = default)
-    {
-        await AcquireAsync(token);
-        return new Releaser(Release);
-    }
+    public Task<Releaser> EnterAsync(CancellationToken token = default) =>
+        Enter(Native.aloop_condition_acquire, Release, token);
 
     /// <summary>Gives the lock back.</summary>
     public void Release() => Check(Native.aloop_condition_release(Raw));
@@ -175,11 +174,8 @@ public sealed class LoopSemaphore : LoopObject
         Start(Native.aloop_semaphore_acquire, token);
 
     /// <summary>The same for a using statement.</summary>
-    public async Task<Releaser> EnterAsync(CancellationToken token = default)
-    {
-        await AcquireAsync(token);
-        return new Releaser(Release);
-    }
+    public Task<Releaser> EnterAsync(CancellationToken token = default) =>
+        Enter(Native.aloop_semaphore_acquire, Release, token);
 
     /// <summary>Gives a permit back.</summary>
     public void Release() => Check(Native.aloop_semaphore_release(Raw));
@@ -262,16 +258,10 @@ public sealed class LoopReadWriteLock : LoopObject
         (int)Check(Native.aloop_rwlock_statistic(Raw, Native.ALOOP_RWLOCK_STAT_READERS));
 
     /// <summary>For a using statement: a reader.</summary>
-    public async Task<Releaser> EnterReadAsync(CancellationToken token = default)
-    {
-        await AcquireReadAsync(token);
-        return new Releaser(ReleaseRead);
-    }
+    public Task<Releaser> EnterReadAsync(CancellationToken token = default) =>
+        Enter(Native.aloop_rwlock_acquire_read, ReleaseRead, token);
 
     /// <summary>For a using statement: the writer.</summary>
-    public async Task<Releaser> EnterWriteAsync(CancellationToken token = default)
-    {
-        await AcquireWriteAsync(token);
-        return new Releaser(ReleaseWrite);
-    }
+    public Task<Releaser> EnterWriteAsync(CancellationToken token = default) =>
+        Enter(Native.aloop_rwlock_acquire_write, ReleaseWrite, token);
 }
