@@ -273,4 +273,21 @@ public class StreamTests
             Assert.Equal("last words", Encoding.ASCII.GetString(words));
         }
     }, s_real);
+
+    // In the style of old, both directions at a time.
+    [Fact]
+    public void BeginAndEnd() => Support.Run(async () =>
+    {
+        var (a, b) = LoopStream.Pair();
+        byte[] got = new byte[2];
+        IAsyncResult reading = b.BeginRead(got, 0, 2, null, null);
+        IAsyncResult writing = b.BeginWrite("x"u8.ToArray(), 0, 1, null, null);
+        await Task.Factory.FromAsync(writing, b.EndWrite);
+        Assert.Equal("x"u8.ToArray(), await a.ReadBytesAsync(2));
+        a.WriteNoWait("y");
+        Assert.Equal(1, await Task.Factory.FromAsync(reading, b.EndRead));
+        Assert.Equal((byte)'y', got[0]);
+        a.Dispose();
+        b.Dispose();
+    }, s_real);
 }

@@ -164,6 +164,17 @@ public sealed class LoopStream : Stream
         return ReadAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
     }
 
+    // Stream's own ones block a second operation until the first is done.
+
+    /// <inheritdoc/>
+    public override IAsyncResult BeginRead(byte[] buffer, int offset, int count,
+        AsyncCallback? callback, object? state) =>
+        TaskToAsyncResult.Begin(ReadAsync(buffer, offset, count), callback, state);
+
+    /// <inheritdoc/>
+    public override int EndRead(IAsyncResult asyncResult) =>
+        TaskToAsyncResult.End<int>(asyncResult);
+
     /// <summary>Whether the end was read.</summary>
     public bool IsAtEnd => Check(Native.aloop_stream_at_eof(Raw)) != 0;
 
@@ -223,6 +234,14 @@ public sealed class LoopStream : Stream
         if (_home.IsHere) WriteNoWait(buffer.AsSpan(offset, count));
         else WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
     }
+
+    /// <inheritdoc/>
+    public override IAsyncResult BeginWrite(byte[] buffer, int offset, int count,
+        AsyncCallback? callback, object? state) =>
+        TaskToAsyncResult.Begin(WriteAsync(buffer, offset, count), callback, state);
+
+    /// <inheritdoc/>
+    public override void EndWrite(IAsyncResult asyncResult) => TaskToAsyncResult.End(asyncResult);
 
     /// <summary>Nothing: what is written is sent.</summary>
     public override void Flush() { }
