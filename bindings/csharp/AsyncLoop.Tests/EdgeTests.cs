@@ -113,6 +113,23 @@ public class EdgeTests
     }, s_real);
 
     [Fact]
+    public void TheMembersOfStreamThrowIoExceptions() => Support.Run(async () =>
+    {
+        await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        using LoopStream one = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+        using LoopStream other = await server.AcceptAsync();
+        other.WriteNoWait(new byte[20_000_000]);  // more than a socket takes at once
+        one.Abort();
+        byte[] byteToo = new byte[1];
+        await Assert.ThrowsAsync<IOException>(async () => await other.ReadAsync(byteToo));
+        await Assert.ThrowsAsync<IOException>(() => other.FlushAsync());
+        await Assert.ThrowsAsync<IOException>(async () => await other.WriteAsync(byteToo));
+        await Assert.ThrowsAsync<AloopException>(() => other.DrainAsync());
+        other.StartClosing();
+        Assert.Throws<IOException>(() => other.Write(byteToo, 0, 1));
+    }, s_real);
+
+    [Fact]
     public void WhatFailsInAStreamIsAnIoException()
     {
         foreach (Exception one in new Exception[] { new TimeoutException("late"),

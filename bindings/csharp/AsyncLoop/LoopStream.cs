@@ -231,8 +231,19 @@ public sealed class LoopStream : Stream
     /// </summary>
     public override void Write(byte[] buffer, int offset, int count)
     {
-        if (_home.IsHere) WriteNoWait(buffer.AsSpan(offset, count));
-        else WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+        if (!_home.IsHere)
+        {
+            WriteAsync(buffer.AsMemory(offset, count)).AsTask().GetAwaiter().GetResult();
+            return;
+        }
+        try
+        {
+            WriteNoWait(buffer.AsSpan(offset, count));
+        }
+        catch (AloopException e)
+        {
+            throw AsIo(e)!;
+        }
     }
 
     /// <inheritdoc/>
@@ -248,7 +259,7 @@ public sealed class LoopStream : Stream
 
     /// <inheritdoc/>
     public override Task FlushAsync(CancellationToken cancellationToken) =>
-        DrainAsync(cancellationToken);
+        Operations.Start(_home, () => Native.aloop_stream_drain(Raw), cancellationToken, AsIo);
 
     /// <summary>Ends the sending side; the peer reads the end.</summary>
     public void CompleteWriting() => Check(Native.aloop_stream_write_eof(Raw));
