@@ -233,8 +233,8 @@ public class LoopTests
             await Loop.Sleep(2);
         }, Support.Virtual)).Status);
         using var source = new CancellationTokenSource(20);
-        Assert.ThrowsAny<OperationCanceledException>(() =>
-            Loop.Run(() => Loop.Sleep(100), null, source.Token));
+        Assert.Equal(source.Token, Assert.ThrowsAny<OperationCanceledException>(() =>
+            Loop.Run(() => Loop.Sleep(100), null, source.Token)).CancellationToken);
         Support.NothingIsLeft();
     }
 

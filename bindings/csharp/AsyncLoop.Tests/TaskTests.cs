@@ -69,9 +69,18 @@ public class TaskTests
         Loop.Current.CallLater(TimeSpan.FromSeconds(1), source.Cancel);
         var e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             Loop.Sleep(5, source.Token));
+        Assert.Equal(source.Token, e.CancellationToken);
         Assert.Equal(1, Support.Now, 3);
-        Assert.True(Loop.Sleep(1, source.Token).IsCanceled);
-        GC.KeepAlive(e);
+        Task never = Loop.Sleep(1, source.Token);
+        Assert.True(never.IsCanceled);
+        e = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => never);
+        Assert.Equal(source.Token, e.CancellationToken);
+        using var unused = new CancellationTokenSource();
+        LoopTask<Nothing> task = Loop.Spawn(() => Loop.Sleep(1, unused.Token));
+        await Loop.Sleep(0);
+        task.Cancel();
+        e = await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await task);
+        Assert.NotEqual(unused.Token, e.CancellationToken);
     });
 
     [Fact]

@@ -126,6 +126,7 @@ public sealed partial class Loop : IDisposable
         {
             PollUntil(outcome);
         }
+        if (outcome.IsCanceled) token.ThrowIfCancellationRequested();
         return outcome.GetAwaiter().GetResult();
     }
 

@@ -127,7 +127,10 @@ public sealed unsafe partial class Loop
         task.AsTask().ContinueWith(done =>
         {
             registration.Dispose();
-            if (done.IsCanceled) source.TrySetCanceled(token);
+            if (done.IsCanceled)
+            {
+                source.TrySetCanceled(token.IsCancellationRequested ? token : default);
+            }
             else if (done.IsFaulted) source.TrySetException(done.Exception!.InnerExceptions);
             else source.TrySetResult(done.Result);
         }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,

@@ -29,6 +29,7 @@ internal abstract unsafe class Operation
     internal ulong Slot;
     private IntPtr _future;  // a reference, while it is under way
     private bool _done;
+    private CancellationToken _token;
     private CancellationTokenRegistration _registration;
 
     protected Operation(Loop home) => Home = home;
@@ -40,26 +41,26 @@ internal abstract unsafe class Operation
     internal void StartFrom(LoopTask? owner, CancellationToken token)
     {
         Owner = owner;
-        if (token.IsCancellationRequested) End(new OperationCanceledException(token));
-        else if (Home.IsHere) BeginNow(token);
-        else if (!Home.TryPost(static state =>
+        _token = token;
+        if (token.IsCancellationRequested) End(new OperationCanceledException());
+        else if (Home.IsHere) BeginNow();
+        else if (!Home.TryPost(static state => ((Operation)state!).BeginNow(), this))
         {
-            var (self, token) = ((Operation, CancellationToken))state!;
-            self.BeginNow(token);
-        }, (this, token))) Fail(new ObjectDisposedException(nameof(Loop)));
+            Fail(new ObjectDisposedException(nameof(Loop)));
+        }
     }
 
-    private void BeginNow(CancellationToken token)
+    private void BeginNow()
     {
         if (Home.IsClosed)  // it came too late
         {
             End(new ObjectDisposedException(nameof(Loop)));
             return;
         }
-        if (token.IsCancellationRequested || Owner is { CancelWaits: true })
+        if (_token.IsCancellationRequested || Owner is { CancelWaits: true })
         {
-            if (!token.IsCancellationRequested) Owner!.CancelWaits = false;
-            End(new OperationCanceledException(token));
+            if (!_token.IsCancellationRequested) Owner!.CancelWaits = false;
+            End(new OperationCanceledException());
             return;
         }
         IntPtr future;
@@ -78,10 +79,10 @@ internal abstract unsafe class Operation
                 : new OutOfMemoryException());
             return;
         }
-        Watch(future, token);
+        Watch(future);
     }
 
-    private void Watch(IntPtr future, CancellationToken token)
+    private void Watch(IntPtr future)
     {
         _future = Native.aloop_ref(future);
         Slot = Home.Enter(this);
@@ -93,12 +94,16 @@ internal abstract unsafe class Operation
             return;
         }
         Owner?.Add(this);
-        if (token.CanBeCanceled)
+        if (_token.CanBeCanceled)
         {
-            _registration = token.UnsafeRegister(static state =>
+            _registration = _token.UnsafeRegister(static state =>
                 ((Operation)state!).CancelFromAnywhere(), this);
         }
     }
+
+    // The token that asked for a cancellation, as whoever catches that may want to know.
+    protected CancellationToken TokenOf(OperationCanceledException e) =>
+        _token.IsCancellationRequested ? _token : e.CancellationToken;
 
     private void CancelFromAnywhere()
     {
@@ -181,7 +186,7 @@ internal sealed class Operation<T> : Operation
     protected override void Fail(Exception exception)
     {
         if (_ended != null) exception = _ended(exception) ?? exception;
-        if (exception is OperationCanceledException e) _source.TrySetCanceled(e.CancellationToken);
+        if (exception is OperationCanceledException e) _source.TrySetCanceled(TokenOf(e));
         else _source.TrySetException(exception);
     }
 }
