@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Xunit;
@@ -118,6 +119,40 @@ public class ProcessTests
         Assert.Equal(user1, await Loop.WaitFor(waiting, Support.Hang));
         await child.WaitAsync();
     }, s_real);
+
+    // A handler whose registration nobody holds stays; with its loop the default comes back.
+    [Fact]
+    public void ASignalHandlerLastsAsLongAsItsLoop()
+    {
+        const PosixSignal WindowChanged = PosixSignal.SIGWINCH;  // ignored by default
+        int handled = 0;
+        Support.Run(async () =>
+        {
+            using var got = new LoopEvent();
+            Listen(got);
+            for (int i = 0; i < 3; i++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+            using LoopProcess kill =
+                await LoopProcess.ShellAsync($"kill -WINCH {Environment.ProcessId}");
+            await Loop.WaitFor(got.WaitAsync(), Support.Hang);
+            Assert.Equal(1, handled);
+            await kill.WaitAsync();
+        }, s_real);
+        Loop closed = new();
+        closed.Dispose();
+        Assert.Throws<ObjectDisposedException>(
+            () => closed.AddSignalHandler(WindowChanged, () => { }));
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        void Listen(LoopEvent got) => Loop.Current.AddSignalHandler(WindowChanged, () =>
+        {
+            handled++;
+            got.Set();
+        });
+    }
 
     [Fact]
     public void WhatTheLoopIsDoing() => Support.Run(async () =>

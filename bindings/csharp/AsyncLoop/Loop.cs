@@ -332,6 +332,7 @@ public sealed partial class Loop : IDisposable
     private void Close()
     {
         lock (_gate) _closed = true;
+        foreach (SignalHandler handler in _signals.Keys) handler.Dispose();
         Native.aloop_loop_close(_loop);
         foreach (Operation? operation in _operations.ToArray())
         {
