@@ -270,4 +270,30 @@ public class LoopTests
         Assert.True(loop.IsClosed);
         Support.NothingIsLeft();
     }
+
+    // What another thread awaits does not bring its code to the loop, which it could block.
+    [Fact]
+    public void OtherThreadsStayWhatTheyAre() => Support.Run(async () =>
+    {
+        int thread = Environment.CurrentManagedThreadId;
+        using var go = new LoopEvent();
+        LoopTask<Nothing> task = Loop.Spawn(() => go.WaitAsync());
+        using var future = new LoopFuture<int>();
+        var begun = new TaskCompletionSource();
+        int waiting = 3;
+        async Task<int> After(Func<Task> what)
+        {
+            Task it = what();
+            if (Interlocked.Decrement(ref waiting) == 0) begun.SetResult();
+            await it;
+            return Environment.CurrentManagedThreadId;
+        }
+        Task<int[]> threads = Task.WhenAll(Task.Run(() => After(() => go.WaitAsync())),
+            Task.Run(() => After(() => future.WaitAsync())), Task.Run(() => After(task.AsTask)));
+        await begun.Task;
+        await Loop.Sleep(0);  // what they have begun is under way
+        go.Set();
+        future.SetResult(1);
+        Assert.DoesNotContain(thread, await threads);
+    }, new LoopOptions());
 }

@@ -290,4 +290,24 @@ public class StreamTests
         a.Dispose();
         b.Dispose();
     }, s_real);
+
+    [Fact]
+    public void AServerServesFromAnyThread() => Support.Run(async () =>
+    {
+        await using LoopServer server = await LoopServer.StartAsync("127.0.0.1", 0);
+        int thread = Environment.CurrentManagedThreadId;
+        Task serving = Task.Run(() => server.ServeAsync(client =>
+        {
+            Assert.Equal(thread, Environment.CurrentManagedThreadId);
+            return Echo(client);
+        }));
+        for (int i = 0; i < 2; i++)
+        {
+            await using LoopStream client = await LoopStream.ConnectAsync("127.0.0.1", server.Port);
+            await client.WriteTextAsync("one\n");
+            Assert.Equal("ONE", await Loop.WaitFor(client.ReadLineAsync(), Support.Hang));
+        }
+        server.Close();
+        await serving;
+    }, s_real);
 }

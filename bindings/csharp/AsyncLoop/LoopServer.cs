@@ -134,6 +134,11 @@ public sealed class LoopServer : IAsyncDisposable
     /// </summary>
     public async Task ServeAsync(Func<LoopStream, Task> handler, CancellationToken token = default)
     {
+        if (!_home.IsHere)
+        {
+            await _home.InvokeAsync(() => ServeAsync(handler, token), token);
+            return;
+        }
         await foreach (LoopStream client in AcceptAllAsync(token))
         {
             _ = Loop.Spawn(() => Handle(handler, client));

@@ -226,8 +226,10 @@ public abstract unsafe class LoopTask
         {
             Home.Report(e);
         }
+        // Within the context, so that who awaits the end elsewhere does not go on here.
+        long status = BodyDone ? End() : Suspend(task);
         SynchronizationContext.SetSynchronizationContext(before);
-        return BodyDone ? End() : Suspend(task);
+        return status;
     }
 
     private void Begin()

@@ -169,7 +169,9 @@ internal sealed class Operation<T> : Operation
         _begin = begin;
         _result = result;
         _ended = ended;
-        _source = new TaskCompletionSource<T>(this);
+        // Code of another thread goes on in the pool: it may block, which the loop must not.
+        _source = new TaskCompletionSource<T>(this, home.IsHere ? TaskCreationOptions.None
+            : TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     internal Task<T> Task => _source.Task;
