@@ -172,11 +172,15 @@ public class ScopeTests
         (_, pending) = await Loop.Wait([sleeper.AsTask()], Timeout.InfiniteTimeSpan);
         Assert.Empty(pending);
         await Loop.WaitFor(() => Loop.Sleep(1), Timeout.InfiniteTimeSpan);
-        LoopTask<Nothing> forever = Loop.Spawn(() => Loop.Delay(Timeout.Infinite));
-        await Loop.Sleep(1_000_000);
-        Assert.False(forever.IsCompleted);
-        forever.Cancel();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await forever);
+        foreach (Func<Task> endless in new Func<Task>[] { () => Loop.Delay(Timeout.Infinite),
+            () => Loop.Sleep(Timeout.InfiniteTimeSpan) })
+        {
+            LoopTask<Nothing> forever = Loop.Spawn(endless);
+            await Loop.Sleep(1_000_000);
+            Assert.False(forever.IsCompleted);
+            forever.Cancel();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await forever);
+        }
         Assert.Throws<ArgumentOutOfRangeException>(() => { _ = Loop.Delay(-2); });
     });
 

@@ -64,10 +64,12 @@ internal static class Combine
 public sealed unsafe partial class Loop
 {
     /// <summary>
-    /// Waits; zero or less lets everything else that is ready run once. asyncio.sleep.
+    /// Waits; zero or less lets everything else that is ready run once, but -1 ms,
+    /// <see cref="System.Threading.Timeout.InfiniteTimeSpan"/>, waits until it is cancelled.
+    /// asyncio.sleep.
     /// </summary>
     public static Task Sleep(TimeSpan delay, CancellationToken token = default) =>
-        Sleep(delay.TotalSeconds, token);
+        Sleep(Seconds(delay, double.PositiveInfinity), token);
 
     /// <summary>Waits some seconds.</summary>
     public static Task Sleep(double seconds, CancellationToken token = default) =>
