@@ -167,6 +167,7 @@ public class LoopTests
             await Loop.Sleep(1);
             throw new FormatException("in a task");
         });
+        Assert.False(forgotten.IsCompleted);  // to look is not to handle
         await Loop.Sleep(2);
         Assert.Equal(["in a callback", "in a task"], faults.Select(f => f.Exception!.Message));
         Assert.True(forgotten.IsCompleted);

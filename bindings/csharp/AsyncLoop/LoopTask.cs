@@ -61,7 +61,7 @@ public abstract unsafe class LoopTask
     public static CancellationToken CurrentToken => Current?.TokenOfNow() ?? default;
 
     /// <summary>True when it has ended, however.</summary>
-    public bool IsCompleted => AsTask().IsCompleted;
+    public bool IsCompleted => Published;
 
     /// <summary>Its name: "Task-N" unless it was given one.</summary>
     public string Name
@@ -110,6 +110,7 @@ public abstract unsafe class LoopTask
     /// <summary>Awaits its end; who is cancelled while awaiting that cancels the task.</summary>
     public Task JoinAsync() => Join();
 
+    private protected abstract bool Published { get; }
     private protected abstract Task Plain();
     private protected abstract Task Join();
     private protected abstract Task RunBody();
@@ -357,6 +358,7 @@ public sealed class LoopTask<T> : LoopTask
             whole.GetAwaiter().GetResult(), default);
     }
 
+    private protected override bool Published => _source.Task.IsCompleted;
     private protected override Task Plain() => AsTask();
     private protected override Task Join() => JoinAsync();
     private protected override Exception? Failure => _failure;
