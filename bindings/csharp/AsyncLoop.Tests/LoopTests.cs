@@ -297,4 +297,25 @@ public class LoopTests
         future.SetResult(1);
         Assert.DoesNotContain(thread, await threads);
     }, new LoopOptions());
+
+    // As Task.Run takes them along, and call_soon_threadsafe the context.
+    [Fact]
+    public void AsyncLocalsGoAlongToTheLoop() => Support.Run(async () =>
+    {
+        Loop loop = Loop.Current;
+        var local = new AsyncLocal<string?>();
+        var posted = new TaskCompletionSource<string?>();
+        string? invoked = await Task.Run(() =>
+        {
+            local.Value = "mine";
+            loop.Post(() => posted.SetResult(local.Value));
+            return loop.InvokeAsync(async () =>
+            {
+                await Loop.Sleep(0);
+                return local.Value;
+            });
+        });
+        Assert.Equal(("mine", "mine"), (invoked, await posted.Task));
+        Assert.Null(local.Value);
+    }, new LoopOptions());
 }

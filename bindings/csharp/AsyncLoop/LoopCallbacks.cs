@@ -85,7 +85,7 @@ public sealed unsafe partial class Loop
     public void Post(Action action)
     {
         ArgumentNullException.ThrowIfNull(action);
-        if (!TryPost(static state => ((Action)state!)(), action))
+        if (!TryPost(s_run, new Callback(this, action, ExecutionContext.Capture())))
         {
             throw new ObjectDisposedException(nameof(Loop));
         }
@@ -250,6 +250,13 @@ public sealed unsafe partial class Loop
 
     private sealed record Callback(Loop Home, Action Action, ExecutionContext? Flow);
 
+    private static readonly SendOrPostCallback s_run = static state =>
+    {
+        var c = (Callback)state!;
+        if (c.Flow == null) c.Action();
+        else ExecutionContext.Run(c.Flow, static a => ((Action)a!)(), c.Action);
+    };
+
     private static void RunIn(SynchronizationContext? context, SendOrPostCallback d, object? state)
     {
         SynchronizationContext? before = SynchronizationContext.Current;
@@ -294,12 +301,7 @@ public sealed unsafe partial class Loop
         var callback = Root.Of<Callback>(data);
         try
         {
-            RunIn(callback.Home._context, static state =>
-            {
-                var c = (Callback)state!;
-                if (c.Flow == null) c.Action();
-                else ExecutionContext.Run(c.Flow, static a => ((Action)a!)(), c.Action);
-            }, callback);
+            RunIn(callback.Home._context, s_run, callback);
         }
         catch (Exception e)
         {
