@@ -196,4 +196,49 @@ public class TaskTests
         (done, _) = await Loop.Wait([a, b]);
         Assert.Equal(2, done.Length);
     });
+
+    // Who is cancelled before he waits cancels what he would have waited for.
+    [Fact]
+    public void ACancelledWaitLeavesNothingRunning() => Support.Run(async () =>
+    {
+        var ran = new List<string>();
+        Func<Task<int>> Child(string name) => async () =>
+        {
+            await Loop.Sleep(1);
+            ran.Add(name);
+            return 1;
+        };
+        TimeSpan limit = TimeSpan.FromSeconds(9);
+        var cancelled = new CancellationToken(true);
+        LoopTask<int> one = Loop.Spawn(Child("one")), two = Loop.Spawn(Child("two"));
+        var waits = new Func<Task>[]
+        {
+            () => Loop.WaitFor(Child("spawned"), limit, cancelled),
+            () => Loop.WaitFor(one, limit, cancelled),
+            Late(() => Loop.WaitFor(Child("spawned late"), limit)),
+            Late(async () => await two),
+        };
+        foreach (Func<Task> wait in waits)
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(wait);
+        }
+        await Loop.Sleep(10);
+        Assert.Empty(ran);
+
+        // In a task that is cancelled while it awaits what the loop cannot cancel.
+        Func<Task> Late(Func<Task> wait) => async () =>
+        {
+            var foreign = new TaskCompletionSource();
+            LoopTask<Nothing> task = Loop.Spawn(async () =>
+            {
+                await foreign.Task;
+                await wait();
+            });
+            await Loop.Sleep(0);
+            task.Cancel();
+            await Loop.Sleep(0);
+            foreign.SetResult();
+            await task;
+        };
+    });
 }

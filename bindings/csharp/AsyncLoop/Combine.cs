@@ -56,6 +56,12 @@ internal static class Combine
         return default;
     }
 
+    internal static void Cancel(Loop loop, Task task)
+    {
+        if (loop.IsHere && task.AsyncState is LoopTask one) one.Cancel();
+        else if (loop.IsHere && task.AsyncState is Operation own) own.Cancel();
+    }
+
     // The outcome of a task that is done: its own, where it was only waited for by a wrapper.
     internal static Exception? ErrorOf(Task task) =>
         task.IsCanceled ? new TaskCanceledException(task) : task.Exception?.InnerException;
@@ -189,7 +195,12 @@ public sealed unsafe partial class Loop
             return Operations.Start(loop,
                 () => Native.aloop_wait_for(Combine.TaskOf(loop, task).Future(),
                     Math.Max(seconds, 1e-9)), result,
-                token);
+                token, failure =>
+                {
+                    // It may not even have begun to wait.
+                    if (failure is OperationCanceledException) Combine.Cancel(loop, task);
+                    return failure;
+                });
         }
         // Now, before what was just spawned gets to its first step.
         LoopTask one = Combine.TaskOf(loop, task);

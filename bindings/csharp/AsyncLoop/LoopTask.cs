@@ -355,7 +355,11 @@ public sealed class LoopTask<T> : LoopTask
         _claimed = true;
         Task<T> whole = _source.Task;
         return Operations.Start(Home, Future, (in Completion _) =>
-            whole.GetAwaiter().GetResult(), default);
+            whole.GetAwaiter().GetResult(), default, failure =>
+            {
+                if (failure is OperationCanceledException) Cancel();  // also if it never began
+                return failure;
+            });
     }
 
     private protected override bool Published => _source.Task.IsCompleted;
