@@ -99,6 +99,37 @@ public class TaskTests
         await Loop.Sleep(0.001);
         busy.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await busy);
+        // Or the token that is asked for next.
+        var foreign = new TaskCompletionSource();
+        LoopTask<Nothing> later = Loop.Spawn(async () =>
+        {
+            await foreign.Task;
+            await Task.Delay(Timeout.Infinite, LoopTask.CurrentToken);
+        });
+        await Loop.Sleep(0);
+        later.Cancel();
+        await Loop.Sleep(0);
+        foreign.SetResult();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Loop.WaitFor(later, Support.Hang));
+        // What the token has ended may clean up.
+        bool cleaned = false;
+        LoopTask<Nothing> tidy = Loop.Spawn(async () =>
+        {
+            try
+            {
+                await Task.Delay(Timeout.Infinite, LoopTask.CurrentToken);
+            }
+            finally
+            {
+                await Loop.Sleep(0.001);
+                cleaned = true;
+            }
+        });
+        await Loop.Sleep(0);
+        tidy.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await tidy);
+        Assert.True(cleaned);
     }, new LoopOptions());
 
     [Fact]

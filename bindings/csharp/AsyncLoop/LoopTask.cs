@@ -198,8 +198,15 @@ public abstract unsafe class LoopTask
     internal static string NameOf(IntPtr task) =>
         Text.Of((buffer, size) => Native.aloop_task_get_name(task, buffer, size));
 
-    private CancellationToken TokenOfNow() =>
-        (_cancellation ??= new CancellationTokenSource()).Token;
+    private CancellationToken TokenOfNow()
+    {
+        if (CancelWaits)
+        {
+            CancelWaits = false;  // it has reached somebody
+            return new CancellationToken(true);
+        }
+        return (_cancellation ??= new CancellationTokenSource()).Token;
+    }
 
     private long Step(IntPtr task)
     {
@@ -276,8 +283,10 @@ public abstract unsafe class LoopTask
             reached |= o.Cancel();
             o = next;
         }
-        if (!reached) CancelWaits = true;
+        int posted = _inbox.Count;
         cancellation?.Cancel();
+        // Nor has the token ended what is awaited, as far as can be seen.
+        if (!reached && _inbox.Count == posted) CancelWaits = true;
     }
 
     private void Finished(bool cancelled)
