@@ -278,7 +278,7 @@ func AsCompleted[T any](ctx context.Context, each func(i int, value T, err error
 	var completions uintptr
 	var begun []uintptr
 	status := int64(0)
-	err := loop.doIn(ctx, func() {
+	err := loop.do(func() {
 		if begun, status = futures(ops); begun == nil {
 			return
 		}
@@ -323,14 +323,6 @@ func AsCompleted[T any](ctx context.Context, each func(i int, value T, err error
 		}
 	}
 	return err
-}
-
-// doIn is do as the task of ctx, if there is one.
-func (l *Loop) doIn(ctx context.Context, fn func()) error {
-	if t := taskOf(ctx, l); t != nil {
-		return t.call(fn)
-	}
-	return l.do(fn)
 }
 
 func (f *Task[T]) ref() (*Loop, func() uintptr, error) {

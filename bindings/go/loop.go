@@ -16,8 +16,9 @@
 // Tasks (Go, Group.Go) run one at a time, on the loop's turn, and follow asyncio's
 // rules to the letter: they are cancelled at their awaits, finish in asyncio's
 // order, and are deterministic on the virtual clock. While a task runs the loop
-// waits for it, so a task awaits what this package offers, and leaves anything
-// else that blocks to ToThread.
+// waits for it, and so does who calls the loop: between two awaits of a task nothing
+// else runs there. So a task awaits what this package offers, and leaves anything else
+// that blocks to ToThread: a channel, a lock whose owner calls the loop, another loop.
 package asyncloop
 
 import (
@@ -41,7 +42,6 @@ type Loop struct {
 	thread  int64           // its id while the loop runs; atomic
 	wakeup  uintptr
 	finish  chan struct{} // closed when the thread is through
-	doing   chan struct{} // do has queued something: for a task that runs
 	running atomic.Pointer[task]
 	failure *PanicError // what a callback panicked with; its thread
 
@@ -69,7 +69,6 @@ func Start(ctx context.Context, options ...Option) (*Loop, error) {
 	loop := &Loop{
 		ctx:    ctx,
 		finish: make(chan struct{}),
-		doing:  make(chan struct{}, 1),
 		tasks:  map[*task]struct{}{},
 
 		following: map[<-chan struct{}]*following{},
@@ -244,7 +243,7 @@ func (l *Loop) stop() {
 // callback or a task it cannot wait: the loop ends later, and it gives EWRONGTHREAD.
 func (l *Loop) Close() error {
 	l.stop()
-	if l.onThread() || taskOf(context.Background(), l) != nil {
+	if l.onThread() || taskOf(l) != nil {
 		return EWRONGTHREAD
 	}
 	<-l.finish
@@ -291,20 +290,19 @@ func (l *Loop) drain() int64 {
 	return 0
 }
 
-// do runs fn on the loop's thread and waits for it. If a task runs, the loop's
-// thread waits for that, and serves this in the meantime.
+// do runs fn on the loop's thread and waits for it: for a task within its step, for any
+// other goroutine when no task runs.
 func (l *Loop) do(fn func()) error {
 	if l.onThread() {
 		fn()
 		return nil
 	}
+	if t := taskOf(l); t != nil {
+		return t.call(fn)
+	}
 	done := make(chan struct{})
 	if err := l.Post(func() { defer close(done); fn() }); err != nil {
 		return err
-	}
-	select {
-	case l.doing <- struct{}{}:
-	default:
 	}
 	select {
 	case <-done:

@@ -79,7 +79,7 @@ func (o Op[T]) Await(ctx context.Context) (T, error) {
 	if o.begin == nil { // of nothing
 		return o.outcome(0, 0, nil)
 	}
-	value, gaveUp, err := o.until(ctx, taskOf(ctx, o.loop), nil, nil)
+	value, gaveUp, err := o.until(ctx, taskOf(o.loop), nil, nil)
 	if gaveUp && CodeOf(err) == ECANCELED && ctx.Err() == context.DeadlineExceeded {
 		err = ETIMEDOUT
 	}
@@ -89,7 +89,7 @@ func (o Op[T]) Await(ctx context.Context) (T, error) {
 // awaitUntil is Await that is given up when a or b is closed, with ECANCELED; cancelled:
 // it is that, but since the task was cancelled.
 func (o Op[T]) awaitUntil(a, b <-chan struct{}) (value T, cancelled bool, err error) {
-	task := taskOf(context.Background(), o.loop)
+	task := taskOf(o.loop)
 	value, gaveUp, err := o.until(context.Background(), task, a, b)
 	return value, task != nil && !gaveUp && CodeOf(err) == ECANCELED, err
 }

@@ -130,7 +130,8 @@ func (q *Queue[T]) Shutdown(immediate bool) error {
 }
 
 // Chan gives the queue as a channel to receive from, until ctx is done or the
-// queue is shut down and empty; then it is closed. A value that was got when ctx
+// queue is shut down and empty; then it is closed. It is for goroutines: a task that
+// waits for a channel keeps the loop from serving it, and takes Get. A value that was got when ctx
 // ended, and that nobody received, goes back to the queue's end, once there is room; if
 // it cannot, since the queue was shut down or the loop closed, that is reported
 // (OnUnhandled).
@@ -162,8 +163,8 @@ func (q *Queue[T]) giveBack(value T) {
 	_ = q.TaskDone()
 }
 
-// In gives the queue as a channel to send to, until ctx is done. Close it to end
-// that; the queue stays as it is. A value that was sent is put, also when ctx ends
+// In gives the queue as a channel to send to, for goroutines, until ctx is done. Close it
+// to end that; the queue stays as it is. A value that was sent is put, also when ctx ends
 // while the queue is full. If it cannot be, since the queue is shut down or the loop
 // closed, that is reported (OnUnhandled), and no more is received.
 func (q *Queue[T]) In(ctx context.Context) chan<- T {

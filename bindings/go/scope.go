@@ -187,7 +187,7 @@ func inTask(ctx context.Context, fn func()) error {
 	if loop == nil {
 		return ENOTASK
 	}
-	t := taskOf(ctx, loop)
+	t := taskOf(loop)
 	if t == nil && loop.isClosed() {
 		return ESTALE
 	}

@@ -51,9 +51,9 @@ type request struct {
 
 type taskKey struct{}
 
-// taskOf gives the task of that loop whose goroutine asks; nil outside. The context
-// does not decide, since other goroutines may have got it, and net.Conn has none.
-func taskOf(_ context.Context, l *Loop) *task {
+// taskOf gives the task of that loop whose goroutine asks; nil outside. No context
+// decides, since other goroutines may have got it, and net.Conn has none.
+func taskOf(l *Loop) *task {
 	if l == nil {
 		return nil
 	}
@@ -105,13 +105,8 @@ func (t *task) Step(p uintptr) int64 {
 		t.resume <- struct{}{}
 	}
 	for {
-		select {
-		case <-t.loop.doing:
-			t.loop.drain()
-		case r := <-t.requests:
-			if status, done := t.serve(p, r); done {
-				return status
-			}
+		if status, done := t.serve(p, <-t.requests); done {
+			return status
 		}
 	}
 }
