@@ -122,13 +122,14 @@ func GatherAll[T any](what ...Awaitable[T]) Op[[]Result[T]] {
 }
 
 // futures begins all; on failure those begun are dropped.
-func futures[T any](ops []Op[T]) ([]uintptr, int64) {
+func futures[T any](loop *Loop, ops []Op[T]) ([]uintptr, int64) {
 	begun := make([]uintptr, len(ops), len(ops)+1)
 	for i, op := range ops {
-		future, status := uintptr(0), int64(sys.EINVAL)
-		if op.begin != nil {
-			future, status = op.begin()
+		begin := op.begin
+		if begin == nil { // of nothing
+			begin = loop.atOnce
 		}
+		future, status := begin()
 		if future == 0 {
 			for _, f := range begun[:i] {
 				sys.Unref(f)
@@ -140,15 +141,21 @@ func futures[T any](ops []Op[T]) ([]uintptr, int64) {
 	return begun, 0
 }
 
-func opsOf[T any](what []Awaitable[T]) ([]Op[T], *Loop) {
-	ops := make([]Op[T], len(what))
+// atOnce begins what is done at once.
+func (l *Loop) atOnce() (uintptr, int64) {
+	future := sys.Loop_create_future(l.p)
+	return future, sys.Future_set_result(future, 0, 0, 0)
+}
+
+// opsOf gives the ops and their loop; nil: all are of nothing.
+func opsOf[T any](what []Awaitable[T]) (ops []Op[T], loop *Loop) {
+	ops = make([]Op[T], len(what))
 	for i := range what {
-		ops[i] = what[i].op()
+		if ops[i] = what[i].op(); loop == nil {
+			loop = ops[i].loop
+		}
 	}
-	if len(ops) == 0 {
-		return nil, nil
-	}
-	return ops, ops[0].loop
+	return ops, loop
 }
 
 // first points to the array for C, which reads it during the call.
@@ -158,13 +165,13 @@ func gather[T any](what []Awaitable[T], flags int32) Op[[]Result[T]] {
 	ops, loop := opsOf(what)
 	if loop == nil {
 		return Op[[]Result[T]]{outcome: func(int64, uintptr, error) ([]Result[T], error) {
-			return nil, nil
+			return outcomes(ops, 0), nil // theirs do not depend on it
 		}}
 	}
 	return Op[[]Result[T]]{
 		loop: loop,
 		begin: func() (uintptr, int64) {
-			begun, status := futures(ops)
+			begun, status := futures(loop, ops)
 			if begun == nil {
 				return 0, status
 			}
@@ -273,13 +280,18 @@ func AsCompleted[T any](ctx context.Context, each func(i int, value T, err error
 	what ...Awaitable[T]) error {
 	ops, loop := opsOf(what)
 	if loop == nil {
+		for i, one := range outcomes(ops, 0) {
+			if !each(i, one.Value, one.Err) {
+				break
+			}
+		}
 		return nil
 	}
 	var completions uintptr
 	var begun []uintptr
 	status := int64(0)
 	err := loop.do(func() {
-		if begun, status = futures(ops); begun == nil {
+		if begun, status = futures(loop, ops); begun == nil {
 			return
 		}
 		for i := range begun {
