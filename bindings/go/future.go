@@ -69,9 +69,7 @@ func (f *Future[T]) Cancel() bool {
 
 // IsDone tells whether it has an outcome.
 func (f *Future[T]) IsDone() bool {
-	done := int64(0)
-	_ = f.change(func() int64 { done = sys.Future_done(f.p); return 0 })
-	return done != 0
+	return f.err != nil || f.loop.isDone(f.handle)
 }
 
 // AddDoneCallback calls fn through the loop, on its thread, when it is done.
@@ -115,10 +113,9 @@ func (f *Future[T]) Done() <-chan struct{} {
 // doneAtTheEnd closes made if the outcome is there though the loop tells of none any more.
 func (f *Future[T]) doneAtTheEnd(made chan struct{}) {
 	look := func() {
-		if sys.Future_done(f.p) > 0 { // as anybody may ask then
+		if f.IsDone() {
 			close(made)
 		}
-		runtime.KeepAlive(f)
 	}
 	select {
 	case <-f.loop.finish:
@@ -154,7 +151,24 @@ func valueAt[T any](value *T) func(int64, uintptr, error) (T, error) {
 }
 
 // Await waits for the outcome; when ctx is done it cancels the future.
-func (f *Future[T]) Await(ctx context.Context) (T, error) { return f.op().Await(ctx) }
+func (f *Future[T]) Await(ctx context.Context) (T, error) {
+	value, err := f.op().Await(ctx)
+	return settled(f.loop, f.handle, f.value, value, err)
+}
+
+// settled is what an await gave, or the outcome that is there though the loop ended.
+func settled[T any](l *Loop, of *handle, at *T, value T, err error) (T, error) {
+	if err != ESTALE || !l.isClosed() {
+		return value, err
+	}
+	<-l.finish
+	if sys.Future_done(of.p) > 0 { // as anybody may ask then
+		status := sys.Future_result(of.p, nil)
+		value, err = valueAt(at)(status, 0, fromC(status, sys.Future_error(of.p)))
+	}
+	runtime.KeepAlive(of)
+	return value, err
+}
 
 func (f *Future[T]) ref() (*Loop, func() uintptr, error) {
 	return f.loop, func() uintptr { return sys.Ref(f.p) }, f.err

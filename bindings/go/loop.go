@@ -104,18 +104,11 @@ func Run(ctx context.Context, main func(ctx context.Context) error, options ...O
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
 	_, err = Go(ctx, loop, func(ctx context.Context) (struct{}, error) {
-		err := main(ctx)
-		ended <- err
-		return struct{}{}, err
+		return struct{}{}, main(ctx)
 	}).Await(context.Background())
 	if panicked := loop.Close(); panicked != nil {
 		return panicked
-	}
-	select {
-	case err = <-ended: // also where the loop ended before this could await it
-	default:
 	}
 	return err
 }
@@ -158,6 +151,10 @@ func (l *Loop) turn() {
 	}
 }
 
+// lastIterations is for how long at most the loop goes on after it accepts nothing any more,
+// so that who waits for what is done is told.
+const lastIterations = 16
+
 // shutdown ends the loop as asyncio.run does: tasks are cancelled and awaited;
 // then whoever still waits gets ESTALE.
 func (l *Loop) shutdown() {
@@ -169,6 +166,9 @@ func (l *Loop) shutdown() {
 	l.closed = true
 	l.mu.Unlock()
 	l.drain()
+	batch := make([]sys.Completion, records)
+	for i := 0; i < lastIterations && l.failure == nil && l.once(batch, 0) > 0; i++ {
+	}
 	sys.Loop_close(l.p)
 	for l.waiters.after != &l.waiters {
 		l.deliver(l.waiters.after, sys.ESTALE, 0, 0)
@@ -198,15 +198,21 @@ func (l *Loop) cancelAll() {
 	batch := make([]sys.Completion, records)
 	for i := range tasks {
 		for sys.Future_done(tasks[i]) == 0 && l.failure == nil {
-			sys.Loop_run_once(l.p, -1)
-			for n := sys.Poll(l.p, batch, 0); n > 0; n = sys.Poll(l.p, batch, 0) {
-				for j := range batch[:n] {
-					l.complete(&batch[j])
-				}
-			}
+			l.once(batch, -1)
 		}
 		sys.Unref(tasks[i])
 	}
+}
+
+// once runs one iteration, and tells of what is done then; how many callbacks ran.
+func (l *Loop) once(batch []sys.Completion, timeout float64) int64 {
+	callbacks := sys.Loop_run_once(l.p, timeout)
+	for n := sys.Poll(l.p, batch, 0); n > 0; n = sys.Poll(l.p, batch, 0) {
+		for i := range batch[:n] {
+			l.complete(&batch[i])
+		}
+	}
+	return callbacks
 }
 
 func max(a, b int64) int64 {
@@ -324,6 +330,18 @@ func (l *Loop) letGo(fn func()) {
 	if l.do(fn) != nil {
 		fn()
 	}
+}
+
+// isDone tells whether a future has an outcome, also once the loop has ended.
+func (l *Loop) isDone(future *handle) bool {
+	done := int64(0)
+	look := func() { done = sys.Future_done(future.p) }
+	if l.do(look) != nil {
+		<-l.finish
+		look()
+	}
+	runtime.KeepAlive(future)
+	return done > 0
 }
 
 // status is do for a function that gives a status of C.

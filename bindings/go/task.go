@@ -324,7 +324,10 @@ func (t *task) look() uintptr {
 
 // Await waits for the task's outcome. When ctx is done, or the task that awaits
 // is cancelled, it is cancelled too; see Shield.
-func (f *Task[T]) Await(ctx context.Context) (T, error) { return f.op().Await(ctx) }
+func (f *Task[T]) Await(ctx context.Context) (T, error) {
+	value, err := f.op().Await(ctx)
+	return settled(f.t.loop, f.t.handle, f.value, value, err)
+}
 
 // Cancel asks the task to end: its await fails with ECANCELED, which is a
 // context.Canceled. False if it is done. asyncio's cancel.
@@ -333,7 +336,9 @@ func (f *Task[T]) Cancel() bool {
 }
 
 // Done tells whether the task has ended.
-func (f *Task[T]) Done() bool { return f.ask(sys.Future_done) != 0 }
+func (f *Task[T]) Done() bool {
+	return f.err != nil || f.t.loop.isDone(f.t.handle)
+}
 
 // Cancelling counts the requests to cancel it less those taken back.
 func (f *Task[T]) Cancelling() int { return int(f.ask(sys.Task_cancelling)) }
@@ -366,7 +371,7 @@ func textOf(write func(text []byte) int64) string {
 	}
 }
 
-// ask gives the answer of the loop's thread; a task that never was is done.
+// ask gives the answer of the loop's thread; 0 of a task that never was.
 func (f *Task[T]) ask(what func(p uintptr) int64) int64 {
 	if f.err != nil {
 		return 0
