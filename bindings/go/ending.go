@@ -62,6 +62,7 @@ func (t *task) follow() {
 func (t *task) unfollow() {
 	if t.maker != nil {
 		delete(t.maker.made, t)
+		t.maker = nil // which may be one of many, each of whom made the next
 	}
 	f := t.following
 	if f == nil {

@@ -126,3 +126,26 @@ func deep(n int) []byte {
 	room[n%64] = 1
 	return append(deep(n-1), room[:]...)[:1]
 }
+
+// Where each task makes the next with its own context, those that have ended go.
+func TestTasksThatEachMakeTheNext(t *testing.T) {
+	loop := startLoop(t)
+	third, collected := make(chan struct{}), make(chan struct{})
+	func() {
+		mark := &special{"the first task's"}
+		runtime.SetFinalizer(mark, func(*special) { close(collected) })
+		Go(background, loop, func(ctx context.Context) (int, error) {
+			Go(ctx, loop, func(ctx context.Context) (int, error) {
+				Go(ctx, loop, func(ctx context.Context) (int, error) {
+					close(third)
+					return 0, NewEvent(loop).Wait(ctx)
+				})
+				return 0, nil
+			})
+			runtime.KeepAlive(mark)
+			return 0, nil
+		})
+	}()
+	<-third
+	collectUntil(collected)
+}

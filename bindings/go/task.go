@@ -18,7 +18,8 @@ type task struct {
 	begun     bool
 	awaited   bool // somebody gets the outcome; on the thread of the loop, too
 	run       func(ctx context.Context) error
-	ctx       context.Context
+	ctx       context.Context // given, with the task inside
+	given     context.Context
 	requests  chan request
 	resume    chan struct{}
 	deliver   func(status int64, value uintptr, err error)
@@ -284,10 +285,14 @@ func start[T any](ctx context.Context, t *task, name string,
 		*value, err = fn(ctx)
 		return err
 	}
+	t.given = ctx
 	if maker, ok := ctx.Value(taskKey{}).(*task); ok && maker.loop == t.loop {
 		t.maker = maker
+		if ctx == maker.ctx { // lest they become a chain where each task makes the next
+			t.given = maker.given
+		}
 	}
-	found.t.ctx = context.WithValue(ctx, taskKey{}, found.t)
+	t.ctx = context.WithValue(t.given, taskKey{}, t)
 	if err := t.loop.do(func() { found.err = found.t.create(name, make) }); err != nil {
 		found.err = err
 	}
