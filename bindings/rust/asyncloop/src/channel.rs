@@ -59,13 +59,8 @@ pub mod mpsc {
         /// Waits until there is room. [`Code::BrokenPipe`](crate::Code) when the receiver is
         /// gone. An item whose `send` fails or is dropped is dropped.
         pub fn send(&self, item: T) -> Op<()> {
-            let item = ffi::into_item(item);
-            // SAFETY: the handle is ours, and the item C's unless it gives NULL.
-            let op = unsafe { sys::aloop_sender_send(self.raw.raw(), item) };
-            if op.is_null() {
-                // SAFETY: it came from `into_item` with this type, and nobody else has it.
-                drop(unsafe { ffi::from_item::<T>(item) });
-            }
+            // SAFETY: the handle is ours, and the item is C's from here on, also if it gives NULL.
+            let op = unsafe { sys::aloop_sender_send(self.raw.raw(), ffi::into_item(item)) };
             Op::new(op, ffi::nothing)
         }
 

@@ -105,13 +105,8 @@ impl<T: 'static> Queue<T> {
 
     /// Waits until there is room. An item whose `put` fails or is dropped is dropped.
     pub fn put(&self, item: T) -> Op<()> {
-        let item = ffi::into_item(item);
-        // SAFETY: the handle is ours, and the item C's unless it gives NULL.
-        let op = unsafe { sys::aloop_queue_put(self.raw.raw(), item) };
-        if op.is_null() {
-            // SAFETY: it came from `into_item` with this type, and nobody else has it.
-            drop(unsafe { ffi::from_item::<T>(item) });
-        }
+        // SAFETY: the handle is ours, and the item is C's from here on, also if it gives NULL.
+        let op = unsafe { sys::aloop_queue_put(self.raw.raw(), ffi::into_item(item)) };
         Op::new(op, ffi::nothing)
     }
 

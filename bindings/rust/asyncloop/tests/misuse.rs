@@ -3,7 +3,8 @@
 mod support;
 
 use asyncloop::{
-    block_on, gather, select, sleep, spawn, timeout, Code, JoinHandle, Promise, Queue, Runtime,
+    block_on, debug, gather, join, mpsc, select, sleep, spawn, timeout, Code, Error, JoinHandle,
+    Promise, Queue, Runtime,
 };
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -122,5 +123,18 @@ fn whoever_loses_a_race_gives_all_back() {
         sleep(ms(1)).await.unwrap();
         assert_eq!((dropped.get(), queue.getters()), (2, 0));
     });
+    nothing_is_left();
+}
+
+#[test]
+fn what_is_sent_where_no_loop_runs_is_dropped_once() {
+    let runtime = Runtime::new().unwrap();
+    let queue = Queue::new(1).unwrap();
+    let (sender, receiver) = runtime.block_on(async { mpsc::channel(1).unwrap() });
+    let item = Rc::new(5);
+    drop(queue.put(item.clone()));
+    drop(sender.send(item.clone()));
+    assert_eq!(Rc::strong_count(&item), 1);
+    drop((sender, receiver, queue, runtime));
     nothing_is_left();
 }
