@@ -54,9 +54,18 @@ pub fn channel<T: 'static>(capacity: usize) -> Result<Broadcast<T>> {
 
 /// The sending end of a broadcast. When the last clone goes, receivers get what is left and
 /// then [`Code::StopIteration`](crate::Code).
+///
+/// What is sent into it is received as exactly that:
+/// ```compile_fail
+/// use asyncloop::broadcast::{self, Broadcast};
+/// asyncloop::block_on(async {
+///     let any: Broadcast<fn(&str)> = broadcast::channel(1).unwrap();
+///     let long: Broadcast<fn(&'static str)> = any.clone();
+/// });
+/// ```
 pub struct Broadcast<T> {
     raw: Object<sys::aloop_broadcast_sender>,
-    values: PhantomData<T>,
+    values: PhantomData<fn(T) -> T>, // it takes them and, by `subscribe`, gives them
 }
 
 impl<T> Clone for Broadcast<T> {
@@ -157,10 +166,18 @@ pub mod watch {
         Ok((sender, receiver))
     }
 
-    /// Sets the value.
+    /// Sets the value, which is seen as exactly that:
+    /// ```compile_fail
+    /// use asyncloop::watch::{self, Sender};
+    /// fn any(_: &str) {}
+    /// asyncloop::block_on(async {
+    ///     let (setting, _): (Sender<fn(&str)>, _) = watch::channel(any as fn(&str)).unwrap();
+    ///     let long: &Sender<fn(&'static str)> = &setting;
+    /// });
+    /// ```
     pub struct Sender<T> {
         raw: Object<sys::aloop_watch_sender>,
-        value: PhantomData<T>,
+        value: PhantomData<fn(T) -> T>, // it takes and gives it
     }
 
     impl<T: 'static> Sender<T> {
