@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::os::unix::io::AsRawFd;
 use std::ptr::null_mut;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,16 +104,19 @@ pub struct Unhandled {
 
 type Handling = Box<dyn FnMut(&Unhandled)>;
 
+// C drops it when it is replaced, which it may do itself: who calls it keeps it.
+#[derive(Clone)]
 struct Handler {
     shared: Arc<Shared>,
-    run: RefCell<Handling>,
+    run: Rc<RefCell<Handling>>,
 }
 
 /// Calls `handler` instead of writing reports to standard error. On the running loop.
 pub fn set_exception_handler(handler: impl FnMut(&Unhandled) + 'static) -> Result<()> {
     let shared = here()?;
     let raw = shared.raw();
-    let data = ffi::into_item(Handler { shared, run: RefCell::new(Box::new(handler)) });
+    let run: Rc<RefCell<Handling>> = Rc::new(RefCell::new(Box::new(handler)));
+    let data = ffi::into_item(Handler { shared, run });
     let free: sys::aloop_free_fn = Some(ffi::free_box::<Handler>);
     let status =
         // SAFETY: the loop runs; the box is C's if this succeeds.
@@ -142,7 +146,7 @@ unsafe extern "C" fn on_unhandled(
     context: *mut sys::aloop_exception_context,
     data: *mut c_void,
 ) {
-    let handler = &*(data as *const Handler);
+    let handler = (*(data as *const Handler)).clone();
     handler.shared.run(|| {
         let code = sys::aloop_exception_context_code(context);
         let task = sys::aloop_exception_context_task(context);
@@ -179,16 +183,21 @@ pub enum TraceEvent {
     TaskDone(i64),
 }
 
+type Hook = Box<dyn FnMut(TraceEvent)>;
+
+// As a `Handler`.
+#[derive(Clone)]
 struct Trace {
     shared: Arc<Shared>,
-    run: RefCell<Box<dyn FnMut(TraceEvent)>>,
+    run: Rc<RefCell<Hook>>,
 }
 
 /// Has `hook` told of each thing that the running loop does.
 pub fn set_trace_hook(hook: impl FnMut(TraceEvent) + 'static) -> Result<()> {
     let shared = here()?;
     let raw = shared.raw();
-    let data = ffi::into_item(Trace { shared, run: RefCell::new(Box::new(hook)) });
+    let run: Rc<RefCell<Hook>> = Rc::new(RefCell::new(Box::new(hook)));
+    let data = ffi::into_item(Trace { shared, run });
     let free: sys::aloop_free_fn = Some(ffi::free_box::<Trace>);
     // SAFETY: the loop runs; the box is C's if this succeeds.
     let status = unsafe { sys::aloop_loop_set_trace_hook(raw, Some(on_trace), data, free) };
@@ -211,7 +220,7 @@ unsafe extern "C" fn on_trace(
     event: *const sys::aloop_trace_event,
     data: *mut c_void,
 ) {
-    let trace = &*(data as *const Trace);
+    let trace = (*(data as *const Trace)).clone();
     trace.shared.run(|| {
         let at = sys::aloop_trace_event_time(event);
         let nanoseconds = u64::try_from(sys::aloop_trace_event_duration(event)).unwrap_or(0);

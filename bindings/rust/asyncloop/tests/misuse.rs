@@ -138,3 +138,26 @@ fn what_is_sent_where_no_loop_runs_is_dropped_once() {
     drop((sender, receiver, queue, runtime));
     nothing_is_left();
 }
+
+#[test]
+fn handlers_that_replace_themselves() {
+    on_virtual(async {
+        let (owned, told) = (String::from("the handler's"), Rc::new(RefCell::new(Vec::new())));
+        let to = told.clone();
+        debug::set_exception_handler(move |_| {
+            debug::reset_exception_handler().unwrap();
+            to.borrow_mut().push(owned.clone());
+        })
+        .unwrap();
+        debug::report("once", &Error::user(1, "why")).unwrap();
+        let (owned, to) = (String::from("the hook's"), told.clone());
+        debug::set_trace_hook(move |_| {
+            debug::reset_trace_hook().unwrap();
+            to.borrow_mut().push(owned.clone());
+        })
+        .unwrap();
+        sleep(ms(1)).await.unwrap();
+        assert_eq!(*told.borrow(), ["the handler's", "the hook's"]);
+    });
+    nothing_is_left();
+}
