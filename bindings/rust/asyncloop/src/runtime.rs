@@ -10,7 +10,7 @@ use crate::step::{Body, Frame, Slot};
 use crate::task::{self, JoinHandle};
 use asyncloop_sys as sys;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -45,13 +45,22 @@ unsafe impl Send for Shared {}
 // SAFETY: as `Send`.
 unsafe impl Sync for Shared {}
 
+// Without a destructor, so that a loop in a thread_local! may end with its thread.
 thread_local! {
-    static CURRENT: RefCell<Vec<Arc<Shared>>> = const { RefCell::new(Vec::new()) };
+    static CURRENT: Cell<*const Shared> = const { Cell::new(null()) };
 }
 
 impl Shared {
     pub(crate) fn current() -> Option<Arc<Shared>> {
-        CURRENT.with(|all| all.borrow().last().cloned())
+        let current = CURRENT.with(Cell::get);
+        if current.is_null() {
+            return None;
+        }
+        // SAFETY: it came from `Arc::as_ptr`, of the one that `Entered` has.
+        unsafe {
+            Arc::increment_strong_count(current);
+            Some(Arc::from_raw(current))
+        }
     }
 
     pub(crate) fn raw(&self) -> *mut sys::aloop_loop {
@@ -158,18 +167,21 @@ unsafe extern "C" fn free_shared(data: *mut c_void) {
 }
 
 /// Makes a loop the current one of its thread.
-struct Entered;
+struct Entered {
+    _shared: Arc<Shared>,
+    outer: *const Shared,
+}
 
 impl Entered {
     fn new(shared: &Arc<Shared>) -> Entered {
-        CURRENT.with(|all| all.borrow_mut().push(shared.clone()));
-        Entered
+        let outer = CURRENT.with(|current| current.replace(Arc::as_ptr(shared)));
+        Entered { _shared: shared.clone(), outer }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.with(|all| all.borrow_mut().pop());
+        CURRENT.with(|current| current.set(self.outer));
     }
 }
 

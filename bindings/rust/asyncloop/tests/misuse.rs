@@ -161,3 +161,17 @@ fn handlers_that_replace_themselves() {
     });
     nothing_is_left();
 }
+
+thread_local!(static OWN: Runtime = Runtime::new().unwrap());
+
+#[test]
+fn a_loop_that_ends_with_its_thread() {
+    let thread = std::thread::spawn(|| {
+        OWN.with(|own| {
+            own.block_on(sleep(ms(1))).unwrap();
+            drop(own.spawn(sleep(ms(1000)))); // the loop's end cancels it
+        });
+    });
+    thread.join().unwrap();
+    nothing_is_left();
+}
