@@ -2,7 +2,7 @@
 
 use crate::error::{check, Result};
 use crate::ffi::{self, Object};
-use crate::op::Op;
+use crate::op::{Kept, Op};
 use crate::stream::Stream;
 use crate::tls::path;
 use asyncloop_sys as sys;
@@ -15,6 +15,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::ptr::null;
+use std::rc::Rc;
 
 /// Where a standard stream of a child goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,7 +275,8 @@ fn exit_status(status: i64) -> ExitStatus {
     })
 }
 
-/// A child process. Dropping this lets it run on; the loop kills it when it is closed.
+/// A child process. Dropping this lets it run on, without its pipes; the loop kills it when that
+/// is closed.
 pub struct Child {
     raw: Object<sys::aloop_process>,
     /// Its standard input, if that is a pipe: for writing.
@@ -291,7 +293,7 @@ impl Child {
             (!of.is_null()).then(|| {
                 // SAFETY: the process, which lives, has a reference to its stream.
                 let raw = unsafe { sys::aloop_ref(of as *mut c_void) };
-                Stream::from_raw(raw as *mut sys::aloop_stream)
+                Stream::of_process(raw as *mut sys::aloop_stream)
             })
         };
         // SAFETY: the process is a reference that is given to us, with its streams.
@@ -343,6 +345,13 @@ impl Child {
             let bytes = |i| ffi::take_bytes(0, sys::aloop_results_take(results.raw(), i));
             Output { status: exit_status(status), stdout: bytes(0), stderr: bytes(1) }
         })
+        .keeping(Some(self.pipes()))
+    }
+
+    /// What keeps the pipes open that are open.
+    fn pipes(&self) -> Kept {
+        let all = [&self.stdin, &self.stdout, &self.stderr];
+        Rc::new(all.map(|pipe| pipe.as_ref().and_then(|pipe| pipe.closes.clone())))
     }
 
     /// What [`communicate`](Child::communicate) has read so far, of stdout and stderr.

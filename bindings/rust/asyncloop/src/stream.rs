@@ -184,6 +184,7 @@ impl Options {
 /// a time and one write.
 pub struct Stream {
     raw: Object<sys::aloop_stream>,
+    pub(crate) closes: Option<Rc<Closes>>,
     source: Rc<Source>,
     pub(crate) ahead: RefCell<Vec<u8>>,
     pub(crate) reading: RefCell<Option<Op<Vec<u8>>>>,
@@ -199,6 +200,7 @@ impl Stream {
         Stream {
             source: Source::new(raw.clone()),
             raw,
+            closes: None,
             ahead: RefCell::default(),
             reading: RefCell::new(None),
             #[cfg(feature = "futures-io")]
@@ -206,6 +208,13 @@ impl Stream {
             #[cfg(feature = "futures-io")]
             closing: None,
         }
+    }
+
+    /// One of a process, which has a reference to it: closed when this is dropped all the same.
+    pub(crate) fn of_process(raw: *mut sys::aloop_stream) -> Stream {
+        let mut stream = Stream::from_raw(raw);
+        stream.closes = Some(Rc::new(Closes(stream.raw.clone())));
+        stream
     }
 
     pub(crate) fn op(future: *mut sys::aloop_future) -> Op<Stream> {
@@ -537,6 +546,16 @@ impl Stream {
         let mut bytes = null_mut();
         check(get(&mut bytes))?;
         Ok(ffi::take_bytes(0, bytes as *mut c_void))
+    }
+}
+
+/// Closes a stream when it goes.
+pub(crate) struct Closes(Object<sys::aloop_stream>);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        // SAFETY: the handle is a reference of ours.
+        unsafe { sys::aloop_stream_close(self.0.raw()) };
     }
 }
 

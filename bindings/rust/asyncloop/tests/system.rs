@@ -53,6 +53,24 @@ fn processes() {
 }
 
 #[test]
+fn processes_whose_pipes_are_dropped() {
+    block_on(async {
+        let mut reading = Command::new("cat").stdin(Stdio::Piped).spawn().await.unwrap();
+        drop(reading.stdin.take());
+        assert!(timeout(HANG, reading.wait()).await.unwrap().unwrap().success());
+        let mut writing = Command::new("yes").stdout(Stdio::Piped).spawn().await.unwrap();
+        drop(writing.stdout.take());
+        assert!(!timeout(HANG, writing.wait()).await.unwrap().unwrap().success());
+        // What communicates keeps them.
+        let mut command = Command::new("cat");
+        command.stdin(Stdio::Piped).stdout(Stdio::Piped);
+        let talking = command.spawn().await.unwrap().communicate(b"input");
+        assert_eq!(talking.await.unwrap().stdout, b"input");
+    });
+    nothing_is_left();
+}
+
+#[test]
 fn rights_and_limits_of_processes() {
     let root = std::fs::metadata("/proc/self").map(|own| own.uid() == 0).unwrap();
     block_on(async {
