@@ -377,8 +377,11 @@ impl<T: 'static> Future for JoinHandle<T> {
         if state.done {
             return Poll::Ready(state.outcome.take().unwrap_or_else(taken));
         }
-        if state.task.is_null() || !core.shared.is_here() {
-            state.waker = Some(waker.clone());
+        let elsewhere = state.task.is_null() || !core.shared.is_here();
+        if elsewhere || state.waker.is_some() {
+            state.waker = Some(waker.clone()); // perhaps of another task than before
+        }
+        if elsewhere {
             return Poll::Pending;
         }
         drop(state);

@@ -364,6 +364,17 @@ fn a_handle_outlives_its_loop() {
 }
 
 #[test]
+fn a_handle_that_moves_to_another_task() {
+    on_virtual(async {
+        let mut task = spawn(async { sleep(ms(10)).await.map(|()| 5) });
+        assert!(timeout(ms(1), &mut task).await.is_err());
+        let other = spawn(async move { task.await.unwrap() });
+        assert_eq!(timeout(ms(20), other).await.unwrap().unwrap().unwrap(), 5);
+    });
+    nothing_is_left();
+}
+
+#[test]
 fn an_operation_without_a_loop_fails() {
     let mut op = Box::pin(sleep(ms(1)));
     let waker = support::idle_waker();
