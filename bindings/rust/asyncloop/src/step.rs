@@ -159,19 +159,20 @@ impl Frame {
 
     /// One step; the status is what the step function returns.
     fn step(&self, task: *mut sys::aloop_task) -> i64 {
-        let (mut left, mut orphan) = self.outcome(task);
+        self.outcome(task);
         loop {
             if self.aborted.load(Ordering::SeqCst) {
                 return self.end(Error::from_status(sys::ALOOP_ECANCELED));
             }
             self.shared.woken.store(false, Ordering::SeqCst);
-            let step = Step { frame: self, leaves: RefCell::new(std::mem::take(&mut left)) };
+            let step = Step { frame: self, leaves: RefCell::default() };
             match self.poll(&step) {
                 Ok(Poll::Ready(status)) => return status,
                 Err(panic) => return self.end(Error::from_panic(panic)),
                 Ok(Poll::Pending) => {}
             }
-            if std::mem::take(&mut orphan) && self.cancel_waits.take() {
+            // Nothing of C was polled, which would have taken it, nor a scope around that.
+            if self.cancel_waits.take() {
                 return self.end(Error::from_status(sys::ALOOP_ECANCELED));
             }
             let status = self.suspend(task, step.leaves.into_inner());
@@ -186,34 +187,29 @@ impl Frame {
         }
     }
 
-    /// Hands over what the task waited for. The leaves that are still watched; and whether
-    /// there is a cancellation but nothing of C to cancel: then a scope takes it that is
-    /// around the await, or it ends the task.
-    fn outcome(&self, task: *mut sys::aloop_task) -> (Vec<Rc<dyn Leaf>>, bool) {
+    /// Hands over what the task waited for, and a cancellation to what the last poll has left.
+    /// One for which there is nothing of C waits for what is polled next: an operation takes
+    /// it, or a scope that is around the await, or it ends the task.
+    fn outcome(&self, task: *mut sys::aloop_task) {
         match self.waiting.replace(Waiting::Start) {
-            Waiting::Start => (Vec::new(), false),
+            Waiting::Start => {}
             // SAFETY: the task is the one that runs, and its detail lives through this step.
             Waiting::One(leaf) => unsafe {
                 let mut value = null_mut();
                 let status = sys::aloop_awaited(task, &mut value);
                 let detail = if status < 0 { sys::aloop_last_error() } else { null_mut() };
                 self.cancel_waits.set(!leaf.deliver(status, value, detail));
-                (Vec::new(), false)
             },
-            Waiting::Woken(mut leaves) => {
+            Waiting::Woken(leaves) => {
                 // SAFETY: the task is the one that runs.
                 let status = unsafe { sys::aloop_awaited(task, null_mut()) };
-                leaves.retain(|leaf| leaf.alive());
-                let cancelled = status == sys::ALOOP_ECANCELED;
-                if cancelled {
+                if status == sys::ALOOP_ECANCELED {
                     let mut reached = false;
-                    for leaf in &leaves {
+                    for leaf in leaves.iter().filter(|leaf| leaf.alive()) {
                         reached |= leaf.cancel();
                     }
                     self.cancel_waits.set(!reached);
                 }
-                let orphan = cancelled && leaves.is_empty();
-                (leaves, orphan)
             }
         }
     }

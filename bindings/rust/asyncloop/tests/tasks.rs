@@ -2,7 +2,9 @@
 
 mod support;
 
-use asyncloop::{block_on, sleep, spawn, timeout, try_spawn, Code, Error, Handle, Runtime};
+use asyncloop::{
+    block_on, join, sleep, spawn, timeout, try_spawn, Code, Error, Handle, Promise, Runtime,
+};
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -370,6 +372,45 @@ fn a_handle_that_moves_to_another_task() {
         assert!(timeout(ms(1), &mut task).await.is_err());
         let other = spawn(async move { task.await.unwrap() });
         assert_eq!(timeout(ms(20), other).await.unwrap().unwrap().unwrap(), 5);
+    });
+    nothing_is_left();
+}
+
+// A cancellation goes to what is awaited, not to what was.
+#[test]
+fn a_task_that_is_no_longer_awaited_goes_on() {
+    on_virtual(async {
+        let task = spawn(async {
+            let mut other = spawn(async { sleep(ms(10)).await.map(|()| 5) });
+            assert!(timeout(ms(1), &mut other).await.is_err());
+            sleep(ms(1)).await.unwrap();
+            assert!(sleep(ms(5)).await.unwrap_err().is_canceled());
+            other.await.unwrap().unwrap()
+        });
+        sleep(ms(4)).await.unwrap();
+        task.cancel();
+        assert_eq!(task.await.unwrap(), 5);
+    });
+    nothing_is_left();
+}
+
+// One that comes as all that is awaited has just ended is not lost on what is no operation.
+#[test]
+fn a_cancellation_ends_what_waits_for_something_else() {
+    on_virtual(async {
+        for iterations in 0..5 {
+            let promise = Promise::new().unwrap();
+            let waited = promise.clone();
+            let task = spawn(async move { join!(waited.wait(), sleep(ms(1)), pending::<()>()) });
+            sleep(ms(2)).await.unwrap();
+            promise.set(()).unwrap();
+            for _ in 0..iterations {
+                sleep(ms(0)).await.unwrap();
+            }
+            task.cancel();
+            let ended = timeout(ms(10), task).await;
+            assert!(ended.unwrap().unwrap_err().is_canceled(), "{iterations}");
+        }
     });
     nothing_is_left();
 }
