@@ -19,7 +19,7 @@ use std::ffi::c_void;
 use std::pin::Pin;
 use std::ptr::null_mut;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{fence, AtomicBool, AtomicPtr, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -236,8 +236,11 @@ impl Frame {
     fn suspend(&self, task: *mut sys::aloop_task, mut leaves: Vec<Rc<dyn Leaf>>) -> i64 {
         leaves.retain(|leaf| leaf.alive());
         dedupe(&mut leaves);
+        // In this order: who woke the task and then dropped the waker has left its note first.
+        let alone = Arc::strong_count(&self.shared) == OWN_WAKERS;
+        fence(Ordering::Acquire); // with the Release of that drop
         let woken = self.shared.woken.load(Ordering::SeqCst);
-        if leaves.len() == 1 && !woken && Arc::strong_count(&self.shared) == OWN_WAKERS {
+        if leaves.len() == 1 && alone && !woken {
             let leaf = leaves.swap_remove(0);
             if !leaf.watching() {
                 let future = leaf.suspend_on();
