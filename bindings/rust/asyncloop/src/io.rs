@@ -1,12 +1,15 @@
 //! The traits of `futures-io` over streams: what libraries that know no particular runtime
 //! are written against.
 
+use crate::ffi::Object;
 use crate::op::Op;
 use crate::stream::Stream;
+use asyncloop_sys as sys;
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 const CHUNK: usize = 65536;
@@ -66,6 +69,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         let this = self.get_mut();
+        this.flushing = None;
         match poll_op(&mut this.draining, context) {
             Some(Poll::Pending) => return Poll::Pending,
             Some(Poll::Ready(Err(why))) => return Poll::Ready(Err(why)),
@@ -83,22 +87,58 @@ impl AsyncWrite for Stream {
         Poll::Ready(Ok(piece.len()))
     }
 
+    // Waits until all is sent.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
-        if this.draining.is_none() {
-            this.draining = Some(this.drain());
+        if this.flushing.is_none() {
+            this.flushing = Some(flush(this));
         }
-        poll_op(&mut this.draining, context).unwrap_or(Poll::Ready(Ok(())))
+        poll_op(&mut this.flushing, context).unwrap_or(Poll::Ready(Ok(())))
     }
 
+    // Ends the sending side alone where it can end by itself: what the peer answers is still
+    // read. The rest goes when the stream is dropped.
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         if this.closing.is_none() {
             this.draining = None;
-            this.close();
-            this.closing = Some(this.wait_closed());
+            this.flushing = None;
+            if this.can_write_eof() {
+                this.write_eof()?;
+            } else {
+                this.close();
+            }
+            this.closing = Some(if this.is_closing() { this.wait_closed() } else { flush(this) });
         }
         poll_op(&mut this.closing, context).unwrap_or(Poll::Ready(Ok(())))
+    }
+}
+
+/// Waits until all that was written is sent: a drain with water marks of 0.
+fn flush(stream: &Stream) -> Op<()> {
+    let raw = stream.raw.clone();
+    let (mut high, mut low) = (0, 0);
+    // SAFETY: the handle is a reference of ours, and C writes to places of that type.
+    unsafe {
+        sys::aloop_stream_get_write_buffer_limits(raw.raw(), &mut high, &mut low);
+        sys::aloop_stream_set_write_buffer_limits(raw.raw(), 0, 0);
+    }
+    stream.drain().keeping(Some(Rc::new(Limits { raw, high, low })))
+}
+
+/// The water marks that a stream has again when this goes.
+struct Limits {
+    raw: Object<sys::aloop_stream>,
+    high: i64,
+    low: i64,
+}
+
+impl Drop for Limits {
+    fn drop(&mut self) {
+        // SAFETY: the handle is a reference of ours.
+        unsafe {
+            sys::aloop_stream_set_write_buffer_limits(self.raw.raw(), self.high, self.low);
+        }
     }
 }
 

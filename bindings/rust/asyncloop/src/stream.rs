@@ -183,13 +183,15 @@ impl Options {
 /// A connection. Dropping it closes it; what was written is still sent. One task may read at
 /// a time and one write.
 pub struct Stream {
-    raw: Object<sys::aloop_stream>,
+    pub(crate) raw: Object<sys::aloop_stream>,
     pub(crate) closes: Option<Rc<Closes>>,
     source: Rc<Source>,
     pub(crate) ahead: RefCell<Vec<u8>>,
     pub(crate) reading: RefCell<Option<Op<Vec<u8>>>>,
     #[cfg(feature = "futures-io")]
     pub(crate) draining: Option<Op<()>>,
+    #[cfg(feature = "futures-io")]
+    pub(crate) flushing: Option<Op<()>>,
     #[cfg(feature = "futures-io")]
     pub(crate) closing: Option<Op<()>>,
 }
@@ -205,6 +207,8 @@ impl Stream {
             reading: RefCell::new(None),
             #[cfg(feature = "futures-io")]
             draining: None,
+            #[cfg(feature = "futures-io")]
+            flushing: None,
             #[cfg(feature = "futures-io")]
             closing: None,
         }
