@@ -488,7 +488,9 @@ impl<T> Node<T> {
         } else {
             match self.convert.take() {
                 None => return,
-                Some(convert) => convert(status, value),
+                // It may clone what is the program's.
+                Some(convert) => ffi::caught(|| convert(status, value))
+                    .unwrap_or_else(|panic| Err(Error::from_panic(panic))),
             }
         };
         self.outcome.replace(Some(outcome));

@@ -175,3 +175,29 @@ fn a_loop_that_ends_with_its_thread() {
     thread.join().unwrap();
     nothing_is_left();
 }
+
+struct Unclonable;
+
+impl Clone for Unclonable {
+    fn clone(&self) -> Unclonable {
+        panic!("a clone");
+    }
+}
+
+// Whoever waits is told, and nobody waits for ever.
+#[test]
+fn a_value_whose_clone_panics() {
+    on_virtual(async {
+        let promise = Promise::<Unclonable>::new().unwrap();
+        let (alone, beside) = (promise.clone(), promise.clone());
+        let alone = spawn(async move { alone.wait().await.map(drop) });
+        let beside = spawn(async move { join!(beside.wait(), sleep(ms(1))).0.map(drop) });
+        sleep(ms(0)).await.unwrap();
+        promise.set(Unclonable).unwrap();
+        for task in [alone, beside] {
+            let why = timeout(ms(5), task).await.unwrap().unwrap().unwrap_err();
+            assert!(why.is_panic());
+        }
+    });
+    nothing_is_left();
+}
