@@ -382,8 +382,8 @@ impl<T: 'static> Future for Op<T> {
 }
 
 impl<T> State<T> {
-    /// Cancels what is under way. An outcome that nobody has taken is done away with here, or
-    /// where it comes, if the callback that brings it is still to come.
+    /// Cancels what is under way. An outcome that nobody has taken is done away with here, or,
+    /// where C has yet to leave, by the callback that tells of it.
     fn leave(&mut self) {
         let node = match self {
             State::Open(node) => node,
@@ -391,8 +391,12 @@ impl<T> State<T> {
         };
         node.dropped.set(true);
         node.waker.take();
-        let comes = node.watching.get() && !node.told.get();
         let future = node.future.replace(null_mut());
+        // SAFETY: it is NULL, or our reference.
+        if node.watching.get() && unsafe { sys::aloop_future_done(future) } > 0 {
+            node.collect(future);
+        }
+        let comes = node.watching.get() && !node.told.get();
         if comes {
             if let Some(turn) = &*node.turn.borrow() {
                 turn.leaving.set(turn.leaving.get() + 1);
@@ -476,6 +480,20 @@ impl<T> Node<T> {
         }
     }
 
+    /// Takes the outcome of its future, which is done; once.
+    fn collect(&self, future: *mut sys::aloop_future) {
+        if self.told.get() {
+            return;
+        }
+        // SAFETY: the future is a reference of ours or of who calls, and its error lives with it.
+        unsafe {
+            let detail = sys::aloop_future_error(future); // looked at, so that nobody reports it
+            let mut value = null_mut();
+            let status = sys::aloop_future_take(future, &mut value);
+            self.settle(status, value, detail);
+        }
+    }
+
     fn settle(&self, status: i64, value: *mut c_void, detail: *mut sys::aloop_error) {
         self.told.set(true);
         drop(self.kept.take());
@@ -553,10 +571,7 @@ impl<T: 'static> Leaf for Node<T> {
 unsafe extern "C" fn on_done<T: 'static>(future: *mut sys::aloop_future, node: *mut c_void) -> i64 {
     let node = &*(node as *const Node<T>);
     ffi::guard(|| {
-        let detail = sys::aloop_future_error(future); // looked at, so that nobody reports it
-        let mut value = null_mut();
-        let status = sys::aloop_future_take(future, &mut value);
-        node.settle(status, value, detail);
+        node.collect(future);
         node.leave_turn();
         if let Some(waker) = node.waker.take() {
             waker.wake();

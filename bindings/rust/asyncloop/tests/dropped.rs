@@ -65,6 +65,27 @@ fn items_keep_their_order() {
     nothing_is_left();
 }
 
+// Also where they are looked for at once.
+#[test]
+fn items_keep_their_order_for_who_does_not_wait() {
+    on_virtual(async {
+        for iterations in 0..8 {
+            let queue = Queue::new(0).unwrap();
+            let put = || (1..4).for_each(|i| queue.try_put(i).unwrap());
+            given_up(queue.get(), put, iterations).await;
+            let mut got = Vec::new();
+            while got.len() < 3 {
+                match queue.try_get() {
+                    Ok(item) => got.push(item),
+                    Err(_) => yield_now().await,
+                }
+            }
+            assert_eq!(got, [1, 2, 3], "{iterations}");
+        }
+    });
+    nothing_is_left();
+}
+
 #[test]
 fn two_who_give_up_keep_it_too() {
     on_virtual(async {
