@@ -1,19 +1,36 @@
 //! Conditions: a lock, and a change to wait for with it. `asyncio.Condition`.
 //!
-//! A wait takes the lock from the guard that has it, and brings it back to that, however it ends
-//! and wherever it is dropped ([`Lent`]). Which guard that is, the guard itself says, or else the
-//! lock's list (`holders.rs`).
+//! A wait takes the lock from a guard, and brings it back to that, however it ends and wherever
+//! it is dropped ([`Lent`]; `holders.rs`).
 
-use crate::error::{check, Result};
-use crate::ffi::Object;
-use crate::holders::{self, Holder};
-use crate::op::Op;
+use crate::error::{check, Code, Result};
+use crate::ffi::{self, Object};
+use crate::op::{self, Op};
 use crate::sync::{count, Lock, LockGuard};
 use asyncloop_sys as sys;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// A lock, and a change to wait for with it. `asyncio.Condition`.
+/// A lock, and a change to wait for with it, as [`std::sync::Condvar`] has it.
+/// `asyncio.Condition`.
+///
+/// ```
+/// use asyncloop::{spawn, sync::Condition};
+/// use std::{cell::Cell, rc::Rc};
+/// # asyncloop::block_on(async {
+/// let (condition, ready) = (Condition::new().unwrap(), Rc::new(Cell::new(false)));
+/// let (same, seen) = (condition.clone(), ready.clone());
+/// let waiting = spawn(async move {
+///     let guard = same.acquire().await.unwrap();
+///     same.wait_for(&guard, || seen.get()).await.unwrap();
+/// });
+/// let guard = condition.acquire().await.unwrap();
+/// ready.set(true);
+/// condition.notify_all().unwrap();
+/// drop(guard);
+/// waiting.await.unwrap();
+/// # });
+/// ```
 #[derive(Clone)]
 pub struct Condition {
     raw: Object<sys::aloop_condition>,
@@ -34,76 +51,61 @@ impl Condition {
     }
 
     /// Waits for the lock; it is released with the guard.
-    pub fn acquire(&self) -> Op<ConditionGuard> {
-        let (condition, task) = (self.clone(), holders::running_task());
+    pub fn acquire(&self) -> Op<LockGuard> {
+        let lock = self.lock.clone();
         // SAFETY: the handle is a reference of ours.
-        let op = unsafe { sys::aloop_condition_acquire(self.raw.raw()) };
-        Op::new(op, move |_, _| {
-            let guard = condition.lock.clone().guard(task);
-            ConditionGuard { condition, guard }
-        })
+        Op::new(unsafe { sys::aloop_condition_acquire(self.raw.raw()) }, |_, _| lock.guard())
     }
 
     /// Gives the lock back.
     pub fn release(&self) -> Result<()> {
-        self.lock.holders().clear();
-        // SAFETY: the handle is a reference of ours.
-        check(unsafe { sys::aloop_condition_release(self.raw.raw()) }).map(drop)
+        self.lock.release()
     }
 
     /// Whether the lock is held.
     pub fn is_locked(&self) -> bool {
-        // SAFETY: the handle is a reference of ours.
-        unsafe { sys::aloop_condition_locked(self.raw.raw()) > 0 }
+        self.lock.is_locked()
     }
 
-    /// Releases the lock, waits to be notified, and holds the lock again however it ends. It
-    /// may end without a notification. [`Code::NotOwner`](crate::Code) without the lock.
+    /// Releases the lock that the guard has, waits to be notified, and then the guard has it
+    /// again, however this ends. It may end without a notification.
+    /// [`Code::NotOwner`](crate::Code) where the guard has not the lock of this condition.
     ///
     /// Dropped, it still takes the lock again, in its own time; the guard, dropped before that,
     /// releases it then, and who waits again with the guard before that waits for that alone.
     /// [`wait_for`](crate::wait_for) awaits that, and so does
     /// [`scope::timeout`](crate::scope::timeout).
-    ///
-    /// It is a wait of the guard that the running task has. Where branches of one task have
-    /// several, or a future with its guard moves to another task, [`ConditionGuard::wait`] says
-    /// whose it is.
-    pub fn wait(&self) -> Op<()> {
-        self.wait_of(None)
-    }
-
-    /// Waits until `holds` gives true, which is asked with the lock held.
-    pub async fn wait_for(&self, holds: impl FnMut() -> bool) -> Result<()> {
-        let who = self.lock.holders().asking();
-        self.wait_for_of(who, holds).await
-    }
-
-    fn wait_of(&self, who: Option<Holder>) -> Op<()> {
-        let (condition, lent) = (self.clone(), Rc::new(Lent::of(&self.lock)));
+    pub fn wait(&self, guard: &LockGuard) -> Op<()> {
+        let (who, lock) = match guard.of(&self.lock) {
+            None => return Op::failed(Code::NotOwner.into()),
+            Some(who) => (who, self.lock.clone()),
+        };
+        let (condition, lent) = (self.clone(), Rc::new(Lent { lock, who: Cell::new(None) }));
         let lending = lent.clone();
         let make = move || {
-            let who = who.or_else(|| condition.lock.holders().asking());
-            if let Some(back) = who.and_then(|who| condition.lock.holders().until_back(who)) {
+            let holders = condition.lock.holders();
+            if let Some(back) = holders.until_back(who) {
                 return back;
             }
-            lending.begin(who);
+            if !holders.lend(who) {
+                return op::failing(Code::NotOwner);
+            }
+            lending.who.set(Some(who));
             // SAFETY: the handle is a reference of ours.
             unsafe { sys::aloop_condition_wait(condition.raw.raw()) }
         };
-        Op::lazy(make, |_, _| ()).keeping(Some(lent))
+        Op::lazy(make, ffi::nothing).keeping(Some(lent))
     }
 
-    async fn wait_for_of(
-        &self,
-        who: Option<Holder>,
-        mut holds: impl FnMut() -> bool,
-    ) -> Result<()> {
+    /// Waits until `holds` gives true, which is asked with the lock held.
+    pub async fn wait_for(&self, guard: &LockGuard, mut holds: impl FnMut() -> bool) -> Result<()> {
         // A wait that was dropped may not have the lock again yet.
-        if let Some(back) = who.and_then(|who| self.lock.holders().until_back(who)) {
-            Op::new(back, |_, _| ()).await?;
+        let back = guard.of(&self.lock).and_then(|who| self.lock.holders().until_back(who));
+        if let Some(back) = back {
+            Op::new(back, ffi::nothing).await?;
         }
         while !holds() {
-            self.wait_of(who).await?;
+            self.wait(guard).await?;
         }
         Ok(())
     }
@@ -133,17 +135,7 @@ impl Condition {
 /// again, or when the wait never began.
 struct Lent {
     lock: Lock,
-    who: Cell<Option<Holder>>,
-}
-
-impl Lent {
-    fn of(lock: &Lock) -> Lent {
-        Lent { lock: lock.clone(), who: Cell::new(None) }
-    }
-
-    fn begin(&self, who: Option<Holder>) {
-        self.who.set(who.filter(|who| self.lock.holders().lend(*who)));
-    }
+    who: Cell<Option<u64>>,
 }
 
 impl Drop for Lent {
@@ -151,29 +143,5 @@ impl Drop for Lent {
         if self.who.take().map_or(false, |who| self.lock.holders().come_back(who)) {
             let _ = self.lock.release();
         }
-    }
-}
-
-/// Holds the lock of a [`Condition`].
-#[must_use = "the lock is released when this is dropped"]
-pub struct ConditionGuard {
-    condition: Condition,
-    guard: LockGuard,
-}
-
-impl ConditionGuard {
-    /// Waits with this guard: [`Condition::wait`], for where several are about.
-    pub fn wait(&self) -> Op<()> {
-        self.condition.wait_of(Some(self.guard.who()))
-    }
-
-    /// The same until `holds` gives true: [`Condition::wait_for`].
-    pub async fn wait_for(&self, holds: impl FnMut() -> bool) -> Result<()> {
-        self.condition.wait_for_of(Some(self.guard.who()), holds).await
-    }
-
-    /// Keeps the lock: [`Condition::release`] is called elsewhere.
-    pub fn forget(self) {
-        self.guard.forget();
     }
 }

@@ -14,15 +14,8 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
-/// A guard of a lock.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Holder {
-    number: u64,
-    task: usize, // which asked for it
-}
-
 struct Absent {
-    who: Holder,
+    who: u64,
     dropped: bool,
     awaited: Vec<*mut sys::aloop_future>, // references: done when it is back
 }
@@ -42,27 +35,21 @@ impl Drop for Absent {
 #[derive(Default)]
 pub(crate) struct Holders {
     last: Cell<u64>,
-    here: Cell<Option<Holder>>,
+    here: Cell<Option<u64>>,
     away: RefCell<Vec<Absent>>,
 }
 
-pub(crate) fn running_task() -> usize {
-    // SAFETY: NULL is the loop that runs here, if one does.
-    unsafe { sys::aloop_current_task(null_mut()) as usize }
-}
-
 impl Holders {
-    /// A guard that has the lock, for a task.
-    pub(crate) fn enter(&self, task: usize) -> Holder {
-        let number = self.last.get() + 1;
-        self.last.set(number);
-        let who = Holder { number, task };
+    /// A guard that has the lock.
+    pub(crate) fn enter(&self) -> u64 {
+        let who = self.last.get() + 1;
+        self.last.set(who);
         self.here.set(Some(who));
         who
     }
 
     /// The guard is dropped: whether the lock is to be released now.
-    pub(crate) fn leave(&self, who: Holder) -> bool {
+    pub(crate) fn leave(&self, who: u64) -> bool {
         if self.here.get() == Some(who) {
             self.here.set(None);
             return true;
@@ -74,7 +61,7 @@ impl Holders {
     }
 
     /// It keeps the lock for somebody else to release.
-    pub(crate) fn forget(&self, who: Holder) {
+    pub(crate) fn forget(&self, who: u64) {
         if self.here.get() == Some(who) {
             self.here.set(None);
         }
@@ -86,20 +73,8 @@ impl Holders {
         self.here.set(None);
     }
 
-    /// Whose a wait of the running task is that does not say so: of a guard of this task, if
-    /// there is one.
-    pub(crate) fn asking(&self) -> Option<Holder> {
-        let (here, task) = (self.here.get(), running_task());
-        if here.map_or(false, |who| who.task == task) {
-            return here;
-        }
-        let away = self.away.borrow();
-        let mine = away.iter().find(|one| one.who.task == task && !one.dropped);
-        mine.map(|one| one.who).or(here)
-    }
-
     /// Gives the lock away for a wait; false if this guard does not have it.
-    pub(crate) fn lend(&self, who: Holder) -> bool {
+    pub(crate) fn lend(&self, who: u64) -> bool {
         if self.here.get() != Some(who) {
             return false;
         }
@@ -109,7 +84,7 @@ impl Holders {
     }
 
     /// The wait has ended: whether the lock is to be released now.
-    pub(crate) fn come_back(&self, who: Holder) -> bool {
+    pub(crate) fn come_back(&self, who: u64) -> bool {
         let absent = match self.take_away(who) {
             None => return false,
             Some(absent) => absent,
@@ -124,7 +99,7 @@ impl Holders {
     }
 
     /// A future that is done when the guard has the lock again; `None` if it is not away.
-    pub(crate) fn until_back(&self, who: Holder) -> Option<*mut sys::aloop_future> {
+    pub(crate) fn until_back(&self, who: u64) -> Option<*mut sys::aloop_future> {
         let mut away = self.away.borrow_mut();
         let absent = away.iter_mut().find(|one| one.who == who)?;
         let future = op::pending();
@@ -135,7 +110,7 @@ impl Holders {
         Some(future)
     }
 
-    fn take_away(&self, who: Holder) -> Option<Absent> {
+    fn take_away(&self, who: u64) -> Option<Absent> {
         let mut away = self.away.borrow_mut();
         let at = away.iter().position(|one| one.who == who)?;
         Some(away.remove(at))

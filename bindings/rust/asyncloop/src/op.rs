@@ -4,7 +4,7 @@
 //! undone by C, in its own time. Its node is shared with the step that waits for it, or
 //! with the callback that tells of its end.
 
-use crate::error::{self, Error, Result};
+use crate::error::{self, Code, Error, Result};
 use crate::ffi;
 use crate::runtime::Shared;
 use crate::step::{self, Leaf};
@@ -339,6 +339,14 @@ pub(crate) fn done() -> *mut sys::aloop_future {
     let future = pending();
     // SAFETY: it is NULL, or a reference of ours.
     unsafe { sys::aloop_future_set_result(future, 0, null_mut(), None) };
+    future
+}
+
+/// A future of C that has failed.
+pub(crate) fn failing(code: Code) -> *mut sys::aloop_future {
+    let future = pending();
+    // SAFETY: it is NULL, or a reference of ours.
+    unsafe { sys::aloop_future_set_error_code(future, code.to_raw()) };
     future
 }
 

@@ -7,10 +7,10 @@
 //! std::thread::spawn(move || lock.is_locked());
 //! ```
 
-pub use crate::condition::{Condition, ConditionGuard};
+pub use crate::condition::Condition;
 use crate::error::{check, Result};
 use crate::ffi::{self, Object};
-use crate::holders::{self, Holder, Holders};
+use crate::holders::Holders;
 use crate::op::Op;
 use asyncloop_sys as sys;
 use std::cell::UnsafeCell;
@@ -35,15 +35,14 @@ impl Lock {
 
     /// Waits for the lock; it is released with the guard.
     pub fn acquire(&self) -> Op<LockGuard> {
-        let (lock, task) = (self.clone(), holders::running_task());
+        let lock = self.clone();
         // SAFETY: the handle is a reference of ours.
-        let op = unsafe { sys::aloop_lock_acquire(self.raw.raw()) };
-        Op::new(op, move |_, _| lock.guard(task))
+        Op::new(unsafe { sys::aloop_lock_acquire(self.raw.raw()) }, |_, _| lock.guard())
     }
 
     /// A guard of the lock, which has come for it.
-    pub(crate) fn guard(self, task: usize) -> LockGuard {
-        LockGuard { who: self.holders.enter(task), lock: Some(self) }
+    pub(crate) fn guard(self) -> LockGuard {
+        LockGuard { who: self.holders.enter(), lock: Some(self) }
     }
 
     /// Wakes the first in line. [`Code::NotOwner`](crate::Code) if nobody holds it.
@@ -78,10 +77,10 @@ pub(crate) fn count(status: i64) -> usize {
     usize::try_from(status).unwrap_or(0)
 }
 
-/// Holds a [`Lock`].
+/// Holds a [`Lock`], perhaps that of a [`Condition`].
 #[must_use = "the lock is released when this is dropped"]
 pub struct LockGuard {
-    who: Holder,
+    who: u64,
     lock: Option<Lock>,
 }
 
@@ -93,8 +92,10 @@ impl LockGuard {
         }
     }
 
-    pub(crate) fn who(&self) -> Holder {
-        self.who
+    /// Its number, if it is a guard of this lock.
+    pub(crate) fn of(&self, lock: &Lock) -> Option<u64> {
+        let own = self.lock.as_ref()?;
+        Rc::ptr_eq(&own.holders, &lock.holders).then_some(self.who)
     }
 }
 

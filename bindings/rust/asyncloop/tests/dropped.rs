@@ -187,8 +187,8 @@ fn a_condition_is_not_left_locked() {
         for contended in [false, true] {
             let waiter = condition.clone();
             let waiting = spawn(async move {
-                let _guard = waiter.acquire().await.unwrap();
-                assert!(timeout(ms(2), waiter.wait()).await.is_err());
+                let guard = waiter.acquire().await.unwrap();
+                assert!(timeout(ms(2), waiter.wait(&guard)).await.is_err());
             });
             sleep(ms(1)).await.unwrap();
             let held = match contended {
@@ -204,7 +204,7 @@ fn a_condition_is_not_left_locked() {
         }
         // One that is awaited to its end has the lock until the guard goes.
         let guard = condition.acquire().await.unwrap();
-        assert!(wait_for(ms(1), condition.wait()).await.unwrap_err().is_timed_out());
+        assert!(wait_for(ms(1), condition.wait(&guard)).await.unwrap_err().is_timed_out());
         assert!(condition.is_locked());
         drop(guard);
         assert!(!condition.is_locked());
@@ -216,8 +216,8 @@ fn a_condition_is_not_left_locked() {
 fn holding(condition: &Condition) -> Pin<Box<dyn Future<Output = ()>>> {
     let condition = condition.clone();
     Box::pin(async move {
-        let _guard = condition.acquire().await.unwrap();
-        condition.wait().await.unwrap();
+        let guard = condition.acquire().await.unwrap();
+        condition.wait(&guard).await.unwrap();
     })
 }
 
@@ -232,14 +232,14 @@ fn a_condition_that_is_waited_for_again() {
         let condition = Condition::new().unwrap();
         {
             let guard = condition.acquire().await.unwrap();
-            assert!(timeout(ms(1), condition.wait()).await.is_err());
+            assert!(timeout(ms(1), condition.wait(&guard)).await.is_err());
             // A notification may have passed by: it ends once the lock is held again.
-            condition.wait().await.unwrap();
+            condition.wait(&guard).await.unwrap();
             assert!(condition.is_locked());
-            assert!(timeout(ms(1), guard.wait()).await.is_err());
-            drop(guard.wait()); // it has not begun
-            guard.wait_for(|| condition.is_locked()).await.unwrap();
-            assert!(timeout(ms(1), wait_for(ms(1000), condition.wait())).await.is_err());
+            assert!(timeout(ms(1), condition.wait(&guard)).await.is_err());
+            drop(condition.wait(&guard)); // it has not begun
+            condition.wait_for(&guard, || condition.is_locked()).await.unwrap();
+            assert!(timeout(ms(1), wait_for(ms(1000), condition.wait(&guard))).await.is_err());
         }
         is_free(&condition).await;
     });
@@ -250,27 +250,43 @@ fn a_condition_that_is_waited_for_again() {
 #[test]
 fn a_condition_that_is_waited_for_again_while_another_has_it() {
     on_virtual(async {
-        for by_guard in [false, true] {
-            let condition = Condition::new().unwrap();
-            let (mine, inside) = (condition.clone(), Rc::new(Cell::new(false)));
-            let seen = inside.clone();
-            let waiting = spawn(async move {
-                let guard = mine.acquire().await.unwrap();
-                assert!(timeout(ms(2), mine.wait()).await.is_err());
-                assert!(seen.get());
-                let again = if by_guard { guard.wait() } else { mine.wait() };
-                again.await.unwrap();
-                assert!(!seen.get() && mine.is_locked());
-            });
-            sleep(ms(1)).await.unwrap();
-            let guard = condition.acquire().await.unwrap();
-            inside.set(true);
-            sleep(ms(5)).await.unwrap();
-            assert!(inside.replace(false));
-            drop(guard);
-            waiting.await.unwrap();
-            is_free(&condition).await;
-        }
+        let condition = Condition::new().unwrap();
+        let (mine, inside) = (condition.clone(), Rc::new(Cell::new(false)));
+        let seen = inside.clone();
+        let waiting = spawn(async move {
+            let guard = mine.acquire().await.unwrap();
+            assert!(timeout(ms(2), mine.wait(&guard)).await.is_err());
+            assert!(seen.get());
+            mine.wait(&guard).await.unwrap();
+            assert!(!seen.get() && mine.is_locked());
+        });
+        sleep(ms(1)).await.unwrap();
+        let guard = condition.acquire().await.unwrap();
+        inside.set(true);
+        sleep(ms(5)).await.unwrap();
+        assert!(inside.replace(false));
+        drop(guard);
+        waiting.await.unwrap();
+        is_free(&condition).await;
+    });
+    nothing_is_left();
+}
+
+// A wait without the lock takes it from nobody.
+#[test]
+fn a_condition_whose_guard_is_gone() {
+    on_virtual(async {
+        let condition = Condition::new().unwrap();
+        let guard = condition.acquire().await.unwrap();
+        let late = condition.wait(&guard);
+        drop(guard);
+        let guard = condition.acquire().await.unwrap();
+        assert_eq!(late.await.unwrap_err().code(), Code::NotOwner);
+        assert!(condition.is_locked());
+        let other = Condition::new().unwrap();
+        assert_eq!(other.wait(&guard).await.unwrap_err().code(), Code::NotOwner);
+        condition.release().unwrap();
+        assert_eq!(condition.wait(&guard).await.unwrap_err().code(), Code::NotOwner);
     });
     nothing_is_left();
 }
@@ -284,7 +300,8 @@ fn a_condition_of_two_branches() {
                 let condition = condition.clone();
                 async move {
                     let guard = condition.acquire().await.unwrap();
-                    let _ = timeout(ms(limit), guard.wait()).await; // who leaves wakes the other
+                    // Who leaves wakes the other.
+                    let _ = timeout(ms(limit), condition.wait(&guard)).await;
                 }
             };
             join!(branch(1), branch(late));
@@ -333,10 +350,13 @@ fn a_condition_that_is_combined() {
             {
                 let guard = condition.acquire().await.unwrap();
                 let late = match way {
-                    0 => timeout(ms(1), wait_for(ms(1000), condition.wait())).await.is_err(),
-                    1 => timeout(ms(1), gather([guard.wait()])).await.is_err(),
-                    2 => timeout(ms(1), shield(condition.wait())).await.is_err(),
-                    _ => timeout(ms(1), wait_for(ms(9), shield(guard.wait()))).await.is_err(),
+                    0 => timeout(ms(1), wait_for(ms(9), condition.wait(&guard))).await.is_err(),
+                    1 => timeout(ms(1), gather([condition.wait(&guard)])).await.is_err(),
+                    2 => timeout(ms(1), shield(condition.wait(&guard))).await.is_err(),
+                    _ => {
+                        let shielded = shield(condition.wait(&guard));
+                        timeout(ms(1), wait_for(ms(9), shielded)).await.is_err()
+                    }
                 };
                 assert!(late, "{way}");
             }
@@ -349,7 +369,7 @@ fn a_condition_that_is_combined() {
         }
         // The wait is the guard's from here on, which is gone when it starts.
         let guard = condition.acquire().await.unwrap();
-        drop(shield(condition.wait()));
+        drop(shield(condition.wait(&guard)));
         drop(guard);
         sleep(ms(1)).await.unwrap();
         assert_eq!((condition.waiting(), condition.is_locked()), (1, false));
@@ -368,25 +388,24 @@ fn a_condition_with_a_lock_of_others() {
         let lock = Lock::new().unwrap();
         let conditions = [(); 2].map(|()| Condition::with_lock(&lock).unwrap());
         {
-            let _guard = lock.acquire().await.unwrap();
-            assert!(timeout(ms(1), conditions[0].wait()).await.is_err());
-            conditions[1].wait().await.unwrap(); // once the lock is held again
-            assert!(timeout(ms(1), conditions[1].wait()).await.is_err());
+            let guard = lock.acquire().await.unwrap();
+            assert!(timeout(ms(1), conditions[0].wait(&guard)).await.is_err());
+            conditions[1].wait(&guard).await.unwrap(); // once the lock is held again
+            assert!(timeout(ms(1), conditions[1].wait(&guard)).await.is_err());
         }
         is_free(&conditions[0]).await;
         {
-            let _guard = conditions[0].acquire().await.unwrap();
-            assert!(timeout(ms(1), conditions[1].wait()).await.is_err());
+            let guard = conditions[0].acquire().await.unwrap();
+            assert!(timeout(ms(1), conditions[1].wait(&guard)).await.is_err());
         }
         is_free(&conditions[1]).await;
         // One that is kept is given back by hand, also if it was to come back first.
         let guard = conditions[0].acquire().await.unwrap();
-        assert!(timeout(ms(1), guard.wait()).await.is_err());
+        assert!(timeout(ms(1), conditions[0].wait(&guard)).await.is_err());
         guard.forget();
         sleep(ms(1)).await.unwrap();
         assert!(lock.is_locked());
         lock.release().unwrap();
-        assert_eq!(conditions[0].wait().await.unwrap_err().code(), Code::NotOwner);
     });
     nothing_is_left();
 }

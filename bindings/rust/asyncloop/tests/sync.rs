@@ -64,8 +64,8 @@ fn events_conditions_semaphores_barriers() {
         let seen = flag.clone();
         let waiter = spawn(async move {
             told.wait().await.unwrap();
-            let _guard = ready.acquire().await.unwrap();
-            ready.wait_for(|| seen.get()).await.unwrap();
+            let guard = ready.acquire().await.unwrap();
+            ready.wait_for(&guard, || seen.get()).await.unwrap();
             assert!(ready.is_locked());
         });
         event.set();

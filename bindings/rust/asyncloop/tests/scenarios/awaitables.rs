@@ -1,15 +1,15 @@
 //! The instructions that wait.
 
 use crate::actions::{failure, Receiving};
-use crate::world::{seconds, show, Interpreter};
+use crate::world::{seconds, show, Interpreter, World};
 use asyncloop::process::{Command, Stdio};
 use asyncloop::sync::{
-    Barrier, Condition, ConditionGuard, Event, Lock, LockGuard, Permit, ReadGuard, ReadWriteLock,
-    Semaphore, WriteGuard,
+    Barrier, Condition, Event, Lock, LockGuard, Permit, ReadGuard, ReadWriteLock, Semaphore,
+    WriteGuard,
 };
 use asyncloop::{
     as_completed, gather, gather_settled, mpsc, shield, sleep, to_thread, try_to_thread, wait,
-    wait_for, Listener, Op, Promise, Queue, Result, ReturnWhen, Stream, Waited,
+    wait_for, Code, Listener, Op, Promise, Queue, Result, ReturnWhen, Stream, Waited,
 };
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ pub enum Any {
     Waited(Op<Waited>, Vec<String>),
     Lock(Op<LockGuard>),
     Permit(Op<Permit>),
-    Condition(Op<ConditionGuard>),
+    Condition(Op<LockGuard>, String),
     Read(Op<ReadGuard>),
     Write(Op<WriteGuard>),
 }
@@ -43,7 +43,7 @@ macro_rules! each {
             Any::Waited($op, names) => Any::Waited($made, names),
             Any::Lock($op) => Any::Lock($made),
             Any::Permit($op) => Any::Permit($made),
-            Any::Condition($op) => Any::Condition($made),
+            Any::Condition($op, guard) => Any::Condition($made, guard),
             Any::Read($op) => Any::Read($made),
             Any::Write($op) => Any::Write($made),
         }
@@ -59,7 +59,7 @@ impl Any {
         each!(self, op => shield(op))
     }
 
-    pub async fn outcome(self) -> Result<String> {
+    pub async fn outcome(self, world: &World) -> Result<String> {
         let zero = || "0".to_string();
         match self {
             Any::Unit(op) => op.await.map(|()| zero()),
@@ -70,7 +70,7 @@ impl Any {
             Any::Outcomes(op) => op.await.map(|all| list(all.into_iter())),
             Any::Lock(op) => op.await.map(|guard| (guard.forget(), zero()).1),
             Any::Permit(op) => op.await.map(|guard| (guard.forget(), zero()).1),
-            Any::Condition(op) => op.await.map(|guard| (guard.forget(), zero()).1),
+            Any::Condition(op, name) => op.await.map(|guard| (world.keep(&name, guard), zero()).1),
             Any::Read(op) => op.await.map(|guard| (guard.forget(), zero()).1),
             Any::Write(op) => op.await.map(|guard| (guard.forget(), zero()).1),
             Any::Waited(op, names) => op.await.map(|waited| {
@@ -133,12 +133,13 @@ pub fn begin(of: &Rc<Interpreter>, words: &[&str]) -> Any {
 
 fn of_sync(of: &Rc<Interpreter>, what: &str, name: &str) -> Any {
     let world = &of.world;
+    let guard = format!("{name} of {}", of.name);
     match what {
         "acquire" => {
             if let Some(semaphore) = world.find::<Semaphore>(name) {
                 Any::Permit(semaphore.acquire())
             } else if let Some(condition) = world.find::<Condition>(name) {
-                Any::Condition(condition.acquire())
+                Any::Condition(condition.acquire(), guard)
             } else {
                 Any::Lock(world.get::<Lock>(name).acquire())
             }
@@ -146,7 +147,10 @@ fn of_sync(of: &Rc<Interpreter>, what: &str, name: &str) -> Any {
         "acquire_read" => Any::Read(world.get::<ReadWriteLock>(name).acquire_read()),
         "acquire_write" => Any::Write(world.get::<ReadWriteLock>(name).acquire_write()),
         "wait" => match world.find::<Condition>(name) {
-            Some(condition) => Any::Unit(condition.wait()),
+            Some(condition) => Any::Unit(match world.find::<LockGuard>(&guard) {
+                Some(guard) => condition.wait(&guard),
+                None => without_a_guard(), // that does not compile
+            }),
             None => Any::Unit(world.get::<Event>(name).wait()),
         },
         "arrive" => Any::Place(world.get::<Barrier>(name).wait()),
@@ -154,6 +158,12 @@ fn of_sync(of: &Rc<Interpreter>, what: &str, name: &str) -> Any {
         "abort" => Any::Unit(world.get::<Barrier>(name).abort()),
         _ => panic!("what is {what}?"),
     }
+}
+
+fn without_a_guard() -> Op<()> {
+    let failed = Promise::new().expect("a promise");
+    failed.fail(&Code::NotOwner.into()).expect("its failure");
+    failed.wait()
 }
 
 fn wait_tasks(of: &Rc<Interpreter>, words: &[&str]) -> Any {

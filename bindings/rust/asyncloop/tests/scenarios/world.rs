@@ -126,7 +126,7 @@ pub fn show_error(why: &Error) -> String {
 /// A task of a scenario.
 pub struct Interpreter {
     pub world: World,
-    name: String,
+    pub name: String,
     lines: Vec<String>,
     line: Cell<usize>,
     pub returned: Cell<Option<i64>>,
@@ -205,7 +205,7 @@ async fn execute(of: &Rc<Interpreter>, line: &str) -> Result<String> {
             if let Some(outcome) = awaitables::in_steps(of, &words).await {
                 return outcome;
             }
-            awaitables::begin(of, &words).outcome().await
+            awaitables::begin(of, &words).outcome(&of.world).await
         }
     }
 }
