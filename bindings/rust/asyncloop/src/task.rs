@@ -177,11 +177,14 @@ impl Builder {
             } else {
                 sys::aloop_task_group_create_task_ex(group, options.raw())
             };
-            let asked = {
+            let (asked, over) = {
                 let mut state = ffi::lock(&core.state);
                 state.task = task;
-                state.cancel_asked
+                (state.cancel_asked, state.done && state.holders > 0)
             };
+            if over {
+                sys::aloop_future_error(task); // as `keep_quiet`
+            }
             if asked {
                 sys::aloop_task_cancel(task, null());
             }
@@ -376,6 +379,11 @@ impl<T: 'static> Future for JoinHandle<T> {
         let mut state = ffi::lock(&core.state);
         if state.done {
             return Poll::Ready(state.outcome.take().unwrap_or_else(taken));
+        }
+        let running = Shared::current().filter(|_| core.shared.is_here());
+        if running.map_or(false, |running| !Arc::ptr_eq(&running, &core.shared)) {
+            // Its loop does not run as long as this one does.
+            return Poll::Ready(Err(Error::from_status(sys::ALOOP_EWRONGLOOP)));
         }
         let elsewhere = state.task.is_null() || !core.shared.is_here();
         if elsewhere || state.waker.is_some() {

@@ -201,3 +201,18 @@ fn a_value_whose_clone_panics() {
     });
     nothing_is_left();
 }
+
+// A loop that does not run as long as this one does: to wait for it would be for ever.
+#[test]
+fn a_task_of_another_loop() {
+    let (one, two) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let (here, within) = (one.spawn(async { 5 }), one.spawn(async { 6 }));
+    assert_eq!(two.block_on(here).unwrap_err().code(), Code::WrongLoop);
+    let task = two.spawn(async move { join!(within, sleep(ms(0))).0.unwrap_err().code() });
+    assert_eq!(two.block_on(task).unwrap(), Code::WrongLoop);
+    let done = one.spawn(async { 7 });
+    one.block_on(sleep(ms(0))).unwrap();
+    assert_eq!(two.block_on(done).unwrap(), 7);
+    drop((one, two));
+    nothing_is_left();
+}

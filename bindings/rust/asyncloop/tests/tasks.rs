@@ -3,7 +3,7 @@
 mod support;
 
 use asyncloop::{
-    block_on, join, sleep, spawn, timeout, try_spawn, Code, Error, Handle, Promise, Runtime,
+    block_on, debug, join, sleep, spawn, timeout, try_spawn, Code, Error, Handle, Promise, Runtime,
 };
 use std::cell::{Cell, RefCell};
 use std::future::pending;
@@ -441,6 +441,29 @@ fn names_and_eager_starts() {
         task.set_name("other");
         assert_eq!(task.name(), "other");
         task.await.unwrap();
+    });
+    nothing_is_left();
+}
+
+// Its handle may look at it later.
+#[test]
+fn a_failure_at_once_is_not_reported() {
+    on_virtual(async {
+        let told = Rc::new(Cell::new(0));
+        let count = told.clone();
+        debug::set_exception_handler(move |_| count.set(count.get() + 1)).unwrap();
+        for eager in [false, true] {
+            let failing = async { Err::<(), _>(Error::user(1, "at once")) };
+            let task = asyncloop::task::Builder::new().eager(eager).try_spawn(failing);
+            sleep(ms(1)).await.unwrap();
+            assert_eq!(told.get(), 0, "{eager}");
+            assert_eq!(task.await.unwrap_err().message(), "at once");
+        }
+        let failing = async { Err::<(), _>(Error::user(1, "at once")) };
+        drop(asyncloop::task::Builder::new().eager(true).try_spawn(failing));
+        sleep(ms(1)).await.unwrap();
+        assert_eq!(told.get(), 1);
+        debug::reset_exception_handler().unwrap();
     });
     nothing_is_left();
 }
