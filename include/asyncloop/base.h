@@ -2,27 +2,27 @@
  * base.h: what every other header builds on: types, status codes, errors,
  * buffers, reference counts, the allocator.
  *
- * Rules that hold for the whole library
+ * These rules hold for the whole library:
  *
- *   Results     int64_t: negative is a status code from the list below, zero
- *               or more is success and the integer answer where there is one.
- *   Objects     opaque, made by the library, reference counted. aloop_ref()
- *               and aloop_unref() take any of them, and NULL. aloop_unref() may
- *               be called from any thread, also after the loop was closed.
- *   Awaitables  a function that returns an aloop_future hands over one
- *               reference; a function that awaits or combines futures takes
- *               that reference over ("consumes"), also when it fails, so that
- *               calls nest. Functions named aloop_future_* and aloop_task_*
- *               only borrow it.
- *   Callbacks   are given as (fn, data, free_fn). free_fn runs exactly once,
- *               on the loop's thread, after the last call; where registering
- *               fails it does not run. A callback never runs inside the call
- *               that registers it, and never on a fiber's stack.
- *   Threads     an object belongs to one loop, and that to the thread that
- *               runs it. Another thread gets ALOOP_EWRONGTHREAD, except from
- *               what is named ..._threadsafe or documented so.
- *   Time        double seconds on the monotonic clock (int64 ns inside).
- *   Strings     are UTF-8, NUL-terminated; data is pointer and length.
+ *   Results     are int64_t. A negative result is one of the status codes
+ *               below; zero or more is success, and the result if there is one.
+ *   Objects     are opaque and reference counted. aloop_ref() and aloop_unref()
+ *               accept any of them, and NULL. aloop_unref() may be called from
+ *               any thread, even after the loop was closed.
+ *   Futures     stand for results that may not be there yet. A function that
+ *               returns a future gives the caller a reference. A function that
+ *               awaits or combines futures consumes this reference, even if it
+ *               fails, so that calls nest. Functions named aloop_future_* and
+ *               aloop_task_* only borrow the future.
+ *   Callbacks   are passed as (fn, data, free_fn). free_fn(data) runs exactly
+ *               once, on the loop's thread, after the last call of fn; if
+ *               registering fails, it does not run. A callback never runs inside
+ *               the call that registers it, and never on a fiber's stack.
+ *   Threads     Each object belongs to a loop, and a loop to the thread that runs
+ *               it. Other threads get ALOOP_EWRONGTHREAD, except from functions
+ *               named ..._threadsafe or documented for any thread.
+ *   Time        is in seconds, as a double, on the monotonic clock.
+ *   Strings     are UTF-8 and end with a NUL; data is a pointer and a length.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -53,25 +53,26 @@ typedef struct aloop_results aloop_results;
 typedef struct aloop_context aloop_context;
 typedef struct aloop_contextvar aloop_contextvar;
 
-/* Names one scheduled callback, timer or watcher; 0 is never a valid handle. */
+/* Identifies a scheduled callback, timer or watcher; 0 is never a valid handle. */
 typedef uint64_t aloop_handle;
 
-/* Frees data; and a callback, whose result below 0 is reported. */
+/* A function that frees data; and a callback. If a callback returns a negative code,
+ * this is reported to the loop's exception handler. */
 typedef void (*aloop_free_fn)(void *data);
 typedef int64_t (*aloop_callback_fn)(void *data);
 
-/* A piece of memory that the caller owns, for gathering writes. */
+/* A piece of the caller's memory, for functions that take several. */
 typedef struct aloop_buf {
     const void *base; /* where it begins */
     size_t len;       /* how many bytes */
 } aloop_buf;
 
-/* Status codes. System errors are -errno; the library's own lie below -10000;
- * ALOOP_EUSER and everything below it belongs to the program. */
+/* Status codes. Errors of the system are -errno, those of the library are below -10000;
+ * ALOOP_EUSER and everything below it is for programs. docs/errors.md explains each. */
 #define ALOOP_OK 0
 #define ALOOP_ENOENT (-2)
 #define ALOOP_EBADF (-9)
-#define ALOOP_ECHILD (-10) /* the loop was made before a fork */
+#define ALOOP_ECHILD (-10) /* the object was created before a fork */
 #define ALOOP_EAGAIN (-11) /* it would have to wait */
 #define ALOOP_ENOMEM (-12)
 #define ALOOP_EEXIST (-17)
@@ -97,7 +98,7 @@ typedef struct aloop_buf {
 #define ALOOP_ELOOPRUNNING (-10010)    /* a loop already runs here */
 #define ALOOP_EWRONGLOOP (-10011)      /* the object belongs to another loop */
 #define ALOOP_EWRONGTHREAD (-10012)    /* called from another thread */
-#define ALOOP_ENOTASK (-10013)         /* needs a (stackful) task around it */
+#define ALOOP_ENOTASK (-10013)         /* only inside a (stackful) task */
 #define ALOOP_EGROUP (-10014)          /* several errors: see the children */
 #define ALOOP_ERESOLVE (-10015)        /* the name does not resolve */
 #define ALOOP_ETLS (-10016)            /* the TLS library reports a failure */
@@ -107,13 +108,13 @@ typedef struct aloop_buf {
 #define ALOOP_ENOTOWNER (-10020)       /* release or notify without acquire */
 #define ALOOP_EWRONGTYPE (-10021)      /* the object is of another type */
 #define ALOOP_ESHUTDOWN (-10022)       /* the executor or group is shut down */
-#define ALOOP_EBUSY (-10023)           /* another operation is under way */
+#define ALOOP_EBUSY (-10023)           /* another operation is in progress */
 #define ALOOP_ETLSCERT (-10024)        /* certificate verification failed */
 #define ALOOP_ETLSTRUNCATED (-10025)   /* the peer closed without close_notify */
 #define ALOOP_ENOSENDFILE (-10026)     /* sendfile is not possible here */
 #define ALOOP_ESTACK (-10027)          /* a fiber overflowed its stack */
 #define ALOOP_EGENERATOREXIT (-10028)  /* thrown into a generator to close it */
-#define ALOOP_ELAGGED (-10029)         /* a broadcast's receiver was too slow */
+#define ALOOP_ELAGGED (-10029)         /* a broadcast receiver was too slow */
 #define ALOOP_PENDING (-10100)         /* a step task waits: see aloop_suspend */
 #define ALOOP_EUSER (-1000000)         /* this and below: the program's own */
 
@@ -122,34 +123,36 @@ ALOOP_API int64_t aloop_version(void);
 /* The same as text: "0.1.0". */
 ALOOP_API const char *aloop_version_string(void);
 
-/* A sentence, and the name as in this header ("ALOOP_EINVAL"), for a code.
+/* A description of a code, and its name as in this header ("ALOOP_EINVAL").
  * Both are static strings, never NULL. Any thread. */
 ALOOP_API const char *aloop_strerror(int64_t code);
 ALOOP_API const char *aloop_errname(int64_t code);
 
-/* Replaces malloc, realloc and free for everything the library allocates.
- * Before the first other call of the process; ALOOP_EBUSY after it,
- * ALOOP_EINVAL if one of them is NULL. */
+/* Replaces malloc, realloc and free for everything the library allocates. Must be
+ * the first call of the library in the process: later it returns ALOOP_EBUSY.
+ * ALOOP_EINVAL if one of the functions is NULL. */
 typedef void *(*aloop_malloc_fn)(size_t size);
 typedef void *(*aloop_realloc_fn)(void *block, size_t size);
 ALOOP_API int64_t aloop_set_allocator(aloop_malloc_fn malloc_fn, aloop_realloc_fn realloc_fn,
                                       aloop_free_fn free_fn);
 
-/* Takes and drops a reference on any object of the library. aloop_ref returns
- * its argument. NULL is legal. aloop_unref: any thread, at any time. */
+/* Take and drop a reference to any object of the library; NULL is legal. aloop_ref
+ * returns its argument. aloop_unref: any thread, at any time. */
 ALOOP_API void *aloop_ref(void *object);
 ALOOP_API void aloop_unref(void *object);
 
 /* Errors ------------------------------------------------------------------
  *
- * An aloop_error is the detail behind a status code: immutable, may be read
- * from any thread. It hangs on the object that failed (aloop_future_error). */
+ * An aloop_error holds the details of a failure: a message, the place where it was
+ * raised, and its cause. It is immutable and may be read from any thread. The
+ * object that failed holds it (aloop_future_error, aloop_last_error). */
 
-/* Makes an error; code must be negative, message may be NULL; cause is
- * borrowed and may be NULL. NULL when out of memory or code >= 0. */
+/* Creates an error. code must be negative; message may be NULL; cause is borrowed
+ * and may be NULL. Returns NULL when out of memory or if code >= 0. */
 ALOOP_API aloop_error *aloop_error_new(int64_t code, const char *message, aloop_error *cause);
-/* The same with an opaque object of a binding or program, which free_fn frees with
- * the error, on whichever thread drops that. On NULL it stays the caller's. */
+/* The same with a payload, any object of a binding or program. free_fn frees it
+ * together with the error, on the thread that drops the error. If this returns
+ * NULL, the payload stays the caller's. */
 ALOOP_API aloop_error *aloop_error_new_payload(int64_t code, const char *message, void *payload,
                                                aloop_free_fn free_fn);
 /* Take and drop a reference; NULL is legal. */
@@ -157,71 +160,73 @@ ALOOP_API aloop_error *aloop_error_ref(aloop_error *error);
 ALOOP_API void aloop_error_unref(aloop_error *error);
 /* Its code; ALOOP_EINVAL for NULL. */
 ALOOP_API int64_t aloop_error_code(const aloop_error *error);
-/* The text, else aloop_strerror's; "No error" for NULL. Borrowed. */
+/* Its message, or aloop_strerror's if it has none; "No error" for NULL. Borrowed. */
 ALOOP_API const char *aloop_error_message(const aloop_error *error);
-/* Borrowed, or NULL. The children are those of an ALOOP_EGROUP. */
+/* The error that caused this one; and, for an ALOOP_EGROUP, the errors of the tasks.
+ * Borrowed, or NULL. */
 ALOOP_API aloop_error *aloop_error_cause(const aloop_error *error);
 ALOOP_API int64_t aloop_error_child_count(const aloop_error *error);
 ALOOP_API aloop_error *aloop_error_child(const aloop_error *error, int64_t index);
-/* What a binding or program hung on it (a C# exception, a Rust box); borrowed. */
+/* The payload, for instance a C# exception or a Rust box; borrowed, or NULL. */
 ALOOP_API void *aloop_error_payload(const aloop_error *error);
-/* "file:line in function" where it was raised, "" if that is not known. */
+/* Where it was raised, as "file:line in function"; "" if that is not known. */
 ALOOP_API const char *aloop_error_where(const aloop_error *error);
 
-/* Gives the failure of the running task or callback its detail and returns
- * code, so that it stands in a return statement:
+/* Attaches a message to the failure of the running task or callback, and returns
+ * code, for use in a return statement:
  *     return aloop_raise(ALOOP_EUSER - 1, "port %d is taken", port);
- * The detail counts if the task then fails with this very code. Never fails:
- * out of memory loses the text, not the code. aloop_raise_message is the plain
- * twin for bindings; aloop_raise_payload also hands over an opaque object
- * (freed by free_fn once; at once if it cannot be attached). */
+ * The message is used if the task then fails with this code. The call cannot
+ * fail: out of memory loses the message, not the code. aloop_raise_message is the
+ * same without formatting, for bindings; aloop_raise_payload also attaches a
+ * payload, which free_fn frees once (at once if it cannot be attached). */
 ALOOP_API int64_t aloop_raise(int64_t code, const char *format, ...) ALOOP_PRINTF(2, 3);
 ALOOP_API int64_t aloop_raise_at(const char *where, int64_t code, const char *format, ...)
     ALOOP_PRINTF(3, 4);
 ALOOP_API int64_t aloop_raise_message(int64_t code, const char *message);
 ALOOP_API int64_t aloop_raise_payload(int64_t code, const char *message, void *payload,
                                       aloop_free_fn free_fn);
-/* Raises error itself (borrowed): the way to pass on what an await gave. */
+/* Raises an existing error (borrowed), for instance one that an await gave. */
 ALOOP_API int64_t aloop_raise_error(aloop_error *error);
 
 #ifndef SWIG
 #define ALOOP_STRINGIZE_(x) #x
 #define ALOOP_STRINGIZE(x) ALOOP_STRINGIZE_(x)
-/* The macro notes where it stands; (aloop_raise)(...) calls the function. */
+/* The macro records its file and line; (aloop_raise)(...) calls the function. */
 #define aloop_raise(code, ...) \
     aloop_raise_at(__FILE__ ":" ALOOP_STRINGIZE(__LINE__), (code), __VA_ARGS__)
 #endif
 
-/* The error of the last await of the running task that failed: borrowed, valid
- * until its next await; NULL if the last await succeeded or outside a task. */
+/* The error of the running task's last await: borrowed, valid until its next await.
+ * NULL if that await succeeded, or outside a task. */
 ALOOP_API aloop_error *aloop_last_error(void);
 
-/* Bytes: an immutable counted buffer, what reads resolve to. Any thread. */
+/* Bytes: an immutable, reference-counted buffer, the value of reads. Any thread. */
 ALOOP_API aloop_bytes *aloop_bytes_new(const void *data, size_t len);
 ALOOP_API aloop_bytes *aloop_bytes_ref(aloop_bytes *bytes);
 ALOOP_API void aloop_bytes_unref(aloop_bytes *bytes);
-/* Never NULL; a NUL byte that is not counted follows the data. */
+/* Never NULL. A NUL byte follows the data and is not counted in the size. */
 ALOOP_API const uint8_t *aloop_bytes_data(const aloop_bytes *bytes);
 /* How many bytes, without the NUL. */
 ALOOP_API size_t aloop_bytes_size(const aloop_bytes *bytes);
 
-/* Results: the outcomes of several awaitables, what gather and wait give. */
+/* Results: the outcomes of several futures, the value of gather and wait. */
 ALOOP_API aloop_results *aloop_results_ref(aloop_results *results);
 ALOOP_API void aloop_results_unref(aloop_results *results);
 /* How many entries; 0 for NULL. */
 ALOOP_API int64_t aloop_results_count(const aloop_results *results);
-/* The integer answer or status code of entry i; ALOOP_EINVAL out of range. */
+/* The status of an entry; ALOOP_EINVAL out of range. */
 ALOOP_API int64_t aloop_results_status(const aloop_results *results, int64_t index);
-/* The value stays the entry's (value) or becomes the caller's (take). */
+/* The value of an entry: borrowed (value), or the caller's from now on (take). */
 ALOOP_API void *aloop_results_value(const aloop_results *results, int64_t index);
 ALOOP_API void *aloop_results_take(aloop_results *results, int64_t index);
-/* Borrowed; NULL where that entry did not fail. */
+/* The error of an entry: borrowed; NULL if it did not fail. */
 ALOOP_API aloop_error *aloop_results_error(const aloop_results *results, int64_t index);
-/* The future behind entry i: borrowed; NULL where results are kept alone. */
+/* The future of an entry: borrowed; NULL if the list holds only outcomes. */
 ALOOP_API aloop_future *aloop_results_future(const aloop_results *results, int64_t index);
 
-/* How many live things of a kind the process holds; for tests and leak hunts.
- * which: an index from 0; its name, or NULL past the last. Any thread. */
+/* How many objects of a kind exist in the process, for tests and to find leaks; and
+ * the name of the kind. which: an index from 0; the name is NULL behind the last
+ * one. Any thread. */
 ALOOP_API int64_t aloop_debug_stats(int32_t which);
 ALOOP_API const char *aloop_debug_stats_name(int32_t which);
 

@@ -18,10 +18,10 @@
  *     aloop_datagram_close(endpoint);
  *     aloop_unref(endpoint);
  *
- * Functions on an endpoint borrow it; operations (see future.h) hold a reference
- * of their own. Dropping the last reference closes it; what is queued is still
- * sent. All calls are for the loop's thread, others get ALOOP_EWRONGTHREAD; any
- * call gives ALOOP_EINVAL for what is no endpoint. asyncio's DatagramTransport.
+ * Functions on an endpoint borrow it; operations (see future.h) hold a reference of their
+ * own. Dropping the last reference closes it; what is queued is still sent. Call all
+ * functions in the loop's thread (ALOOP_EWRONGTHREAD otherwise). ALOOP_EINVAL for any object
+ * that is not an endpoint. asyncio's DatagramTransport.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -40,17 +40,17 @@ typedef struct aloop_datagram aloop_datagram;
 typedef struct aloop_packet aloop_packet;
 typedef struct aloop_packets aloop_packets;
 
-/* What was received ---------------------------------------------------------------------
+/* Received datagrams ---------------------------------------------------------------------
  *
  * Immutable and counted; any thread. The getters borrow. */
 
-/* Never NULL; a NUL byte that is not counted follows the data. */
+/* The data, never NULL; a NUL byte follows it and is not counted in the size. */
 ALOOP_API const uint8_t *aloop_packet_data(const aloop_packet *packet);
 ALOOP_API size_t aloop_packet_size(const aloop_packet *packet);
-/* Where it came from; family 0 for an unnamed Unix socket. It may be kept
- * longer than the packet (aloop_ref). NULL for what is no packet. */
+/* The sender; its family is 0 for an unnamed Unix socket. aloop_ref keeps it longer than the
+ * packet. NULL for another object. */
 ALOOP_API aloop_address *aloop_packet_address(const aloop_packet *packet);
-/* 1 if it was longer than what there was room for, and is cut. */
+/* 1 if there was no room for all of it, so that it is truncated, else 0. */
 ALOOP_API int64_t aloop_packet_truncated(const aloop_packet *packet);
 ALOOP_API int64_t aloop_packets_count(const aloop_packets *list);
 ALOOP_API aloop_packet *aloop_packets_at(const aloop_packets *list, int64_t index);
@@ -75,10 +75,10 @@ ALOOP_API int64_t aloop_datagram_options_set_local_path(aloop_datagram_options *
                                                         const char *path);
 ALOOP_API int64_t aloop_datagram_options_set_remote_path(aloop_datagram_options *options,
                                                          const char *path);
-/* AF_INET, AF_INET6 or AF_UNIX; needed where no address says it. */
+/* AF_INET, AF_INET6 or AF_UNIX; needed if there is no address. */
 ALOOP_API int64_t aloop_datagram_options_set_family(aloop_datagram_options *options,
                                                     int32_t family);
-/* SO_REUSEPORT; SO_BROADCAST (then a remote address is not connected to, as in
+/* SO_REUSEPORT; SO_BROADCAST (the socket is then not connected to the remote address, as in
  * asyncio); SO_RCVBUF in bytes. */
 ALOOP_API int64_t aloop_datagram_options_set_reuse_port(aloop_datagram_options *options,
                                                         int32_t reuse);
@@ -86,22 +86,22 @@ ALOOP_API int64_t aloop_datagram_options_set_broadcast(aloop_datagram_options *o
                                                        int32_t broadcast);
 ALOOP_API int64_t aloop_datagram_options_set_receive_buffer(aloop_datagram_options *options,
                                                             int32_t bytes);
-/* Takes over a datagram socket; it is made nonblocking and, where the creation
- * succeeds, is the endpoint's. No other address, family or flag beside it. */
+/* Uses a datagram socket that the program made. It becomes nonblocking and, if the creation
+ * succeeds, belongs to the endpoint. Not together with an address, a family or a flag. */
 ALOOP_API int64_t aloop_datagram_options_set_descriptor(aloop_datagram_options *options,
                                                         int32_t descriptor);
-/* The longest datagram, default 65536, at most 1 MiB: longer ones are cut. */
+/* The longest datagram, default 65536, at most 1 MiB; longer ones are truncated. */
 ALOOP_API int64_t aloop_datagram_options_set_max_size(aloop_datagram_options *options,
                                                       size_t bytes);
-/* How many datagrams one system call takes and so how many wait in the endpoint,
- * 1 to 32, default 16. All others wait in the kernel, which drops what is more
- * than its receive buffer holds. */
+/* How many datagrams one system call receives, and so how many can wait in the endpoint, 1 to
+ * 32, default 16. Others wait in the kernel, which drops those that do not fit into its
+ * receive buffer. */
 ALOOP_API int64_t aloop_datagram_options_set_batch(aloop_datagram_options *options, int32_t n);
 
-/* Callbacks instead of recvfrom, each called by the loop on its own stack with
- * the endpoint's data, in the context of the creation; a negative answer goes to
- * the exception handler. Made without any; NULL when out of memory; aloop_unref
- * frees; setters: 0, or ALOOP_EINVAL; NULL unsets. asyncio.DatagramProtocol. */
+/* A set of callbacks, in place of recvfrom. The loop calls them on its own stack with the
+ * endpoint's data, in the context of the creation; a negative result goes to the exception
+ * handler. A new one is empty; NULL when out of memory; aloop_unref frees it. Setters return 0,
+ * or ALOOP_EINVAL; NULL removes a callback. asyncio.DatagramProtocol. */
 typedef struct aloop_datagram_protocol aloop_datagram_protocol;
 typedef int64_t (*aloop_datagram_fn)(aloop_datagram *endpoint, void *data);
 /* packet and error are borrowed. */
@@ -109,7 +109,7 @@ typedef int64_t (*aloop_datagram_received_fn)(aloop_datagram *endpoint, aloop_pa
                                               void *data);
 typedef int64_t (*aloop_error_received_fn)(aloop_datagram *endpoint, aloop_error *error,
                                            void *data);
-/* status and error as in protocol.h; here always 0 and NULL. */
+/* status and error are as in protocol.h; here they are always 0 and NULL. */
 typedef int64_t (*aloop_datagram_lost_fn)(aloop_datagram *endpoint, int64_t status,
                                           aloop_error *error, void *data);
 ALOOP_API aloop_datagram_protocol *aloop_datagram_protocol_new(void);
@@ -117,93 +117,92 @@ ALOOP_API int64_t aloop_datagram_protocol_set_connection_made(aloop_datagram_pro
                                                               aloop_datagram_fn fn);
 ALOOP_API int64_t aloop_datagram_protocol_set_datagram_received(
     aloop_datagram_protocol *protocol, aloop_datagram_received_fn fn);
-/* An error of the network that did not come from the call at hand. */
+/* Called for an error of the network that no call can return. */
 ALOOP_API int64_t aloop_datagram_protocol_set_error_received(aloop_datagram_protocol *protocol,
                                                              aloop_error_received_fn fn);
-/* In pairs, as what is queued passes the water marks; in the next iteration. */
+/* Called in pairs, as the queue passes the water marks, in the next iteration. */
 ALOOP_API int64_t aloop_datagram_protocol_set_pause_writing(aloop_datagram_protocol *protocol,
                                                             aloop_datagram_fn fn);
 ALOOP_API int64_t aloop_datagram_protocol_set_resume_writing(aloop_datagram_protocol *protocol,
                                                              aloop_datagram_fn fn);
-/* The last one; until then the endpoint lives without a reference. */
+/* Called last; until then the endpoint lives even without a reference. */
 ALOOP_API int64_t aloop_datagram_protocol_set_connection_lost(aloop_datagram_protocol *protocol,
                                                               aloop_datagram_lost_fn fn);
-/* The functions are copied. free_fn(data) runs once, when the endpoint is gone,
- * and not at all where none was created. */
+/* The callbacks of the endpoint, which are copied, and their data. free_fn(data) runs once, when
+ * the endpoint is gone; not if none was created. */
 ALOOP_API int64_t aloop_datagram_options_set_protocol(aloop_datagram_options *options,
                                                       const aloop_datagram_protocol *protocol,
                                                       void *data, aloop_free_fn free_fn);
 
 /* Life ------------------------------------------------------------------------------------ */
 
-/* An operation whose value is an endpoint (a reference). Fails with -errno and
- * a text with the address, ALOOP_ERESOLVE, ALOOP_EBUSY for a descriptor that is
- * watched, ALOOP_EINVAL. loop.create_datagram_endpoint. */
+/* An operation that creates an endpoint, its value (a reference). Fails with -errno and a message
+ * with the address, ALOOP_ERESOLVE, ALOOP_EBUSY for a descriptor that is watched, or
+ * ALOOP_EINVAL. loop.create_datagram_endpoint. */
 ALOOP_API aloop_future *aloop_create_datagram_endpoint(const aloop_datagram_options *options);
-/* Receives no more, sends what is queued, then closes. Again: 0. */
+/* Stops receiving, sends what is queued, then closes. Again: 0. */
 ALOOP_API int64_t aloop_datagram_close(aloop_datagram *endpoint);
-/* The same without sending. */
+/* Closes at once; what is queued is dropped. */
 ALOOP_API int64_t aloop_datagram_abort(aloop_datagram *endpoint);
 ALOOP_API int64_t aloop_datagram_is_closing(aloop_datagram *endpoint);
-/* An operation: done when the descriptor is closed. */
+/* An operation that waits until the descriptor is closed. */
 ALOOP_API aloop_future *aloop_datagram_wait_closed(aloop_datagram *endpoint);
 
 /* Receiving ---------------------------------------------------------------------------------
  *
- * One may wait at a time: ALOOP_EBUSY. A cancelled one loses nothing. They fail
- * with ALOOP_ESTALE once the endpoint is closed, with ALOOP_EINVALIDSTATE where
- * a protocol receives, and with -errno for an error that the kernel keeps for
- * the socket (ALOOP_ECONNREFUSED: a datagram sent before found nobody); the
- * endpoint goes on after that. */
+ * Only one receive may wait at a time (ALOOP_EBUSY). Cancelling it loses nothing. It fails with
+ * ALOOP_ESTALE once the endpoint is closed, with ALOOP_EINVALIDSTATE if a protocol receives, and
+ * with -errno for an error that the kernel has kept for the socket (ALOOP_ECONNREFUSED: nobody
+ * received an earlier datagram); the endpoint can be used after that. */
 
-/* An operation whose value is an aloop_packet (a reference) and whose status is
- * its size, which may be 0. */
+/* An operation that receives a datagram; its value is an aloop_packet (a reference), its status
+ * the size, which may be 0. */
 ALOOP_API aloop_future *aloop_datagram_recvfrom(aloop_datagram *endpoint);
-/* Waits for one and gives up to n that are there: an aloop_packets (a
- * reference); the status is their number. n < 1: ALOOP_EINVAL. */
+/* An operation that waits for a datagram and receives up to n that are there; its value is an
+ * aloop_packets (a reference), its status their number. ALOOP_EINVAL if n < 1. */
 ALOOP_API aloop_future *aloop_datagram_recvmany(aloop_datagram *endpoint, int64_t n);
 
 /* Sending -------------------------------------------------------------------------------------
  *
- * address: borrowed; NULL where the endpoint has a remote one (-EDESTADDRREQ
- * else), which it must equal otherwise (ALOOP_EINVAL). -errno for what the
- * kernel refuses, also for an earlier datagram; ALOOP_ESTALE once closed. */
+ * address is borrowed. It may be NULL if the endpoint has a remote address (otherwise
+ * -EDESTADDRREQ); any other address must equal that one (ALOOP_EINVAL). -errno if the kernel
+ * refuses this datagram, or has refused an earlier one; ALOOP_ESTALE once closed. */
 
-/* An operation: waits while more than the high-water mark is queued, then sends
- * or queues; the status is n. data must stay until it is done. Cancelled: not
- * sent. */
+/* An operation that waits while more than the high-water mark is queued, and then sends or queues
+ * a datagram; its status is n. data must stay valid until it is done. If it is cancelled,
+ * nothing was sent. */
 ALOOP_API aloop_future *aloop_datagram_sendto(aloop_datagram *endpoint, const void *data, size_t n,
                                               aloop_address *address);
-/* Sends or queues (copies) at once, whatever is queued; how many bytes now wait, 8
- * more for each datagram. transport.sendto. */
+/* Sends or queues (copies) a datagram at once, however much is queued; returns how many bytes are
+ * queued, plus 8 for each datagram. transport.sendto. */
 ALOOP_API int64_t aloop_datagram_sendto_nowait(aloop_datagram *endpoint, const void *data,
                                                size_t len, aloop_address *address);
-/* n datagrams with as few system calls as may be; addresses may be NULL, as may
- * each. The arrays are copied, the data must stay until it is done. An operation;
- * the status is how many were sent or queued: fewer than n where one was
- * refused, whose error comes if that is the first. */
+/* An operation that sends n datagrams with as few system calls as possible. addresses, and each
+ * of them, may be NULL. The arrays are copied; the data must stay valid until it is done. The
+ * status is the number of datagrams sent or queued. If one is refused, it is fewer than n; if
+ * that is the first one, the operation fails with its error. */
 ALOOP_API aloop_future *aloop_datagram_sendmany(aloop_datagram *endpoint, const aloop_buf *data,
                                                 aloop_address *const *addresses, size_t n);
-/* Done at once unless more than the high-water mark waits; then when it has
- * come down to the low one. An operation. */
+/* An operation that waits, if more than the high-water mark is queued, until no more than the
+ * low-water mark is. */
 ALOOP_API aloop_future *aloop_datagram_drain(aloop_datagram *endpoint);
-/* Negative: by asyncio's rule (65536; low is a quarter of high). */
+/* The water marks in bytes. Negative: asyncio's defaults (high 65536, low a quarter of high). */
 ALOOP_API int64_t aloop_datagram_set_write_buffer_limits(aloop_datagram *endpoint, int64_t high,
                                                          int64_t low);
 ALOOP_API int64_t aloop_datagram_get_write_buffer_size(aloop_datagram *endpoint);
 
 /* Information ---------------------------------------------------------------------------------- */
 
-/* "peername" or "sockname" as text, "fd": as aloop_stream_get_extra_info. */
+/* "peername", "sockname" and "fd", like aloop_stream_get_extra_info. */
 ALOOP_API int64_t aloop_datagram_get_extra_info(aloop_datagram *endpoint, const char *name,
                                                 char *buffer, size_t size);
-/* Its own address, or its remote one: a reference, NULL where there is none. */
+/* Its own address, and its remote one: a reference, or NULL if there is none. */
 ALOOP_API aloop_address *aloop_datagram_local_address(aloop_datagram *endpoint);
 ALOOP_API aloop_address *aloop_datagram_remote_address(aloop_datagram *endpoint);
 
-/* Datagrams received; sent; dropped by the kernel because its receive buffer was
- * full (as of the last one received); cut; refused when sending; lost here for
- * want of memory. ALOOP_EINVAL for any other number. */
+/* The number of datagrams received; sent; dropped by the kernel because its receive buffer was
+ * full (as of the last one received); truncated; refused when sending; lost because the
+ * library was out of memory. ALOOP_EINVAL for any other number. */
 #define ALOOP_DATAGRAM_STAT_RECEIVED 0
 #define ALOOP_DATAGRAM_STAT_SENT 1
 #define ALOOP_DATAGRAM_STAT_DROPPED 2

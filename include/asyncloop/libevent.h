@@ -1,6 +1,6 @@
 /*
- * libevent.h: for programs that bring libevent adapters of other libraries
- * (hiredis, libpq, ...). Not part of asyncloop.h.
+ * libevent.h: for programs that use libevent adapters of other libraries (hiredis,
+ * libpq, ...). asyncloop.h does not include it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,9 +15,9 @@ extern "C" {
 
 struct event_base;
 
-/* The base that the loop waits on, borrowed: events added to it on the loop's
- * thread are dispatched by the loop. Neither loop nor free it. NULL on a loop
- * with the virtual clock's simulator, if closed, and from another thread. */
+/* The base on which the loop waits, borrowed. The loop dispatches events that are added to it in
+ * the loop's thread. Do not run it, and do not free it. NULL on a simulated or closed loop, and
+ * from another thread. */
 ALOOP_API struct event_base *aloop_loop_event_base(aloop_loop *loop);
 
 #ifdef __cplusplus

@@ -11,8 +11,8 @@
  *                      (void **)&server);
  *     if (rc >= 0) rc = aloop_await(aloop_server_serve_forever(server), NULL);
  *
- * Functions on a server borrow it; all are for the loop's thread. A server
- * lives until it is closed, also when its last reference is dropped.
+ * Functions on a server borrow it, and must be called in the loop's thread. A server
+ * lives until it is closed, even if its last reference is dropped.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -32,16 +32,16 @@ extern "C" {
  * reported to the loop's exception handler. */
 typedef int64_t (*aloop_client_fn)(aloop_stream *stream, void *data);
 
-/* An operation whose value is a server (a reference). host: a name or an
- * address; NULL or "": every address of this machine. port 0: any. Without a
- * handler the connections are taken with aloop_server_accept. Fails with
- * ALOOP_ERESOLVE, or -errno ("error while attempting to bind on address
- * ('127.0.0.1', 80): permission denied"); data stays the caller's then. */
+/* An operation that starts a server; its value is the server (a reference). host: a name or
+ * an address; NULL or "": every address of this machine. port 0: any free port. If handler is
+ * NULL, take the connections with aloop_server_accept. Fails with ALOOP_ERESOLVE, or with
+ * -errno ("error while attempting to bind on address ('127.0.0.1', 80): permission denied");
+ * data then stays the caller's. */
 ALOOP_API aloop_future *aloop_start_server(aloop_client_fn handler, void *data, const char *host,
                                            int32_t port, const aloop_stream_options *options);
 
-/* The same on a Unix socket; "@name" is an abstract one. A socket file that was
- * left there is replaced, ours is removed with the server. */
+/* The same on a Unix socket; "@name" is an abstract one. Replaces an old socket file, and
+ * removes its own with the server. */
 ALOOP_API aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *data,
                                                 const char *path,
                                                 const aloop_stream_options *options);
@@ -50,28 +50,30 @@ ALOOP_API aloop_future *aloop_start_unix_server(aloop_client_fn handler, void *d
  * is a stream. ALOOP_ESTALE once the server is closed. */
 ALOOP_API aloop_future *aloop_server_accept(aloop_server *server);
 
-/* How many sockets listen; copies up to n descriptors. 0 once it is closed. */
+/* Copies up to n descriptors of its sockets; returns how many sockets listen, 0 once it is
+ * closed. */
 ALOOP_API int64_t aloop_server_sockets(aloop_server *server, int32_t *descriptors, int64_t n);
-/* The port of socket index; ALOOP_EINVAL out of range. */
+/* The port of one of its sockets; ALOOP_EINVAL out of range. */
 ALOOP_API int64_t aloop_server_port(aloop_server *server, int64_t index);
 /* 1 while it listens, else 0. */
 ALOOP_API int64_t aloop_server_is_serving(aloop_server *server);
-/* An operation. Again: 0. */
+/* An operation that begins to listen, for a server with set_start_serving(options, 0). Again:
+ * 0. */
 ALOOP_API aloop_future *aloop_server_start_serving(aloop_server *server);
-/* An operation that lasts until the server is closed or it is cancelled: both
- * close the server, wait as wait_closed does and end with ALOOP_ECANCELED.
+/* An operation that lasts until the server is closed or the operation is cancelled. In both
+ * cases it closes the server, waits as wait_closed does, and fails with ALOOP_ECANCELED.
  * ALOOP_EBUSY if somebody awaits it already, ALOOP_ESTALE if it is closed. */
 ALOOP_API aloop_future *aloop_server_serve_forever(aloop_server *server);
-/* Listens no more; the connections stay. Again: 0. */
+/* Stops listening; open connections stay. Again: 0. */
 ALOOP_API int64_t aloop_server_close(aloop_server *server);
-/* An operation: done when it is closed and its last connection is. */
+/* An operation that waits until the server and all its connections are closed. */
 ALOOP_API aloop_future *aloop_server_wait_closed(aloop_server *server);
-/* Closes it and waits for its connections, timeout seconds at most (<= 0: not at
- * all): 0, or ALOOP_ETIMEDOUT with a message that names those still open ("2
- * connections are still open: 127.0.0.1:4711, 127.0.0.1:4712"). They stay so: call
- * it again, or abort them. ALOOP_EINVAL for NaN. An operation. */
+/* An operation that closes the server and waits for its connections, for up to timeout seconds
+ * (<= 0: not at all). ALOOP_ETIMEDOUT if some are still open, with a message that names them
+ * ("2 connections are still open: 127.0.0.1:4711, 127.0.0.1:4712"); call it again, or abort
+ * them. ALOOP_EINVAL for NaN. */
 ALOOP_API aloop_future *aloop_server_shutdown(aloop_server *server, double timeout);
-/* How many connections it has; copies up to n of them (borrowed), oldest first. */
+/* Copies up to n of its connections (borrowed), oldest first; returns how many it has. */
 ALOOP_API int64_t aloop_server_connections(aloop_server *server, aloop_stream **streams,
                                            int64_t n);
 /* Closes or aborts every connection that came from the server. */

@@ -13,11 +13,11 @@
  *     aloop_await(aloop_stream_wait_closed(s), NULL);
  *     aloop_unref(s);
  *
- * Functions on a stream borrow it. Reads and the like are operations (see
- * future.h) and hold a reference of their own. Dropping the last reference to
- * an open stream closes it; what was written is still sent. One task may read
- * at a time and one write; all calls are for the loop's thread, the others get
- * ALOOP_EWRONGTHREAD. Any call gives ALOOP_EINVAL for what is no stream.
+ * Functions on a stream borrow it. Functions that wait return operations (see
+ * future.h), which hold a reference of their own. Dropping the last reference to an
+ * open stream closes it; what was written is still sent. One task may read and one
+ * may write at a time. Call all functions in the loop's thread (ALOOP_EWRONGTHREAD
+ * otherwise). ALOOP_EINVAL for any object that is not a stream.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -36,68 +36,65 @@ typedef struct aloop_server aloop_server;
 
 /* Options of connections and servers ----------------------------------------------------
  *
- * Made with the defaults; NULL when out of memory; aloop_unref frees. They are
- * read when they are passed. Setters return 0, or ALOOP_EINVAL for NULL or a
- * value out of range. */
+ * They are read when they are passed, and can be used again. aloop_unref frees them.
+ * Setters return 0, or ALOOP_EINVAL for NULL or a value out of range. */
 
 typedef struct aloop_stream_options aloop_stream_options;
-/* New options with the defaults. */
+/* New options with the defaults; NULL when out of memory. */
 ALOOP_API aloop_stream_options *aloop_stream_options_new(void);
 /* The most bytes that readline and readuntil look through; default 65536. */
 ALOOP_API int64_t aloop_stream_options_set_limit(aloop_stream_options *options, size_t bytes);
 /* AF_INET or AF_INET6; default 0: both. */
 ALOOP_API int64_t aloop_stream_options_set_family(aloop_stream_options *options, int32_t family);
-/* Where a connection comes from; port 0: any. */
+/* The local address of a connection; port 0: any. */
 ALOOP_API int64_t aloop_stream_options_set_local_address(aloop_stream_options *options,
                                                          const char *host, int32_t port);
-/* Seconds after which the next address of a name is tried while the one before
- * has not answered (RFC 8305: 0.25); default: negative, one after the other. */
+/* Happy eyeballs: tries the next address of a name after this many seconds without an answer
+ * from the last (RFC 8305 suggests 0.25); default: negative, one after the other. */
 ALOOP_API int64_t aloop_stream_options_set_happy_eyeballs_delay(aloop_stream_options *options,
                                                                 double delay);
-/* Of servers: the length of the kernel's queue, default 100; over TLS without a
- * handler, once so many have shaken hands and are not accepted, no more are let in
- * (those that still shake hands are bounded by set_max_connections). SO_REUSEADDR,
- * default 1; SO_REUSEPORT, default 0; whether it listens at once, default 1. */
+/* For servers. backlog: the length of the kernel's queue, default 100. With TLS and without a
+ * handler, no more connections are let in while this many have finished their handshake and
+ * are not accepted (set_max_connections limits those in their handshake). reuse_address:
+ * SO_REUSEADDR, default 1. reuse_port: SO_REUSEPORT, default 0. start_serving: whether it
+ * listens at once, default 1. */
 ALOOP_API int64_t aloop_stream_options_set_backlog(aloop_stream_options *options, int32_t backlog);
 ALOOP_API int64_t aloop_stream_options_set_reuse_address(aloop_stream_options *options,
                                                          int32_t reuse);
 ALOOP_API int64_t aloop_stream_options_set_reuse_port(aloop_stream_options *options, int32_t reuse);
 ALOOP_API int64_t aloop_stream_options_set_start_serving(aloop_stream_options *options,
                                                          int32_t start);
-/* Of servers: more hosts to listen on, beside the one that is given; an address
- * that several have is bound once. How many connections there may be at a time
- * (default 0: any number); others wait in the kernel's queue, and are refused by
- * it when the backlog is full, until one ends. */
+/* For servers. host: one more host to listen on; an address that several hosts share is bound
+ * once. max_connections: the most connections at a time (default 0: no limit); others wait
+ * in the kernel's queue until one ends, and are refused if that is full. */
 ALOOP_API int64_t aloop_stream_options_add_host(aloop_stream_options *options, const char *host);
 ALOOP_API int64_t aloop_stream_options_set_max_connections(aloop_stream_options *options,
                                                            int64_t n);
-/* A stream socket that the program made: connected, in place of a host or a path
- * (then NULL, and port 0); bound, in place of those of a server. It is made
- * nonblocking and belongs to the stream or the server as soon as there is one:
- * where it is refused it and its file stay the program's (ALOOP_EINVAL for another kind of
- * socket, or with a host or path beside it; ALOOP_EBUSY where it is watched; -errno).
- * asyncio's sock arguments. */
+/* Uses a stream socket that the program made: a connected one for a connection, a bound one
+ * for a server, with NULL for the host or path and port 0. It becomes nonblocking and
+ * belongs to the stream or server once that exists; if it is refused, it stays the program's
+ * (ALOOP_EINVAL for another kind of socket, or together with a host or path; ALOOP_EBUSY if
+ * it is watched; -errno). asyncio's sock arguments. */
 ALOOP_API int64_t aloop_stream_options_set_descriptor(aloop_stream_options *options,
                                                       int32_t descriptor);
-/* Of servers on Unix sockets: whether the socket's file is removed with the
- * server, unless it is another's by then; default 1. */
+/* For servers on Unix sockets: whether the socket's file is removed with the server, unless it
+ * has been replaced by then; default 1. */
 ALOOP_API int64_t aloop_stream_options_set_cleanup_socket(aloop_stream_options *options,
                                                           int32_t cleanup);
 /* SO_KEEPALIVE, default 0. */
 ALOOP_API int64_t aloop_stream_options_set_keep_alive(aloop_stream_options *options,
                                                       int32_t keep_alive);
-/* Frees the data of a server's handler, once, when the server is gone. */
+/* A function that frees the data of a server's handler, once, when the server is gone. */
 ALOOP_API int64_t aloop_stream_options_set_data_free(aloop_stream_options *options,
                                                      aloop_free_fn free_fn);
 
 /* Connecting ---------------------------------------------------------------------------- */
 
-/* An operation whose value is a stream (a reference). host: a name or an
- * address; NULL is this machine. Names are resolved in threads of their own.
- * Fails with ALOOP_ERESOLVE, with -errno ("Connect call failed ('127.0.0.1',
- * 80): Connection refused"; of several different failures the first one's code
- * and all texts), ALOOP_EINVAL for a port out of range. options may be NULL.
- * asyncio.open_connection. */
+/* An operation that connects; its value is a stream (a reference). host: a name or an
+ * address; NULL is this machine. Names are resolved in a thread. options may be NULL. Fails
+ * with ALOOP_ERESOLVE, ALOOP_EINVAL for a port out of range, or -errno ("Connect call failed
+ * ('127.0.0.1', 80): Connection refused"; if several addresses failed differently, with the
+ * first code and all messages). asyncio.open_connection. */
 ALOOP_API aloop_future *aloop_open_connection(const char *host, int32_t port,
                                               const aloop_stream_options *options);
 
@@ -111,12 +108,11 @@ ALOOP_API aloop_future *aloop_open_unix_connection(const char *path,
 ALOOP_API int64_t aloop_stream_pair(aloop_stream **a, aloop_stream **b,
                                     const aloop_stream_options *options);
 
-/* A stream over an end of a pipe, a socket or a character device, which becomes
- * nonblocking and the stream's; on failure it stays the caller's: ALOOP_EINVAL
- * for other files, ALOOP_EBUSY where it is watched, -EPERM for a device that
- * cannot be waited for. Futures that are done at once. A stream that is
- * written to closes when its reader is gone, with -EPIPE if something was still
- * to be sent; its write_eof closes it. Nobody is sent SIGPIPE.
+/* A stream over one end of a pipe, a socket or a character device. The future is done at once.
+ * The descriptor becomes nonblocking and belongs to the stream; on failure it stays the
+ * caller's: ALOOP_EINVAL for other files, ALOOP_EBUSY if it is watched, -EPERM for a device
+ * that cannot be waited for. A write pipe closes when its reader is gone, with -EPIPE if
+ * something was still to be sent, and on write_eof. There is no SIGPIPE.
  * loop.connect_read_pipe, loop.connect_write_pipe. */
 ALOOP_API aloop_future *aloop_connect_read_pipe(int32_t descriptor,
                                                 const aloop_stream_options *options);
@@ -131,16 +127,17 @@ ALOOP_API aloop_future *aloop_connect_write_pipe(int32_t descriptor,
 
 /* Up to n bytes, at least one; n < 0: all until the end. No bytes: the end. */
 ALOOP_API aloop_future *aloop_stream_read(aloop_stream *stream, int64_t n);
-/* The same into memory of the caller, which must stay until it is done; the
- * status is the number of bytes, 0 at the end. */
+/* The same into the caller's memory, which must stay valid until it is done; the status is the
+ * number of bytes, 0 at the end. */
 ALOOP_API aloop_future *aloop_stream_read_into(aloop_stream *stream, void *buffer, size_t size);
-/* A line with its '\n'; at the end what is left, perhaps nothing. A line that
- * is longer than the limit fails with ALOOP_ELIMITOVERRUN and is dropped. */
+/* A line with its '\n'; at the end of the stream what is left, perhaps no bytes. A line that is
+ * longer than the limit is dropped, and the read fails with ALOOP_ELIMITOVERRUN. */
 ALOOP_API aloop_future *aloop_stream_readline(aloop_stream *stream);
 /* n bytes. ALOOP_EINCOMPLETEREAD if the stream ends before. */
 ALOOP_API aloop_future *aloop_stream_readexactly(aloop_stream *stream, int64_t n);
-/* Up to and including the separator. ALOOP_EINCOMPLETEREAD; ALOOP_ELIMITOVERRUN
- * if it does not begin within the limit: the data stay where they are. */
+/* Everything up to and including the separator. ALOOP_EINCOMPLETEREAD if the stream ends
+ * before; ALOOP_ELIMITOVERRUN if the separator does not begin within the limit, and then
+ * the data stays in the stream. */
 ALOOP_API aloop_future *aloop_stream_readuntil(aloop_stream *stream, const void *separator,
                                                size_t len);
 /* The same with several separators; the one that ends first counts. */
@@ -148,71 +145,73 @@ ALOOP_API aloop_future *aloop_stream_readuntil_any(aloop_stream *stream,
                                                    const aloop_buf *separators, size_t count);
 /* 1 when the end was read and nothing is left, else 0. */
 ALOOP_API int64_t aloop_stream_at_eof(aloop_stream *stream);
-/* Reads wait until resume; 0. Both may be repeated. */
+/* While reading is paused, reads wait. Both may be called repeatedly. */
 ALOOP_API int64_t aloop_stream_pause_reading(aloop_stream *stream);
 ALOOP_API int64_t aloop_stream_resume_reading(aloop_stream *stream);
-/* 1 unless it is paused or closing. */
-ALOOP_API int64_t aloop_stream_is_reading(aloop_stream *stream); /* not paused, not closing */
+/* 1 unless it is paused or closing, else 0. */
+ALOOP_API int64_t aloop_stream_is_reading(aloop_stream *stream);
 
-/* What an ALOOP_EINCOMPLETEREAD carries: the bytes that came (borrowed), and
- * how many were expected (-1: unknown); and an ALOOP_ELIMITOVERRUN: how many
- * bytes may be consumed. NULL and ALOOP_EWRONGTYPE on other errors. */
+/* Details of an ALOOP_EINCOMPLETEREAD: the bytes that came (borrowed), and how many were
+ * expected (-1: unknown); and of an ALOOP_ELIMITOVERRUN: how many bytes can be consumed.
+ * NULL and ALOOP_EWRONGTYPE for other errors. */
 ALOOP_API aloop_bytes *aloop_error_partial(const aloop_error *error);
 ALOOP_API int64_t aloop_error_expected(const aloop_error *error);
 ALOOP_API int64_t aloop_error_consumed(const aloop_error *error);
 
 /* Writing ------------------------------------------------------------------------------------- */
 
-/* Sends, or queues, len bytes (copied); returns how many bytes now wait. Never
- * blocks: await drain now and then. After close the data are dropped: 0. After
- * the connection was lost: its code; after write_eof: ALOOP_EINVALIDSTATE. */
+/* Sends bytes, or queues a copy of those that the kernel does not take; returns how many bytes
+ * are queued. Never blocks: await aloop_stream_drain now and then. After close it drops the
+ * data and returns 0; after the connection was lost it returns that code; after write_eof
+ * ALOOP_EINVALIDSTATE. */
 ALOOP_API int64_t aloop_stream_write(aloop_stream *stream, const void *data, size_t len);
 ALOOP_API int64_t aloop_stream_writelines(aloop_stream *stream, const aloop_buf *parts,
                                           size_t count);
-/* Done at once unless more than the high-water mark waits; then when it has
- * come down to the low one. Fails with what ended the connection. An operation. */
+/* An operation that waits, if more than the high-water mark is queued, until no more than the
+ * low-water mark is. Fails with the code that ended the connection. */
 ALOOP_API aloop_future *aloop_stream_drain(aloop_stream *stream);
-/* Ends the sending side once everything is sent; the peer reads the end. */
+/* Ends the sending side when everything is sent; the peer then reads the end. */
 ALOOP_API int64_t aloop_stream_write_eof(aloop_stream *stream);
-/* 1 if it has a sending side that can end by itself. */
+/* 1 if the sending side can be ended separately, else 0. */
 ALOOP_API int64_t aloop_stream_can_write_eof(aloop_stream *stream);
-/* Negative: by asyncio's rule (65536; low is a quarter of high). More than 4 GiB
- * is taken as that. ALOOP_EINVAL if low is above high. */
+/* The water marks in bytes. Negative: asyncio's defaults (high 65536, low a quarter of high).
+ * More than 4 GiB counts as 4 GiB. ALOOP_EINVAL if low > high. */
 ALOOP_API int64_t aloop_stream_set_write_buffer_limits(aloop_stream *stream, int64_t high,
                                                        int64_t low);
 ALOOP_API int64_t aloop_stream_get_write_buffer_limits(aloop_stream *stream, int64_t *high,
                                                        int64_t *low);
 ALOOP_API int64_t aloop_stream_get_write_buffer_size(aloop_stream *stream);
 
-/* Sends count bytes of a file from offset on (count < 0: to its end); the status
- * is how many, and the file's position is behind them, also after a failure or a
- * cancellation. What was written before goes first; until it is done a write is
- * ALOOP_EBUSY. By sendfile(2), or else (no regular file, another layer) by
- * reading in the default executor and writing. The file stays the caller's and
- * open. ALOOP_EINVAL for a negative file or offset and a count of 0;
- * ALOOP_EINVALIDSTATE on a stream that closes; ALOOP_EBUSY while another runs; what
- * ended the connection; -errno of the file. An operation. loop.sendfile. */
+/* An operation that sends count bytes of a file, starting at offset (count < 0: up to its
+ * end), behind everything written before. The status is the number of bytes sent, and the
+ * position of the file is behind them, also after a failure or a cancellation. Until it is
+ * done, writes fail with ALOOP_EBUSY. Uses sendfile(2), or, if that is impossible (not a
+ * regular file, TLS), reads in the default executor. The file stays open and the caller's.
+ * Errors: ALOOP_EINVAL for a negative file or offset and a count of 0; ALOOP_EINVALIDSTATE
+ * if the stream is closing; ALOOP_EBUSY while another sendfile runs; the code that ended the
+ * connection; -errno of the file. loop.sendfile. */
 ALOOP_API aloop_future *aloop_stream_sendfile(aloop_stream *stream, int32_t file, int64_t offset,
                                               int64_t count);
-/* The same by sendfile(2) alone: ALOOP_ENOSENDFILE where it cannot be used. */
+/* The same with sendfile(2) only: ALOOP_ENOSENDFILE if it cannot be used. */
 ALOOP_API aloop_future *aloop_stream_sendfile_native(aloop_stream *stream, int32_t file,
                                                      int64_t offset, int64_t count);
 
 /* Closing -------------------------------------------------------------------------------------- */
 
-/* Sends what waits, then closes; again: 0. */
+/* Sends what is queued, then closes. Again: 0. */
 ALOOP_API int64_t aloop_stream_close(aloop_stream *stream);
-/* Closes at once; what waits is dropped. */
+/* Closes at once; what is queued is dropped. */
 ALOOP_API int64_t aloop_stream_abort(aloop_stream *stream);
-/* 1 once it was closed, aborted or lost. */
+/* 1 once it was closed, aborted or lost, else 0. */
 ALOOP_API int64_t aloop_stream_is_closing(aloop_stream *stream);
-/* Done when the descriptor is closed; fails with what ended the connection. An
- * operation. */
+/* An operation that waits until the descriptor is closed; fails with the code that ended the
+ * connection. */
 ALOOP_API aloop_future *aloop_stream_wait_closed(aloop_stream *stream);
 
-/* "peername" or "sockname" ("127.0.0.1:80", "[::1]:80", "/path"): the length of
- * the text; copies it, cut to size with a NUL. "fd": the descriptor, as the
- * result and as text. ALOOP_ENOENT for another name, or where it is not known. */
+/* Information by name: "peername" or "sockname" ("127.0.0.1:80", "[::1]:80", "/path") copies
+ * the text, truncated to size and with a NUL, and returns its length; "fd" returns the
+ * descriptor, and copies it as text. tls.h has more names. ALOOP_ENOENT for an unknown name
+ * or value. */
 ALOOP_API int64_t aloop_stream_get_extra_info(aloop_stream *stream, const char *name, char *buffer,
                                               size_t size);
 

@@ -1,5 +1,5 @@
 /*
- * tls.h: encrypted connections. Python's ssl.SSLContext, for streams and servers.
+ * tls.h: TLS for streams and servers. Python's ssl.SSLContext.
  *
  *     aloop_tls_context *tls = NULL;
  *     int64_t rc = aloop_tls_context_new_client(&tls);
@@ -8,18 +8,17 @@
  *     aloop_stream_options_set_tls(options, tls);
  *     rc = aloop_await(aloop_open_connection("example.org", 443, options), (void **)&stream);
  *
- * From there on the stream is used as any other. What differs is said here:
- * there is no half close (aloop_stream_can_write_eof is 0): when the peer's
- * close_notify was read, the stream closes itself in order. close sends what
- * waits and a close_notify, then waits for the peer's (see
- * set_tls_shutdown_timeout); abort does neither. A connection that ends without
- * a close_notify fails with ALOOP_ETLSTRUNCATED: what came may not be all.
- * Water marks count what the program wrote; the default is 512 and 128 KiB.
+ * The stream is then used like any other, with these differences:
+ * - There is no half close (aloop_stream_can_write_eof is 0). When the peer's close_notify
+ *   was read, the stream closes itself.
+ * - close sends what is queued and a close_notify, then waits for the peer's (see
+ *   aloop_stream_options_set_tls_shutdown_timeout). abort does neither.
+ * - A connection that ends without a close_notify fails with ALOOP_ETLSTRUNCATED, because
+ *   data may be missing.
+ * - The water marks count what the program wrote; their default is 512 and 128 KiB.
  *
- * A context may be used by any number of connections and loops, and from any
- * thread once it is set up; it is set up by one thread, before it is used.
- * aloop_unref drops it. In a build without TLS, new_client and new_server, and
- * all else here, give ALOOP_ENOSYS.
+ * Set up a context in one thread, before it is used. After that, any number of connections,
+ * loops and threads may use it. In a build without TLS, all functions return ALOOP_ENOSYS.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -35,50 +34,49 @@ extern "C" {
 
 typedef struct aloop_tls_context aloop_tls_context;
 
-/* What TLS calls its versions on the wire. */
+/* Versions of TLS, with their numbers in the protocol. */
 #define ALOOP_TLS_1_0 0x0301
 #define ALOOP_TLS_1_1 0x0302
 #define ALOOP_TLS_1_2 0x0303
 #define ALOOP_TLS_1_3 0x0304
 
-#define ALOOP_TLS_VERIFY_NONE 0     /* nothing is checked, the host name neither */
-#define ALOOP_TLS_VERIFY_OPTIONAL 1 /* a server asks; no certificate is fine, a bad one not */
+#define ALOOP_TLS_VERIFY_NONE 0     /* nothing is checked, not even the host name */
+#define ALOOP_TLS_VERIFY_OPTIONAL 1 /* a client may have no certificate, but not a bad one */
 #define ALOOP_TLS_VERIFY_REQUIRED 2
 
 /* Making one ------------------------------------------------------------------------------
  *
- * A client's context verifies the server's certificate against the system's
- * authorities, and its name (ssl.create_default_context); a server's asks for
- * no certificate. TLS 1.2 at least. *context is a reference. ALOOP_ENOMEM,
- * ALOOP_ENOSYS, ALOOP_EINVAL for NULL.
+ * *context is a reference. A client's context verifies that the server's certificate was
+ * signed by an authority of the system, and that it is for the server's name
+ * (ssl.create_default_context). A server's context requests no certificate. Both use at least
+ * TLS 1.2. ALOOP_ENOMEM, ALOOP_ENOSYS, ALOOP_EINVAL for NULL.
  *
- * The contexts of a process share the system's authorities. They are read (which
- * blocks) for the first that wants them, from where OpenSSL has them or where
- * SSL_CERT_FILE and SSL_CERT_DIR name them; again for one that is made after these
- * or the file have changed. Those made before keep what they have. */
+ * The contexts of a process share the authorities of the system. The first context that needs
+ * them reads them (which blocks) from OpenSSL's default place, or from SSL_CERT_FILE and
+ * SSL_CERT_DIR. A context created after one of these has changed reads them again; earlier
+ * contexts keep theirs. */
 ALOOP_API int64_t aloop_tls_context_new_client(aloop_tls_context **context);
 ALOOP_API int64_t aloop_tls_context_new_server(aloop_tls_context **context);
 
-/* Setting it up: each returns 0 or a code, whose detail is also in
- * aloop_tls_context_error until the next call. Files are read at once (this
- * blocks): -errno where that fails, ALOOP_ETLS for what is in them, with a
- * text that names the file; ALOOP_EINVAL for bad arguments. */
+/* Setting it up: each function returns 0 or a code; aloop_tls_context_error has the details until
+ * the next call. Files are read at once (which blocks): -errno if this fails, ALOOP_ETLS for an
+ * invalid content, with a message that names the file. ALOOP_EINVAL for bad arguments. */
 
-/* Borrowed; NULL if the last call succeeded. */
+/* The error of the last call, borrowed; NULL if it succeeded. */
 ALOOP_API aloop_error *aloop_tls_context_error(aloop_tls_context *context);
 
-/* The authorities that certificates must come from, instead of the system's; may
- * be called again to add more. file: certificates in PEM; directory: named by
- * hash (openssl rehash). One of them may be NULL; both: the system's. */
+/* The trusted certificate authorities, in place of the system's; call it again to add more. file:
+ * certificates in PEM; directory: files named by hash (openssl rehash). One of them may be
+ * NULL; if both are, adds the authorities of the system. */
 ALOOP_API int64_t aloop_tls_context_load_verify(aloop_tls_context *context, const char *file,
                                                 const char *directory);
 /* The same from PEM text in memory. */
 ALOOP_API int64_t aloop_tls_context_load_verify_memory(aloop_tls_context *context,
                                                        const char *pem);
 
-/* The own certificate, with those between it and the authority behind it, and
- * its key: PEM files; key_file NULL: both are in cert_file. password of the key,
- * or NULL. The key must belong to the certificate. */
+/* The certificate of this side, followed by the intermediate ones, and its key, in PEM files. If
+ * key_file is NULL, both are in cert_file. password: of the key, or NULL. The key must belong
+ * to the certificate. */
 ALOOP_API int64_t aloop_tls_context_load_cert_chain(aloop_tls_context *context,
                                                     const char *cert_file, const char *key_file,
                                                     const char *password);
@@ -87,82 +85,79 @@ ALOOP_API int64_t aloop_tls_context_load_cert_chain_memory(aloop_tls_context *co
                                                            const char *key_pem,
                                                            const char *password);
 
-/* Whether the peer must have a certificate that verifies: ALOOP_TLS_VERIFY_. */
+/* Whether the peer needs a valid certificate: one of ALOOP_TLS_VERIFY_... */
 ALOOP_API int64_t aloop_tls_context_set_verify_mode(aloop_tls_context *context, int32_t mode);
-/* Of clients: whether it must be for the server's name; default 1. */
+/* For clients: whether the certificate must be for the server's name; default 1. */
 ALOOP_API int64_t aloop_tls_context_set_check_hostname(aloop_tls_context *context, int32_t check);
-/* The protocols spoken over TLS, the preferred first: "h2,http/1.1". A server
- * that shares none with a client that offers some refuses it. NULL: none. */
+/* ALPN: the protocols spoken over TLS, the preferred one first, such as "h2,http/1.1". A server
+ * refuses a client that offers only others. NULL: none. */
 ALOOP_API int64_t aloop_tls_context_set_alpn(aloop_tls_context *context, const char *protocols);
-/* ALOOP_TLS_1_0 to ALOOP_TLS_1_3; 0: whatever OpenSSL can. */
+/* The oldest and newest version, ALOOP_TLS_1_0 to ALOOP_TLS_1_3; 0: whatever OpenSSL supports. */
 ALOOP_API int64_t aloop_tls_context_set_min_version(aloop_tls_context *context, int32_t version);
 ALOOP_API int64_t aloop_tls_context_set_max_version(aloop_tls_context *context, int32_t version);
-/* In OpenSSL's words: a cipher list for TLS 1.2 and older, or names of TLS 1.3
- * suites ("TLS_AES_128_GCM_SHA256"), separated by colons. */
+/* In OpenSSL's notation: a cipher list for TLS 1.2 and older; and names of TLS 1.3 suites
+ * ("TLS_AES_128_GCM_SHA256"), separated by colons. */
 ALOOP_API int64_t aloop_tls_context_set_ciphers(aloop_tls_context *context, const char *ciphers);
 ALOOP_API int64_t aloop_tls_context_set_ciphersuites(aloop_tls_context *context,
                                                      const char *suites);
-/* Of servers: clients that ask for this name (SNI) get the certificate and the
- * settings of other, which is shared; a session is resumed only under the name
- * it began with. "*.example.org" is every name one level below. ALOOP_EINVAL if
- * other has names of its own, or is a client's. */
+/* For servers: clients that ask for this name (SNI) get the certificate and the settings of
+ * other, to which the context keeps a reference. A session is resumed only under the name with
+ * which it began. "*.example.org" matches every name one level below. ALOOP_EINVAL if other has
+ * names of its own, or is a client's. */
 ALOOP_API int64_t aloop_tls_context_add_name(aloop_tls_context *context, const char *name,
                                              aloop_tls_context *other);
-/* Of clients: remembers the sessions of so many servers and resumes them, which
- * saves a round trip and the certificates; default 0. */
+/* For clients: remembers the sessions of this many servers and resumes them, which saves a round
+ * trip and the certificates; default 0. */
 ALOOP_API int64_t aloop_tls_context_set_session_cache(aloop_tls_context *context, int32_t servers);
-/* Appends the secrets of each connection to a file, for Wireshark: whoever reads
- * it reads the connections. NULL: no more. */
+/* Appends the secrets of each connection to a file, for Wireshark. Whoever can read the file can
+ * decrypt the connections. NULL: stops. */
 ALOOP_API int64_t aloop_tls_context_set_keylog_file(aloop_tls_context *context, const char *path);
 
 /* Options of connections and servers (stream.h) -------------------------------------------
  *
  * Setters return 0, or ALOOP_EINVAL for NULL or a value out of range. */
 
-/* Shared: the context of open_connection (a client's) and start_server (a
- * server's). NULL: no TLS. A server's handler runs after the handshake; a
- * handshake that fails is reported to the exception handler, others go on. */
+/* The context for a connection (a client's) or a server (a server's), to which the options keep a
+ * reference. NULL: no TLS. A server's handler runs after the handshake. A failed handshake is
+ * reported to the exception handler, and does not affect other connections. */
 ALOOP_API int64_t aloop_stream_options_set_tls(aloop_stream_options *options,
                                                aloop_tls_context *context);
-/* Of clients: the name that the certificate must be for, and that is sent to the
- * server; default: the host. Over Unix sockets there is no default. */
+/* For clients: the name for which the certificate must be valid, and which is sent to the server;
+ * default: the host. There is no default for Unix sockets. */
 ALOOP_API int64_t aloop_stream_options_set_server_hostname(aloop_stream_options *options,
                                                            const char *name);
-/* Seconds, above 0; default 60. A handshake that takes longer fails with
- * ALOOP_ECONNABORTED. */
+/* The time limit for handshakes in seconds, above 0; default 60; then ALOOP_ECONNABORTED. */
 ALOOP_API int64_t aloop_stream_options_set_tls_handshake_timeout(aloop_stream_options *options,
                                                                  double seconds);
-/* Seconds; default 30. How long close waits until all is sent and the peer's
- * close_notify has come; then the stream ends with ALOOP_ETIMEDOUT. 0: once all
- * is sent it does not wait for the peer, whose later data then meet a reset. */
+/* How many seconds close waits until everything is sent and the peer's close_notify has come;
+ * default 30; then the stream ends with ALOOP_ETIMEDOUT. 0: does not wait for the peer, whose
+ * later data then causes a reset. */
 ALOOP_API int64_t aloop_stream_options_set_tls_shutdown_timeout(aloop_stream_options *options,
                                                                 double seconds);
-/* A session of an earlier connection to the same server, to be resumed; what
- * does not fit any more is ignored. It must come from a context that trusts the
- * same authorities: the server shows its certificate no second time, and a
- * session does not tell who verified it. (Python takes none of another context.) */
+/* A session of an earlier connection to the same server, to be resumed; an unsuitable one is
+ * ignored. It must come from a context that trusts the same authorities, because the server does
+ * not present its certificate again, and a session does not tell who verified it. (Python
+ * refuses sessions of another context.) */
 ALOOP_API int64_t aloop_stream_options_set_tls_session(aloop_stream_options *options,
                                                        const aloop_bytes *session);
 
 /* Streams ----------------------------------------------------------------------------------- */
 
-/* Upgrades a connection in place: an operation that drains, then shakes hands
- * as the context's side; 0. What was received and not read yet, and all that
- * comes from then on, belongs to the handshake: reads fail with ALOOP_EBUSY
- * meanwhile, and a protocol is told of nothing; both go on if no handshake
- * begins. Where one does, reading is no longer paused. Of options (may be
- * NULL) those above count; a client's context that checks names needs a
- * server_hostname. Fails with ALOOP_ETLSCERT (the certificate does not
- * verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in mid-handshake),
- * ALOOP_ECONNABORTED (the time is up), each with a text that says why;
- * ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
- * after write_eof, ALOOP_EINVAL for bad arguments. A failure after the
- * beginning, or a cancellation, ends the connection.
- * asyncio.StreamWriter.start_tls. */
+/* An operation that starts TLS on an open connection: it drains, and then performs the handshake,
+ * as client or server according to the context. Data that was received but not read, and all
+ * later data, belongs to the handshake. Meanwhile reads fail with ALOOP_EBUSY, and a protocol
+ * gets no callbacks; both continue if the handshake does not begin. If it does, reading is not
+ * paused any more. Of the options (may be NULL), those above are used; a client's context that
+ * checks names needs a server_hostname.
+ * Fails, with a message that says why, with ALOOP_ETLSCERT (the certificate does not verify),
+ * ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed during the handshake) or ALOOP_ECONNABORTED (the
+ * time is up). ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE after
+ * write_eof, ALOOP_EINVAL for bad arguments. A failure of the handshake, or a cancellation, ends
+ * the connection. asyncio.StreamWriter.start_tls. */
 ALOOP_API aloop_future *aloop_stream_start_tls(aloop_stream *stream, aloop_tls_context *context,
                                                const aloop_stream_options *options);
 
-/* aloop_stream_get_extra_info knows these names on a stream with TLS, until it is
+/* aloop_stream_get_extra_info has these names on a stream with TLS, until it is
  * closed: "tls_version" ("TLSv1.3"), "cipher" ("TLS_AES_256_GCM_SHA384 TLSv1.3
  * 256": name, version, bits), "alpn_protocol", "session_reused" ("1", "0"),
  * "verify_result" ("ok", or what is wrong), "server_hostname" (of a server's
@@ -174,10 +169,11 @@ ALOOP_API aloop_future *aloop_stream_start_tls(aloop_stream *stream, aloop_tls_c
  * "peercert_not_before", "peercert_not_after" ("Jan  1 00:00:00 2030 GMT"),
  * "peercert_serial" (hex). ALOOP_ENOENT where there is none. */
 
-/* The peer's certificate in DER, as a reference in *der; ALOOP_ENOENT. */
+/* The peer's certificate in DER; *der is a reference. ALOOP_ENOENT if there is none. */
 ALOOP_API int64_t aloop_stream_get_peer_certificate(aloop_stream *stream, aloop_bytes **der);
-/* The session, for aloop_stream_options_set_tls_session: a secret. With TLS 1.3
- * it comes after the handshake, with the first data. ALOOP_ENOENT. */
+/* The session, for aloop_stream_options_set_tls_session; *session is a reference. It is a secret.
+ * With TLS 1.3 it arrives after the handshake, with the first data. ALOOP_ENOENT if there is
+ * none. */
 ALOOP_API int64_t aloop_stream_get_tls_session(aloop_stream *stream, aloop_bytes **session);
 
 #ifdef __cplusplus

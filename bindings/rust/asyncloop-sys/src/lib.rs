@@ -412,26 +412,29 @@ pub struct event_base {
 /// a task is a future
 pub type aloop_task = aloop_future;
 
-/// Names one scheduled callback, timer or watcher; 0 is never a valid handle.
+/// Identifies a scheduled callback, timer or watcher; 0 is never a valid handle.
 pub type aloop_handle = u64;
 
-/// Frees data; and a callback, whose result below 0 is reported.
+/// ```text
+/// A function that frees data; and a callback. If a callback returns a negative code,
+/// this is reported to the loop's exception handler.
+/// ```
 pub type aloop_free_fn = Option<unsafe extern "C" fn(data: *mut c_void)>;
 
 /// See [`aloop_free_fn`].
 pub type aloop_callback_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> i64>;
 
 /// ```text
-/// Replaces malloc, realloc and free for everything the library allocates.
-/// Before the first other call of the process; ALOOP_EBUSY after it,
-/// ALOOP_EINVAL if one of them is NULL.
+/// Replaces malloc, realloc and free for everything the library allocates. Must be
+/// the first call of the library in the process: later it returns ALOOP_EBUSY.
+/// ALOOP_EINVAL if one of the functions is NULL.
 /// ```
 pub type aloop_malloc_fn = Option<unsafe extern "C" fn(size: usize) -> *mut c_void>;
 
 /// See [`aloop_malloc_fn`].
 pub type aloop_realloc_fn = Option<unsafe extern "C" fn(block: *mut c_void, size: usize) -> *mut c_void>;
 
-/// A stackful coroutine: task.h says how to write one. And what makes tasks.
+/// A stackful coroutine (see task.h); a function that creates the loop's tasks.
 pub type aloop_coro_fn = Option<unsafe extern "C" fn(arg: *mut c_void, value: *mut *mut c_void) -> i64>;
 
 /// See [`aloop_coro_fn`].
@@ -439,43 +442,42 @@ pub type aloop_task_factory_fn = Option<unsafe extern "C" fn(loop_: *mut aloop_l
 
 pub type aloop_exception_handler_fn = Option<unsafe extern "C" fn(loop_: *mut aloop_loop, context: *mut aloop_exception_context, data: *mut c_void)>;
 
-/// What runs when a future is done; less than 0 is reported.
+/// Runs when a future is done. A negative result is reported to the exception handler.
 pub type aloop_done_fn = Option<unsafe extern "C" fn(future: *mut aloop_future, data: *mut c_void) -> i64>;
 
 pub type aloop_step_fn = Option<unsafe extern "C" fn(task: *mut aloop_task, frame: *mut c_void, value: *mut *mut c_void) -> i64>;
 
 /// ```text
-/// The body. Its end ends the iteration: 0 or more with ALOOP_ESTOPITERATION for
-/// the consumer, an error with that error (whose detail aloop_raise gives, as
-/// in a task). It must not end with ALOOP_ESTOPITERATION itself: that becomes
-/// ALOOP_EINVALIDSTATE, lest a consumer takes a failed inner iteration for the
-/// end of this one (Python's "async generator raised StopAsyncIteration").
+/// The body. If it returns 0 or more, the consumer gets ALOOP_ESTOPITERATION; if it returns an
+/// error, that error (aloop_raise adds a message, as in a task). It must not return
+/// ALOOP_ESTOPITERATION itself, which a consumer could take for the end: that becomes
+/// ALOOP_EINVALIDSTATE (Python's "async generator raised StopAsyncIteration").
 /// ```
 pub type aloop_generator_fn = Option<unsafe extern "C" fn(arg: *mut c_void) -> i64>;
 
 /// ```text
-/// Not 0 is true, less than 0 an error. Runs in the waiting task, on its stack,
-/// with the lock held, and must not await.
+/// Positive is true, 0 is false, negative is an error. Runs in the waiting task, on its
+/// stack, with the lock held, and must not await.
 /// ```
 pub type aloop_predicate_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> i64>;
 
 /// ```text
-/// Starts making the value: gives a future whose outcome it will be, for instance
-/// a new task. The cell takes the value: nobody else may await it. Runs in a task
-/// that awaits, on its stack, and must not await itself.
+/// Starts creating the value: returns a future, for instance a new task, whose outcome
+/// becomes the cell's. The cell takes the value, so nobody else may await the future. Runs
+/// in the task that awaits the cell, on its stack, and must not await itself.
 /// ```
 pub type aloop_once_fn = Option<unsafe extern "C" fn(data: *mut c_void) -> *mut aloop_future>;
 
 /// ```text
-/// Less than 0: a leaves before b; 0: whichever came first; else b does. Runs
-/// inside put and get, on the caller's stack; calls on the same queue from it
-/// get ALOOP_EBUSY.
+/// Compares two items: negative if a leaves the queue before b, positive if b does, 0 if the
+/// one that came first does. Runs inside put and get, on the caller's stack; calls on the
+/// same queue from inside it fail with ALOOP_EBUSY.
 /// ```
 pub type aloop_compare_fn = Option<unsafe extern "C" fn(a: *const c_void, b: *const c_void, data: *mut c_void) -> i64>;
 
 /// ```text
-/// Gets how the block ends so far and returns how it goes on: status to pass it
-/// on, 0 to handle an error, another code to replace it. Python's __aexit__.
+/// Gets the status with which the block ends, and returns the status from here on: the same
+/// to pass it on, 0 to handle an error, or another code. Python's __aexit__.
 /// ```
 pub type aloop_exit_fn = Option<unsafe extern "C" fn(data: *mut c_void, status: i64) -> i64>;
 
@@ -490,8 +492,8 @@ pub type aloop_trace_fn = Option<unsafe extern "C" fn(loop_: *mut aloop_loop, ev
 pub type aloop_client_fn = Option<unsafe extern "C" fn(stream: *mut aloop_stream, data: *mut c_void) -> i64>;
 
 /// ```text
-/// connection_made, eof_received (more than 0: keep the writing side open),
-/// pause_writing, resume_writing.
+/// For connection_made, eof_received (a result > 0 keeps the writing side open), pause_writing
+/// and resume_writing.
 /// ```
 pub type aloop_transport_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, data: *mut c_void) -> i64>;
 
@@ -499,29 +501,28 @@ pub type aloop_transport_fn = Option<unsafe extern "C" fn(transport: *mut aloop_
 pub type aloop_data_received_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, bytes: *const c_void, len: usize, data: *mut c_void) -> i64>;
 
 /// ```text
-/// Where to put up to how many bytes: gives the buffer's size, at least 1, and
-/// the buffer, which stays until the next call. hint: how many are expected, -1:
-/// unknown.
+/// Returns the size of a buffer for the next data, at least 1, and in *buffer the buffer, which
+/// must stay valid until the next call. hint: how many bytes are expected, -1: unknown.
 /// ```
 pub type aloop_get_buffer_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, hint: i64, buffer: *mut *mut c_void, data: *mut c_void) -> i64>;
 
-/// n bytes are in the buffer.
+/// Tells that n bytes are in the buffer.
 pub type aloop_buffer_updated_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, n: i64, data: *mut c_void) -> i64>;
 
 /// ```text
-/// status: 0 after a close, an abort or the peer's end, else what ended it; error
-/// (borrowed) is its detail, perhaps NULL.
+/// status: 0 after a close, an abort or the peer's end, otherwise the code that ended the
+/// connection; error (borrowed, may be NULL) has its details.
 /// ```
 pub type aloop_connection_lost_fn = Option<unsafe extern "C" fn(transport: *mut aloop_stream, status: i64, error: *mut aloop_error, data: *mut c_void) -> i64>;
 
-/// Makes the data of a new connection.
+/// Creates the data of a new connection.
 pub type aloop_protocol_factory_fn = Option<unsafe extern "C" fn(arg: *mut c_void, data: *mut *mut c_void) -> i64>;
 
 /// ```text
-/// Callbacks instead of recvfrom, each called by the loop on its own stack with
-/// the endpoint's data, in the context of the creation; a negative answer goes to
-/// the exception handler. Made without any; NULL when out of memory; aloop_unref
-/// frees; setters: 0, or ALOOP_EINVAL; NULL unsets. asyncio.DatagramProtocol.
+/// A set of callbacks, in place of recvfrom. The loop calls them on its own stack with the
+/// endpoint's data, in the context of the creation; a negative result goes to the exception
+/// handler. A new one is empty; NULL when out of memory; aloop_unref frees it. Setters return 0,
+/// or ALOOP_EINVAL; NULL removes a callback. asyncio.DatagramProtocol.
 /// ```
 pub type aloop_datagram_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, data: *mut c_void) -> i64>;
 
@@ -531,33 +532,30 @@ pub type aloop_datagram_received_fn = Option<unsafe extern "C" fn(endpoint: *mut
 /// See [`aloop_datagram_received_fn`].
 pub type aloop_error_received_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, error: *mut aloop_error, data: *mut c_void) -> i64>;
 
-/// status and error as in protocol.h; here always 0 and NULL.
+/// status and error are as in protocol.h; here they are always 0 and NULL.
 pub type aloop_datagram_lost_fn = Option<unsafe extern "C" fn(endpoint: *mut aloop_datagram, status: i64, error: *mut aloop_error, data: *mut c_void) -> i64>;
 
 /// ```text
 /// Jobs
 ///
-/// Returns the status of the future, and its value in *value as plain data; a
-/// value with a destructor goes through aloop_job_return. aloop_raise gives a
-/// failure its detail.
+/// A job returns the status of the future, and in *value a value that is plain data; for a
+/// value with a destructor, use aloop_job_return. aloop_raise adds a message to a failure.
 /// ```
 pub type aloop_job_fn = Option<unsafe extern "C" fn(arg: *mut c_void, value: *mut *mut c_void) -> i64>;
 
 /// ```text
-/// Runs fn(data) there (data is copied); the value is an aloop_bytes, what fn set
-/// *result to (a reference), the status what it returned; aloop_raise gives a
-/// failure its text. fn must lie in a module that was loaded when the pool was
-/// made, else ALOOP_EINVAL. If the worker dies, its job alone fails, with
-/// ALOOP_EBROKENPOOL and the cause in the text, the loop's exception handler is
-/// told, and another worker takes its place; so it is with one that dies without a
-/// job, which fails none. A shutdown whose time is up kills the
-/// workers. What fn has printed to stdout or stderr is written before its outcome is
-/// told. Other executors run fn in a thread. NULL if loop is NULL, closed or of
-/// another thread.
+/// Runs fn(data) in a worker process (data is copied). The status is what fn returned, and the
+/// value the aloop_bytes to which fn set *result (a reference); aloop_raise adds a message to
+/// a failure. fn must be in a module that was loaded when the pool was created, otherwise
+/// ALOOP_EINVAL. If the worker dies, its job fails with ALOOP_EBROKENPOOL and a message with
+/// the cause, the loop's exception handler is told, and another worker takes its place. A
+/// shutdown that times out kills the workers. Output of fn to stdout and stderr is written
+/// before its outcome arrives. Other executors run fn in a thread. NULL if loop is NULL,
+/// closed or of another thread.
 /// ```
 pub type aloop_process_fn = Option<unsafe extern "C" fn(data: *const c_void, len: usize, result: *mut *mut aloop_bytes) -> i64>;
 
-/// A piece of memory that the caller owns, for gathering writes.
+/// A piece of the caller's memory, for functions that take several.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct aloop_buf {
@@ -566,8 +564,8 @@ pub struct aloop_buf {
 }
 
 /// ```text
-/// One finished awaitable: the token it was started with, its status, and its
-/// value, which is the caller's now (free_fn frees it, if not NULL).
+/// A finished future: the token with which it was started, its status, and its value,
+/// which is then the caller's (free_fn frees it, if not NULL).
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -580,14 +578,15 @@ pub struct aloop_completion {
 }
 
 /// ```text
-/// An executor of the program's own. submit gets a job: it arranges for
-/// aloop_job_run(job) to be called once, on any thread, and returns 0; or refuses
-/// it with a code. withdraw (may be NULL) returns 1 if job will now never be run,
-/// else 0. shutdown (may be NULL): no more jobs will come. Its shutdown is done when
-/// all jobs were answered: with one that never is, and no timeout, it never is; at the
-/// end of aloop_run that takes 300 seconds. free_fn(data) at the
-/// end, in a forked child also, where it alone is called. submit and withdraw are
-/// called on the threads of the loops.
+/// An executor that the program implements.
+///   submit     gets a job and arranges that aloop_job_run(job) is called once, in any
+///              thread, and returns 0; or refuses the job with a code
+///   withdraw   (may be NULL) returns 1 if the job will now never run, else 0
+///   shutdown   (may be NULL): no more jobs will come
+/// submit and withdraw are called in the threads of the loops. aloop_executor_shutdown is
+/// done when all jobs have been answered, so it needs a timeout if one may never be (the end
+/// of aloop_run waits 300 seconds). free_fn(data) is called at the end; in a forked child it
+/// is the only function that is called.
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -598,15 +597,15 @@ pub struct aloop_executor_vtable {
 }
 
 /// ```text
-/// Status codes. System errors are -errno; the library's own lie below -10000;
-/// ALOOP_EUSER and everything below it belongs to the program.
+/// Status codes. Errors of the system are -errno, those of the library are below -10000;
+/// ALOOP_EUSER and everything below it is for programs. docs/errors.md explains each.
 /// ```
 pub const ALOOP_OK: i64 = 0;
 /// See [`ALOOP_OK`].
 pub const ALOOP_ENOENT: i64 = -2;
 /// See [`ALOOP_OK`].
 pub const ALOOP_EBADF: i64 = -9;
-/// the loop was made before a fork
+/// the object was created before a fork
 pub const ALOOP_ECHILD: i64 = -10;
 /// it would have to wait
 pub const ALOOP_EAGAIN: i64 = -11;
@@ -656,7 +655,7 @@ pub const ALOOP_ELOOPRUNNING: i64 = -10010;
 pub const ALOOP_EWRONGLOOP: i64 = -10011;
 /// called from another thread
 pub const ALOOP_EWRONGTHREAD: i64 = -10012;
-/// needs a (stackful) task around it
+/// only inside a (stackful) task
 pub const ALOOP_ENOTASK: i64 = -10013;
 /// several errors: see the children
 pub const ALOOP_EGROUP: i64 = -10014;
@@ -676,7 +675,7 @@ pub const ALOOP_ENOTOWNER: i64 = -10020;
 pub const ALOOP_EWRONGTYPE: i64 = -10021;
 /// the executor or group is shut down
 pub const ALOOP_ESHUTDOWN: i64 = -10022;
-/// another operation is under way
+/// another operation is in progress
 pub const ALOOP_EBUSY: i64 = -10023;
 /// certificate verification failed
 pub const ALOOP_ETLSCERT: i64 = -10024;
@@ -688,7 +687,7 @@ pub const ALOOP_ENOSENDFILE: i64 = -10026;
 pub const ALOOP_ESTACK: i64 = -10027;
 /// thrown into a generator to close it
 pub const ALOOP_EGENERATOREXIT: i64 = -10028;
-/// a broadcast's receiver was too slow
+/// a broadcast receiver was too slow
 pub const ALOOP_ELAGGED: i64 = -10029;
 /// a step task waits: see aloop_suspend
 pub const ALOOP_PENDING: i64 = -10100;
@@ -700,7 +699,7 @@ pub const ALOOP_CLOCK_MONOTONIC: i32 = 0;
 pub const ALOOP_CLOCK_VIRTUAL: i32 = 1;
 /// for a future
 pub const ALOOP_TASK_WAITING: i32 = 0;
-/// its next step is scheduled
+/// to run: its next step is scheduled
 pub const ALOOP_TASK_READY: i32 = 1;
 /// right now
 pub const ALOOP_TASK_RUNNING: i32 = 2;
@@ -708,7 +707,7 @@ pub const ALOOP_TASK_RUNNING: i32 = 2;
 pub const ALOOP_TASK_FINISHED: i32 = 3;
 /// with ALOOP_ECANCELED
 pub const ALOOP_TASK_CANCELLED: i32 = 4;
-/// failures are results like others
+/// errors are results like others
 pub const ALOOP_RETURN_EXCEPTIONS: i32 = 0x1;
 /// until all are done
 pub const ALOOP_ALL_COMPLETED: i32 = 0;
@@ -725,8 +724,8 @@ pub const ALOOP_EVENT_STAT_SET: i32 = 0;
 /// See [`ALOOP_EVENT_STAT_SET`].
 pub const ALOOP_EVENT_STAT_WAITING: i32 = 1;
 /// ```text
-/// How many wait to be notified; of its lock: whether it is held (1 or 0), and how
-/// many wait for it, those who were notified among them.
+/// How many wait for a notification; whether the lock is held (1 or 0), and how many wait
+/// for it, including those that were notified.
 /// ```
 pub const ALOOP_CONDITION_STAT_WAITING: i32 = 0;
 /// See [`ALOOP_CONDITION_STAT_WAITING`].
@@ -746,8 +745,8 @@ pub const ALOOP_BARRIER_STAT_BROKEN: i32 = 2;
 /// See [`ALOOP_BARRIER_STAT_PARTIES`].
 pub const ALOOP_BARRIER_STAT_WAITING_OUTSIDE: i32 = 3;
 /// ```text
-/// How many read, write (0 or 1), and wait for either. Those
-/// who were let in and have not run yet count as reading or writing.
+/// How many tasks read, write (0 or 1), and wait for either. Tasks that were let in and have
+/// not run yet count as reading or writing.
 /// ```
 pub const ALOOP_RWLOCK_STAT_READERS: i32 = 0;
 /// See [`ALOOP_RWLOCK_STAT_READERS`].
@@ -756,7 +755,7 @@ pub const ALOOP_RWLOCK_STAT_WRITERS: i32 = 1;
 pub const ALOOP_RWLOCK_STAT_WAITING_READERS: i32 = 2;
 /// See [`ALOOP_RWLOCK_STAT_READERS`].
 pub const ALOOP_RWLOCK_STAT_WAITING_WRITERS: i32 = 3;
-/// The tokens that are out, all, those to be had (not below 0), and how many wait.
+/// The tokens in use, all tokens, the free ones (not below 0), and how many tasks wait.
 pub const ALOOP_LIMITER_STAT_BORROWED: i32 = 0;
 /// See [`ALOOP_LIMITER_STAT_BORROWED`].
 pub const ALOOP_LIMITER_STAT_TOTAL: i32 = 1;
@@ -764,15 +763,15 @@ pub const ALOOP_LIMITER_STAT_TOTAL: i32 = 1;
 pub const ALOOP_LIMITER_STAT_AVAILABLE: i32 = 2;
 /// See [`ALOOP_LIMITER_STAT_BORROWED`].
 pub const ALOOP_LIMITER_STAT_WAITING: i32 = 3;
-/// The tokens in the bucket, its size, and how many wait.
+/// The tokens in the bucket, its size, and how many tasks wait.
 pub const ALOOP_RATE_LIMITER_STAT_AVAILABLE: i32 = 0;
 /// See [`ALOOP_RATE_LIMITER_STAT_AVAILABLE`].
 pub const ALOOP_RATE_LIMITER_STAT_BURST: i32 = 1;
 /// See [`ALOOP_RATE_LIMITER_STAT_AVAILABLE`].
 pub const ALOOP_RATE_LIMITER_STAT_WAITING: i32 = 2;
 /// ```text
-/// Whether it is full, and whether an initializer is under way (1 or 0); how many
-/// wait for that one.
+/// Whether it is full, and whether an initializer runs (1 or 0); how many tasks wait for
+/// that.
 /// ```
 pub const ALOOP_ONCE_STAT_FULL: i32 = 0;
 /// See [`ALOOP_ONCE_STAT_FULL`].
@@ -786,8 +785,8 @@ pub const ALOOP_QUEUE_LIFO: i32 = 1;
 /// needs a compare function; ties in order of arrival
 pub const ALOOP_QUEUE_PRIORITY: i32 = 2;
 /// ```text
-/// How many wait in get, put and join; items put and not done with; 1 once it
-/// is shut down. ALOOP_EINVAL for any other number.
+/// How many tasks wait in get, put and join; how many items are not done; 1 once it is shut
+/// down, else 0. ALOOP_EINVAL for any other number.
 /// ```
 pub const ALOOP_QUEUE_STAT_GETTERS: i32 = 0;
 /// See [`ALOOP_QUEUE_STAT_GETTERS`].
@@ -799,8 +798,8 @@ pub const ALOOP_QUEUE_STAT_UNFINISHED: i32 = 3;
 /// See [`ALOOP_QUEUE_STAT_GETTERS`].
 pub const ALOOP_QUEUE_STAT_SHUTDOWN: i32 = 4;
 /// ```text
-/// The items it holds, how many it may, the threads that wait, and whether it is
-/// open (1 or 0). ALOOP_ECHILD in a forked child, until its loop is made new.
+/// The number of items in it, its capacity, the number of waiting threads, and whether it is
+/// open (1 or 0). ALOOP_ECHILD in a forked child, until its loop is renewed.
 /// ```
 pub const ALOOP_INLET_STAT_ITEMS: i32 = 0;
 /// See [`ALOOP_INLET_STAT_ITEMS`].
@@ -826,9 +825,9 @@ pub const ALOOP_CHANNEL_STAT_SENDER_OPEN: i32 = 4;
 /// See [`ALOOP_CHANNEL_STAT_ITEMS`].
 pub const ALOOP_CHANNEL_STAT_RECEIVER_OPEN: i32 = 5;
 /// ```text
-/// Values that somebody has yet to see, the capacity, the receiving ends, how many
-/// wait to receive, whether the sender is open (1 or 0); and of a receiving end
-/// alone: values that it will see, and how many its last ALOOP_ELAGGED was about.
+/// The number of values that some receiver has not seen, the capacity, the number of
+/// receiving ends and of those that wait, whether the sender is open (1 or 0); only for a
+/// receiving end: how many values it will see, and how many its last ALOOP_ELAGGED missed.
 /// ```
 pub const ALOOP_BROADCAST_STAT_ITEMS: i32 = 0;
 /// See [`ALOOP_BROADCAST_STAT_ITEMS`].
@@ -844,8 +843,8 @@ pub const ALOOP_BROADCAST_STAT_UNSEEN: i32 = 5;
 /// See [`ALOOP_BROADCAST_STAT_ITEMS`].
 pub const ALOOP_BROADCAST_STAT_MISSED: i32 = 6;
 /// ```text
-/// How many ends receive, how many wait for a change and for the last receiver
-/// to go, and whether the sender is open (1 or 0).
+/// The number of receiving ends, how many wait for a change and for the last receiver to
+/// go, and whether the sender is open (1 or 0).
 /// ```
 pub const ALOOP_WATCH_STAT_RECEIVERS: i32 = 0;
 /// See [`ALOOP_WATCH_STAT_RECEIVERS`].
@@ -859,21 +858,21 @@ pub const ALOOP_NO_LIMIT: i64 = 0x7fffffffffffffff;
 pub const ALOOP_METRIC_ITERATIONS: i32 = 0;
 /// callbacks and task steps that ran
 pub const ALOOP_METRIC_CALLBACKS: i32 = 1;
-/// how often I/O was asked for
+/// how often the loop polled for I/O
 pub const ALOOP_METRIC_POLLS: i32 = 2;
 /// ns that the loop waited, idle
 pub const ALOOP_METRIC_SLEPT: i32 = 3;
 /// reported as slow, in debug mode
 pub const ALOOP_METRIC_SLOW_CALLBACKS: i32 = 4;
-/// now in the ready queue; counts them
+/// now in the ready queue (takes linear time)
 pub const ALOOP_METRIC_READY: i32 = 5;
 /// now armed
 pub const ALOOP_METRIC_TIMERS: i32 = 6;
-/// now unfinished; counts them
+/// now unfinished (takes linear time)
 pub const ALOOP_METRIC_TASKS: i32 = 7;
 /// futures, tasks, streams, ... that exist
 pub const ALOOP_METRIC_OBJECTS: i32 = 8;
-/// ns that the loop ran and was not idle
+/// ns that the loop was not idle
 pub const ALOOP_METRIC_BUSY: i32 = 9;
 /// a callback or a step of a task begins
 pub const ALOOP_TRACE_BEGIN: i32 = 1;
@@ -881,16 +880,16 @@ pub const ALOOP_TRACE_BEGIN: i32 = 1;
 pub const ALOOP_TRACE_END: i32 = 2;
 /// the loop was idle; with its duration
 pub const ALOOP_TRACE_SLEPT: i32 = 3;
-/// told at the end of the callback that did it
+/// told at the end of the callback that created it
 pub const ALOOP_TRACE_TASK_CREATED: i32 = 4;
 /// the same
 pub const ALOOP_TRACE_TASK_DONE: i32 = 5;
-/// Room enough for the text of every address.
+/// A buffer of this size has room for the text of every address.
 pub const ALOOP_ADDRESS_TEXT: i32 = 160;
 /// ```text
-/// Datagrams received; sent; dropped by the kernel because its receive buffer was
-/// full (as of the last one received); cut; refused when sending; lost here for
-/// want of memory. ALOOP_EINVAL for any other number.
+/// The number of datagrams received; sent; dropped by the kernel because its receive buffer was
+/// full (as of the last one received); truncated; refused when sending; lost because the
+/// library was out of memory. ALOOP_EINVAL for any other number.
 /// ```
 pub const ALOOP_DATAGRAM_STAT_RECEIVED: i32 = 0;
 /// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
@@ -903,7 +902,7 @@ pub const ALOOP_DATAGRAM_STAT_TRUNCATED: i32 = 3;
 pub const ALOOP_DATAGRAM_STAT_SEND_ERRORS: i32 = 4;
 /// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
 pub const ALOOP_DATAGRAM_STAT_LOST: i32 = 5;
-/// What TLS calls its versions on the wire.
+/// Versions of TLS, with their numbers in the protocol.
 pub const ALOOP_TLS_1_0: i32 = 0x0301;
 /// See [`ALOOP_TLS_1_0`].
 pub const ALOOP_TLS_1_1: i32 = 0x0302;
@@ -911,15 +910,15 @@ pub const ALOOP_TLS_1_1: i32 = 0x0302;
 pub const ALOOP_TLS_1_2: i32 = 0x0303;
 /// See [`ALOOP_TLS_1_0`].
 pub const ALOOP_TLS_1_3: i32 = 0x0304;
-/// nothing is checked, the host name neither
+/// nothing is checked, not even the host name
 pub const ALOOP_TLS_VERIFY_NONE: i32 = 0;
-/// a server asks; no certificate is fine, a bad one not
+/// a client may have no certificate, but not a bad one
 pub const ALOOP_TLS_VERIFY_OPTIONAL: i32 = 1;
 pub const ALOOP_TLS_VERIFY_REQUIRED: i32 = 2;
 /// ```text
-/// What became of name, which is "" for the watched path itself. A move within
-/// the directory is one event with both names; old_name alone: it was moved
-/// away; name alone: it came from elsewhere.
+/// What happened to name, which is "" for the watched path itself. A move within the directory is
+/// one event with both names. A move out of it has only old_name, and a move into it only
+/// name.
 /// ```
 pub const ALOOP_FILE_CREATED: i32 = 1;
 /// See [`ALOOP_FILE_CREATED`].
@@ -946,7 +945,7 @@ extern "C" {
     /// The same as text: "0.1.0".
     pub fn aloop_version_string() -> *const c_char;
     /// ```text
-    /// A sentence, and the name as in this header ("ALOOP_EINVAL"), for a code.
+    /// A description of a code, and its name as in this header ("ALOOP_EINVAL").
     /// Both are static strings, never NULL. Any thread.
     /// ```
     pub fn aloop_strerror(code: i64) -> *const c_char;
@@ -955,20 +954,21 @@ extern "C" {
     /// See [`aloop_malloc_fn`].
     pub fn aloop_set_allocator(malloc_fn: aloop_malloc_fn, realloc_fn: aloop_realloc_fn, free_fn: aloop_free_fn) -> i64;
     /// ```text
-    /// Takes and drops a reference on any object of the library. aloop_ref returns
-    /// its argument. NULL is legal. aloop_unref: any thread, at any time.
+    /// Take and drop a reference to any object of the library; NULL is legal. aloop_ref
+    /// returns its argument. aloop_unref: any thread, at any time.
     /// ```
     pub fn aloop_ref(object: *mut c_void) -> *mut c_void;
     /// See [`aloop_ref`].
     pub fn aloop_unref(object: *mut c_void);
     /// ```text
-    /// Makes an error; code must be negative, message may be NULL; cause is
-    /// borrowed and may be NULL. NULL when out of memory or code >= 0.
+    /// Creates an error. code must be negative; message may be NULL; cause is borrowed
+    /// and may be NULL. Returns NULL when out of memory or if code >= 0.
     /// ```
     pub fn aloop_error_new(code: i64, message: *const c_char, cause: *mut aloop_error) -> *mut aloop_error;
     /// ```text
-    /// The same with an opaque object of a binding or program, which free_fn frees with
-    /// the error, on whichever thread drops that. On NULL it stays the caller's.
+    /// The same with a payload, any object of a binding or program. free_fn frees it
+    /// together with the error, on the thread that drops the error. If this returns
+    /// NULL, the payload stays the caller's.
     /// ```
     pub fn aloop_error_new_payload(code: i64, message: *const c_char, payload: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_error;
     /// Take and drop a reference; NULL is legal.
@@ -977,26 +977,29 @@ extern "C" {
     pub fn aloop_error_unref(error: *mut aloop_error);
     /// Its code; ALOOP_EINVAL for NULL.
     pub fn aloop_error_code(error: *const aloop_error) -> i64;
-    /// The text, else aloop_strerror's; "No error" for NULL. Borrowed.
+    /// Its message, or aloop_strerror's if it has none; "No error" for NULL. Borrowed.
     pub fn aloop_error_message(error: *const aloop_error) -> *const c_char;
-    /// Borrowed, or NULL. The children are those of an ALOOP_EGROUP.
+    /// ```text
+    /// The error that caused this one; and, for an ALOOP_EGROUP, the errors of the tasks.
+    /// Borrowed, or NULL.
+    /// ```
     pub fn aloop_error_cause(error: *const aloop_error) -> *mut aloop_error;
     /// See [`aloop_error_cause`].
     pub fn aloop_error_child_count(error: *const aloop_error) -> i64;
     /// See [`aloop_error_cause`].
     pub fn aloop_error_child(error: *const aloop_error, index: i64) -> *mut aloop_error;
-    /// What a binding or program hung on it (a C# exception, a Rust box); borrowed.
+    /// The payload, for instance a C# exception or a Rust box; borrowed, or NULL.
     pub fn aloop_error_payload(error: *const aloop_error) -> *mut c_void;
-    /// "file:line in function" where it was raised, "" if that is not known.
+    /// Where it was raised, as "file:line in function"; "" if that is not known.
     pub fn aloop_error_where(error: *const aloop_error) -> *const c_char;
     /// ```text
-    /// Gives the failure of the running task or callback its detail and returns
-    /// code, so that it stands in a return statement:
+    /// Attaches a message to the failure of the running task or callback, and returns
+    /// code, for use in a return statement:
     ///     return aloop_raise(ALOOP_EUSER - 1, "port %d is taken", port);
-    /// The detail counts if the task then fails with this very code. Never fails:
-    /// out of memory loses the text, not the code. aloop_raise_message is the plain
-    /// twin for bindings; aloop_raise_payload also hands over an opaque object
-    /// (freed by free_fn once; at once if it cannot be attached).
+    /// The message is used if the task then fails with this code. The call cannot
+    /// fail: out of memory loses the message, not the code. aloop_raise_message is the
+    /// same without formatting, for bindings; aloop_raise_payload also attaches a
+    /// payload, which free_fn frees once (at once if it cannot be attached).
     /// ```
     pub fn aloop_raise(code: i64, format: *const c_char, ...) -> i64;
     /// See [`aloop_raise`].
@@ -1005,42 +1008,43 @@ extern "C" {
     pub fn aloop_raise_message(code: i64, message: *const c_char) -> i64;
     /// See [`aloop_raise`].
     pub fn aloop_raise_payload(code: i64, message: *const c_char, payload: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// Raises error itself (borrowed): the way to pass on what an await gave.
+    /// Raises an existing error (borrowed), for instance one that an await gave.
     pub fn aloop_raise_error(error: *mut aloop_error) -> i64;
     /// ```text
-    /// The error of the last await of the running task that failed: borrowed, valid
-    /// until its next await; NULL if the last await succeeded or outside a task.
+    /// The error of the running task's last await: borrowed, valid until its next await.
+    /// NULL if that await succeeded, or outside a task.
     /// ```
     pub fn aloop_last_error() -> *mut aloop_error;
-    /// Bytes: an immutable counted buffer, what reads resolve to. Any thread.
+    /// Bytes: an immutable, reference-counted buffer, the value of reads. Any thread.
     pub fn aloop_bytes_new(data: *const c_void, len: usize) -> *mut aloop_bytes;
     /// See [`aloop_bytes_new`].
     pub fn aloop_bytes_ref(bytes: *mut aloop_bytes) -> *mut aloop_bytes;
     /// See [`aloop_bytes_new`].
     pub fn aloop_bytes_unref(bytes: *mut aloop_bytes);
-    /// Never NULL; a NUL byte that is not counted follows the data.
+    /// Never NULL. A NUL byte follows the data and is not counted in the size.
     pub fn aloop_bytes_data(bytes: *const aloop_bytes) -> *const u8;
     /// How many bytes, without the NUL.
     pub fn aloop_bytes_size(bytes: *const aloop_bytes) -> usize;
-    /// Results: the outcomes of several awaitables, what gather and wait give.
+    /// Results: the outcomes of several futures, the value of gather and wait.
     pub fn aloop_results_ref(results: *mut aloop_results) -> *mut aloop_results;
     /// See [`aloop_results_ref`].
     pub fn aloop_results_unref(results: *mut aloop_results);
     /// How many entries; 0 for NULL.
     pub fn aloop_results_count(results: *const aloop_results) -> i64;
-    /// The integer answer or status code of entry i; ALOOP_EINVAL out of range.
+    /// The status of an entry; ALOOP_EINVAL out of range.
     pub fn aloop_results_status(results: *const aloop_results, index: i64) -> i64;
-    /// The value stays the entry's (value) or becomes the caller's (take).
+    /// The value of an entry: borrowed (value), or the caller's from now on (take).
     pub fn aloop_results_value(results: *const aloop_results, index: i64) -> *mut c_void;
     /// See [`aloop_results_value`].
     pub fn aloop_results_take(results: *mut aloop_results, index: i64) -> *mut c_void;
-    /// Borrowed; NULL where that entry did not fail.
+    /// The error of an entry: borrowed; NULL if it did not fail.
     pub fn aloop_results_error(results: *const aloop_results, index: i64) -> *mut aloop_error;
-    /// The future behind entry i: borrowed; NULL where results are kept alone.
+    /// The future of an entry: borrowed; NULL if the list holds only outcomes.
     pub fn aloop_results_future(results: *const aloop_results, index: i64) -> *mut aloop_future;
     /// ```text
-    /// How many live things of a kind the process holds; for tests and leak hunts.
-    /// which: an index from 0; its name, or NULL past the last. Any thread.
+    /// How many objects of a kind exist in the process, for tests and to find leaks; and
+    /// the name of the kind. which: an index from 0; the name is NULL behind the last
+    /// one. Any thread.
     /// ```
     pub fn aloop_debug_stats(which: i32) -> i64;
     /// See [`aloop_debug_stats`].
@@ -1050,29 +1054,29 @@ extern "C" {
     /// Every setter returns 0, or ALOOP_EINVAL for NULL or a value out of range.
     /// ```
     pub fn aloop_loop_options_new() -> *mut aloop_loop_options;
-    /// Debug mode from the start; default: environment ASYNCLOOP_DEBUG=1.
+    /// Debug mode from the start; default: whether ASYNCLOOP_DEBUG=1 is in the environment.
     pub fn aloop_loop_options_set_debug(options: *mut aloop_loop_options, debug: i32) -> i64;
     /// ```text
-    /// The clock; default: monotonic, or virtual with ASYNCLOOP_CLOCK=virtual. The
-    /// virtual clock stands still while descriptors, threads or children are waited
-    /// for, and else jumps, so that a program that only sleeps runs at once.
+    /// The clock; default: monotonic, or virtual with ASYNCLOOP_CLOCK=virtual in the environment.
+    /// The virtual clock does not jump while the loop waits for descriptors, threads or children;
+    /// otherwise it jumps to the next timer, so a program that only sleeps finishes at once.
     /// ```
     pub fn aloop_loop_options_set_clock(options: *mut aloop_loop_options, clock: i32) -> i64;
     /// ```text
-    /// For tests of network programs: the loop's TCP and UDP sockets and pairs live in a simulated
-    /// world on the virtual clock. What is sent arrives after up to most_delay seconds, reads and
-    /// writes come back short, all drawn from the seed: the same seed, the same run. One a thread.
+    /// For tests: the loop's TCP and UDP sockets and pairs are simulated, on the virtual clock. Data
+    /// arrives after up to most_delay seconds, and reads and writes are short, as drawn from the
+    /// seed: the same seed gives the same run. One such loop per thread.
     /// ```
     pub fn aloop_loop_options_set_simulator(options: *mut aloop_loop_options, seed: u64, most_delay: f64) -> i64;
-    /// The share of its datagrams, 0 to 1, that is lost; default 0.
+    /// The share of simulated datagrams that is lost, 0 to 1; default 0.
     pub fn aloop_loop_options_set_simulated_loss(options: *mut aloop_loop_options, share: f64) -> i64;
-    /// Not 0: runs the callbacks of an iteration shuffled from this seed, for tests.
+    /// For tests: not 0 shuffles the callbacks of each iteration, as drawn from this seed.
     pub fn aloop_loop_options_set_seed(options: *mut aloop_loop_options, seed: u64) -> i64;
-    /// Of each fiber's stack, 16 KiB to 1 GiB, in whole pages; default 64 KiB.
+    /// The size of each coroutine's stack, 16 KiB to 1 GiB, in whole pages; default 64 KiB.
     pub fn aloop_loop_options_set_stack_size(options: *mut aloop_loop_options, bytes: usize) -> i64;
     /// ```text
-    /// Longest time, 0 (the default) to 1 second, for which an idle loop looks for work before it
-    /// sleeps: some 40 us are saved, for the processor's whole time. Long waits lower it.
+    /// How long an idle loop looks for work before it sleeps, 0 (the default) to 1 second. This
+    /// avoids a wake-up of some 40 us at the price of a busy processor; long waits shorten it.
     /// ```
     pub fn aloop_loop_options_set_busy_poll(options: *mut aloop_loop_options, seconds: f64) -> i64;
     /// Not 0: tasks start eagerly (asyncio.eager_task_factory).
@@ -1087,9 +1091,9 @@ extern "C" {
     /// See [`aloop_loop_ref`].
     pub fn aloop_loop_unref(loop_: *mut aloop_loop);
     /// ```text
-    /// Drops what is scheduled, and tasks that are not done (reported: "Task was destroyed but it is
-    /// pending!"); then every call on the loop and its objects returns ALOOP_ESTALE; outcomes stay
-    /// readable. Closing twice is legal. Inside it: ALOOP_ELOOPRUNNING.
+    /// Drops everything scheduled, and unfinished tasks (reported: "Task was destroyed but it is
+    /// pending!"). After that, calls on the loop and its objects return ALOOP_ESTALE, but outcomes
+    /// stay readable. Closing twice is legal; ALOOP_ELOOPRUNNING while the loop runs.
     /// ```
     pub fn aloop_loop_close(loop_: *mut aloop_loop) -> i64;
     /// 1 or 0; any thread.
@@ -1097,9 +1101,9 @@ extern "C" {
     /// See [`aloop_loop_is_closed`].
     pub fn aloop_loop_is_running(loop_: *mut aloop_loop) -> i64;
     /// ```text
-    /// Runs until aloop_loop_stop. ALOOP_ELOOPRUNNING if a loop runs in this
-    /// thread, ALOOP_ESTALE if closed, ALOOP_ECHILD in a forked child. The thread
-    /// that runs a loop becomes its thread.
+    /// Runs until aloop_loop_stop. The loop then belongs to this thread.
+    /// ALOOP_ELOOPRUNNING if a loop runs in this thread, ALOOP_ESTALE if closed,
+    /// ALOOP_ECHILD in a forked child.
     /// ```
     pub fn aloop_loop_run_forever(loop_: *mut aloop_loop) -> i64;
     /// ```text
@@ -1108,53 +1112,53 @@ extern "C" {
     /// ```
     pub fn aloop_loop_run_until_complete(loop_: *mut aloop_loop, future: *mut aloop_future, value: *mut *mut c_void) -> i64;
     /// ```text
-    /// One iteration: waits at most timeout seconds for something to become ready
-    /// (negative: without limit; on the virtual clock a wait is a jump, and 0 never moves it).
-    /// Returns the number of callbacks run.
+    /// Runs one iteration, which waits at most timeout seconds for something to become
+    /// ready (negative: no limit; on the virtual clock a wait is a jump, and 0 never moves
+    /// it). Returns the number of callbacks that ran.
     /// ```
     pub fn aloop_loop_run_once(loop_: *mut aloop_loop, timeout: f64) -> i64;
-    /// The loop returns after the iteration that runs now, or after one. Any thread.
+    /// Makes the loop return after the current iteration, or the next one. Any thread.
     pub fn aloop_loop_stop(loop_: *mut aloop_loop) -> i64;
-    /// The loop's clock in seconds; negative code as a double on NULL.
+    /// The loop's clock in seconds; for NULL, a negative code as a double.
     pub fn aloop_loop_time(loop_: *mut aloop_loop) -> f64;
     /// How many iterations the loop has begun.
     pub fn aloop_loop_iteration(loop_: *mut aloop_loop) -> i64;
     /// The loop that runs in this thread, borrowed; NULL if none does.
     pub fn aloop_get_running_loop() -> *mut aloop_loop;
     /// ```text
-    /// The thread's current loop: aloop_get_event_loop gives the running one, else
-    /// the one that was set, else NULL. set keeps a reference; NULL clears.
+    /// The thread's current loop: the running one, or the one that was set, or NULL.
+    /// set keeps a reference; NULL clears.
     /// ```
     pub fn aloop_set_event_loop(loop_: *mut aloop_loop) -> i64;
     /// See [`aloop_set_event_loop`].
     pub fn aloop_get_event_loop() -> *mut aloop_loop;
     /// ```text
-    /// In a child after fork: every call on the loop gives ALOOP_ECHILD until this
-    /// renews its descriptors and drops what the parent had scheduled, its tasks
-    /// included. Where a callback or task of the loop forks, the child runs that one to
-    /// its end and then leaves the loop with ALOOP_ECHILD; before: ALOOP_ELOOPRUNNING.
+    /// Renews the loop in a forked child, where every other call on it gives ALOOP_ECHILD:
+    /// new descriptors, and everything that the parent had scheduled is dropped, tasks
+    /// included. If a callback or task forked, it first runs to its end in the child, then
+    /// running the loop returns ALOOP_ECHILD; until then this is ALOOP_ELOOPRUNNING.
     /// ```
     pub fn aloop_loop_after_fork(loop_: *mut aloop_loop) -> i64;
-    /// In the next iteration, in the order of the calls.
+    /// Calls fn in the next iteration, in the order of these calls.
     pub fn aloop_loop_call_soon(loop_: *mut aloop_loop, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// Any thread, and it wakes the loop. Not from signal handlers.
+    /// The same from any thread; wakes the loop. Not from signal handlers.
     pub fn aloop_loop_call_soon_threadsafe(loop_: *mut aloop_loop, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
-    /// After delay seconds (<= 0: next iteration, behind what is ready), or at a
-    /// time of the loop's clock. Never early; equal times in the order armed.
+    /// Calls fn after delay seconds (<= 0: in the next iteration, behind what is ready), or
+    /// at a time of the loop's clock. Never early; equal times in the order of the calls.
     /// ```
     pub fn aloop_loop_call_later(loop_: *mut aloop_loop, delay: f64, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// See [`aloop_loop_call_later`].
     pub fn aloop_loop_call_at(loop_: *mut aloop_loop, when: f64, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// Cancels; its free_fn runs. ALOOP_ENOENT if it ran, was cancelled or never was.
+    /// Cancels; free_fn runs. ALOOP_ENOENT if it ran, was cancelled, or never existed.
     pub fn aloop_loop_cancel_handle(loop_: *mut aloop_loop, handle: aloop_handle) -> i64;
-    /// The time for which a timer is armed; NaN where there is no such timer.
+    /// The time at which a timer fires; NaN if there is no such timer.
     pub fn aloop_loop_handle_when(loop_: *mut aloop_loop, handle: aloop_handle) -> f64;
     /// A pending future; NULL if loop is NULL, closed or of another thread.
     pub fn aloop_loop_create_future(loop_: *mut aloop_loop) -> *mut aloop_future;
     /// A task of this loop, as aloop_create_task makes one.
     pub fn aloop_loop_create_task(loop_: *mut aloop_loop, fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_task;
-    /// fn makes every task from now on, with aloop_task_new; NULL restores.
+    /// From now on fn creates every task, with aloop_task_new; NULL restores the default.
     pub fn aloop_loop_set_task_factory(loop_: *mut aloop_loop, fn_: aloop_task_factory_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// The factory, or NULL.
     pub fn aloop_loop_get_task_factory(loop_: *mut aloop_loop) -> aloop_task_factory_fn;
@@ -1163,12 +1167,12 @@ extern "C" {
     pub fn aloop_loop_add_writer(loop_: *mut aloop_loop, fd: i32, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     pub fn aloop_loop_remove_writer(loop_: *mut aloop_loop, fd: i32) -> i64;
     /// ```text
-    /// fn runs as a callback when the process gets signum. Several loops may listen
-    /// to one signal; the handler that was there before runs too, and is restored with
-    /// the last removal and in a forked child. ALOOP_EINVAL for one that cannot be caught.
+    /// fn runs as a callback when the process gets signum. Several loops may handle the
+    /// same signal. A handler installed before runs, too; it is restored with the last removal
+    /// and in a forked child. ALOOP_EINVAL for a signal that cannot be caught.
     /// ```
     pub fn aloop_loop_add_signal_handler(loop_: *mut aloop_loop, signum: i32, fn_: aloop_callback_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// 1 if there was one, else 0. A call that is queued by then (or by a second add) runs still.
+    /// 1 if there was one, else 0. A call that is already queued still runs (also after an add).
     pub fn aloop_loop_remove_signal_handler(loop_: *mut aloop_loop, signum: i32) -> i64;
     pub fn aloop_exception_context_message(context: *const aloop_exception_context) -> *const c_char;
     pub fn aloop_exception_context_code(context: *const aloop_exception_context) -> i64;
@@ -1177,8 +1181,8 @@ extern "C" {
     pub fn aloop_exception_context_task(context: *const aloop_exception_context) -> *mut aloop_task;
     pub fn aloop_exception_context_handle(context: *const aloop_exception_context) -> aloop_handle;
     /// ```text
-    /// In debug mode, else "": where the task, future or callback was created, and the
-    /// callback that ran when the error was found; one call a line, the most recent
+    /// In debug mode, otherwise "": where the task, future or callback was created, and where
+    /// the callback that ran when the error was found; one call per line, the most recent
     /// last. asyncio's source_traceback and handle_traceback.
     /// ```
     pub fn aloop_exception_context_source(context: *const aloop_exception_context) -> *const c_char;
@@ -1190,94 +1194,92 @@ extern "C" {
     pub fn aloop_loop_get_exception_handler(loop_: *mut aloop_loop) -> aloop_exception_handler_fn;
     /// Writes the report to standard error.
     pub fn aloop_loop_default_exception_handler(loop_: *mut aloop_loop, context: *mut aloop_exception_context) -> i64;
-    /// Reports on the program's own account; error (borrowed) may be NULL.
+    /// Reports an error of the program; error (borrowed) may be NULL.
     pub fn aloop_loop_call_exception_handler(loop_: *mut aloop_loop, message: *const c_char, error: *mut aloop_error) -> i64;
     /// ```text
-    /// Debug mode (also ASYNCLOOP_DEBUG=1) tells the exception handler, with where things
-    /// were created, of calls from a wrong thread, slow callbacks, operations never awaited
-    /// (at the latest on closing), cancellations that were swallowed, loops never closed.
+    /// Debug mode (also ASYNCLOOP_DEBUG=1) reports calls from the wrong thread, slow callbacks,
+    /// operations never awaited (at the latest when the loop is closed), swallowed cancellations
+    /// and loops never closed to the exception handler, with the place of their creation.
     /// ```
     pub fn aloop_loop_set_debug(loop_: *mut aloop_loop, debug: i32) -> i64;
     /// See [`aloop_loop_set_debug`].
     pub fn aloop_loop_get_debug(loop_: *mut aloop_loop) -> i64;
-    /// In debug mode a callback or task step that takes this long is reported.
+    /// Debug mode reports a callback or task step that takes this long; default 0.1.
     pub fn aloop_loop_set_slow_callback_duration(loop_: *mut aloop_loop, seconds: f64) -> i64;
     /// ```text
-    /// Shutdown of what belongs to the loop: futures that are done when the async
-    /// generators are closed, and when the default executor's threads have ended
-    /// (timeout in seconds, negative: none; then ALOOP_ETIMEDOUT).
+    /// Shut down parts of the loop: futures that are done when all async generators are closed,
+    /// and when the threads of the default executor have ended (timeout in seconds, negative:
+    /// none; then ALOOP_ETIMEDOUT).
     /// ```
     pub fn aloop_loop_shutdown_asyncgens(loop_: *mut aloop_loop) -> *mut aloop_future;
     /// See [`aloop_loop_shutdown_asyncgens`].
     pub fn aloop_loop_shutdown_default_executor(loop_: *mut aloop_loop, timeout: f64) -> *mut aloop_future;
-    /// What aloop_to_thread uses from now on; a reference is kept.
+    /// The executor that aloop_to_thread uses from now on; a reference is kept.
     pub fn aloop_loop_set_default_executor(loop_: *mut aloop_loop, executor: *mut aloop_executor) -> i64;
     /// ```text
-    /// A descriptor that turns readable when the loop has something to do, and how
-    /// long to wait for it at most (seconds; 0: do not, negative: no limit). Then
-    /// call aloop_loop_run_once(loop, 0); on the virtual clock instead, for which no time
-    /// passes meanwhile, call run_once with that timeout at once.
+    /// A descriptor that becomes readable when the loop has something to do, and how many
+    /// seconds to wait for it at most (negative: no limit). After that, call
+    /// aloop_loop_run_once(loop, 0). On the virtual clock, do not wait, since no time passes;
+    /// call run_once with that timeout instead.
     /// ```
     pub fn aloop_loop_backend_fd(loop_: *mut aloop_loop) -> i64;
     /// See [`aloop_loop_backend_fd`].
     pub fn aloop_loop_backend_timeout(loop_: *mut aloop_loop) -> f64;
     /// ```text
-    /// Starts future (consumed); once it is done a record with this token waits for
-    /// aloop_loop_poll.
+    /// Starts future (consumed). When it is done, aloop_loop_poll returns a record with this
+    /// token.
     /// ```
     pub fn aloop_loop_start(loop_: *mut aloop_loop, future: *mut aloop_future, token: u64) -> i64;
     /// ```text
-    /// Runs the loop until a record is there or timeout seconds passed (negative:
-    /// no limit) and hands over up to n records; returns how many.
+    /// Runs the loop until there is a record or timeout seconds have passed (negative: no
+    /// limit), stores up to n records, and returns their number.
     /// ```
     pub fn aloop_loop_poll(loop_: *mut aloop_loop, records: *mut aloop_completion, n: i64, timeout: f64) -> i64;
     /// ```text
-    /// Finishes a pending future. The value becomes the future's (free_fn may be
-    /// NULL); on failure it stays the caller's. status must be >= 0.
-    /// Errors: ALOOP_EINVALIDSTATE if it is done, ALOOP_EWRONGTYPE on a task or an
-    /// operation, ALOOP_EWRONGTHREAD, ALOOP_EINVAL.
+    /// Finishes a pending future with a result. status must be >= 0. The value becomes
+    /// the future's (free_fn may be NULL); on failure it stays the caller's.
+    /// Errors: ALOOP_EINVALIDSTATE if the future is done, ALOOP_EWRONGTYPE for a task or
+    /// an operation, ALOOP_EWRONGTHREAD, ALOOP_EINVAL.
     /// ```
     pub fn aloop_future_set_result(future: *mut aloop_future, status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// With an error (borrowed), or with a bare code < 0.
+    /// Finishes it with an error: an object (borrowed), or only a code < 0.
     pub fn aloop_future_set_error(future: *mut aloop_future, error: *mut aloop_error) -> i64;
     /// See [`aloop_future_set_error`].
     pub fn aloop_future_set_error_code(future: *mut aloop_future, code: i64) -> i64;
     /// ```text
-    /// The outcome: status, and the value (borrowed) in *value if value is not
-    /// NULL. ALOOP_EINVALIDSTATE while pending, ALOOP_ECANCELED if cancelled,
-    /// ALOOP_EVALUETAKEN if the value went to somebody else.
+    /// The status, and in *value the value (borrowed), if value is not NULL.
+    /// ALOOP_EINVALIDSTATE while it is pending, ALOOP_ECANCELED if it was cancelled,
+    /// ALOOP_EVALUETAKEN if somebody has taken the value.
     /// ```
     pub fn aloop_future_result(future: *mut aloop_future, value: *mut *mut c_void) -> i64;
-    /// The same, and the value is the caller's from now on.
+    /// The same, and the caller takes the value.
     pub fn aloop_future_take(future: *mut aloop_future, value: *mut *mut c_void) -> i64;
-    /// The detail of its failure, borrowed: NULL while pending or after success.
+    /// Its error, borrowed; NULL while it is pending or if it succeeded.
     pub fn aloop_future_error(future: *mut aloop_future) -> *mut aloop_error;
-    /// Whether it has an outcome, and whether that is a cancellation: 1 or 0.
+    /// 1 if it has an outcome, else 0; and 1 if it was cancelled, else 0.
     pub fn aloop_future_done(future: *mut aloop_future) -> i64;
     /// See [`aloop_future_done`].
     pub fn aloop_future_cancelled(future: *mut aloop_future) -> i64;
     /// ```text
-    /// Cancels: 1 if it was not done, else 0. A plain future is cancelled now, a
-    /// task gets ALOOP_ECANCELED from its await in the next iteration. message may
-    /// be NULL; it is the text of the error that the awaiting side sees.
+    /// Cancels: returns 1, or 0 if it was done. A plain future is cancelled at once; in a
+    /// task the current await fails with ALOOP_ECANCELED in the next iteration. message
+    /// (may be NULL) is the message of the error that the awaiting side sees.
     /// ```
     pub fn aloop_future_cancel(future: *mut aloop_future, message: *const c_char) -> i64;
     /// ```text
-    /// fn runs through the loop when future is done, or soon if it is done already;
-    /// in the order of adding, each in the context of this call.
+    /// The loop calls fn when the future is done, or soon if it is done already. Several
+    /// callbacks run in the order in which they were added, each in a copy of the context
+    /// in which it was added.
     /// ```
     pub fn aloop_future_add_done_callback(future: *mut aloop_future, fn_: aloop_done_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// ```text
-    /// Removes all entries of fn with data that have not been scheduled yet;
-    /// returns how many.
-    /// ```
+    /// Removes every (fn, data) that is not scheduled yet; returns how many there were.
     pub fn aloop_future_remove_done_callback(future: *mut aloop_future, fn_: aloop_done_fn, data: *mut c_void) -> i64;
     /// The loop it belongs to, borrowed.
     pub fn aloop_future_loop(future: *mut aloop_future) -> *mut aloop_loop;
     /// ```text
-    /// From any thread, and they wake the loop; the caller must hold a reference.
-    /// They succeed also where the future is done by the time the loop gets to it:
-    /// then the value is freed. Errors: ALOOP_ENOMEM, ALOOP_ESTALE, ALOOP_EINVAL,
+    /// The same from any thread; they wake the loop. The caller must hold a reference. If
+    /// the future is already done when the loop handles the call, the value is freed; the
+    /// call has then returned success. Errors: ALOOP_ENOMEM, ALOOP_ESTALE, ALOOP_EINVAL,
     /// ALOOP_EWRONGTYPE (a result for a task or an operation).
     /// ```
     pub fn aloop_future_set_result_threadsafe(future: *mut aloop_future, status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
@@ -1286,12 +1288,11 @@ extern "C" {
     /// See [`aloop_future_set_result_threadsafe`].
     pub fn aloop_future_cancel_threadsafe(future: *mut aloop_future, message: *const c_char) -> i64;
     /// ```text
-    /// Suspends the running task until future (consumed) is done; returns its
-    /// status, and its value in *value (the caller's now) if value is not NULL.
-    /// ALOOP_ECANCELED when the task or the future was cancelled. ALOOP_ENOTASK
-    /// outside a stackful task, ALOOP_EWRONGLOOP for a future of another loop,
-    /// ALOOP_EINVAL for NULL (ALOOP_ENORUNNINGLOOP where no loop runs), and for a
-    /// task that awaits itself.
+    /// Suspends the running task until future (consumed) is done. Returns its status,
+    /// and in *value its value, which is then the caller's, if value is not NULL.
+    /// ALOOP_ECANCELED if the task or the future was cancelled. ALOOP_ENOTASK outside a
+    /// stackful task, ALOOP_EWRONGLOOP for a future of another loop, ALOOP_EINVAL for
+    /// NULL (ALOOP_ENORUNNINGLOOP if no loop runs) and for a task that awaits itself.
     /// ```
     pub fn aloop_await(future: *mut aloop_future, value: *mut *mut c_void) -> i64;
     /// ```text
@@ -1299,20 +1300,20 @@ extern "C" {
     ///     return aloop_return(0, line, free);
     /// ```
     pub fn aloop_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// Names what the step waits for (consumed); the step returns what this returns.
+    /// Says what the step waits for (consumed). The step must return what this returns.
     pub fn aloop_suspend(task: *mut aloop_task, future: *mut aloop_future) -> i64;
-    /// The outcome of that, in the next call of the step.
+    /// Its outcome, in the next call of the step.
     pub fn aloop_awaited(task: *mut aloop_task, value: *mut *mut c_void) -> i64;
     /// A task that runs fn(arg).
     pub fn aloop_create_task(fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_task;
-    /// frame becomes the task's; free_fn frees it when the step has ended.
+    /// A task that runs step with frame, which the task owns: free_fn frees it at the end.
     pub fn aloop_create_stackless_task(step: aloop_step_fn, frame: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_task;
     /// ```text
-    /// As the options say (borrowed; may be used again, but an argument with a
-    /// destructor goes to the first task, and then needs setting anew).
+    /// A task as the options describe it. They are borrowed and may be used again, but an
+    /// argument with a destructor belongs to the first task and must then be set again.
     /// ```
     pub fn aloop_create_task_ex(options: *mut aloop_task_options) -> *mut aloop_task;
-    /// The same without the loop's task factory, which calls this one.
+    /// The same without the loop's task factory; a task factory calls this function.
     pub fn aloop_task_new(loop_: *mut aloop_loop, options: *mut aloop_task_options) -> *mut aloop_task;
     /// Creates a task and drops the reference: 0 or a code.
     pub fn aloop_spawn(fn_: aloop_coro_fn, arg: *mut c_void) -> i64;
@@ -1330,56 +1331,56 @@ extern "C" {
     /// See [`aloop_task_options_new`].
     pub fn aloop_task_options_set_context(options: *mut aloop_task_options, context: *mut aloop_context) -> i64;
     /// ```text
-    /// 1: runs at once, inside the call, up to its first suspension; 0: not; the
-    /// default is what the loop's factory does. In a context that is entered, such as the
-    /// caller's own, the task is an ALOOP_EBUSY.
+    /// 1: the task runs inside the call that creates it, up to its first await; 0: it does
+    /// not; default: as the loop's factory decides. Fails with ALOOP_EBUSY if the task's
+    /// context is in use, as the caller's own is.
     /// ```
     pub fn aloop_task_options_set_eager_start(options: *mut aloop_task_options, eager: i32) -> i64;
     /// Bytes of its stack, instead of the loop's default.
     pub fn aloop_task_options_set_stack_size(options: *mut aloop_task_options, bytes: usize) -> i64;
-    /// ```text
-    /// An operation becomes a task that runs it; any other future is given back
-    /// (the reference passes through).
-    /// ```
+    /// Turns an operation into a task that runs it; returns any other future as it is.
     pub fn aloop_ensure_future(future: *mut aloop_future) -> *mut aloop_future;
     /// From now on tasks of this loop start eagerly (1) or not (0).
     pub fn aloop_set_eager_task_factory(loop_: *mut aloop_loop, eager: i32) -> i64;
     /// The running task, borrowed; NULL outside one.
     pub fn aloop_current_task(loop_: *mut aloop_loop) -> *mut aloop_task;
     /// ```text
-    /// The tasks of the loop (NULL: the running one) that are not done, in the order
-    /// of their making: aloop_results_future(list, i).
+    /// The unfinished tasks of the loop (NULL: the running loop), in the order of their
+    /// creation: aloop_results_future(list, i).
     /// ```
     pub fn aloop_all_tasks(loop_: *mut aloop_loop) -> *mut aloop_results;
-    /// Requests cancellation: 1, or 0 if it is done. Counted: see cancelling.
+    /// Requests cancellation: 1, or 0 if the task is done. Requests are counted.
     pub fn aloop_task_cancel(task: *mut aloop_task, message: *const c_char) -> i64;
     /// ```text
-    /// Requests so far less those taken back; uncancel takes one back and returns
-    /// what is left, and at 0 a request not yet delivered is dropped.
+    /// The number of requests minus those taken back. uncancel takes one back and returns
+    /// the new number; at 0, a request that was not delivered yet is dropped.
     /// ```
     pub fn aloop_task_cancelling(task: *mut aloop_task) -> i64;
     /// See [`aloop_task_cancelling`].
     pub fn aloop_task_uncancel(task: *mut aloop_task) -> i64;
-    /// "Task-N" unless named. get: the length; copies it, cut to size with a NUL.
+    /// ```text
+    /// The name, by default "Task-N". get returns its length and copies it to buffer,
+    /// truncated to size and with a NUL.
+    /// ```
     pub fn aloop_task_set_name(task: *mut aloop_task, name: *const c_char) -> i64;
     /// See [`aloop_task_set_name`].
     pub fn aloop_task_get_name(task: *mut aloop_task, buffer: *mut c_char, size: usize) -> i64;
-    /// The coroutine or step function's address as an integer; 0 once it is done.
+    /// The address of the coroutine or step function as an integer; 0 when it is done.
     pub fn aloop_task_get_coro(task: *mut aloop_task) -> u64;
     /// The task's own context, borrowed; NULL out of memory.
     pub fn aloop_task_get_context(task: *mut aloop_task) -> *mut aloop_context;
-    /// One of the above; ALOOP_EINVAL for what is no task.
+    /// One of the above; ALOOP_EINVAL if it is not a task.
     pub fn aloop_task_state(task: *mut aloop_task) -> i64;
-    /// One line as asyncio's repr(); returns the length as get_name does.
+    /// One line like Python's repr() of a task; returns the length as get_name does.
     pub fn aloop_task_repr(task: *mut aloop_task, buffer: *mut c_char, size: usize) -> i64;
-    /// The code addresses of a suspended task's stack, innermost first; how many.
+    /// The code addresses on a suspended task's stack, innermost first; returns how many.
     pub fn aloop_task_get_stack(task: *mut aloop_task, frames: *mut *mut c_void, limit: i64) -> i64;
-    /// Writes name and stack to a descriptor.
+    /// Writes its name and stack to a descriptor.
     pub fn aloop_task_print_stack(task: *mut aloop_task, limit: i64, fd: i32) -> i64;
     /// ```text
     /// Wakers: a stackless task that waits for something outside the loop (another
-    /// executor, a device) suspends on aloop_task_waker_future, and whoever holds
-    /// the waker wakes it, from any thread and as often as it likes.
+    /// executor, a device) suspends on aloop_task_waker_future. Whoever holds the waker can
+    /// wake the task, from any thread and any number of times.
     /// ```
     pub fn aloop_task_waker_new(task: *mut aloop_task) -> *mut aloop_task_waker;
     /// See [`aloop_task_waker_new`].
@@ -1388,222 +1389,221 @@ extern "C" {
     pub fn aloop_task_waker_wake(waker: *mut aloop_task_waker) -> i64;
     /// See [`aloop_task_waker_new`].
     pub fn aloop_task_waker_unref(waker: *mut aloop_task_waker);
-    /// A copy of the current context: the caller's. NULL when out of memory.
+    /// A copy of the current context (a reference). NULL when out of memory.
     pub fn aloop_context_copy() -> *mut aloop_context;
     /// Take and drop a reference; NULL is legal.
     pub fn aloop_context_ref(context: *mut aloop_context) -> *mut aloop_context;
     /// See [`aloop_context_ref`].
     pub fn aloop_context_unref(context: *mut aloop_context);
     /// ```text
-    /// Calls fn(data) with context as the current one; what it sets stays in it.
-    /// Returns what fn returns; ALOOP_EBUSY if the context is entered already. fn
-    /// must not suspend.
+    /// Calls fn(data) in context; variables that it sets stay in context. Returns what fn
+    /// returns, or ALOOP_EBUSY if the context is in use already. fn must not await.
     /// ```
     pub fn aloop_context_run(context: *mut aloop_context, fn_: aloop_callback_fn, data: *mut c_void) -> i64;
     /// ```text
-    /// A variable; name is copied. fallback is what get gives where it is not set:
-    /// plain data that outlives the variable. aloop_unref drops it.
+    /// Creates a variable (a reference). name is copied. fallback is its value where it is not
+    /// set: plain data that must outlive the variable.
     /// ```
     pub fn aloop_contextvar_new(name: *const c_char, fallback: *mut c_void) -> *mut aloop_contextvar;
     /// Its name, borrowed.
     pub fn aloop_contextvar_name(var: *const aloop_contextvar) -> *const c_char;
-    /// The value in the current context: borrowed, valid until it is set anew.
+    /// Its value in the current context: borrowed, valid until it is set again.
     pub fn aloop_contextvar_get(var: *mut aloop_contextvar) -> *mut c_void;
     /// ```text
-    /// Sets it for the current task, callback or thread; free_fn runs when no
-    /// context holds the value any more, on whichever thread drops it; on failure
-    /// the value stays the caller's. token may be NULL; else it gets an object for
-    /// one reset, which aloop_unref drops.
+    /// Sets it for the current task, callback or thread. free_fn runs when no context holds the
+    /// value any more, on any thread; on failure the value stays the caller's. If token is not
+    /// NULL, *token is an object for one reset (a reference).
     /// ```
     pub fn aloop_contextvar_set(var: *mut aloop_contextvar, value: *mut c_void, free_fn: aloop_free_fn, token: *mut *mut aloop_context_token) -> i64;
     /// ```text
-    /// Back to the value before that set (token is borrowed). ALOOP_EINVAL if it is
-    /// of another variable or context, ALOOP_EINVALIDSTATE if it was used.
+    /// Restores the value from before that call (token is borrowed). ALOOP_EINVAL if the token
+    /// is of another variable or context, ALOOP_EINVALIDSTATE if it was used already.
     /// ```
     pub fn aloop_contextvar_reset(var: *mut aloop_contextvar, token: *mut aloop_context_token) -> i64;
     /// ```text
-    /// Makes a loop, runs fn(arg) as its main task, cancels what is left, closes
-    /// the loop, and returns the outcome of fn as aloop_await does. Ctrl-C cancels
-    /// the main task, in the main thread; if that ends it, the result is -EINTR. A second
-    /// one before its end ends the run at once (-EINTR), what is left being cancelled as
-    /// ever; the third, also where the loop is stuck in a callback, kills the process. Jobs
-    /// of the default executor that still run get 300 seconds, as asyncio's; for less
-    /// the program awaits aloop_loop_shutdown_default_executor itself.
+    /// Creates a loop, runs fn(arg) as its main task, cancels and awaits all other tasks,
+    /// closes the loop, and returns the outcome of fn, as aloop_await does.
+    /// Ctrl-C (in the main thread) cancels the main task; if this ends it, the result is
+    /// -EINTR. A second Ctrl-C before that stops the run at once, also with -EINTR, and the
+    /// other tasks are cancelled as usual. The third kills the process, even if a callback
+    /// blocks the loop.
+    /// Running jobs of the default executor get 300 seconds, as in asyncio; for less, await
+    /// aloop_loop_shutdown_default_executor at the end of fn.
     /// ALOOP_ELOOPRUNNING inside a running loop. asyncio.run.
     /// ```
     pub fn aloop_run(fn_: aloop_coro_fn, arg: *mut c_void, value: *mut *mut c_void) -> i64;
     /// ```text
-    /// The same for a program's main(), which returns what this returns: 0; or 1 if fn
-    /// failed, when standard error has been told with what, where it was raised, and what
-    /// was behind it; or 130 after Ctrl-C. Never inside a loop.
+    /// The same for a program's main(), which returns the result: 0 for success, 130 after
+    /// Ctrl-C, and 1 if fn failed; then the error, where it was raised, and its causes are on
+    /// standard error. Not inside a running loop.
     /// ```
     pub fn aloop_main(fn_: aloop_coro_fn, arg: *mut c_void) -> i32;
-    /// The same in parts: several main tasks on one loop and in one context.
+    /// ```text
+    /// A runner: aloop_run in parts, for several main tasks on one loop and in one context.
+    /// asyncio.Runner.
+    /// ```
     pub fn aloop_runner_new(runner: *mut *mut aloop_runner, options: *const aloop_loop_options) -> i64;
-    /// Runs fn(arg) as a main task; its outcome, as aloop_run gives it.
+    /// Runs fn(arg) as a main task; returns its outcome, as aloop_run does.
     pub fn aloop_runner_run(runner: *mut aloop_runner, fn_: aloop_coro_fn, arg: *mut c_void, value: *mut *mut c_void) -> i64;
-    /// As options say: step tasks, names, contexts.
+    /// The same with task options: for a step function, a name, a context.
     pub fn aloop_runner_run_ex(runner: *mut aloop_runner, options: *mut aloop_task_options, value: *mut *mut c_void) -> i64;
-    /// Borrowed; NULL once it is closed, or out of memory.
+    /// Its loop, borrowed; NULL after close, or out of memory.
     pub fn aloop_runner_get_loop(runner: *mut aloop_runner) -> *mut aloop_loop;
     /// ```text
-    /// In asyncio's order: cancels all tasks and waits for them, closes the async
-    /// generators, the default executor, the loop. Again: 0. aloop_unref frees.
+    /// Cancels all tasks and waits for them, then closes the async generators, the default
+    /// executor and the loop. Closing again returns 0. aloop_unref frees the runner.
     /// ```
     pub fn aloop_runner_close(runner: *mut aloop_runner) -> i64;
     /// ```text
-    /// Done after delay seconds; <= 0 lets every other ready callback run once.
-    /// NaN fails with ALOOP_EINVAL. Operations.
+    /// Operations that are done after delay seconds. A delay <= 0 lets all other ready callbacks
+    /// run once. NaN fails with ALOOP_EINVAL. aloop_sleep_result has the given outcome.
     /// ```
     pub fn aloop_sleep(delay: f64) -> *mut aloop_future;
     /// See [`aloop_sleep`].
     pub fn aloop_sleep_result(delay: f64, status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_future;
     /// ```text
-    /// Runs all; the value is an aloop_results with the outcomes in the order given,
-    /// the status how many.
-    /// The first error ends the gather, not the others; with RETURN_EXCEPTIONS all
-    /// outcomes are results. Cancelling it cancels all. Operations become tasks.
+    /// Waits for all futures. The value is an aloop_results with their outcomes, in the order
+    /// of the arguments; the status is their number. The first error is the error of the
+    /// gather, but the other futures continue; with ALOOP_RETURN_EXCEPTIONS errors are results,
+    /// too. Cancelling the gather cancels all futures. Operations become tasks.
     /// ```
     pub fn aloop_gather(futures: *const *mut aloop_future, n: i64, flags: i32) -> *mut aloop_future;
-    /// ends with a NULL
+    /// futures, then NULL
     pub fn aloop_gather_v(flags: i32, ...) -> *mut aloop_future;
     /// ```text
-    /// Awaits future; cancelling the awaiting side leaves future running. Keep a
-    /// reference to it (aloop_ref) if its outcome matters after that.
+    /// Has the outcome of future, but cancelling the shield does not cancel future. Keep a
+    /// reference to future (aloop_ref) to get its outcome after that.
     /// ```
     pub fn aloop_shield(future: *mut aloop_future) -> *mut aloop_future;
     /// ```text
-    /// Waits until as many of them are done as return_when says, or timeout seconds
-    /// passed (negative: none). Accepts no operations (ALOOP_EWRONGTYPE). An
-    /// operation; its value is an aloop_wait_result, which holds the references to
-    /// the futures; it never fails by timing out and never cancels.
+    /// An operation that waits until as many futures are done as return_when says, or until
+    /// timeout seconds have passed (negative: no limit), which is no error. It cancels none of
+    /// them. Its value is an aloop_wait_result, which holds the references to the futures.
+    /// The futures must not be operations (ALOOP_EWRONGTYPE).
     /// ```
     pub fn aloop_wait(futures: *const *mut aloop_future, n: i64, timeout: f64, return_when: i32) -> *mut aloop_future;
-    /// Borrowed lists, in the order given. aloop_unref frees the wait result.
+    /// Borrowed lists, in the order of the arguments. aloop_unref frees the wait result.
     pub fn aloop_wait_result_done(result: *mut aloop_wait_result) -> *mut aloop_results;
     /// See [`aloop_wait_result_done`].
     pub fn aloop_wait_result_pending(result: *mut aloop_wait_result) -> *mut aloop_results;
     /// ```text
-    /// Waits until one of them, operations as well, is done: an operation whose
-    /// status is that one's index (the lowest, if several are) and whose value is an
-    /// aloop_results with a reference to every future, in the order given. Outcomes
-    /// stay in the futures; nothing is cancelled, whether it loses or the select
-    /// itself is cancelled. A loser keeps running: await it later, select it again,
-    /// or cancel it; a get or receive then loses no item. aloop_results_unref drops
-    /// the references, so keep one (aloop_ref) of what still matters. In particular
-    /// of a get or receive, also in case the select is cancelled or times out: it
-    /// runs on even if nobody has a reference, and an item that it takes is freed.
-    /// n = 0: ALOOP_EINVAL. asyncio has none.
+    /// An operation that waits until one of the futures, which may be operations, is done. Its
+    /// status is the index of that future (the lowest, if several are done), and its value an
+    /// aloop_results with a reference to each future. Outcomes stay in the futures.
+    /// Nothing is cancelled, not even if the select itself is. The other futures continue:
+    /// await them later, select them again, or cancel them; a get or receive then loses no
+    /// item. Keep references (aloop_ref) to those that matter, since aloop_results_unref drops
+    /// the list's. An abandoned get or receive would still take an item, which is then freed.
+    /// n = 0: ALOOP_EINVAL. Not in asyncio.
     /// ```
     pub fn aloop_select(futures: *const *mut aloop_future, n: i64) -> *mut aloop_future;
     /// ```text
-    /// The outcome of future, or ALOOP_ETIMEDOUT after timeout seconds: then it was
-    /// cancelled, and its cleanup awaited. Negative infinity or less than 0 behaves
-    /// as 0; INFINITY waits without limit. An operation.
+    /// An operation with the outcome of future. After timeout seconds it cancels future, waits
+    /// for its cleanup, and fails with ALOOP_ETIMEDOUT. A negative timeout is like 0; INFINITY
+    /// is no limit.
     /// ```
     pub fn aloop_wait_for(future: *mut aloop_future, timeout: f64) -> *mut aloop_future;
     /// ```text
-    /// The futures in the order in which they finish. next is an operation: its
-    /// value is the future that finished (a reference; free with aloop_unref), its
-    /// status 0; ALOOP_ESTOPITERATION after the last, ALOOP_ETIMEDOUT once timeout
-    /// seconds (negative: none) have passed.
+    /// Gives futures in the order in which they finish. aloop_as_completed_next is an operation
+    /// whose value is the next finished future (a reference). It fails with
+    /// ALOOP_ESTOPITERATION after the last one, and with ALOOP_ETIMEDOUT when timeout seconds
+    /// (negative: no limit) have passed. aloop_unref frees the iterator.
     /// ```
     pub fn aloop_as_completed(completions: *mut *mut aloop_completions, futures: *const *mut aloop_future, n: i64, timeout: f64) -> i64;
     /// See [`aloop_as_completed`].
     pub fn aloop_as_completed_next(completions: *mut aloop_completions) -> *mut aloop_future;
-    /// The same, but resolves to the outcome itself: asyncio's plain for loop.
+    /// The same, but with the outcome of that future: asyncio's plain for loop.
     pub fn aloop_as_completed_next_result(completions: *mut aloop_completions) -> *mut aloop_future;
-    /// Begins a block that may take delay seconds: a reference. ALOOP_ENOTASK outside a task.
+    /// ```text
+    /// Begins a block that may take delay seconds; *timeout is a reference. ALOOP_ENOTASK
+    /// outside a task.
+    /// ```
     pub fn aloop_timeout_enter(timeout: *mut *mut aloop_timeout, delay: f64) -> i64;
-    /// when: the loop's time; INFINITY: none yet.
+    /// The same with a time of the loop's clock; INFINITY: no limit yet.
     pub fn aloop_timeout_at(timeout: *mut *mut aloop_timeout, when: f64) -> i64;
-    /// ALOOP_EINVALIDSTATE once it has expired or was left.
+    /// Moves the deadline. ALOOP_EINVALIDSTATE once it has expired or was left.
     pub fn aloop_timeout_reschedule(timeout: *mut aloop_timeout, when: f64) -> i64;
-    /// INFINITY: none
+    /// The deadline; INFINITY: none.
     pub fn aloop_timeout_when(timeout: *const aloop_timeout) -> f64;
-    /// 1 once its time was up, else 0.
+    /// 1 if the time was up before it was left, else 0.
     pub fn aloop_timeout_expired(timeout: *const aloop_timeout) -> i64;
-    /// status: how the block ended; returns how the whole ends.
+    /// Ends the block. status is how it ended; returns that, or ALOOP_ETIMEDOUT.
     pub fn aloop_timeout_exit(timeout: *mut aloop_timeout, status: i64) -> i64;
     /// Begins a group in the running task. ALOOP_ENOTASK outside one.
     pub fn aloop_task_group_enter(group: *mut *mut aloop_task_group) -> i64;
     /// ```text
-    /// A task of the group: a reference. ALOOP_ESHUTDOWN as a failed future when
-    /// the group is shutting down or finished.
+    /// Creates a task in the group; returns a reference. If the group is ending or finished, a
+    /// future that has failed with ALOOP_ESHUTDOWN.
     /// ```
     pub fn aloop_task_group_create_task(group: *mut aloop_task_group, fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_task;
     /// See [`aloop_task_group_create_task`].
     pub fn aloop_task_group_create_task_ex(group: *mut aloop_task_group, options: *mut aloop_task_options) -> *mut aloop_task;
-    /// Creates a task of the group and drops the reference: 0 or a code.
+    /// Creates a task in the group and drops the reference; 0 or a code.
     pub fn aloop_task_group_spawn(group: *mut aloop_task_group, fn_: aloop_coro_fn, arg: *mut c_void) -> i64;
-    /// Cancels what is left of the group and its block; exit then returns 0.
+    /// Cancels the remaining tasks and the block; exit then returns 0.
     pub fn aloop_task_group_cancel(group: *mut aloop_task_group) -> i64;
-    /// status: how the block ended. In a stackful task.
+    /// Ends the block; status is how it ended. In a stackful task.
     pub fn aloop_task_group_exit(group: *mut aloop_task_group, status: i64) -> i64;
     /// ```text
-    /// The same as an operation, for step tasks: suspend on it; its outcome is how
-    /// the whole ends. The group is dropped with it.
+    /// The same as an operation, for stackless tasks; its outcome is what exit would return.
+    /// The group is dropped with it.
     /// ```
     pub fn aloop_task_group_join(group: *mut aloop_task_group, status: i64) -> *mut aloop_future;
     /// ```text
-    /// Makes a generator of the running loop; nothing of fn runs before the first
-    /// next. free_fn (may be NULL) frees arg with the generator, on the loop's
-    /// stack. A reference that the caller owns; NULL without a loop, without fn, or
-    /// out of memory: then arg stays the caller's.
+    /// Creates a generator on the running loop (a reference). fn does not start before the first
+    /// next. free_fn (may be NULL) frees arg with the generator, on the loop's own stack. NULL if
+    /// no loop runs, fn is NULL, or out of memory; then arg stays the caller's.
     /// ```
     pub fn aloop_generator_new(fn_: aloop_generator_fn, arg: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_generator;
     /// ```text
-    /// Hands value (plain data) to the consumer, who gets it with status 0, and
-    /// suspends the body until the next operation. Returns 0 after next; the status
-    /// (>= 0) of a send; or what was thrown: a code < 0 whose detail aloop_last_error
-    /// gives, which the body handles or returns. To close it, ALOOP_EGENERATOREXIT is
-    /// thrown: clean up (awaiting is fine) and return; another yield is an error.
-    /// ALOOP_ENOTASK outside a generator's body.
+    /// Gives value (plain data) to the consumer, with status 0, and suspends the body until the
+    /// next operation. Returns 0 after next, the status (>= 0) of a send, or the code < 0 of a
+    /// throw, which the body handles or returns (aloop_last_error has the error). When the
+    /// generator is closed, it returns ALOOP_EGENERATOREXIT: clean up (the body may await) and
+    /// return; another yield is an error. ALOOP_ENOTASK outside a generator's body.
     /// ```
     pub fn aloop_yield(value: *mut c_void) -> i64;
     /// ```text
-    /// The same with a status (>= 0), a destructor (free_fn, may be NULL; the value
-    /// is taken over also where this fails), and the value that was sent in *sent:
-    /// the body's now. Where sent is NULL it is freed.
+    /// The same with a status (>= 0) and a destructor (free_fn, may be NULL; the value is taken over
+    /// even if this fails). *sent gets the value of a send, which is then the body's; if sent is
+    /// NULL, that value is freed.
     /// ```
     pub fn aloop_yield_result(status: i64, value: *mut c_void, free_fn: aloop_free_fn, sent: *mut *mut c_void) -> i64;
     /// ```text
-    /// Runs the body to its next yield; the value is the consumer's. ALOOP_ESTOPITERATION
-    /// at the end. __anext__.
+    /// Runs the body up to its next yield; the value is that of the yield. ALOOP_ESTOPITERATION at
+    /// the end. Python's __anext__.
     /// ```
     pub fn aloop_generator_next(generator: *mut aloop_generator) -> *mut aloop_future;
     /// ```text
-    /// The same, and the yield at which the body stands returns status (>= 0) and
-    /// value. The value is taken over; what never reaches the body is freed. To a
-    /// body that has not started only status 0 and a NULL value can be sent
-    /// (ALOOP_EINVAL). asend.
+    /// The same, but the pending yield of the body returns status (>= 0) and gives it value. The
+    /// value is taken over, and freed if it does not reach the body. A body that has not started
+    /// accepts only status 0 and a NULL value (ALOOP_EINVAL). Python's asend.
     /// ```
     pub fn aloop_generator_send(generator: *mut aloop_generator, status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_future;
     /// ```text
-    /// The yield at which the body stands fails with error (borrowed), or with a bare
-    /// code < 0; resolves to the next value, as next does. A body that has not
-    /// started is finished by it, and the operation fails with the error. athrow.
+    /// The same, but the pending yield of the body fails with error (borrowed), or only with a code
+    /// < 0. If the body has not started, this finishes the generator, and fails with the error.
+    /// Python's athrow.
     /// ```
     pub fn aloop_generator_throw(generator: *mut aloop_generator, error: *mut aloop_error) -> *mut aloop_future;
     /// See [`aloop_generator_throw`].
     pub fn aloop_generator_throw_code(generator: *mut aloop_generator, code: i64) -> *mut aloop_future;
     /// ```text
-    /// Throws ALOOP_EGENERATOREXIT and awaits the end of the body; 0 also if the body
-    /// was not started or has ended. A body that yields then is an
-    /// ALOOP_EINVALIDSTATE ("async generator ignored GeneratorExit"): next and send go
-    /// on with it, throw and aclose fail with ALOOP_ESTOPITERATION. Another error of the
-    /// body is passed on. aclose.
+    /// Closes the generator: the pending yield returns ALOOP_EGENERATOREXIT, and this waits for the
+    /// end of the body. 0, also if the body has not started or has ended; another error of the
+    /// body. ALOOP_EINVALIDSTATE if the body yields again ("async generator ignored
+    /// GeneratorExit"): next and send can then continue, while throw and aclose fail with
+    /// ALOOP_ESTOPITERATION. Python's aclose.
     /// ```
     pub fn aloop_generator_aclose(generator: *mut aloop_generator) -> *mut aloop_future;
     /// ```text
-    /// Everything that is still to come: the value is an aloop_results. The error of
-    /// the body fails it, and drops what was collected. Python's
-    /// [x async for x in generator].
+    /// Collects all remaining values; the value is an aloop_results. If the body fails, so does
+    /// this, and the values are dropped. Python's [x async for x in generator].
     /// ```
     pub fn aloop_generator_collect(generator: *mut aloop_generator) -> *mut aloop_future;
     /// A lock that nobody holds: a reference. ALOOP_ENOMEM.
     pub fn aloop_lock_new(lock: *mut *mut aloop_lock) -> i64;
-    /// An operation: done, with 0, when the caller has the lock. Not reentrant.
+    /// An operation that is done when the caller has the lock. Not reentrant.
     pub fn aloop_lock_acquire(lock: *mut aloop_lock) -> *mut aloop_future;
     /// ```text
     /// Wakes the first in line. Any task may release; ALOOP_ENOTOWNER if the lock
@@ -1616,19 +1616,19 @@ extern "C" {
     pub fn aloop_lock_statistic(lock: *mut aloop_lock, which: i32) -> i64;
     /// An event that is not set: a reference. ALOOP_ENOMEM.
     pub fn aloop_event_new(event: *mut *mut aloop_event) -> i64;
-    /// Wakes everybody who waits now, also if it is cleared at once.
+    /// Sets the event and wakes all waiters, even if it is cleared again at once.
     pub fn aloop_event_set(event: *mut aloop_event) -> i64;
-    /// From now on waiters wait.
+    /// Clears the event: from now on waiters wait.
     pub fn aloop_event_clear(event: *mut aloop_event) -> i64;
     /// 1 or 0.
     pub fn aloop_event_is_set(event: *mut aloop_event) -> i64;
-    /// An operation: 0 when the event is set, or was while this waited.
+    /// An operation that is done when the event is set, or was set while this waited.
     pub fn aloop_event_wait(event: *mut aloop_event) -> *mut aloop_future;
     /// See [`ALOOP_EVENT_STAT_SET`].
     pub fn aloop_event_statistic(event: *mut aloop_event, which: i32) -> i64;
     /// ```text
-    /// lock (a reference is kept) is the lock to use; NULL makes one. The condition
-    /// belongs to the loop of its lock.
+    /// Creates a condition for lock, to which it keeps a reference; NULL: a new lock. The
+    /// condition belongs to the loop of its lock.
     /// ```
     pub fn aloop_condition_new(condition: *mut *mut aloop_condition, lock: *mut aloop_lock) -> i64;
     /// The same as those of its lock.
@@ -1638,16 +1638,16 @@ extern "C" {
     /// See [`aloop_condition_acquire`].
     pub fn aloop_condition_locked(condition: *mut aloop_condition) -> i64;
     /// ```text
-    /// An operation: releases the lock, waits to be notified, and holds the lock
-    /// again however it ends. It may end without a notification, so that what was
-    /// waited for must be looked at. ALOOP_ENOTOWNER if the lock is not held.
+    /// An operation that releases the lock, waits for a notification, and acquires the lock
+    /// again, however it ends. It may end without a notification, so check what you wait for
+    /// in a loop. ALOOP_ENOTOWNER if the lock is not held.
     /// ```
     pub fn aloop_condition_wait(condition: *mut aloop_condition) -> *mut aloop_future;
-    /// An operation: waits until predicate(data) is not 0, which is its status.
+    /// An operation that waits until predicate(data) is not 0; that result is its status.
     pub fn aloop_condition_wait_for(condition: *mut aloop_condition, predicate: aloop_predicate_fn, data: *mut c_void) -> *mut aloop_future;
     /// ```text
-    /// Wakes n waiters at most, or all: how many it woke. ALOOP_ENOTOWNER if the
-    /// lock is not held; n < 0: ALOOP_EINVAL.
+    /// Wakes up to n waiters, or all; returns how many. ALOOP_ENOTOWNER if the lock is not held,
+    /// ALOOP_EINVAL if n < 0.
     /// ```
     pub fn aloop_condition_notify(condition: *mut aloop_condition, n: i64) -> i64;
     /// See [`aloop_condition_notify`].
@@ -1655,33 +1655,33 @@ extern "C" {
     /// See [`ALOOP_CONDITION_STAT_WAITING`].
     pub fn aloop_condition_statistic(condition: *mut aloop_condition, which: i32) -> i64;
     /// ```text
-    /// With value permits; less than 0: ALOOP_EINVAL. A bounded one refuses to be
-    /// released beyond its first value.
+    /// Creates a semaphore with value permits; ALOOP_EINVAL if value < 0. A bounded semaphore
+    /// cannot be released beyond its first value.
     /// ```
     pub fn aloop_semaphore_new(semaphore: *mut *mut aloop_semaphore, value: i64) -> i64;
     /// See [`aloop_semaphore_new`].
     pub fn aloop_bounded_semaphore_new(semaphore: *mut *mut aloop_semaphore, value: i64) -> i64;
-    /// An operation: 0 when the caller has a permit.
+    /// An operation that is done when the caller has a permit.
     pub fn aloop_semaphore_acquire(semaphore: *mut aloop_semaphore) -> *mut aloop_future;
-    /// Gives a permit back. ALOOP_EINVAL beyond the bound.
+    /// Gives back a permit. ALOOP_EINVAL beyond the bound.
     pub fn aloop_semaphore_release(semaphore: *mut aloop_semaphore) -> i64;
-    /// 1 if an acquire would have to wait: no permit, or others are first.
+    /// 1 if an acquire would have to wait (no permit, or others wait already), else 0.
     pub fn aloop_semaphore_locked(semaphore: *mut aloop_semaphore) -> i64;
-    /// The permits that nobody has.
+    /// The number of free permits.
     pub fn aloop_semaphore_value(semaphore: *mut aloop_semaphore) -> i64;
     /// See [`ALOOP_SEMAPHORE_STAT_VALUE`].
     pub fn aloop_semaphore_statistic(semaphore: *mut aloop_semaphore, which: i32) -> i64;
-    /// parties < 1: ALOOP_EINVAL.
+    /// Creates a barrier for this many tasks; ALOOP_EINVAL if parties < 1.
     pub fn aloop_barrier_new(barrier: *mut *mut aloop_barrier, parties: i64) -> i64;
     /// ```text
-    /// An operation: waits until as many as parties do; its status is the place of
-    /// arrival, 0 to parties - 1. ALOOP_EBROKENBARRIER if the barrier is reset or
-    /// aborted. A cancelled waiter just leaves.
+    /// An operation that waits until this many tasks wait; its status is the order of arrival,
+    /// 0 to parties - 1. ALOOP_EBROKENBARRIER if the barrier is reset or aborted. A cancelled
+    /// waiter only leaves.
     /// ```
     pub fn aloop_barrier_wait(barrier: *mut aloop_barrier) -> *mut aloop_future;
     /// ```text
-    /// Operations. reset: those who wait get ALOOP_EBROKENBARRIER, then the barrier
-    /// is as new. abort: so does everybody from now on, until a reset.
+    /// Operations. reset: waiters get ALOOP_EBROKENBARRIER, and then the barrier is as new.
+    /// abort: waiters and all later callers get it, until a reset.
     /// ```
     pub fn aloop_barrier_reset(barrier: *mut aloop_barrier) -> *mut aloop_future;
     /// See [`aloop_barrier_reset`].
@@ -1697,32 +1697,32 @@ extern "C" {
     /// A lock that nobody holds: a reference. ALOOP_ENOMEM.
     pub fn aloop_rwlock_new(lock: *mut *mut aloop_rwlock) -> i64;
     /// ```text
-    /// Operations: 0 when the caller may read, with other readers, or write, alone.
-    /// First come, first served: readers do not overtake a writer that waits.
+    /// Operations that are done when the caller may read, together with other readers, or
+    /// write, alone. Readers do not overtake a waiting writer.
     /// ```
     pub fn aloop_rwlock_acquire_read(lock: *mut aloop_rwlock) -> *mut aloop_future;
     /// See [`aloop_rwlock_acquire_read`].
     pub fn aloop_rwlock_acquire_write(lock: *mut aloop_rwlock) -> *mut aloop_future;
-    /// Any task may release; ALOOP_ENOTOWNER if the lock is not held in this way.
+    /// Any task may release; ALOOP_ENOTOWNER if the lock is not held for this purpose.
     pub fn aloop_rwlock_release_read(lock: *mut aloop_rwlock) -> i64;
     /// See [`aloop_rwlock_release_read`].
     pub fn aloop_rwlock_release_write(lock: *mut aloop_rwlock) -> i64;
     /// See [`ALOOP_RWLOCK_STAT_READERS`].
     pub fn aloop_rwlock_statistic(lock: *mut aloop_rwlock, which: i32) -> i64;
-    /// total_tokens < 0: ALOOP_EINVAL; INT64_MAX: no limit.
+    /// Creates a limiter; INT64_MAX is no limit. ALOOP_EINVAL if total_tokens < 0.
     pub fn aloop_limiter_new(limiter: *mut *mut aloop_limiter, total_tokens: i64) -> i64;
     /// ```text
-    /// An operation: 0 when the running task, which makes this call, has a token; it
-    /// may be awaited elsewhere. ALOOP_EEXIST if it has or awaits one; ALOOP_ENOTASK.
+    /// An operation that is done when the running task, which makes this call, has a token; it
+    /// may be awaited elsewhere. ALOOP_EEXIST if the task has or awaits one; ALOOP_ENOTASK.
     /// ```
     pub fn aloop_limiter_acquire(limiter: *mut aloop_limiter) -> *mut aloop_future;
-    /// The same at once, or ALOOP_EAGAIN.
+    /// The same without waiting: ALOOP_EAGAIN.
     pub fn aloop_limiter_acquire_nowait(limiter: *mut aloop_limiter) -> i64;
-    /// The running task's token goes back: ALOOP_ENOTOWNER if it has none.
+    /// Gives back the running task's token; ALOOP_ENOTOWNER if it has none.
     pub fn aloop_limiter_release(limiter: *mut aloop_limiter) -> i64;
     /// ```text
-    /// The same for a borrower that the program names: any pointer but NULL, which
-    /// the library never looks behind (a task's own is as good).
+    /// The same for a borrower that the program names: any pointer but NULL. The library does
+    /// not dereference it.
     /// ```
     pub fn aloop_limiter_acquire_on_behalf_of(limiter: *mut aloop_limiter, borrower: *mut c_void) -> *mut aloop_future;
     /// See [`aloop_limiter_acquire_on_behalf_of`].
@@ -1731,157 +1731,159 @@ extern "C" {
     pub fn aloop_limiter_release_on_behalf_of(limiter: *mut aloop_limiter, borrower: *mut c_void) -> i64;
     /// 1 if this borrower has a token, else 0.
     pub fn aloop_limiter_has(limiter: *mut aloop_limiter, borrower: *const c_void) -> i64;
-    /// How many tokens there are in all.
+    /// The total number of tokens.
     pub fn aloop_limiter_total_tokens(limiter: *mut aloop_limiter) -> i64;
     /// ```text
-    /// More: as many of those who wait get one. Fewer than are out: nobody loses
-    /// one, and those that come back stay until the number is right.
+    /// Changes the total. If it grows, waiters get the new tokens. If it shrinks below the
+    /// number in use, nobody loses a token, but returned ones are not given out again until the
+    /// number is right.
     /// ```
     pub fn aloop_limiter_set_total_tokens(limiter: *mut aloop_limiter, total_tokens: i64) -> i64;
     /// See [`ALOOP_LIMITER_STAT_BORROWED`].
     pub fn aloop_limiter_statistic(limiter: *mut aloop_limiter, which: i32) -> i64;
-    /// rate: tokens a second, from 1e-9 to 1e9; burst: 1 to 10^15; else ALOOP_EINVAL.
+    /// rate: tokens per second, 1e-9 to 1e9; burst: 1 to 10^15; otherwise ALOOP_EINVAL.
     pub fn aloop_rate_limiter_new(limiter: *mut *mut aloop_rate_limiter, rate: f64, burst: i64) -> i64;
     /// ```text
-    /// An operation: 0 when the caller has n tokens. n from 1 to burst, else
-    /// ALOOP_EINVAL. Who wants few does not overtake who wants many.
+    /// An operation that is done when the caller has n tokens, 1 to burst (otherwise
+    /// ALOOP_EINVAL). A waiter for few tokens does not overtake one for many.
     /// ```
     pub fn aloop_rate_limiter_acquire(limiter: *mut aloop_rate_limiter, n: i64) -> *mut aloop_future;
     /// ```text
-    /// The same at once, or ALOOP_EAGAIN; on the running loop (or the thread's):
+    /// The same without waiting: ALOOP_EAGAIN. Uses the running loop, or the thread's:
     /// ALOOP_EWRONGLOOP, ALOOP_ENORUNNINGLOOP.
     /// ```
     pub fn aloop_rate_limiter_acquire_nowait(limiter: *mut aloop_rate_limiter, n: i64) -> i64;
     /// See [`ALOOP_RATE_LIMITER_STAT_AVAILABLE`].
     pub fn aloop_rate_limiter_statistic(limiter: *mut aloop_rate_limiter, which: i32) -> i64;
-    /// An empty cell. What is in it is freed with it.
+    /// Creates an empty cell. Its value is freed with it.
     pub fn aloop_once_new(once: *mut *mut aloop_once) -> i64;
     /// ```text
-    /// An operation: its outcome, status and value, is what is in the cell; the value
-    /// is borrowed from it. If the cell is empty, init(data) is awaited to fill it;
-    /// while that is under way, others wait. If it fails, its caller gets the error,
-    /// and the next who waits tries with its own init; the same if its caller is
-    /// cancelled, which cancels what is awaited (a value that was made all the same is
-    /// kept).
+    /// An operation whose outcome is the status and value in the cell; the value is borrowed. If
+    /// the cell is empty, the operation awaits init(data) to fill it, while others wait. If that
+    /// fails, its caller gets the error, and the next waiter tries with its own init; likewise
+    /// if the caller is cancelled, which cancels the future of init (a value that it gives
+    /// nevertheless is kept).
     /// ```
     pub fn aloop_once_get_or_init(once: *mut aloop_once, init: aloop_once_fn, data: *mut c_void) -> *mut aloop_future;
-    /// What is in it, borrowed: ALOOP_EINVALIDSTATE while it is empty.
+    /// Its status and, in *value, its value (borrowed). ALOOP_EINVALIDSTATE while it is empty.
     pub fn aloop_once_get(once: *mut aloop_once, value: *mut *mut c_void) -> i64;
     /// ```text
-    /// Fills it (the value is the cell's from now on): ALOOP_EEXIST if it is full,
-    /// ALOOP_EBUSY while an initializer is under way. status: not below 0.
+    /// Fills it; status must be >= 0, and the value becomes the cell's. ALOOP_EEXIST if it is
+    /// full, ALOOP_EBUSY while an initializer runs.
     /// ```
     pub fn aloop_once_set(once: *mut aloop_once, status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// See [`ALOOP_ONCE_STAT_FULL`].
     pub fn aloop_once_statistic(once: *mut aloop_once, which: i32) -> i64;
     /// ```text
-    /// New options with the defaults; NULL when out of memory. aloop_unref frees.
-    /// Setters: 0; ALOOP_EINVAL; ALOOP_EBUSY once a queue was made with them (they
-    /// may serve for more queues as they are).
+    /// New options with the defaults; NULL when out of memory. aloop_unref frees them. Setters
+    /// return 0, ALOOP_EINVAL, or ALOOP_EBUSY once a queue was created with the options, which
+    /// can be used for more queues as they are.
     /// ```
     pub fn aloop_queue_options_new() -> *mut aloop_queue_options;
-    /// How many items it holds at most; 0 (the default) or less: any number.
+    /// The most items in the queue; 0 (the default) or less: no limit.
     pub fn aloop_queue_options_set_maxsize(options: *mut aloop_queue_options, maxsize: i64) -> i64;
     /// ALOOP_QUEUE_FIFO (the default), _LIFO or _PRIORITY.
     pub fn aloop_queue_options_set_kind(options: *mut aloop_queue_options, kind: i32) -> i64;
-    /// free_fn frees data after the last queue with these options has gone.
+    /// ```text
+    /// The compare function of a priority queue. free_fn frees data when the last queue with
+    /// these options is gone.
+    /// ```
     pub fn aloop_queue_options_set_compare(options: *mut aloop_queue_options, compare: aloop_compare_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// Frees items that nobody took; runs on the loop's own stack.
     pub fn aloop_queue_options_set_item_free(options: *mut aloop_queue_options, free_fn: aloop_free_fn) -> i64;
     /// ```text
-    /// options may be NULL: an unbounded queue, first in, first out, without
-    /// destructor. ALOOP_EINVAL for a priority queue without a compare function.
+    /// Creates a queue; *queue is a reference. options may be NULL: an unbounded FIFO queue
+    /// without an item destructor. ALOOP_EINVAL for a priority queue without a compare function.
     /// ```
     pub fn aloop_queue_new(queue: *mut *mut aloop_queue, options: *mut aloop_queue_options) -> i64;
     /// ```text
-    /// An operation: waits while the queue is full. The item is given away with this
-    /// call: a put that fails, is cancelled or dropped frees it with the item
-    /// destructor (in a stackful task perhaps only when that awaits again).
+    /// An operation that puts an item into the queue, and waits while the queue is full. The
+    /// call takes over the item: if the put fails, or is cancelled or dropped, the item
+    /// destructor frees it (in a stackful task perhaps only at its next await).
     /// ALOOP_EQUEUESHUTDOWN.
     /// ```
     pub fn aloop_queue_put(queue: *mut aloop_queue, item: *mut c_void) -> *mut aloop_future;
     /// ```text
-    /// ALOOP_EQUEUEFULL, ALOOP_EQUEUESHUTDOWN, ALOOP_ENOMEM: the item stays the
-    /// caller's.
+    /// The same without waiting. On failure the item stays the caller's: ALOOP_EQUEUEFULL,
+    /// ALOOP_EQUEUESHUTDOWN, ALOOP_ENOMEM.
     /// ```
     pub fn aloop_queue_put_nowait(queue: *mut aloop_queue, item: *mut c_void) -> i64;
     /// ```text
-    /// An operation: waits while the queue is empty; its value is the item.
+    /// An operation that takes an item, which is its value, and waits while the queue is empty.
     /// ALOOP_EQUEUESHUTDOWN once the queue is shut down and empty.
     /// ```
     pub fn aloop_queue_get(queue: *mut aloop_queue) -> *mut aloop_future;
-    /// ALOOP_EQUEUEEMPTY, ALOOP_EQUEUESHUTDOWN.
+    /// The same without waiting. ALOOP_EQUEUEEMPTY, ALOOP_EQUEUESHUTDOWN.
     pub fn aloop_queue_get_nowait(queue: *mut aloop_queue, item: *mut *mut c_void) -> i64;
-    /// An operation: waits until every item that was put has been done with.
+    /// An operation that waits until aloop_queue_task_done was called for every item.
     pub fn aloop_queue_join(queue: *mut aloop_queue) -> *mut aloop_future;
-    /// One item is done with. ALOOP_EINVAL more often than items were put.
+    /// Tells that the work on an item is done. ALOOP_EINVAL if called more often than put.
     pub fn aloop_queue_task_done(queue: *mut aloop_queue) -> i64;
-    /// How many items are in it; whether none is: 1, else 0.
+    /// The number of items in the queue; and 1 if it is empty, else 0.
     pub fn aloop_queue_qsize(queue: *mut aloop_queue) -> i64;
     /// See [`aloop_queue_qsize`].
     pub fn aloop_queue_empty(queue: *mut aloop_queue) -> i64;
-    /// Never 1 for an unbounded queue.
+    /// 1 if the queue is full, else 0; never 1 for an unbounded queue.
     pub fn aloop_queue_full(queue: *mut aloop_queue) -> i64;
-    /// 0: unbounded.
+    /// The most items in the queue; 0: no limit.
     pub fn aloop_queue_maxsize(queue: *mut aloop_queue) -> i64;
     /// ```text
-    /// From now on puts fail with ALOOP_EQUEUESHUTDOWN, those that wait too; gets
-    /// take what is left and then fail likewise. immediate: what is left is freed,
-    /// and counts as done with.
+    /// From now on every put fails with ALOOP_EQUEUESHUTDOWN, also those that wait. Gets take
+    /// the remaining items and then fail in the same way. If immediate is not 0, the remaining
+    /// items are freed at once, and count as done.
     /// ```
     pub fn aloop_queue_shutdown(queue: *mut aloop_queue, immediate: i32) -> i64;
     /// See [`ALOOP_QUEUE_STAT_GETTERS`].
     pub fn aloop_queue_statistic(queue: *mut aloop_queue, which: i32) -> i64;
     /// ```text
-    /// In the thread of the loop that is to use the queue. capacity < 1: ALOOP_EINVAL.
-    /// The queue is kept until the inlet is closed and empty, or the loop closes.
+    /// Call it in the thread of the queue's loop. ALOOP_EINVAL if capacity < 1. The inlet keeps
+    /// the queue until it is closed and empty, or the loop closes.
     /// ```
     pub fn aloop_inlet_new(inlet: *mut *mut aloop_inlet, queue: *mut aloop_queue, capacity: i64) -> i64;
     /// ```text
-    /// Waits up to timeout seconds for room, for ever if it is negative. 0: the item
-    /// is given away, and if the queue is shut down or the loop closes before it is
-    /// put, it is freed. Else it is the caller's: ALOOP_ETIMEDOUT; ALOOP_ESTALE once the
-    /// inlet or the loop is closed, also while it waits; ALOOP_EQUEUESHUTDOWN;
-    /// ALOOP_EWRONGTHREAD from the loop's thread, which would wait for itself, also while
-    /// the loop does not run; ALOOP_ENOMEM; ALOOP_ECHILD.
+    /// Puts an item, and blocks up to timeout seconds for room (negative: no limit). On success
+    /// the item is given away; if the queue is shut down or the loop closes before it gets
+    /// there, it is freed. On failure it stays the caller's: ALOOP_ETIMEDOUT; ALOOP_ESTALE if
+    /// the inlet or the loop is closed, also during the wait; ALOOP_EQUEUESHUTDOWN;
+    /// ALOOP_EWRONGTHREAD in the loop's own thread, which would wait for itself; ALOOP_ENOMEM;
+    /// ALOOP_ECHILD.
     /// ```
     pub fn aloop_inlet_put(inlet: *mut aloop_inlet, item: *mut c_void, timeout: f64) -> i64;
-    /// The same without waiting, the loop's thread included: ALOOP_EQUEUEFULL.
+    /// The same without waiting, also from the loop's thread: ALOOP_EQUEUEFULL.
     pub fn aloop_inlet_put_nowait(inlet: *mut aloop_inlet, item: *mut c_void) -> i64;
-    /// Takes no more; what it holds is still put. The last aloop_unref does the same.
+    /// ```text
+    /// Refuses further items; those that it holds still go into the queue. Dropping the last
+    /// reference does the same.
+    /// ```
     pub fn aloop_inlet_close(inlet: *mut aloop_inlet) -> i64;
     /// See [`ALOOP_INLET_STAT_ITEMS`].
     pub fn aloop_inlet_statistic(inlet: *mut aloop_inlet, which: i32) -> i64;
     /// ```text
-    /// A channel that holds capacity items at most; 0 or less: any number.
+    /// Creates a channel that holds up to capacity items; 0 or less: no limit.
     /// ALOOP_ENOMEM; ALOOP_ENORUNNINGLOOP where the thread has no loop.
     /// ```
     pub fn aloop_channel_new(sender: *mut *mut aloop_sender, receiver: *mut *mut aloop_receiver, capacity: i64, item_free: aloop_free_fn) -> i64;
-    /// A channel for one item: it closes for sending when that was sent.
+    /// Creates a channel for one item; the sending end closes when that was sent.
     pub fn aloop_oneshot_new(sender: *mut *mut aloop_sender, receiver: *mut *mut aloop_receiver, item_free: aloop_free_fn) -> i64;
     /// ```text
-    /// An operation: waits while the channel is full. The item is given away with
-    /// this call, as with aloop_queue_put: a send that fails, is cancelled or dropped
-    /// frees it. ALOOP_EPIPE when no receiver is left; ALOOP_ESTALE once this end is
-    /// closed.
+    /// An operation that sends an item, and waits while the channel is full. The call takes
+    /// over the item, as aloop_queue_put does: a send that fails, or is cancelled or dropped,
+    /// frees it. ALOOP_EPIPE when no receiver is left; ALOOP_ESTALE once this end is closed.
     /// ```
     pub fn aloop_sender_send(sender: *mut aloop_sender, item: *mut c_void) -> *mut aloop_future;
-    /// ```text
-    /// The same at once, or ALOOP_EQUEUEFULL. If it fails, the item stays the
-    /// caller's.
-    /// ```
+    /// The same without waiting: ALOOP_EQUEUEFULL. On failure the item stays the caller's.
     pub fn aloop_sender_try_send(sender: *mut aloop_sender, item: *mut c_void) -> i64;
     /// ```text
-    /// An operation: waits while the channel is empty; its value is the item.
-    /// Cancelled, it loses none. ALOOP_ESTOPITERATION when the channel is empty and
-    /// no sender is left; ALOOP_ESTALE once this end is closed.
+    /// An operation that receives an item, which is its value, and waits while the channel is
+    /// empty. Cancelling it loses no item. ALOOP_ESTOPITERATION when the channel is empty and no
+    /// sender is left; ALOOP_ESTALE once this end is closed.
     /// ```
     pub fn aloop_receiver_receive(receiver: *mut aloop_receiver) -> *mut aloop_future;
-    /// The same at once, or ALOOP_EQUEUEEMPTY.
+    /// The same without waiting: ALOOP_EQUEUEEMPTY.
     pub fn aloop_receiver_try_receive(receiver: *mut aloop_receiver, item: *mut *mut c_void) -> i64;
     /// ```text
-    /// Closes the end for all its holders, as if the last one had gone; those who
-    /// wait on it get ALOOP_ESTALE. More than once does no harm.
+    /// Closes an end for all its holders, as if the last reference had been dropped. Operations
+    /// that wait on it fail with ALOOP_ESTALE. Closing again is legal.
     /// ```
     pub fn aloop_sender_close(sender: *mut aloop_sender) -> i64;
     /// See [`aloop_sender_close`].
@@ -1894,16 +1896,16 @@ extern "C" {
     pub fn aloop_message_value(message: *mut aloop_message) -> *mut c_void;
     /// capacity < 1: ALOOP_EINVAL.
     pub fn aloop_broadcast_new(sender: *mut *mut aloop_broadcast_sender, capacity: i64, item_free: aloop_free_fn) -> i64;
-    /// One more receiving end. ALOOP_ESTALE once the sender is closed.
+    /// Creates a receiving end. ALOOP_ESTALE once the sender is closed.
     pub fn aloop_broadcast_sender_subscribe(sender: *mut aloop_broadcast_sender, receiver: *mut *mut aloop_broadcast_receiver) -> i64;
     /// ```text
-    /// To how many ends it goes. ALOOP_EPIPE if there is none (one may come later),
-    /// ALOOP_ESTALE; the item then stays the caller's.
+    /// Sends a value; returns the number of receiving ends. On failure the item stays the
+    /// caller's: ALOOP_EPIPE if there is no receiving end (one may come later), ALOOP_ESTALE.
     /// ```
     pub fn aloop_broadcast_sender_send(sender: *mut aloop_broadcast_sender, item: *mut c_void) -> i64;
     /// ```text
-    /// An operation, whose value is the next aloop_message, the caller's. ALOOP_ELAGGED:
-    /// this end was too slow and has missed values, see the statistic; the oldest
+    /// An operation whose value is the next aloop_message (a reference). ALOOP_ELAGGED if this
+    /// end was too slow and has missed values (the statistic tells how many); the oldest one
     /// that is left comes next. ALOOP_ESTOPITERATION after the last one.
     /// ```
     pub fn aloop_broadcast_receiver_receive(receiver: *mut aloop_broadcast_receiver) -> *mut aloop_future;
@@ -1917,32 +1919,32 @@ extern "C" {
     pub fn aloop_broadcast_sender_statistic(sender: *mut aloop_broadcast_sender, which: i32) -> i64;
     /// See [`ALOOP_BROADCAST_STAT_ITEMS`].
     pub fn aloop_broadcast_receiver_statistic(receiver: *mut aloop_broadcast_receiver, which: i32) -> i64;
-    /// With a first value, given away on success.
+    /// Creates a watch with a first value, which is given away on success.
     pub fn aloop_watch_new(sender: *mut *mut aloop_watch_sender, item: *mut c_void, item_free: aloop_free_fn) -> i64;
     /// ```text
-    /// One more receiving end; it has seen the value of now. ALOOP_ESTALE once the
+    /// Creates a receiving end, which counts the present value as seen. ALOOP_ESTALE once the
     /// sender is closed.
     /// ```
     pub fn aloop_watch_sender_subscribe(sender: *mut aloop_watch_sender, receiver: *mut *mut aloop_watch_receiver) -> i64;
     /// ```text
-    /// A new value. send: ALOOP_EPIPE if there is no receiver; replace: also then.
-    /// If it fails, the item stays the caller's. ALOOP_ESTALE.
+    /// Sets a new value. send fails with ALOOP_EPIPE if there is no receiver; replace does not.
+    /// On failure the item stays the caller's. ALOOP_ESTALE.
     /// ```
     pub fn aloop_watch_sender_send(sender: *mut aloop_watch_sender, item: *mut c_void) -> i64;
     /// See [`aloop_watch_sender_send`].
     pub fn aloop_watch_sender_replace(sender: *mut aloop_watch_sender, item: *mut c_void) -> i64;
-    /// An operation: waits until no receiver is left.
+    /// An operation that waits until no receiver is left.
     pub fn aloop_watch_sender_closed(sender: *mut aloop_watch_sender) -> *mut aloop_future;
     /// ```text
-    /// An operation: waits for a value that this end has not seen, and sees it.
+    /// An operation that waits for a value this end has not seen, and marks it as seen.
     /// ALOOP_ESTOPITERATION when it has seen the last one.
     /// ```
     pub fn aloop_watch_receiver_changed(receiver: *mut aloop_watch_receiver) -> *mut aloop_future;
-    /// 1 if there is one, else 0, or ALOOP_ESTOPITERATION.
+    /// 1 if there is such a value, else 0, or ALOOP_ESTOPITERATION.
     pub fn aloop_watch_receiver_has_changed(receiver: *mut aloop_watch_receiver) -> i64;
     /// ```text
-    /// The value of now, as a message of the caller's own; update: it is seen. Also
-    /// when the sender is gone.
+    /// The present value, as a message (a reference), also when the sender is gone. get_and_update
+    /// marks it as seen.
     /// ```
     pub fn aloop_watch_sender_get(sender: *mut aloop_watch_sender, message: *mut *mut aloop_message) -> i64;
     /// See [`aloop_watch_sender_get`].
@@ -1960,74 +1962,76 @@ extern "C" {
     /// NULL: out of memory.
     pub fn aloop_exit_stack_new() -> *mut aloop_exit_stack;
     /// ```text
-    /// ALOOP_EINVAL for a NULL stack or fn, ALOOP_ENOMEM: then nothing is registered,
-    /// and the caller undoes at once what it just did.
+    /// Adds a function that sees the status. ALOOP_EINVAL if stack or fn is NULL, ALOOP_ENOMEM;
+    /// then nothing is registered, and the caller must clean up itself.
     /// ```
     pub fn aloop_exit_stack_push(stack: *mut aloop_exit_stack, fn_: aloop_exit_fn, data: *mut c_void) -> i64;
-    /// fn does not see the status; a result < 0 replaces it.
+    /// Adds a function that does not see the status; a result < 0 replaces it.
     pub fn aloop_exit_stack_callback(stack: *mut aloop_exit_stack, fn_: aloop_callback_fn, data: *mut c_void) -> i64;
-    /// Drops a reference to an object of the library on leaving.
+    /// Adds a reference to an object of the library, to be dropped.
     pub fn aloop_exit_stack_unref(stack: *mut aloop_exit_stack, object: *mut c_void) -> i64;
     /// ```text
-    /// Moves all entries to a new stack: for a block that succeeded and hands over
-    /// what it opened. NULL: out of memory, and nothing moved.
+    /// Moves all entries to a new stack, for a block that succeeded and passes on what it
+    /// opened. NULL when out of memory; then nothing was moved.
     /// ```
     pub fn aloop_exit_stack_pop_all(stack: *mut aloop_exit_stack) -> *mut aloop_exit_stack;
     /// ```text
-    /// Runs the entries; status is how the block ended, the result how the whole
-    /// ends. The error behind status (aloop_raise, aloop_last_error) stays that of
-    /// the result if the code is the same. The stack is empty then and can be used
-    /// again. To be called where the entries may await.
+    /// Runs the entries. status is how the block ended; the result is what the entries made of
+    /// it. If the code stays the same, so does its error (aloop_raise, aloop_last_error). The
+    /// stack is then empty and can be used again. Call it where the entries may await.
     /// ```
     pub fn aloop_exit_stack_close(stack: *mut aloop_exit_stack, status: i64) -> i64;
     /// ```text
-    /// delay: after how many seconds the scope cancels itself; INFINITY: never; <= 0:
-    /// at once. A reference: exit does not drop it. ALOOP_ENOTASK outside a task.
+    /// Begins a scope that cancels itself after delay seconds; INFINITY: never; <= 0: at once.
+    /// *scope is a reference, which exit does not drop. ALOOP_ENOTASK outside a task.
     /// ```
     pub fn aloop_cancel_scope_enter(scope: *mut *mut aloop_cancel_scope, delay: f64, shield: i32) -> i64;
     /// ```text
-    /// 1, or 0 if it was cancelled already or has been left. From any code on the
-    /// loop's thread.
+    /// Cancels the scope: 1, or 0 if it was cancelled already or has been left. May be called
+    /// by any code on the loop's thread.
     /// ```
     pub fn aloop_cancel_scope_cancel(scope: *mut aloop_cancel_scope) -> i64;
     /// ```text
-    /// The deadline in loop time, INFINITY: none. A cancelled scope stays cancelled.
-    /// ALOOP_EINVALIDSTATE once it was left.
+    /// The deadline, in time of the loop's clock; INFINITY: none. A cancelled scope stays
+    /// cancelled. set: ALOOP_EINVALIDSTATE once it was left.
     /// ```
     pub fn aloop_cancel_scope_set_deadline(scope: *mut aloop_cancel_scope, when: f64) -> i64;
     /// See [`aloop_cancel_scope_set_deadline`].
     pub fn aloop_cancel_scope_deadline(scope: *const aloop_cancel_scope) -> f64;
-    /// Not 0: outer scopes do not reach into it any more.
+    /// Not 0: from now on cancellations of outer scopes do not reach into it.
     pub fn aloop_cancel_scope_set_shield(scope: *mut aloop_cancel_scope, shield: i32) -> i64;
     /// Whether it was cancelled, by a call or its deadline.
     pub fn aloop_cancel_scope_cancel_called(scope: *const aloop_cancel_scope) -> i64;
     /// Whether its exit turned a cancellation into 0.
     pub fn aloop_cancel_scope_cancelled_caught(scope: *const aloop_cancel_scope) -> i64;
     /// ```text
-    /// Leaves the innermost scope. status: how the block ended; an ALOOP_ECANCELED that
-    /// is this scope's becomes 0, one that is also an outer scope's or comes from
-    /// aloop_task_cancel goes on. ALOOP_EINVALIDSTATE if it is not the innermost one,
-    /// or left already; ALOOP_ENOTASK in another task.
+    /// Leaves the scope. status is how the block ended: ALOOP_ECANCELED becomes 0 if it is
+    /// this scope's alone, and is passed on if it is also an outer scope's or comes from
+    /// aloop_task_cancel. ALOOP_EINVALIDSTATE if it is not the innermost scope or was left
+    /// already; ALOOP_ENOTASK in another task.
     /// ```
     pub fn aloop_cancel_scope_exit(scope: *mut aloop_cancel_scope, status: i64) -> i64;
-    /// Whether an await that has to wait would fail here and now.
+    /// 1 if an await that has to wait would fail here, else 0.
     pub fn aloop_in_cancelled_scope() -> i64;
     /// ```text
-    /// A picture of this moment: of future (borrowed), or with NULL of the running
-    /// task. limit: how many frames of each stack; N > 0: the innermost N, N < 0: the
-    /// outermost, 0: none. A reference (aloop_unref) that holds the futures in it;
-    /// NULL outside a task without a future, for a wrong thread, or out of memory.
+    /// A snapshot of the graph of future (borrowed; NULL: the running task). limit: how many frames
+    /// of each stack; > 0: the innermost ones, < 0: the outermost ones, 0: none. Returns a
+    /// reference, which holds the futures in the graph; NULL if future is NULL outside a task, in
+    /// the wrong thread, or out of memory.
     /// ```
     pub fn aloop_capture_call_graph(future: *mut aloop_future, limit: i64) -> *mut aloop_call_graph;
-    /// Borrowed.
+    /// Its future, borrowed.
     pub fn aloop_call_graph_future(graph: *const aloop_call_graph) -> *mut aloop_future;
-    /// Code addresses, innermost first. A step task has one: its step function.
+    /// ```text
+    /// The code addresses on its stack, innermost first. A stackless task has one: its step
+    /// function.
+    /// ```
     pub fn aloop_call_graph_frame_count(graph: *const aloop_call_graph) -> i64;
     /// See [`aloop_call_graph_frame_count`].
     pub fn aloop_call_graph_frame(graph: *const aloop_call_graph, index: i64) -> *mut c_void;
     /// ```text
-    /// Borrowed; NULL out of range. Chains end after 64 tasks. A task's stack and those who
-    /// await it are given once: where it comes again it has neither ("see above").
+    /// The graphs of the tasks that await it, borrowed; NULL out of range. Chains are cut after 64
+    /// tasks. A task that appears again has neither stack nor awaiters there ("see above").
     /// ```
     pub fn aloop_call_graph_awaited_by_count(graph: *const aloop_call_graph) -> i64;
     /// See [`aloop_call_graph_awaited_by_count`].
@@ -2047,52 +2051,54 @@ extern "C" {
     /// See [`aloop_format_call_graph`].
     pub fn aloop_print_call_graph(future: *mut aloop_future, limit: i64, fd: i32) -> i64;
     /// ```text
-    /// Writes the loop's counters and every unfinished task (its state, what it
-    /// waits for, who awaits it, its stack; in debug mode where it was created) to a
-    /// descriptor. How many tasks.
+    /// Writes the loop's counters and every unfinished task (its state, what it waits for, who
+    /// awaits it, its stack, and in debug mode where it was created) to a descriptor. Returns the
+    /// number of tasks.
     /// ```
     pub fn aloop_loop_dump(loop_: *mut aloop_loop, fd: i32) -> i64;
     /// One counter of the loop; ALOOP_EINVAL for an unknown one.
     pub fn aloop_loop_metrics(loop_: *mut aloop_loop, which: i32) -> i64;
     /// Its name, static; NULL for an unknown one.
     pub fn aloop_loop_metrics_name(which: i32) -> *const c_char;
-    /// NULL: no hook any more. ALOOP_ENOMEM and the usual codes.
+    /// Sets the hook; NULL removes it. ALOOP_ENOMEM and the usual codes.
     pub fn aloop_loop_set_trace_hook(loop_: *mut aloop_loop, fn_: aloop_trace_fn, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
-    /// An event is valid during the call. Time and duration in ns of CLOCK_MONOTONIC.
+    /// An event is valid during the call. Time and duration are in ns of CLOCK_MONOTONIC.
     pub fn aloop_trace_event_kind(event: *const aloop_trace_event) -> i32;
     /// See [`aloop_trace_event_kind`].
     pub fn aloop_trace_event_time(event: *const aloop_trace_event) -> i64;
     /// See [`aloop_trace_event_kind`].
     pub fn aloop_trace_event_duration(event: *const aloop_trace_event) -> i64;
-    /// Borrowed; NULL for a callback.
+    /// The task, borrowed; NULL for a callback.
     pub fn aloop_trace_event_task(event: *const aloop_trace_event) -> *mut aloop_task;
     /// The address of the callback or coroutine; 0 for the library's own work.
     pub fn aloop_trace_event_code(event: *const aloop_trace_event) -> u64;
     /// ```text
-    /// Watching a loop from another thread: once a callback has blocked the loop for that
-    /// many seconds, its stack is written to descriptor fd (which stays the caller's),
-    /// while it still blocks. 0 or less: no more. Handles SIGURG as long as it watches; a
-    /// system call in which the callback blocks may end with EINTR. -EAGAIN where there is
-    /// no thread to be had.
+    /// The watchdog: a thread that watches the loop. When a callback has blocked the loop for this
+    /// many seconds, it writes the callback's stack to descriptor fd (which stays the caller's)
+    /// while it still blocks. 0 or less: stops watching. Handles SIGURG meanwhile; a system call in
+    /// which the callback blocks may end with EINTR. -EAGAIN if no thread can be started.
     /// ```
     pub fn aloop_loop_set_watchdog(loop_: *mut aloop_loop, seconds: f64, fd: i32) -> i64;
     /// ```text
-    /// 0 with a reference in *address. host is numeric ("127.0.0.1", "::1",
-    /// "fe80::1%eth0"), never looked up: ALOOP_EINVAL for a name, and for a port
-    /// that is not 0 to 65535. ALOOP_ENOMEM.
+    /// Creates an address; *address is a reference. host must be numeric ("127.0.0.1", "::1",
+    /// "fe80::1%eth0"): ALOOP_EINVAL for a name, and for a port that is not 0 to 65535.
+    /// ALOOP_ENOMEM.
     /// ```
     pub fn aloop_address_new(address: *mut *mut aloop_address, host: *const c_char, port: i32) -> i64;
-    /// Of a Unix socket; "@name" is an abstract one. ALOOP_EINVAL: too long, empty.
+    /// ```text
+    /// The address of a Unix socket; "@name" is an abstract one. ALOOP_EINVAL if path is empty or too
+    /// long.
+    /// ```
     pub fn aloop_address_new_unix(address: *mut *mut aloop_address, path: *const c_char) -> i64;
     /// From a struct sockaddr of size bytes: AF_INET, AF_INET6 or AF_UNIX.
     pub fn aloop_address_from_sockaddr(address: *mut *mut aloop_address, sockaddr: *const c_void, size: usize) -> i64;
-    /// AF_INET, AF_INET6, AF_UNIX; 0 for one that is not known (an unnamed socket's).
+    /// AF_INET, AF_INET6, AF_UNIX, or 0 if it is unknown (that of an unnamed socket).
     pub fn aloop_address_family(address: *const aloop_address) -> i64;
-    /// 0 for a Unix address.
+    /// The port; 0 for a Unix address.
     pub fn aloop_address_port(address: *const aloop_address) -> i64;
     /// ```text
-    /// The numeric host alone, or the path; the length of the text, which is copied,
-    /// cut to size with a NUL (buffer may be NULL).
+    /// Copies the numeric host, or the path, truncated to size and with a NUL (buffer may be NULL);
+    /// returns the length of the text.
     /// ```
     pub fn aloop_address_host(address: *const aloop_address, buffer: *mut c_char, size: usize) -> i64;
     /// The same with the port: "127.0.0.1:80", "[::1]:80", "/path", "@abstract".
@@ -2102,15 +2108,15 @@ extern "C" {
     /// 1 if both are the same address, else 0.
     pub fn aloop_address_equal(a: *const aloop_address, b: *const aloop_address) -> i64;
     /// ```text
-    /// Of an address from aloop_getaddrinfo: SOCK_STREAM or SOCK_DGRAM, the protocol,
-    /// and with AI_CANONNAME, on the first one, the canonical name ("" else).
+    /// For an address from aloop_getaddrinfo: SOCK_STREAM or SOCK_DGRAM; the protocol; and, with
+    /// AI_CANONNAME, for the first address, the canonical name (otherwise "").
     /// ```
     pub fn aloop_address_type(address: *const aloop_address) -> i64;
     /// See [`aloop_address_type`].
     pub fn aloop_address_protocol(address: *const aloop_address) -> i64;
     /// See [`aloop_address_type`].
     pub fn aloop_address_canonname(address: *const aloop_address) -> *const c_char;
-    /// How many; and number index: borrowed from the list, NULL out of range.
+    /// The number of addresses; and an address, borrowed from the list, NULL out of range.
     pub fn aloop_addresses_count(list: *const aloop_addresses) -> i64;
     /// See [`aloop_addresses_count`].
     pub fn aloop_addresses_at(list: *const aloop_addresses, index: i64) -> *mut aloop_address;
@@ -2120,40 +2126,41 @@ extern "C" {
     pub fn aloop_addrinfo_options_set_protocol(options: *mut aloop_addrinfo_options, protocol: i32) -> i64;
     pub fn aloop_addrinfo_options_set_flags(options: *mut aloop_addrinfo_options, flags: i32) -> i64;
     /// ```text
-    /// A future whose value is an aloop_addresses (a reference) and whose status is
-    /// how many there are. host or service may be NULL (not both), service a number
-    /// or a name; options may be NULL. Fails with ALOOP_ERESOLVE and the system's
-    /// text, ALOOP_ENOMEM, ALOOP_EINVAL, -EAGAIN where no thread could be made.
-    /// loop.getaddrinfo.
+    /// Looks up a host: a future whose value is an aloop_addresses (a reference), and whose status is
+    /// their number. host or service may be NULL, but not both; service is a number or a name;
+    /// options may be NULL. Fails with ALOOP_ERESOLVE and the system's message, ALOOP_ENOMEM,
+    /// ALOOP_EINVAL, or -EAGAIN if no thread can be started. loop.getaddrinfo.
     /// ```
     pub fn aloop_getaddrinfo(host: *const c_char, service: *const c_char, options: *const aloop_addrinfo_options) -> *mut aloop_future;
     /// ```text
-    /// A future whose value is an aloop_host_name (a reference). flags: NI_ ones.
-    /// Fails as aloop_getaddrinfo does. loop.getnameinfo.
+    /// Looks up the name of an address: a future whose value is an aloop_host_name (a reference).
+    /// flags: those of getnameinfo(3) (NI_...). Fails as aloop_getaddrinfo does.
+    /// loop.getnameinfo.
     /// ```
     pub fn aloop_getnameinfo(address: *const aloop_address, flags: i32) -> *mut aloop_future;
-    /// Borrowed; "" for NULL and for another object.
+    /// Its parts, borrowed; "" for NULL and for another object.
     pub fn aloop_host_name_host(name: *const aloop_host_name) -> *const c_char;
     /// See [`aloop_host_name_host`].
     pub fn aloop_host_name_service(name: *const aloop_host_name) -> *const c_char;
-    /// New options with the defaults.
+    /// New options with the defaults; NULL when out of memory.
     pub fn aloop_stream_options_new() -> *mut aloop_stream_options;
     /// The most bytes that readline and readuntil look through; default 65536.
     pub fn aloop_stream_options_set_limit(options: *mut aloop_stream_options, bytes: usize) -> i64;
     /// AF_INET or AF_INET6; default 0: both.
     pub fn aloop_stream_options_set_family(options: *mut aloop_stream_options, family: i32) -> i64;
-    /// Where a connection comes from; port 0: any.
+    /// The local address of a connection; port 0: any.
     pub fn aloop_stream_options_set_local_address(options: *mut aloop_stream_options, host: *const c_char, port: i32) -> i64;
     /// ```text
-    /// Seconds after which the next address of a name is tried while the one before
-    /// has not answered (RFC 8305: 0.25); default: negative, one after the other.
+    /// Happy eyeballs: tries the next address of a name after this many seconds without an answer
+    /// from the last (RFC 8305 suggests 0.25); default: negative, one after the other.
     /// ```
     pub fn aloop_stream_options_set_happy_eyeballs_delay(options: *mut aloop_stream_options, delay: f64) -> i64;
     /// ```text
-    /// Of servers: the length of the kernel's queue, default 100; over TLS without a
-    /// handler, once so many have shaken hands and are not accepted, no more are let in
-    /// (those that still shake hands are bounded by set_max_connections). SO_REUSEADDR,
-    /// default 1; SO_REUSEPORT, default 0; whether it listens at once, default 1.
+    /// For servers. backlog: the length of the kernel's queue, default 100. With TLS and without a
+    /// handler, no more connections are let in while this many have finished their handshake and
+    /// are not accepted (set_max_connections limits those in their handshake). reuse_address:
+    /// SO_REUSEADDR, default 1. reuse_port: SO_REUSEPORT, default 0. start_serving: whether it
+    /// listens at once, default 1.
     /// ```
     pub fn aloop_stream_options_set_backlog(options: *mut aloop_stream_options, backlog: i32) -> i64;
     /// See [`aloop_stream_options_set_backlog`].
@@ -2163,39 +2170,36 @@ extern "C" {
     /// See [`aloop_stream_options_set_backlog`].
     pub fn aloop_stream_options_set_start_serving(options: *mut aloop_stream_options, start: i32) -> i64;
     /// ```text
-    /// Of servers: more hosts to listen on, beside the one that is given; an address
-    /// that several have is bound once. How many connections there may be at a time
-    /// (default 0: any number); others wait in the kernel's queue, and are refused by
-    /// it when the backlog is full, until one ends.
+    /// For servers. host: one more host to listen on; an address that several hosts share is bound
+    /// once. max_connections: the most connections at a time (default 0: no limit); others wait
+    /// in the kernel's queue until one ends, and are refused if that is full.
     /// ```
     pub fn aloop_stream_options_add_host(options: *mut aloop_stream_options, host: *const c_char) -> i64;
     /// See [`aloop_stream_options_add_host`].
     pub fn aloop_stream_options_set_max_connections(options: *mut aloop_stream_options, n: i64) -> i64;
     /// ```text
-    /// A stream socket that the program made: connected, in place of a host or a path
-    /// (then NULL, and port 0); bound, in place of those of a server. It is made
-    /// nonblocking and belongs to the stream or the server as soon as there is one:
-    /// where it is refused it and its file stay the program's (ALOOP_EINVAL for another kind of
-    /// socket, or with a host or path beside it; ALOOP_EBUSY where it is watched; -errno).
-    /// asyncio's sock arguments.
+    /// Uses a stream socket that the program made: a connected one for a connection, a bound one
+    /// for a server, with NULL for the host or path and port 0. It becomes nonblocking and
+    /// belongs to the stream or server once that exists; if it is refused, it stays the program's
+    /// (ALOOP_EINVAL for another kind of socket, or together with a host or path; ALOOP_EBUSY if
+    /// it is watched; -errno). asyncio's sock arguments.
     /// ```
     pub fn aloop_stream_options_set_descriptor(options: *mut aloop_stream_options, descriptor: i32) -> i64;
     /// ```text
-    /// Of servers on Unix sockets: whether the socket's file is removed with the
-    /// server, unless it is another's by then; default 1.
+    /// For servers on Unix sockets: whether the socket's file is removed with the server, unless it
+    /// has been replaced by then; default 1.
     /// ```
     pub fn aloop_stream_options_set_cleanup_socket(options: *mut aloop_stream_options, cleanup: i32) -> i64;
     /// SO_KEEPALIVE, default 0.
     pub fn aloop_stream_options_set_keep_alive(options: *mut aloop_stream_options, keep_alive: i32) -> i64;
-    /// Frees the data of a server's handler, once, when the server is gone.
+    /// A function that frees the data of a server's handler, once, when the server is gone.
     pub fn aloop_stream_options_set_data_free(options: *mut aloop_stream_options, free_fn: aloop_free_fn) -> i64;
     /// ```text
-    /// An operation whose value is a stream (a reference). host: a name or an
-    /// address; NULL is this machine. Names are resolved in threads of their own.
-    /// Fails with ALOOP_ERESOLVE, with -errno ("Connect call failed ('127.0.0.1',
-    /// 80): Connection refused"; of several different failures the first one's code
-    /// and all texts), ALOOP_EINVAL for a port out of range. options may be NULL.
-    /// asyncio.open_connection.
+    /// An operation that connects; its value is a stream (a reference). host: a name or an
+    /// address; NULL is this machine. Names are resolved in a thread. options may be NULL. Fails
+    /// with ALOOP_ERESOLVE, ALOOP_EINVAL for a port out of range, or -errno ("Connect call failed
+    /// ('127.0.0.1', 80): Connection refused"; if several addresses failed differently, with the
+    /// first code and all messages). asyncio.open_connection.
     /// ```
     pub fn aloop_open_connection(host: *const c_char, port: i32, options: *const aloop_stream_options) -> *mut aloop_future;
     /// ```text
@@ -2209,12 +2213,11 @@ extern "C" {
     /// ```
     pub fn aloop_stream_pair(a: *mut *mut aloop_stream, b: *mut *mut aloop_stream, options: *const aloop_stream_options) -> i64;
     /// ```text
-    /// A stream over an end of a pipe, a socket or a character device, which becomes
-    /// nonblocking and the stream's; on failure it stays the caller's: ALOOP_EINVAL
-    /// for other files, ALOOP_EBUSY where it is watched, -EPERM for a device that
-    /// cannot be waited for. Futures that are done at once. A stream that is
-    /// written to closes when its reader is gone, with -EPIPE if something was still
-    /// to be sent; its write_eof closes it. Nobody is sent SIGPIPE.
+    /// A stream over one end of a pipe, a socket or a character device. The future is done at once.
+    /// The descriptor becomes nonblocking and belongs to the stream; on failure it stays the
+    /// caller's: ALOOP_EINVAL for other files, ALOOP_EBUSY if it is watched, -EPERM for a device
+    /// that cannot be waited for. A write pipe closes when its reader is gone, with -EPIPE if
+    /// something was still to be sent, and on write_eof. There is no SIGPIPE.
     /// loop.connect_read_pipe, loop.connect_write_pipe.
     /// ```
     pub fn aloop_connect_read_pipe(descriptor: i32, options: *const aloop_stream_options) -> *mut aloop_future;
@@ -2223,36 +2226,37 @@ extern "C" {
     /// Up to n bytes, at least one; n < 0: all until the end. No bytes: the end.
     pub fn aloop_stream_read(stream: *mut aloop_stream, n: i64) -> *mut aloop_future;
     /// ```text
-    /// The same into memory of the caller, which must stay until it is done; the
-    /// status is the number of bytes, 0 at the end.
+    /// The same into the caller's memory, which must stay valid until it is done; the status is the
+    /// number of bytes, 0 at the end.
     /// ```
     pub fn aloop_stream_read_into(stream: *mut aloop_stream, buffer: *mut c_void, size: usize) -> *mut aloop_future;
     /// ```text
-    /// A line with its '\n'; at the end what is left, perhaps nothing. A line that
-    /// is longer than the limit fails with ALOOP_ELIMITOVERRUN and is dropped.
+    /// A line with its '\n'; at the end of the stream what is left, perhaps no bytes. A line that is
+    /// longer than the limit is dropped, and the read fails with ALOOP_ELIMITOVERRUN.
     /// ```
     pub fn aloop_stream_readline(stream: *mut aloop_stream) -> *mut aloop_future;
     /// n bytes. ALOOP_EINCOMPLETEREAD if the stream ends before.
     pub fn aloop_stream_readexactly(stream: *mut aloop_stream, n: i64) -> *mut aloop_future;
     /// ```text
-    /// Up to and including the separator. ALOOP_EINCOMPLETEREAD; ALOOP_ELIMITOVERRUN
-    /// if it does not begin within the limit: the data stay where they are.
+    /// Everything up to and including the separator. ALOOP_EINCOMPLETEREAD if the stream ends
+    /// before; ALOOP_ELIMITOVERRUN if the separator does not begin within the limit, and then
+    /// the data stays in the stream.
     /// ```
     pub fn aloop_stream_readuntil(stream: *mut aloop_stream, separator: *const c_void, len: usize) -> *mut aloop_future;
     /// The same with several separators; the one that ends first counts.
     pub fn aloop_stream_readuntil_any(stream: *mut aloop_stream, separators: *const aloop_buf, count: usize) -> *mut aloop_future;
     /// 1 when the end was read and nothing is left, else 0.
     pub fn aloop_stream_at_eof(stream: *mut aloop_stream) -> i64;
-    /// Reads wait until resume; 0. Both may be repeated.
+    /// While reading is paused, reads wait. Both may be called repeatedly.
     pub fn aloop_stream_pause_reading(stream: *mut aloop_stream) -> i64;
     /// See [`aloop_stream_pause_reading`].
     pub fn aloop_stream_resume_reading(stream: *mut aloop_stream) -> i64;
-    /// not paused, not closing
+    /// 1 unless it is paused or closing, else 0.
     pub fn aloop_stream_is_reading(stream: *mut aloop_stream) -> i64;
     /// ```text
-    /// What an ALOOP_EINCOMPLETEREAD carries: the bytes that came (borrowed), and
-    /// how many were expected (-1: unknown); and an ALOOP_ELIMITOVERRUN: how many
-    /// bytes may be consumed. NULL and ALOOP_EWRONGTYPE on other errors.
+    /// Details of an ALOOP_EINCOMPLETEREAD: the bytes that came (borrowed), and how many were
+    /// expected (-1: unknown); and of an ALOOP_ELIMITOVERRUN: how many bytes can be consumed.
+    /// NULL and ALOOP_EWRONGTYPE for other errors.
     /// ```
     pub fn aloop_error_partial(error: *const aloop_error) -> *mut aloop_bytes;
     /// See [`aloop_error_partial`].
@@ -2260,25 +2264,26 @@ extern "C" {
     /// See [`aloop_error_partial`].
     pub fn aloop_error_consumed(error: *const aloop_error) -> i64;
     /// ```text
-    /// Sends, or queues, len bytes (copied); returns how many bytes now wait. Never
-    /// blocks: await drain now and then. After close the data are dropped: 0. After
-    /// the connection was lost: its code; after write_eof: ALOOP_EINVALIDSTATE.
+    /// Sends bytes, or queues a copy of those that the kernel does not take; returns how many bytes
+    /// are queued. Never blocks: await aloop_stream_drain now and then. After close it drops the
+    /// data and returns 0; after the connection was lost it returns that code; after write_eof
+    /// ALOOP_EINVALIDSTATE.
     /// ```
     pub fn aloop_stream_write(stream: *mut aloop_stream, data: *const c_void, len: usize) -> i64;
     /// See [`aloop_stream_write`].
     pub fn aloop_stream_writelines(stream: *mut aloop_stream, parts: *const aloop_buf, count: usize) -> i64;
     /// ```text
-    /// Done at once unless more than the high-water mark waits; then when it has
-    /// come down to the low one. Fails with what ended the connection. An operation.
+    /// An operation that waits, if more than the high-water mark is queued, until no more than the
+    /// low-water mark is. Fails with the code that ended the connection.
     /// ```
     pub fn aloop_stream_drain(stream: *mut aloop_stream) -> *mut aloop_future;
-    /// Ends the sending side once everything is sent; the peer reads the end.
+    /// Ends the sending side when everything is sent; the peer then reads the end.
     pub fn aloop_stream_write_eof(stream: *mut aloop_stream) -> i64;
-    /// 1 if it has a sending side that can end by itself.
+    /// 1 if the sending side can be ended separately, else 0.
     pub fn aloop_stream_can_write_eof(stream: *mut aloop_stream) -> i64;
     /// ```text
-    /// Negative: by asyncio's rule (65536; low is a quarter of high). More than 4 GiB
-    /// is taken as that. ALOOP_EINVAL if low is above high.
+    /// The water marks in bytes. Negative: asyncio's defaults (high 65536, low a quarter of high).
+    /// More than 4 GiB counts as 4 GiB. ALOOP_EINVAL if low > high.
     /// ```
     pub fn aloop_stream_set_write_buffer_limits(stream: *mut aloop_stream, high: i64, low: i64) -> i64;
     /// See [`aloop_stream_set_write_buffer_limits`].
@@ -2286,46 +2291,47 @@ extern "C" {
     /// See [`aloop_stream_set_write_buffer_limits`].
     pub fn aloop_stream_get_write_buffer_size(stream: *mut aloop_stream) -> i64;
     /// ```text
-    /// Sends count bytes of a file from offset on (count < 0: to its end); the status
-    /// is how many, and the file's position is behind them, also after a failure or a
-    /// cancellation. What was written before goes first; until it is done a write is
-    /// ALOOP_EBUSY. By sendfile(2), or else (no regular file, another layer) by
-    /// reading in the default executor and writing. The file stays the caller's and
-    /// open. ALOOP_EINVAL for a negative file or offset and a count of 0;
-    /// ALOOP_EINVALIDSTATE on a stream that closes; ALOOP_EBUSY while another runs; what
-    /// ended the connection; -errno of the file. An operation. loop.sendfile.
+    /// An operation that sends count bytes of a file, starting at offset (count < 0: up to its
+    /// end), behind everything written before. The status is the number of bytes sent, and the
+    /// position of the file is behind them, also after a failure or a cancellation. Until it is
+    /// done, writes fail with ALOOP_EBUSY. Uses sendfile(2), or, if that is impossible (not a
+    /// regular file, TLS), reads in the default executor. The file stays open and the caller's.
+    /// Errors: ALOOP_EINVAL for a negative file or offset and a count of 0; ALOOP_EINVALIDSTATE
+    /// if the stream is closing; ALOOP_EBUSY while another sendfile runs; the code that ended the
+    /// connection; -errno of the file. loop.sendfile.
     /// ```
     pub fn aloop_stream_sendfile(stream: *mut aloop_stream, file: i32, offset: i64, count: i64) -> *mut aloop_future;
-    /// The same by sendfile(2) alone: ALOOP_ENOSENDFILE where it cannot be used.
+    /// The same with sendfile(2) only: ALOOP_ENOSENDFILE if it cannot be used.
     pub fn aloop_stream_sendfile_native(stream: *mut aloop_stream, file: i32, offset: i64, count: i64) -> *mut aloop_future;
-    /// Sends what waits, then closes; again: 0.
+    /// Sends what is queued, then closes. Again: 0.
     pub fn aloop_stream_close(stream: *mut aloop_stream) -> i64;
-    /// Closes at once; what waits is dropped.
+    /// Closes at once; what is queued is dropped.
     pub fn aloop_stream_abort(stream: *mut aloop_stream) -> i64;
-    /// 1 once it was closed, aborted or lost.
+    /// 1 once it was closed, aborted or lost, else 0.
     pub fn aloop_stream_is_closing(stream: *mut aloop_stream) -> i64;
     /// ```text
-    /// Done when the descriptor is closed; fails with what ended the connection. An
-    /// operation.
+    /// An operation that waits until the descriptor is closed; fails with the code that ended the
+    /// connection.
     /// ```
     pub fn aloop_stream_wait_closed(stream: *mut aloop_stream) -> *mut aloop_future;
     /// ```text
-    /// "peername" or "sockname" ("127.0.0.1:80", "[::1]:80", "/path"): the length of
-    /// the text; copies it, cut to size with a NUL. "fd": the descriptor, as the
-    /// result and as text. ALOOP_ENOENT for another name, or where it is not known.
+    /// Information by name: "peername" or "sockname" ("127.0.0.1:80", "[::1]:80", "/path") copies
+    /// the text, truncated to size and with a NUL, and returns its length; "fd" returns the
+    /// descriptor, and copies it as text. tls.h has more names. ALOOP_ENOENT for an unknown name
+    /// or value.
     /// ```
     pub fn aloop_stream_get_extra_info(stream: *mut aloop_stream, name: *const c_char, buffer: *mut c_char, size: usize) -> i64;
     /// ```text
-    /// An operation whose value is a server (a reference). host: a name or an
-    /// address; NULL or "": every address of this machine. port 0: any. Without a
-    /// handler the connections are taken with aloop_server_accept. Fails with
-    /// ALOOP_ERESOLVE, or -errno ("error while attempting to bind on address
-    /// ('127.0.0.1', 80): permission denied"); data stays the caller's then.
+    /// An operation that starts a server; its value is the server (a reference). host: a name or
+    /// an address; NULL or "": every address of this machine. port 0: any free port. If handler is
+    /// NULL, take the connections with aloop_server_accept. Fails with ALOOP_ERESOLVE, or with
+    /// -errno ("error while attempting to bind on address ('127.0.0.1', 80): permission denied");
+    /// data then stays the caller's.
     /// ```
     pub fn aloop_start_server(handler: aloop_client_fn, data: *mut c_void, host: *const c_char, port: i32, options: *const aloop_stream_options) -> *mut aloop_future;
     /// ```text
-    /// The same on a Unix socket; "@name" is an abstract one. A socket file that was
-    /// left there is replaced, ours is removed with the server.
+    /// The same on a Unix socket; "@name" is an abstract one. Replaces an old socket file, and
+    /// removes its own with the server.
     /// ```
     pub fn aloop_start_unix_server(handler: aloop_client_fn, data: *mut c_void, path: *const c_char, options: *const aloop_stream_options) -> *mut aloop_future;
     /// ```text
@@ -2333,42 +2339,48 @@ extern "C" {
     /// is a stream. ALOOP_ESTALE once the server is closed.
     /// ```
     pub fn aloop_server_accept(server: *mut aloop_server) -> *mut aloop_future;
-    /// How many sockets listen; copies up to n descriptors. 0 once it is closed.
+    /// ```text
+    /// Copies up to n descriptors of its sockets; returns how many sockets listen, 0 once it is
+    /// closed.
+    /// ```
     pub fn aloop_server_sockets(server: *mut aloop_server, descriptors: *mut i32, n: i64) -> i64;
-    /// The port of socket index; ALOOP_EINVAL out of range.
+    /// The port of one of its sockets; ALOOP_EINVAL out of range.
     pub fn aloop_server_port(server: *mut aloop_server, index: i64) -> i64;
     /// 1 while it listens, else 0.
     pub fn aloop_server_is_serving(server: *mut aloop_server) -> i64;
-    /// An operation. Again: 0.
+    /// ```text
+    /// An operation that begins to listen, for a server with set_start_serving(options, 0). Again:
+    /// 0.
+    /// ```
     pub fn aloop_server_start_serving(server: *mut aloop_server) -> *mut aloop_future;
     /// ```text
-    /// An operation that lasts until the server is closed or it is cancelled: both
-    /// close the server, wait as wait_closed does and end with ALOOP_ECANCELED.
+    /// An operation that lasts until the server is closed or the operation is cancelled. In both
+    /// cases it closes the server, waits as wait_closed does, and fails with ALOOP_ECANCELED.
     /// ALOOP_EBUSY if somebody awaits it already, ALOOP_ESTALE if it is closed.
     /// ```
     pub fn aloop_server_serve_forever(server: *mut aloop_server) -> *mut aloop_future;
-    /// Listens no more; the connections stay. Again: 0.
+    /// Stops listening; open connections stay. Again: 0.
     pub fn aloop_server_close(server: *mut aloop_server) -> i64;
-    /// An operation: done when it is closed and its last connection is.
+    /// An operation that waits until the server and all its connections are closed.
     pub fn aloop_server_wait_closed(server: *mut aloop_server) -> *mut aloop_future;
     /// ```text
-    /// Closes it and waits for its connections, timeout seconds at most (<= 0: not at
-    /// all): 0, or ALOOP_ETIMEDOUT with a message that names those still open ("2
-    /// connections are still open: 127.0.0.1:4711, 127.0.0.1:4712"). They stay so: call
-    /// it again, or abort them. ALOOP_EINVAL for NaN. An operation.
+    /// An operation that closes the server and waits for its connections, for up to timeout seconds
+    /// (<= 0: not at all). ALOOP_ETIMEDOUT if some are still open, with a message that names them
+    /// ("2 connections are still open: 127.0.0.1:4711, 127.0.0.1:4712"); call it again, or abort
+    /// them. ALOOP_EINVAL for NaN.
     /// ```
     pub fn aloop_server_shutdown(server: *mut aloop_server, timeout: f64) -> *mut aloop_future;
-    /// How many connections it has; copies up to n of them (borrowed), oldest first.
+    /// Copies up to n of its connections (borrowed), oldest first; returns how many it has.
     pub fn aloop_server_connections(server: *mut aloop_server, streams: *mut *mut aloop_stream, n: i64) -> i64;
     /// Closes or aborts every connection that came from the server.
     pub fn aloop_server_close_clients(server: *mut aloop_server) -> i64;
     /// See [`aloop_server_close_clients`].
     pub fn aloop_server_abort_clients(server: *mut aloop_server) -> i64;
     /// ```text
-    /// A protocol: a set of callbacks, which any number of connections may share; it
-    /// is read when a connection is made. NULL when out of memory; aloop_unref frees.
-    /// Setters give 0, or ALOOP_EINVAL for what is no protocol; NULL unsets. With a
-    /// get_buffer the protocol is a buffered one, and data_received is not called.
+    /// A protocol is a set of callbacks, which any number of connections may share; it is read when
+    /// a connection is created. NULL when out of memory; aloop_unref frees it. Setters return 0, or
+    /// ALOOP_EINVAL for another object; NULL removes a callback. With a get_buffer the protocol is
+    /// a buffered protocol, and data_received is not called.
     /// ```
     pub fn aloop_protocol_new() -> *mut aloop_protocol;
     /// See [`aloop_protocol_new`].
@@ -2388,62 +2400,61 @@ extern "C" {
     /// See [`aloop_protocol_new`].
     pub fn aloop_protocol_set_connection_lost(protocol: *mut aloop_protocol, fn_: aloop_connection_lost_fn) -> i64;
     /// ```text
-    /// Called before connection_made, with the data argument of the function that
-    /// made the connection or the server; what it gives is the connection's data. If
-    /// it fails so does the connection. Without it the argument itself is the data.
+    /// The factory is called before connection_made, with the data argument of the function that
+    /// creates the connection or server; its result is the connection's data. If it fails, so does
+    /// the connection. Without a factory the argument itself is the data.
     /// ```
     pub fn aloop_protocol_set_factory(protocol: *mut aloop_protocol, fn_: aloop_protocol_factory_fn) -> i64;
     /// ```text
-    /// Frees what the factory made, once, after connection_lost (or when the loop
-    /// closes). Data that no factory made stay the caller's.
+    /// Frees the data from the factory, once, after connection_lost (or when the loop closes).
+    /// Other data stays the caller's.
     /// ```
     pub fn aloop_protocol_set_data_free(protocol: *mut aloop_protocol, free_fn: aloop_free_fn) -> i64;
     /// ```text
-    /// Operations whose value is the transport (a reference), once connection_made
-    /// was called. They fail as open_connection and open_unix_connection do, and with
-    /// the factory's code; a cancelled one closes what it had made.
+    /// Operations that connect and call connection_made; the value is the transport (a reference).
+    /// They fail as aloop_open_connection and aloop_open_unix_connection do, or with the factory's
+    /// code. Cancelling one closes the connection.
     /// loop.create_connection, loop.create_unix_connection.
     /// ```
     pub fn aloop_create_connection(protocol: *mut aloop_protocol, data: *mut c_void, host: *const c_char, port: i32, options: *const aloop_stream_options) -> *mut aloop_future;
     /// See [`aloop_create_connection`].
     pub fn aloop_create_unix_connection(protocol: *mut aloop_protocol, data: *mut c_void, path: *const c_char, options: *const aloop_stream_options) -> *mut aloop_future;
     /// ```text
-    /// The same over pipes; descriptors and errors are those of
-    /// aloop_connect_read_pipe and aloop_connect_write_pipe. The end of what is read
-    /// closes the transport, whatever eof_received answers.
+    /// The same over pipes, with the descriptors and errors of aloop_connect_read_pipe and
+    /// aloop_connect_write_pipe. The end of the input closes the transport, whatever eof_received
+    /// returns.
     /// ```
     pub fn aloop_create_read_pipe(protocol: *mut aloop_protocol, data: *mut c_void, descriptor: i32, options: *const aloop_stream_options) -> *mut aloop_future;
     /// See [`aloop_create_read_pipe`].
     pub fn aloop_create_write_pipe(protocol: *mut aloop_protocol, data: *mut c_void, descriptor: i32, options: *const aloop_stream_options) -> *mut aloop_future;
     /// ```text
-    /// Operations whose value is a server (a reference; see server.h), every
-    /// connection of which gets the protocol. Errors as aloop_start_server's; a
-    /// connection whose factory fails is reported and closed.
+    /// Operations whose value is a server (a reference; see server.h). Each of its connections gets
+    /// the protocol. They fail as aloop_start_server does. If the factory fails, this is reported,
+    /// and the connection is closed.
     /// loop.create_server, loop.create_unix_server.
     /// ```
     pub fn aloop_create_server(protocol: *mut aloop_protocol, data: *mut c_void, host: *const c_char, port: i32, options: *const aloop_stream_options) -> *mut aloop_future;
     /// See [`aloop_create_server`].
     pub fn aloop_create_unix_server(protocol: *mut aloop_protocol, data: *mut c_void, path: *const c_char, options: *const aloop_stream_options) -> *mut aloop_future;
     /// ```text
-    /// Gives an open stream or transport another protocol (borrowed), which is told
-    /// of what comes from the next iteration on, but not of connection_made; NULL
-    /// makes it a stream that is read. No factory is called: the data are the given
-    /// ones, and stay the caller's. ALOOP_ESTALE once it is closing, ALOOP_EBUSY while
-    /// a read waits.
+    /// Gives an open stream or transport another protocol (borrowed), which gets the events from the
+    /// next iteration on, but not connection_made. NULL makes it an ordinary stream. No factory is
+    /// called; data stays the caller's. ALOOP_ESTALE if it is closing, ALOOP_EBUSY while a read
+    /// waits.
     /// ```
     pub fn aloop_stream_set_protocol(transport: *mut aloop_stream, protocol: *mut aloop_protocol, data: *mut c_void) -> i64;
     /// Its protocol (borrowed), and its data in *data; NULL if it has none.
     pub fn aloop_stream_get_protocol(transport: *mut aloop_stream, data: *mut *mut c_void) -> *mut aloop_protocol;
-    /// Never NULL; a NUL byte that is not counted follows the data.
+    /// The data, never NULL; a NUL byte follows it and is not counted in the size.
     pub fn aloop_packet_data(packet: *const aloop_packet) -> *const u8;
     /// See [`aloop_packet_data`].
     pub fn aloop_packet_size(packet: *const aloop_packet) -> usize;
     /// ```text
-    /// Where it came from; family 0 for an unnamed Unix socket. It may be kept
-    /// longer than the packet (aloop_ref). NULL for what is no packet.
+    /// The sender; its family is 0 for an unnamed Unix socket. aloop_ref keeps it longer than the
+    /// packet. NULL for another object.
     /// ```
     pub fn aloop_packet_address(packet: *const aloop_packet) -> *mut aloop_address;
-    /// 1 if it was longer than what there was room for, and is cut.
+    /// 1 if there was no room for all of it, so that it is truncated, else 0.
     pub fn aloop_packet_truncated(packet: *const aloop_packet) -> i64;
     /// See [`aloop_packet_truncated`].
     pub fn aloop_packets_count(list: *const aloop_packets) -> i64;
@@ -2461,10 +2472,10 @@ extern "C" {
     pub fn aloop_datagram_options_set_local_path(options: *mut aloop_datagram_options, path: *const c_char) -> i64;
     /// See [`aloop_datagram_options_set_local_path`].
     pub fn aloop_datagram_options_set_remote_path(options: *mut aloop_datagram_options, path: *const c_char) -> i64;
-    /// AF_INET, AF_INET6 or AF_UNIX; needed where no address says it.
+    /// AF_INET, AF_INET6 or AF_UNIX; needed if there is no address.
     pub fn aloop_datagram_options_set_family(options: *mut aloop_datagram_options, family: i32) -> i64;
     /// ```text
-    /// SO_REUSEPORT; SO_BROADCAST (then a remote address is not connected to, as in
+    /// SO_REUSEPORT; SO_BROADCAST (the socket is then not connected to the remote address, as in
     /// asyncio); SO_RCVBUF in bytes.
     /// ```
     pub fn aloop_datagram_options_set_reuse_port(options: *mut aloop_datagram_options, reuse: i32) -> i64;
@@ -2473,16 +2484,16 @@ extern "C" {
     /// See [`aloop_datagram_options_set_reuse_port`].
     pub fn aloop_datagram_options_set_receive_buffer(options: *mut aloop_datagram_options, bytes: i32) -> i64;
     /// ```text
-    /// Takes over a datagram socket; it is made nonblocking and, where the creation
-    /// succeeds, is the endpoint's. No other address, family or flag beside it.
+    /// Uses a datagram socket that the program made. It becomes nonblocking and, if the creation
+    /// succeeds, belongs to the endpoint. Not together with an address, a family or a flag.
     /// ```
     pub fn aloop_datagram_options_set_descriptor(options: *mut aloop_datagram_options, descriptor: i32) -> i64;
-    /// The longest datagram, default 65536, at most 1 MiB: longer ones are cut.
+    /// The longest datagram, default 65536, at most 1 MiB; longer ones are truncated.
     pub fn aloop_datagram_options_set_max_size(options: *mut aloop_datagram_options, bytes: usize) -> i64;
     /// ```text
-    /// How many datagrams one system call takes and so how many wait in the endpoint,
-    /// 1 to 32, default 16. All others wait in the kernel, which drops what is more
-    /// than its receive buffer holds.
+    /// How many datagrams one system call receives, and so how many can wait in the endpoint, 1 to
+    /// 32, default 16. Others wait in the kernel, which drops those that do not fit into its
+    /// receive buffer.
     /// ```
     pub fn aloop_datagram_options_set_batch(options: *mut aloop_datagram_options, n: i32) -> i64;
     /// See [`aloop_datagram_lost_fn`].
@@ -2491,86 +2502,86 @@ extern "C" {
     pub fn aloop_datagram_protocol_set_connection_made(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_fn) -> i64;
     /// See [`aloop_datagram_lost_fn`].
     pub fn aloop_datagram_protocol_set_datagram_received(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_received_fn) -> i64;
-    /// An error of the network that did not come from the call at hand.
+    /// Called for an error of the network that no call can return.
     pub fn aloop_datagram_protocol_set_error_received(protocol: *mut aloop_datagram_protocol, fn_: aloop_error_received_fn) -> i64;
-    /// In pairs, as what is queued passes the water marks; in the next iteration.
+    /// Called in pairs, as the queue passes the water marks, in the next iteration.
     pub fn aloop_datagram_protocol_set_pause_writing(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_fn) -> i64;
     /// See [`aloop_datagram_protocol_set_pause_writing`].
     pub fn aloop_datagram_protocol_set_resume_writing(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_fn) -> i64;
-    /// The last one; until then the endpoint lives without a reference.
+    /// Called last; until then the endpoint lives even without a reference.
     pub fn aloop_datagram_protocol_set_connection_lost(protocol: *mut aloop_datagram_protocol, fn_: aloop_datagram_lost_fn) -> i64;
     /// ```text
-    /// The functions are copied. free_fn(data) runs once, when the endpoint is gone,
-    /// and not at all where none was created.
+    /// The callbacks of the endpoint, which are copied, and their data. free_fn(data) runs once, when
+    /// the endpoint is gone; not if none was created.
     /// ```
     pub fn aloop_datagram_options_set_protocol(options: *mut aloop_datagram_options, protocol: *const aloop_datagram_protocol, data: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
-    /// An operation whose value is an endpoint (a reference). Fails with -errno and
-    /// a text with the address, ALOOP_ERESOLVE, ALOOP_EBUSY for a descriptor that is
-    /// watched, ALOOP_EINVAL. loop.create_datagram_endpoint.
+    /// An operation that creates an endpoint, its value (a reference). Fails with -errno and a message
+    /// with the address, ALOOP_ERESOLVE, ALOOP_EBUSY for a descriptor that is watched, or
+    /// ALOOP_EINVAL. loop.create_datagram_endpoint.
     /// ```
     pub fn aloop_create_datagram_endpoint(options: *const aloop_datagram_options) -> *mut aloop_future;
-    /// Receives no more, sends what is queued, then closes. Again: 0.
+    /// Stops receiving, sends what is queued, then closes. Again: 0.
     pub fn aloop_datagram_close(endpoint: *mut aloop_datagram) -> i64;
-    /// The same without sending.
+    /// Closes at once; what is queued is dropped.
     pub fn aloop_datagram_abort(endpoint: *mut aloop_datagram) -> i64;
     /// See [`aloop_datagram_abort`].
     pub fn aloop_datagram_is_closing(endpoint: *mut aloop_datagram) -> i64;
-    /// An operation: done when the descriptor is closed.
+    /// An operation that waits until the descriptor is closed.
     pub fn aloop_datagram_wait_closed(endpoint: *mut aloop_datagram) -> *mut aloop_future;
     /// ```text
-    /// An operation whose value is an aloop_packet (a reference) and whose status is
-    /// its size, which may be 0.
+    /// An operation that receives a datagram; its value is an aloop_packet (a reference), its status
+    /// the size, which may be 0.
     /// ```
     pub fn aloop_datagram_recvfrom(endpoint: *mut aloop_datagram) -> *mut aloop_future;
     /// ```text
-    /// Waits for one and gives up to n that are there: an aloop_packets (a
-    /// reference); the status is their number. n < 1: ALOOP_EINVAL.
+    /// An operation that waits for a datagram and receives up to n that are there; its value is an
+    /// aloop_packets (a reference), its status their number. ALOOP_EINVAL if n < 1.
     /// ```
     pub fn aloop_datagram_recvmany(endpoint: *mut aloop_datagram, n: i64) -> *mut aloop_future;
     /// ```text
-    /// An operation: waits while more than the high-water mark is queued, then sends
-    /// or queues; the status is n. data must stay until it is done. Cancelled: not
-    /// sent.
+    /// An operation that waits while more than the high-water mark is queued, and then sends or queues
+    /// a datagram; its status is n. data must stay valid until it is done. If it is cancelled,
+    /// nothing was sent.
     /// ```
     pub fn aloop_datagram_sendto(endpoint: *mut aloop_datagram, data: *const c_void, n: usize, address: *mut aloop_address) -> *mut aloop_future;
     /// ```text
-    /// Sends or queues (copies) at once, whatever is queued; how many bytes now wait, 8
-    /// more for each datagram. transport.sendto.
+    /// Sends or queues (copies) a datagram at once, however much is queued; returns how many bytes are
+    /// queued, plus 8 for each datagram. transport.sendto.
     /// ```
     pub fn aloop_datagram_sendto_nowait(endpoint: *mut aloop_datagram, data: *const c_void, len: usize, address: *mut aloop_address) -> i64;
     /// ```text
-    /// n datagrams with as few system calls as may be; addresses may be NULL, as may
-    /// each. The arrays are copied, the data must stay until it is done. An operation;
-    /// the status is how many were sent or queued: fewer than n where one was
-    /// refused, whose error comes if that is the first.
+    /// An operation that sends n datagrams with as few system calls as possible. addresses, and each
+    /// of them, may be NULL. The arrays are copied; the data must stay valid until it is done. The
+    /// status is the number of datagrams sent or queued. If one is refused, it is fewer than n; if
+    /// that is the first one, the operation fails with its error.
     /// ```
     pub fn aloop_datagram_sendmany(endpoint: *mut aloop_datagram, data: *const aloop_buf, addresses: *const *mut aloop_address, n: usize) -> *mut aloop_future;
     /// ```text
-    /// Done at once unless more than the high-water mark waits; then when it has
-    /// come down to the low one. An operation.
+    /// An operation that waits, if more than the high-water mark is queued, until no more than the
+    /// low-water mark is.
     /// ```
     pub fn aloop_datagram_drain(endpoint: *mut aloop_datagram) -> *mut aloop_future;
-    /// Negative: by asyncio's rule (65536; low is a quarter of high).
+    /// The water marks in bytes. Negative: asyncio's defaults (high 65536, low a quarter of high).
     pub fn aloop_datagram_set_write_buffer_limits(endpoint: *mut aloop_datagram, high: i64, low: i64) -> i64;
     /// See [`aloop_datagram_set_write_buffer_limits`].
     pub fn aloop_datagram_get_write_buffer_size(endpoint: *mut aloop_datagram) -> i64;
-    /// "peername" or "sockname" as text, "fd": as aloop_stream_get_extra_info.
+    /// "peername", "sockname" and "fd", like aloop_stream_get_extra_info.
     pub fn aloop_datagram_get_extra_info(endpoint: *mut aloop_datagram, name: *const c_char, buffer: *mut c_char, size: usize) -> i64;
-    /// Its own address, or its remote one: a reference, NULL where there is none.
+    /// Its own address, and its remote one: a reference, or NULL if there is none.
     pub fn aloop_datagram_local_address(endpoint: *mut aloop_datagram) -> *mut aloop_address;
     /// See [`aloop_datagram_local_address`].
     pub fn aloop_datagram_remote_address(endpoint: *mut aloop_datagram) -> *mut aloop_address;
     /// See [`ALOOP_DATAGRAM_STAT_RECEIVED`].
     pub fn aloop_datagram_statistic(endpoint: *mut aloop_datagram, which: i32) -> i64;
     /// ```text
-    /// Up to n bytes; the value is an aloop_bytes (a reference), the status its size;
-    /// 0: the end.
+    /// Receives up to n bytes; the value is an aloop_bytes (a reference), the status its size, 0 at
+    /// the end.
     /// ```
     pub fn aloop_sock_recv(fd: i32, n: usize) -> *mut aloop_future;
     /// The same into memory of the caller.
     pub fn aloop_sock_recv_into(fd: i32, buffer: *mut c_void, n: usize) -> *mut aloop_future;
-    /// A datagram of up to n bytes; the value is an aloop_packet (a reference).
+    /// Receives a datagram of up to n bytes; the value is an aloop_packet (a reference).
     pub fn aloop_sock_recvfrom(fd: i32, n: usize) -> *mut aloop_future;
     /// ```text
     /// The same into memory of the caller; the value is the sender's aloop_address (a
@@ -2578,201 +2589,196 @@ extern "C" {
     /// ```
     pub fn aloop_sock_recvfrom_into(fd: i32, buffer: *mut c_void, n: usize) -> *mut aloop_future;
     /// ```text
-    /// All n bytes; the status is n. After a failure or a cancellation it is not
-    /// known how many went.
+    /// Sends all n bytes; the status is n. After a failure or a cancellation it is not known how many
+    /// were sent.
     /// ```
     pub fn aloop_sock_sendall(fd: i32, data: *const c_void, n: usize) -> *mut aloop_future;
-    /// A datagram; address may be NULL on a connected socket. The status is n.
+    /// Sends a datagram; address may be NULL on a connected socket. The status is n.
     pub fn aloop_sock_sendto(fd: i32, data: *const c_void, n: usize, address: *mut aloop_address) -> *mut aloop_future;
     /// ```text
-    /// Sends count bytes of a file from offset on (count < 0: to its end) over a
-    /// stream socket; the status is how many, and the file's position is behind them,
-    /// also after a failure or a cancellation. By sendfile(2), or else by reading in
-    /// the default executor and sending. ALOOP_EINVAL for a negative offset, a count
-    /// of 0, another kind of socket.
+    /// Sends count bytes of a file, starting at offset (count < 0: up to its end), over a stream
+    /// socket. The status is the number of bytes sent, and the position of the file is behind them,
+    /// also after a failure or a cancellation. Uses sendfile(2), or, if that is impossible, reads
+    /// in the default executor. ALOOP_EINVAL for a negative offset, a count of 0, or another kind
+    /// of socket.
     /// ```
     pub fn aloop_sock_sendfile(fd: i32, file: i32, offset: i64, count: i64) -> *mut aloop_future;
-    /// The same by sendfile(2) alone: ALOOP_ENOSENDFILE where it cannot be used.
+    /// The same with sendfile(2) only: ALOOP_ENOSENDFILE if it cannot be used.
     pub fn aloop_sock_sendfile_native(fd: i32, file: i32, offset: i64, count: i64) -> *mut aloop_future;
     /// ```text
-    /// host: a name or an address (of the socket's family; looked up as by
-    /// aloop_getaddrinfo, the first answer counts), or a path for a Unix socket
-    /// ("@name" is abstract; port is ignored). "Connect call failed (...): ..." is the
-    /// text of its errors. Cancelled, the attempt goes on in the kernel.
+    /// Connects a socket. host: an address, a name (looked up as by aloop_getaddrinfo, in the family
+    /// of the socket; the first answer is used), or the path of a Unix socket ("@name" is an
+    /// abstract one; port is ignored). Its errors have the message "Connect call failed (...):
+    /// ...". After a cancellation the attempt continues in the kernel.
     /// ```
     pub fn aloop_sock_connect(fd: i32, host: *const c_char, port: i32) -> *mut aloop_future;
     /// ```text
-    /// The status is the new descriptor, nonblocking and close-on-exec, which is the
-    /// caller's; the value is the peer's aloop_address (a reference). Cancelled, it
-    /// has accepted nothing.
+    /// Accepts a connection. The status is the new descriptor, nonblocking and close-on-exec, which is
+    /// the caller's; the value is the peer's aloop_address (a reference). A cancelled operation has
+    /// accepted nothing.
     /// ```
     pub fn aloop_sock_accept(fd: i32) -> *mut aloop_future;
     /// ```text
-    /// Sends n bytes, at least one, and count descriptors with them, 1 to 253; they
-    /// stay the caller's, too. The status is how many bytes went (all descriptors go
-    /// with the first one).
+    /// Sends n bytes, at least one, together with count descriptors, 1 to 253, which stay the
+    /// caller's. The status is the number of bytes sent (all descriptors go with the first).
     /// ```
     pub fn aloop_sock_send_fds(fd: i32, data: *const c_void, n: usize, fds: *const i32, count: usize) -> *mut aloop_future;
     /// ```text
-    /// Up to n bytes and as many descriptors as come with them, at most 253: an
-    /// aloop_packet (a reference); truncated if there were more. They are
-    /// close-on-exec; what is not taken out of the packet is closed with it.
+    /// Receives up to n bytes and the descriptors that come with them, at most 253. The value is an
+    /// aloop_packet (a reference), which is truncated if there were more. The descriptors are
+    /// close-on-exec; those that are not taken out of the packet are closed with it.
     /// ```
     pub fn aloop_sock_recv_fds(fd: i32, n: usize) -> *mut aloop_future;
-    /// How many descriptors came with a packet.
+    /// The number of descriptors that came with a packet.
     pub fn aloop_packet_fd_count(packet: *const aloop_packet) -> i64;
     /// ```text
-    /// Number index becomes the caller's; ALOOP_EBADF if it was taken, ALOOP_EINVAL
-    /// out of range. One thread at a time.
+    /// Takes a descriptor out of the packet; it is then the caller's. ALOOP_EBADF if it was taken
+    /// already, ALOOP_EINVAL out of range. One thread at a time.
     /// ```
     pub fn aloop_packet_take_fd(packet: *mut aloop_packet, index: i64) -> i64;
     /// ```text
     /// Making one
     ///
-    /// A client's context verifies the server's certificate against the system's
-    /// authorities, and its name (ssl.create_default_context); a server's asks for
-    /// no certificate. TLS 1.2 at least. *context is a reference. ALOOP_ENOMEM,
-    /// ALOOP_ENOSYS, ALOOP_EINVAL for NULL.
+    /// *context is a reference. A client's context verifies that the server's certificate was
+    /// signed by an authority of the system, and that it is for the server's name
+    /// (ssl.create_default_context). A server's context requests no certificate. Both use at least
+    /// TLS 1.2. ALOOP_ENOMEM, ALOOP_ENOSYS, ALOOP_EINVAL for NULL.
     ///
-    /// The contexts of a process share the system's authorities. They are read (which
-    /// blocks) for the first that wants them, from where OpenSSL has them or where
-    /// SSL_CERT_FILE and SSL_CERT_DIR name them; again for one that is made after these
-    /// or the file have changed. Those made before keep what they have.
+    /// The contexts of a process share the authorities of the system. The first context that needs
+    /// them reads them (which blocks) from OpenSSL's default place, or from SSL_CERT_FILE and
+    /// SSL_CERT_DIR. A context created after one of these has changed reads them again; earlier
+    /// contexts keep theirs.
     /// ```
     pub fn aloop_tls_context_new_client(context: *mut *mut aloop_tls_context) -> i64;
     /// See [`aloop_tls_context_new_client`].
     pub fn aloop_tls_context_new_server(context: *mut *mut aloop_tls_context) -> i64;
-    /// Borrowed; NULL if the last call succeeded.
+    /// The error of the last call, borrowed; NULL if it succeeded.
     pub fn aloop_tls_context_error(context: *mut aloop_tls_context) -> *mut aloop_error;
     /// ```text
-    /// The authorities that certificates must come from, instead of the system's; may
-    /// be called again to add more. file: certificates in PEM; directory: named by
-    /// hash (openssl rehash). One of them may be NULL; both: the system's.
+    /// The trusted certificate authorities, in place of the system's; call it again to add more. file:
+    /// certificates in PEM; directory: files named by hash (openssl rehash). One of them may be
+    /// NULL; if both are, adds the authorities of the system.
     /// ```
     pub fn aloop_tls_context_load_verify(context: *mut aloop_tls_context, file: *const c_char, directory: *const c_char) -> i64;
     /// The same from PEM text in memory.
     pub fn aloop_tls_context_load_verify_memory(context: *mut aloop_tls_context, pem: *const c_char) -> i64;
     /// ```text
-    /// The own certificate, with those between it and the authority behind it, and
-    /// its key: PEM files; key_file NULL: both are in cert_file. password of the key,
-    /// or NULL. The key must belong to the certificate.
+    /// The certificate of this side, followed by the intermediate ones, and its key, in PEM files. If
+    /// key_file is NULL, both are in cert_file. password: of the key, or NULL. The key must belong
+    /// to the certificate.
     /// ```
     pub fn aloop_tls_context_load_cert_chain(context: *mut aloop_tls_context, cert_file: *const c_char, key_file: *const c_char, password: *const c_char) -> i64;
     /// See [`aloop_tls_context_load_cert_chain`].
     pub fn aloop_tls_context_load_cert_chain_memory(context: *mut aloop_tls_context, cert_pem: *const c_char, key_pem: *const c_char, password: *const c_char) -> i64;
-    /// Whether the peer must have a certificate that verifies: ALOOP_TLS_VERIFY_.
+    /// Whether the peer needs a valid certificate: one of ALOOP_TLS_VERIFY_...
     pub fn aloop_tls_context_set_verify_mode(context: *mut aloop_tls_context, mode: i32) -> i64;
-    /// Of clients: whether it must be for the server's name; default 1.
+    /// For clients: whether the certificate must be for the server's name; default 1.
     pub fn aloop_tls_context_set_check_hostname(context: *mut aloop_tls_context, check: i32) -> i64;
     /// ```text
-    /// The protocols spoken over TLS, the preferred first: "h2,http/1.1". A server
-    /// that shares none with a client that offers some refuses it. NULL: none.
+    /// ALPN: the protocols spoken over TLS, the preferred one first, such as "h2,http/1.1". A server
+    /// refuses a client that offers only others. NULL: none.
     /// ```
     pub fn aloop_tls_context_set_alpn(context: *mut aloop_tls_context, protocols: *const c_char) -> i64;
-    /// ALOOP_TLS_1_0 to ALOOP_TLS_1_3; 0: whatever OpenSSL can.
+    /// The oldest and newest version, ALOOP_TLS_1_0 to ALOOP_TLS_1_3; 0: whatever OpenSSL supports.
     pub fn aloop_tls_context_set_min_version(context: *mut aloop_tls_context, version: i32) -> i64;
     /// See [`aloop_tls_context_set_min_version`].
     pub fn aloop_tls_context_set_max_version(context: *mut aloop_tls_context, version: i32) -> i64;
     /// ```text
-    /// In OpenSSL's words: a cipher list for TLS 1.2 and older, or names of TLS 1.3
-    /// suites ("TLS_AES_128_GCM_SHA256"), separated by colons.
+    /// In OpenSSL's notation: a cipher list for TLS 1.2 and older; and names of TLS 1.3 suites
+    /// ("TLS_AES_128_GCM_SHA256"), separated by colons.
     /// ```
     pub fn aloop_tls_context_set_ciphers(context: *mut aloop_tls_context, ciphers: *const c_char) -> i64;
     /// See [`aloop_tls_context_set_ciphers`].
     pub fn aloop_tls_context_set_ciphersuites(context: *mut aloop_tls_context, suites: *const c_char) -> i64;
     /// ```text
-    /// Of servers: clients that ask for this name (SNI) get the certificate and the
-    /// settings of other, which is shared; a session is resumed only under the name
-    /// it began with. "*.example.org" is every name one level below. ALOOP_EINVAL if
-    /// other has names of its own, or is a client's.
+    /// For servers: clients that ask for this name (SNI) get the certificate and the settings of
+    /// other, to which the context keeps a reference. A session is resumed only under the name with
+    /// which it began. "*.example.org" matches every name one level below. ALOOP_EINVAL if other has
+    /// names of its own, or is a client's.
     /// ```
     pub fn aloop_tls_context_add_name(context: *mut aloop_tls_context, name: *const c_char, other: *mut aloop_tls_context) -> i64;
     /// ```text
-    /// Of clients: remembers the sessions of so many servers and resumes them, which
-    /// saves a round trip and the certificates; default 0.
+    /// For clients: remembers the sessions of this many servers and resumes them, which saves a round
+    /// trip and the certificates; default 0.
     /// ```
     pub fn aloop_tls_context_set_session_cache(context: *mut aloop_tls_context, servers: i32) -> i64;
     /// ```text
-    /// Appends the secrets of each connection to a file, for Wireshark: whoever reads
-    /// it reads the connections. NULL: no more.
+    /// Appends the secrets of each connection to a file, for Wireshark. Whoever can read the file can
+    /// decrypt the connections. NULL: stops.
     /// ```
     pub fn aloop_tls_context_set_keylog_file(context: *mut aloop_tls_context, path: *const c_char) -> i64;
     /// ```text
-    /// Shared: the context of open_connection (a client's) and start_server (a
-    /// server's). NULL: no TLS. A server's handler runs after the handshake; a
-    /// handshake that fails is reported to the exception handler, others go on.
+    /// The context for a connection (a client's) or a server (a server's), to which the options keep a
+    /// reference. NULL: no TLS. A server's handler runs after the handshake. A failed handshake is
+    /// reported to the exception handler, and does not affect other connections.
     /// ```
     pub fn aloop_stream_options_set_tls(options: *mut aloop_stream_options, context: *mut aloop_tls_context) -> i64;
     /// ```text
-    /// Of clients: the name that the certificate must be for, and that is sent to the
-    /// server; default: the host. Over Unix sockets there is no default.
+    /// For clients: the name for which the certificate must be valid, and which is sent to the server;
+    /// default: the host. There is no default for Unix sockets.
     /// ```
     pub fn aloop_stream_options_set_server_hostname(options: *mut aloop_stream_options, name: *const c_char) -> i64;
-    /// ```text
-    /// Seconds, above 0; default 60. A handshake that takes longer fails with
-    /// ALOOP_ECONNABORTED.
-    /// ```
+    /// The time limit for handshakes in seconds, above 0; default 60; then ALOOP_ECONNABORTED.
     pub fn aloop_stream_options_set_tls_handshake_timeout(options: *mut aloop_stream_options, seconds: f64) -> i64;
     /// ```text
-    /// Seconds; default 30. How long close waits until all is sent and the peer's
-    /// close_notify has come; then the stream ends with ALOOP_ETIMEDOUT. 0: once all
-    /// is sent it does not wait for the peer, whose later data then meet a reset.
+    /// How many seconds close waits until everything is sent and the peer's close_notify has come;
+    /// default 30; then the stream ends with ALOOP_ETIMEDOUT. 0: does not wait for the peer, whose
+    /// later data then causes a reset.
     /// ```
     pub fn aloop_stream_options_set_tls_shutdown_timeout(options: *mut aloop_stream_options, seconds: f64) -> i64;
     /// ```text
-    /// A session of an earlier connection to the same server, to be resumed; what
-    /// does not fit any more is ignored. It must come from a context that trusts the
-    /// same authorities: the server shows its certificate no second time, and a
-    /// session does not tell who verified it. (Python takes none of another context.)
+    /// A session of an earlier connection to the same server, to be resumed; an unsuitable one is
+    /// ignored. It must come from a context that trusts the same authorities, because the server does
+    /// not present its certificate again, and a session does not tell who verified it. (Python
+    /// refuses sessions of another context.)
     /// ```
     pub fn aloop_stream_options_set_tls_session(options: *mut aloop_stream_options, session: *const aloop_bytes) -> i64;
     /// ```text
-    /// Upgrades a connection in place: an operation that drains, then shakes hands
-    /// as the context's side; 0. What was received and not read yet, and all that
-    /// comes from then on, belongs to the handshake: reads fail with ALOOP_EBUSY
-    /// meanwhile, and a protocol is told of nothing; both go on if no handshake
-    /// begins. Where one does, reading is no longer paused. Of options (may be
-    /// NULL) those above count; a client's context that checks names needs a
-    /// server_hostname. Fails with ALOOP_ETLSCERT (the certificate does not
-    /// verify), ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed in mid-handshake),
-    /// ALOOP_ECONNABORTED (the time is up), each with a text that says why;
-    /// ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE
-    /// after write_eof, ALOOP_EINVAL for bad arguments. A failure after the
-    /// beginning, or a cancellation, ends the connection.
-    /// asyncio.StreamWriter.start_tls.
+    /// An operation that starts TLS on an open connection: it drains, and then performs the handshake,
+    /// as client or server according to the context. Data that was received but not read, and all
+    /// later data, belongs to the handshake. Meanwhile reads fail with ALOOP_EBUSY, and a protocol
+    /// gets no callbacks; both continue if the handshake does not begin. If it does, reading is not
+    /// paused any more. Of the options (may be NULL), those above are used; a client's context that
+    /// checks names needs a server_hostname.
+    /// Fails, with a message that says why, with ALOOP_ETLSCERT (the certificate does not verify),
+    /// ALOOP_ETLS, ALOOP_ECONNRESET (the peer closed during the handshake) or ALOOP_ECONNABORTED (the
+    /// time is up). ALOOP_EBUSY while somebody reads or a file is sent, ALOOP_EINVALIDSTATE after
+    /// write_eof, ALOOP_EINVAL for bad arguments. A failure of the handshake, or a cancellation, ends
+    /// the connection. asyncio.StreamWriter.start_tls.
     /// ```
     pub fn aloop_stream_start_tls(stream: *mut aloop_stream, context: *mut aloop_tls_context, options: *const aloop_stream_options) -> *mut aloop_future;
-    /// The peer's certificate in DER, as a reference in *der; ALOOP_ENOENT.
+    /// The peer's certificate in DER; *der is a reference. ALOOP_ENOENT if there is none.
     pub fn aloop_stream_get_peer_certificate(stream: *mut aloop_stream, der: *mut *mut aloop_bytes) -> i64;
     /// ```text
-    /// The session, for aloop_stream_options_set_tls_session: a secret. With TLS 1.3
-    /// it comes after the handshake, with the first data. ALOOP_ENOENT.
+    /// The session, for aloop_stream_options_set_tls_session; *session is a reference. It is a secret.
+    /// With TLS 1.3 it arrives after the handshake, with the first data. ALOOP_ENOENT if there is
+    /// none.
     /// ```
     pub fn aloop_stream_get_tls_session(stream: *mut aloop_stream, session: *mut *mut aloop_bytes) -> i64;
     /// ```text
-    /// flags: O_RDONLY and the like, mode: for O_CREAT; close-on-exec always. The
-    /// value is a file (a reference). ALOOP_EINVAL for a FIFO and a socket: they
-    /// belong in the loop itself (aloop_connect_read_pipe).
+    /// Opens a file; the value is the file (a reference). flags: O_RDONLY etc., always with
+    /// close-on-exec; mode: for O_CREAT. ALOOP_EINVAL for FIFOs and sockets, for which the loop can
+    /// wait itself (aloop_connect_read_pipe).
     /// ```
     pub fn aloop_file_open(path: *const c_char, flags: i32, mode: i32) -> *mut aloop_future;
     /// ```text
-    /// Up to n bytes from the file's position on, as many as it has (of what is no
-    /// regular file, 16 MiB at the most); the value is an aloop_bytes (a reference),
-    /// the status its size; 0: the end.
+    /// Reads n bytes from the file's position, or up to its end (at most 16 MiB if it is not a
+    /// regular file). The value is an aloop_bytes (a reference), the status its size, 0 at the
+    /// end.
     /// ```
     pub fn aloop_file_read(file: *mut aloop_file, n: usize) -> *mut aloop_future;
     /// The same from an offset, without moving the position.
     pub fn aloop_file_pread(file: *mut aloop_file, n: usize, offset: i64) -> *mut aloop_future;
     /// ```text
-    /// All len bytes, which are copied, at the position (with O_APPEND: the end) or
-    /// at an offset; the status is len. After a failure some may be written.
+    /// Writes all len bytes (copied) at the position (with O_APPEND: at the end) or at an offset; the
+    /// status is len. After a failure some bytes may have been written.
     /// ```
     pub fn aloop_file_write(file: *mut aloop_file, data: *const c_void, len: usize) -> *mut aloop_future;
     /// See [`aloop_file_write`].
     pub fn aloop_file_pwrite(file: *mut aloop_file, data: *const c_void, len: usize, offset: i64) -> *mut aloop_future;
-    /// As lseek(2); the status is the new position.
+    /// Like lseek(2); the status is the new position.
     pub fn aloop_file_seek(file: *mut aloop_file, offset: i64, whence: i32) -> *mut aloop_future;
-    /// The value is an aloop_file_stat (a reference).
+    /// fstat(2); the value is an aloop_file_stat (a reference).
     pub fn aloop_file_fstat(file: *mut aloop_file) -> *mut aloop_future;
     /// fsync(2), fdatasync(2), ftruncate(2).
     pub fn aloop_file_fsync(file: *mut aloop_file) -> *mut aloop_future;
@@ -2781,35 +2787,33 @@ extern "C" {
     /// See [`aloop_file_fsync`].
     pub fn aloop_file_truncate(file: *mut aloop_file, size: i64) -> *mut aloop_future;
     /// ```text
-    /// Closes it behind the calls that were made before; later ones, and a second
-    /// close, fail with ALOOP_ESTALE. It cannot be cancelled. A file that is dropped
-    /// open is closed, too.
+    /// Closes the file after the calls that were made before. Later calls, and a second close, fail
+    /// with ALOOP_ESTALE. It cannot be cancelled. Dropping an open file closes it, too.
     /// ```
     pub fn aloop_file_close(file: *mut aloop_file) -> *mut aloop_future;
-    /// The descriptor, the file's own; ALOOP_ESTALE after close.
+    /// The file's descriptor, which stays the file's; ALOOP_ESTALE after close.
     pub fn aloop_file_descriptor(file: *mut aloop_file) -> i64;
     /// ```text
-    /// All of a file; the value is an aloop_bytes (a reference), the status its size.
-    /// -EFBIG if it has more than limit bytes (limit < 0: no limit).
+    /// Reads a whole file; the value is an aloop_bytes (a reference), the status its size. -EFBIG if
+    /// it has more than limit bytes (limit < 0: no limit).
     /// ```
     pub fn aloop_read_file(path: *const c_char, limit: i64) -> *mut aloop_future;
     /// ```text
-    /// Puts a file with these bytes (copied) in the place of path, at once: a reader
-    /// sees the old one or the new one, whole, also after a crash. It is written
-    /// beside it, synced and renamed; an old file's mode is kept. The status is len.
+    /// Replaces the file at path by one with these bytes (copied) in a single step: a reader sees the
+    /// whole old file or the whole new one, even after a crash. Writes a new file beside it, syncs
+    /// and renames it; the mode of an old file is kept. The status is len.
     /// ```
     pub fn aloop_write_file(path: *const c_char, data: *const c_void, len: usize) -> *mut aloop_future;
-    /// stat(2) of a path; follow 0: of a symbolic link itself.
+    /// stat(2) of a path, or with follow 0 lstat(2); the value is an aloop_file_stat (a reference).
     pub fn aloop_stat_file(path: *const c_char, follow: i32) -> *mut aloop_future;
     /// ```text
-    /// The names in a directory, without "." and "..", in no order; the value is an
+    /// Lists the names in a directory, without "." and "..", in no particular order. The value is an
     /// aloop_file_names (a reference), the status their number.
     /// ```
     pub fn aloop_list_directory(path: *const c_char) -> *mut aloop_future;
     /// ```text
-    /// What stat found; immutable, any thread. mode: type and permissions as in
-    /// st_mode; times in seconds since 1970. ALOOP_EINVAL (0 for the times) for
-    /// another object.
+    /// The result of stat: immutable, any thread. mode is the type and the permissions, as st_mode;
+    /// times are in seconds since 1970. ALOOP_EINVAL (0 for the times) for another object.
     /// ```
     pub fn aloop_file_stat_size(stat: *const aloop_file_stat) -> i64;
     /// See [`aloop_file_stat_size`].
@@ -2828,23 +2832,26 @@ extern "C" {
     pub fn aloop_file_stat_atime(stat: *const aloop_file_stat) -> f64;
     /// See [`aloop_file_stat_size`].
     pub fn aloop_file_stat_ctime(stat: *const aloop_file_stat) -> f64;
-    /// Names are borrowed from their list; NULL out of range.
+    /// The number of names; and a name, borrowed from the list, NULL out of range.
     pub fn aloop_file_names_count(names: *const aloop_file_names) -> i64;
     /// See [`aloop_file_names_count`].
     pub fn aloop_file_names_at(names: *const aloop_file_names, index: i64) -> *const c_char;
     /// ```text
-    /// 0 with a reference in *watch; -errno (ALOOP_ENOENT, -ENOSPC for too many
-    /// watches, -EMFILE), ALOOP_EINVAL, ALOOP_ENOMEM, ALOOP_ENORUNNINGLOOP.
+    /// Creates a watch; *watch is a reference. -errno (ALOOP_ENOENT, -ENOSPC for too many watches,
+    /// -EMFILE), ALOOP_EINVAL, ALOOP_ENOMEM, ALOOP_ENORUNNINGLOOP.
     /// ```
     pub fn aloop_file_watch_new(watch: *mut *mut aloop_file_watch, path: *const c_char) -> i64;
     /// ```text
-    /// An operation (see future.h) whose value is an aloop_file_event (a reference)
-    /// and whose status is its kind. One may wait at a time: ALOOP_EBUSY. Cancelled,
-    /// it loses nothing. ALOOP_ESTOPITERATION when the path itself is gone, after its
-    /// event; ALOOP_ESTALE after close.
+    /// An operation (see future.h) that waits for the next event; its value is an aloop_file_event (a
+    /// reference) and its status the kind of event. Only one may wait at a time (ALOOP_EBUSY).
+    /// Cancelling it loses nothing. ALOOP_ESTOPITERATION after the event that the path itself is
+    /// gone; ALOOP_ESTALE after close.
     /// ```
     pub fn aloop_file_watch_next(watch: *mut aloop_file_watch) -> *mut aloop_future;
-    /// Closes it; who waits gets ALOOP_ESTALE. Again: 0. Dropping it closes it, too.
+    /// ```text
+    /// Closes it; a waiting operation fails with ALOOP_ESTALE. Again: 0. Dropping the watch closes
+    /// it, too.
+    /// ```
     pub fn aloop_file_watch_close(watch: *mut aloop_file_watch) -> i64;
     /// Immutable; any thread. ALOOP_EINVAL and "" for another object.
     pub fn aloop_file_event_kind(event: *const aloop_file_event) -> i64;
@@ -2857,50 +2864,47 @@ extern "C" {
     /// In a job: sets its value with the destructor, and returns status.
     pub fn aloop_job_return(status: i64, value: *mut c_void, free_fn: aloop_free_fn) -> i64;
     /// ```text
-    /// In a job: 1 once its future was cancelled, its executor's shutdown ran out of
-    /// time or its loop was closed: it should end soon. 0 before, and outside.
+    /// In a job: 1 if it should end soon, because its future was cancelled, the shutdown of its
+    /// executor has timed out, or its loop was closed. Otherwise, and outside a job, 0.
     /// ```
     pub fn aloop_job_cancelled() -> i64;
     /// ```text
-    /// In a job: how reports name it (copied, cut to 63 bytes); by default the name
-    /// of the function. ALOOP_EINVALIDSTATE outside a job.
+    /// In a job: its name in reports (copied, truncated to 63 bytes); by default the name of the
+    /// function. ALOOP_EINVALIDSTATE outside a job.
     /// ```
     pub fn aloop_job_set_name(name: *const c_char) -> i64;
     /// ```text
-    /// Runs fn(arg) in the running loop's default executor, in a copy of the
-    /// caller's context. An operation. free_fn(arg) runs exactly once in every case,
-    /// on the loop's own stack, when the job has ended or cannot run any more.
-    /// Errors besides the job's own: ALOOP_ESHUTDOWN, ALOOP_EQUEUEFULL.
+    /// An operation that runs fn(arg) in the default executor of the running loop, in a copy of
+    /// the caller's context. free_fn(arg) runs exactly once in every case, on the loop's own
+    /// stack, when the job has ended or can no longer run. Its outcome is the job's, or
+    /// ALOOP_ESHUTDOWN or ALOOP_EQUEUEFULL.
     /// ```
     pub fn aloop_to_thread(fn_: aloop_job_fn, arg: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_future;
     /// ```text
-    /// The same in a given executor (NULL: the loop's default), started at once, with
-    /// an empty context. ALOOP_EWRONGTYPE for a pool of processes. NULL, and arg
-    /// freed, if loop is NULL, closed or of another thread.
+    /// The same in another executor (NULL: the loop's default), with an empty context. The job
+    /// starts at once. ALOOP_EWRONGTYPE for a pool of processes. Returns NULL, and frees arg, if
+    /// loop is NULL, closed or of another thread.
     /// ```
     pub fn aloop_run_in_executor(loop_: *mut aloop_loop, executor: *mut aloop_executor, fn_: aloop_job_fn, arg: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_future;
     /// ```text
-    /// At most n threads, 0: min(32, cores + 4); each is started when a job finds
-    /// none idle; a job that finds no thread at all fails with -EAGAIN where none can
-    /// be started. One whose job ends it (pthread_exit) is replaced; that job fails
-    /// with ALOOP_EBROKENPOOL. They block the signals that the program may handle; faults get
-    /// through. A child that a job forks, or starts through process.h, begins without
-    /// that; one of system or popen does not. NULL for n < 0.
+    /// A pool of up to n threads, 0: min(32, cores + 4). A thread is started when a job finds none
+    /// idle; if there is no thread at all and none can be started, the job fails with -EAGAIN. A
+    /// thread that a job ends (pthread_exit) is replaced, and the job fails with
+    /// ALOOP_EBROKENPOOL. The threads block the signals that a program may handle, but not
+    /// faults. Child processes that a job forks, or starts through process.h, do not inherit
+    /// this; those of system and popen do. NULL for n < 0, or when out of memory.
     /// ```
     pub fn aloop_executor_new_threads(n: i64) -> *mut aloop_executor;
-    /// The threads are named name_0, name_1, ... (name cut to 11 bytes).
+    /// Names the threads name_0, name_1, ... (name is truncated to 11 bytes).
     pub fn aloop_executor_set_name(executor: *mut aloop_executor, name: *const c_char) -> i64;
-    /// ```text
-    /// How many jobs may wait for a thread, by default 2^20; more fail with
-    /// ALOOP_EQUEUEFULL.
-    /// ```
+    /// How many jobs may wait for a thread, by default 2^20; others fail with ALOOP_EQUEUEFULL.
     pub fn aloop_executor_set_max_queue(executor: *mut aloop_executor, n: i64) -> i64;
     /// ```text
-    /// A pool of n worker processes, 0: one a core. They are forked from a server
-    /// process, which is forked in this call: make the pool early, best before the
-    /// program starts threads, for a worker begins with the memory of this moment,
-    /// without the program's descriptors: a FILE of it writes nowhere there. Ctrl-C ends
-    /// what a worker executes, not the worker. NULL also where no process can be made.
+    /// A pool of n worker processes, 0: one per core. They are forked from a server process, which
+    /// is forked in this call. Create the pool early, best before the program starts threads: a
+    /// worker starts with the memory of this moment, but without the program's descriptors, so a
+    /// FILE of the program writes nowhere. Ctrl-C ends programs that a worker executes, not the
+    /// worker. NULL also if the process cannot be created.
     /// ```
     pub fn aloop_executor_new_processes(n: i64) -> *mut aloop_executor;
     /// See [`aloop_process_fn`].
@@ -2908,51 +2912,47 @@ extern "C" {
     /// See [`aloop_executor_vtable`].
     pub fn aloop_executor_new_custom(vtable: *const aloop_executor_vtable, data: *mut c_void, free_fn: aloop_free_fn) -> *mut aloop_executor;
     /// ```text
-    /// Runs job, or gives it up (its future is cancelled), and hands it back to its
-    /// loop; exactly one of the two, once: the loop frees it soon after that (until
-    /// then another call is ALOOP_EINVALIDSTATE). Both may be called in submit and in
-    /// withdraw, whose result does not matter then.
+    /// Run a job, or give it up (its future is cancelled). Call exactly one of the two, once; the
+    /// loop frees the job soon after that (until then another call is ALOOP_EINVALIDSTATE). Both
+    /// may be called inside submit and withdraw, whose result is then ignored.
     /// ```
     pub fn aloop_job_run(job: *mut aloop_job) -> i64;
     /// See [`aloop_job_run`].
     pub fn aloop_job_drop(job: *mut aloop_job) -> i64;
     /// ```text
-    /// Takes no more jobs, and is done when all have ended and the threads are gone.
-    /// With jobs left after timeout seconds (negative: no limit) fails with
-    /// ALOOP_ETIMEDOUT: the error names those that still run, they are told to end,
-    /// and what waited in the queue is cancelled. An operation; executor is borrowed.
+    /// An operation that refuses further jobs, and is done when all jobs have ended and the threads
+    /// are gone. If there are jobs left after timeout seconds (negative: no limit), it fails with
+    /// ALOOP_ETIMEDOUT and a message that names the running ones; these are told to end, and
+    /// those in the queue are cancelled. executor is borrowed.
     /// ```
     pub fn aloop_executor_shutdown(executor: *mut aloop_executor, timeout: f64) -> *mut aloop_future;
     /// ```text
-    /// The names of the jobs that run now, one a line, as snprintf does: the whole
-    /// length is returned. Of an executor of the program's own: of those that it has not
-    /// answered. Any thread.
+    /// Writes the names of the running jobs to buffer, one per line, truncated as by snprintf;
+    /// returns the whole length. For an executor that the program implements: of the jobs that it
+    /// has not answered. Any thread.
     /// ```
     pub fn aloop_executor_running(executor: *mut aloop_executor, buffer: *mut c_char, size: usize) -> i64;
     /// ```text
-    /// Runs fn(arg) as a task of loop, in the caller's context. arg is fn's once that
-    /// begins, which it does not if it is cancelled or the loop closed before: where arg
-    /// is to be freed, fn notes that it began. NULL: out of memory,
-    /// loop is NULL or closed, fn is NULL. asyncio.run_coroutine_threadsafe.
+    /// Runs fn(arg) as a task of loop, in the caller's context. fn does not start if it is
+    /// cancelled or the loop is closed before; if arg must be freed, let fn record that it
+    /// started. NULL if out of memory, if loop is NULL or closed, or if fn is NULL.
+    /// asyncio.run_coroutine_threadsafe.
     /// ```
     pub fn aloop_run_coroutine_threadsafe(loop_: *mut aloop_loop, fn_: aloop_coro_fn, arg: *mut c_void) -> *mut aloop_thread_future;
     /// ```text
-    /// Blocks until it is done, timeout seconds at most (negative: no limit), and
-    /// returns its status; ALOOP_ETIMEDOUT if it is not (aloop_thread_future_done
-    /// tells), ALOOP_EWRONGTHREAD inside the running loop, which would wait for itself,
-    /// ALOOP_ECHILD in a forked child, where the parent's loop does not run.
+    /// Blocks until it is done, for up to timeout seconds (negative: no limit), and returns its
+    /// status; ALOOP_ETIMEDOUT if it is not done by then (or failed with this code: ask
+    /// aloop_thread_future_done), ALOOP_EWRONGTHREAD inside the running loop, which would wait for
+    /// itself, ALOOP_ECHILD in a forked child, where the parent's loop does not run.
     /// ```
     pub fn aloop_thread_future_wait(future: *mut aloop_thread_future, timeout: f64) -> i64;
     /// 1 or 0; any thread.
     pub fn aloop_thread_future_done(future: *mut aloop_thread_future) -> i64;
     /// See [`aloop_thread_future_done`].
     pub fn aloop_thread_future_cancelled(future: *mut aloop_thread_future) -> i64;
-    /// ```text
-    /// 1 if it was not done: it is cancelled at once, its task soon; else 0.
-    /// ALOOP_ECHILD as above.
-    /// ```
+    /// Cancels it at once, and its task soon: 1, or 0 if it was done. ALOOP_ECHILD as above.
     pub fn aloop_thread_future_cancel(future: *mut aloop_thread_future) -> i64;
-    /// As aloop_future_result, _take and _error.
+    /// Like aloop_future_result, aloop_future_take and aloop_future_error.
     pub fn aloop_thread_future_result(future: *mut aloop_thread_future, value: *mut *mut c_void) -> i64;
     /// See [`aloop_thread_future_result`].
     pub fn aloop_thread_future_take(future: *mut aloop_thread_future, value: *mut *mut c_void) -> i64;
@@ -2965,61 +2965,60 @@ extern "C" {
     pub fn aloop_process_options_set_stdout(options: *mut aloop_process_options, what: i32) -> i64;
     /// See [`aloop_process_options_set_stdin`].
     pub fn aloop_process_options_set_stderr(options: *mut aloop_process_options, what: i32) -> i64;
-    /// The directory that it starts in; entered before the ids are set.
+    /// Its working directory, which is entered before the ids are set.
     pub fn aloop_process_options_set_cwd(options: *mut aloop_process_options, path: *const c_char) -> i64;
     /// ```text
-    /// "NAME=value" strings up to a NULL, in place of the parent's. The program is
-    /// looked for in its PATH.
+    /// Its environment, "NAME=value" strings up to a NULL, in place of the parent's. The program is
+    /// searched in its PATH.
     /// ```
     pub fn aloop_process_options_set_env(options: *mut aloop_process_options, env: *const *const c_char) -> i64;
     /// ```text
-    /// The child also gets fd, as child_fd (3 to 65535; below the limit of open files,
-    /// else the start fails with ALOOP_EBADF), up to 64 of them. All others are closed.
+    /// Gives the child another descriptor, fd, as its child_fd (3 to 65535, and below the limit of
+    /// open files, otherwise the start fails with ALOOP_EBADF). Up to 64; all others are closed.
     /// ```
     pub fn aloop_process_options_add_fd(options: *mut aloop_process_options, fd: i32, child_fd: i32) -> i64;
-    /// Not 0: it leads a session of its own (setsid).
+    /// Not 0: it starts a new session (setsid).
     pub fn aloop_process_options_set_new_session(options: *mut aloop_process_options, new_session: i32) -> i64;
     /// ```text
-    /// 0: a group of its own; else the group to join, which with a new session (that
-    /// has a group of its own) fails with -EPERM.
+    /// 0: it starts a new process group; otherwise it joins this group, which fails with -EPERM
+    /// together with a new session.
     /// ```
     pub fn aloop_process_options_set_process_group(options: *mut aloop_process_options, group: i32) -> i64;
     /// ```text
-    /// Ids; setting the group also drops the supplementary groups. ALOOP_EINVAL for
-    /// (uint32_t)-1, which is nobody's.
+    /// Its user and group ids; setting the group also drops the supplementary groups.
+    /// ALOOP_EINVAL for (uint32_t)-1.
     /// ```
     pub fn aloop_process_options_set_user(options: *mut aloop_process_options, uid: u32) -> i64;
     /// See [`aloop_process_options_set_user`].
     pub fn aloop_process_options_set_group(options: *mut aloop_process_options, gid: u32) -> i64;
     /// Its file mode mask.
     pub fn aloop_process_options_set_umask(options: *mut aloop_process_options, mask: i32) -> i64;
-    /// As setrlimit: RLIMIT_CPU and the like; up to 16 of them.
+    /// A resource limit, as for setrlimit(2): RLIMIT_CPU etc.; up to 16 of them.
     pub fn aloop_process_options_add_rlimit(options: *mut aloop_process_options, resource: i32, soft: u64, hard: u64) -> i64;
-    /// Of the streams: how far readline and readuntil look; default 65536.
+    /// The limit of its streams for readline and readuntil; default 65536.
     pub fn aloop_process_options_set_limit(options: *mut aloop_process_options, bytes: usize) -> i64;
     /// The most bytes that communicate reads of each output; default: no bound.
     pub fn aloop_process_options_set_output_limit(options: *mut aloop_process_options, bytes: usize) -> i64;
     /// ```text
-    /// Starts argv[0] (looked for in PATH unless it has a '/') with the arguments
-    /// argv, up to a NULL. An operation whose value is an aloop_process (a reference).
-    /// What keeps the program from starting fails here, with -errno and the name of
-    /// the program (or of the cwd) in the text. ALOOP_ENOSYS on a simulated loop.
-    /// options may be NULL.
+    /// An operation that starts argv[0] (searched in PATH unless it contains a '/') with the
+    /// arguments argv, up to a NULL. Its value is an aloop_process (a reference). If the program
+    /// cannot be started, it fails with -errno and a message with the name of the program (or of
+    /// the working directory). ALOOP_ENOSYS on a simulated loop. options may be NULL.
     /// ```
     pub fn aloop_create_subprocess_exec(argv: *const *const c_char, options: *const aloop_process_options) -> *mut aloop_future;
-    /// The same for a command line, by /bin/sh -c.
+    /// The same for a command of the shell: /bin/sh -c.
     pub fn aloop_create_subprocess_shell(command: *const c_char, options: *const aloop_process_options) -> *mut aloop_future;
     /// Its process id, also after its end.
     pub fn aloop_process_pid(process: *mut aloop_process) -> i64;
     /// ```text
-    /// 0 while it runs; then 1, and in *code (may be NULL) its exit code, or the
-    /// negative number of the signal that killed it. 255 where somebody else, or the
-    /// kernel (SIGCHLD is ignored), has reaped it (reported to the exception handler).
+    /// 0 while it runs. After that 1, and in *code (may be NULL) its exit code, or the negative
+    /// number of the signal that killed it; 255 if other code, or the kernel because SIGCHLD is
+    /// ignored, has reaped it (reported to the exception handler).
     /// ```
     pub fn aloop_process_returncode(process: *mut aloop_process, code: *mut i32) -> i64;
     /// ```text
-    /// Borrowed; NULL unless it is an ALOOP_PIPE. Writing to a child that is gone fails
-    /// with ALOOP_EPIPE or ALOOP_ECONNRESET; nobody is sent SIGPIPE.
+    /// Its streams, borrowed; NULL for one that is not an ALOOP_PIPE. Writing to a child that has
+    /// ended fails with ALOOP_EPIPE or ALOOP_ECONNRESET, without a SIGPIPE.
     /// ```
     pub fn aloop_process_stdin(process: *mut aloop_process) -> *mut aloop_stream;
     /// See [`aloop_process_stdin`].
@@ -3027,33 +3026,31 @@ extern "C" {
     /// See [`aloop_process_stdin`].
     pub fn aloop_process_stderr(process: *mut aloop_process) -> *mut aloop_stream;
     /// ```text
-    /// Done when it has ended, whoever still holds its pipes: the exit code, or
-    /// ALOOP_SIGNALED plus the signal that killed it. Several may wait. An operation.
-    /// With a pipe that nobody reads a child that writes much never ends: see
-    /// communicate.
+    /// An operation that waits until the child has ended, whoever still holds its pipes. The status
+    /// is the exit code, or ALOOP_SIGNALED plus the signal that killed it. Several tasks may
+    /// wait. A child that writes to a pipe that nobody reads may never end: see communicate.
     /// ```
     pub fn aloop_process_wait(process: *mut aloop_process) -> *mut aloop_future;
     /// ```text
-    /// Sends input (copied) to its stdin and closes that, reads its stdout and
-    /// stderr to their ends, all at once, and waits for it. The status is that of
-    /// wait, the value an aloop_results with two entries, stdout and stderr: an
-    /// aloop_bytes each, NULL where it is no pipe. A child that does not read its
-    /// input is no error. Cancelled, or with more output than output_limit
-    /// (ALOOP_ELIMITOVERRUN; what is beyond stays in the stream), it keeps what it has
-    /// sent and read: aloop_process_output tells, and another communicate goes on from
-    /// there, with the first one's input, which it may be given again
-    /// (ALOOP_EINVALIDSTATE for another) or not. ALOOP_EBUSY while another is under
-    /// way. An operation.
+    /// An operation that writes input (copied) to stdin and closes it, reads stdout and stderr to
+    /// their ends, all concurrently, and waits for the child. The status is that of wait. The
+    /// value is an aloop_results with two entries, stdout and stderr: an aloop_bytes each, NULL
+    /// if it is not a pipe. It is no error if the child does not read its input.
+    /// If it is cancelled, or there is more output than output_limit (ALOOP_ELIMITOVERRUN; the
+    /// rest stays in the stream), the process keeps what was sent and read.
+    /// aloop_process_output gives it, and another communicate continues, with the input of the
+    /// first one: pass that again, or NULL (ALOOP_EINVALIDSTATE for other input). ALOOP_EBUSY
+    /// while another communicate is in progress.
     /// ```
     pub fn aloop_process_communicate(process: *mut aloop_process, input: *const c_void, len: usize) -> *mut aloop_future;
     /// ```text
-    /// What communicate has read so far of descriptor 1 or 2: a reference; NULL for
-    /// another number or when out of memory.
+    /// What communicate has read so far from descriptor 1 or 2: a reference; NULL for another
+    /// number or when out of memory.
     /// ```
     pub fn aloop_process_output(process: *mut aloop_process, fd: i32) -> *mut aloop_bytes;
     /// ```text
-    /// 0, or -ESRCH once it has ended; -EPERM where the kernel forbids it;
-    /// ALOOP_EINVAL for a number that is no signal.
+    /// Send a signal. -ESRCH once it has ended; -EPERM if the kernel forbids it; ALOOP_EINVAL for
+    /// an invalid number.
     /// ```
     pub fn aloop_process_send_signal(process: *mut aloop_process, signum: i32) -> i64;
     /// SIGTERM
@@ -3061,15 +3058,15 @@ extern "C" {
     /// SIGKILL
     pub fn aloop_process_kill(process: *mut aloop_process) -> i64;
     /// ```text
-    /// To its whole process group, also to what is left of that after its own end
-    /// (from Linux 6.9 on; before: -ESRCH). -ESRCH when nobody is left; ALOOP_EINVAL
-    /// unless it was started with a new session or a group of its own.
+    /// Sends a signal to its whole process group, even after its own end (since Linux 6.9; -ESRCH
+    /// before that). -ESRCH if the group is empty; ALOOP_EINVAL unless it was started with a new
+    /// session or a new group.
     /// ```
     pub fn aloop_process_signal_group(process: *mut aloop_process, signum: i32) -> i64;
     /// ```text
-    /// The base that the loop waits on, borrowed: events added to it on the loop's
-    /// thread are dispatched by the loop. Neither loop nor free it. NULL on a loop
-    /// with the virtual clock's simulator, if closed, and from another thread.
+    /// The base on which the loop waits, borrowed. The loop dispatches events that are added to it in
+    /// the loop's thread. Do not run it, and do not free it. NULL on a simulated or closed loop, and
+    /// from another thread.
     /// ```
     pub fn aloop_loop_event_base(loop_: *mut aloop_loop) -> *mut event_base;
 }
