@@ -2,7 +2,7 @@
 #include "wait.hpp"
 
 #include "../loop/alarm.hpp"
-#include "../task/operation.hpp"
+#include "../task/task.hpp"
 
 namespace aloop {
 
@@ -258,7 +258,7 @@ struct next_op final : operation {
     bool outcome;
 
     next_op(domain *d, completions *c, bool as_outcome);
-    ~next_op() { unref(static_cast<loop_object *>(from)); }
+    ~next_op();
 };
 
 int64_t hand_out(next_op *self) {
@@ -297,6 +297,21 @@ void drop_waiters(completions *c) {
     c->waiter_count = kept;
 }
 
+// Of one that waited, and will not have what it waited for: the next one has.
+void give_turn_back(completions *c) {
+    c->left++;
+    drop_waiters(c);
+    if (c->head >= 0) wake_one(c);
+}
+
+next_op::~next_op() {
+    if (phase == 1 && is_given_up(this)) {
+        if (inner->pending()) cancel_now(inner, nullptr);
+        give_turn_back(from);
+    }
+    unref(static_cast<loop_object *>(from));
+}
+
 int64_t next_step(operation *op, task *, int64_t status) {
     next_op *self = static_cast<next_op *>(op);
     completions *c = self->from;
@@ -313,9 +328,7 @@ int64_t next_step(operation *op, task *, int64_t status) {
         c->left--;
     }
     if (status < 0) {
-        c->left++;
-        drop_waiters(c);
-        if (c->head >= 0) wake_one(c);  // the turn was this one's
+        give_turn_back(c);
         return status;
     }
     if (c->head >= 0) return hand_out(self);

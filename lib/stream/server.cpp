@@ -8,6 +8,7 @@
 #include "../context/context.hpp"
 #include "../loop/watchers.hpp"
 #include "../protocol/protocol.hpp"
+#include "../task/task.hpp"
 #include "../tls/tls.hpp"
 
 namespace aloop {
@@ -19,7 +20,10 @@ struct server_waiter final : ring_waiter {
     server *home() const { return static_cast<server *>(of); }
     ~server_waiter() {
         if (inner != nullptr && home()->forever == inner) home()->forever = nullptr;
+        if (is_given_up(this) && has_turn()) wake_acceptor(home());
     }
+    // To accept: it was woken, or let others go first, and has not looked since.
+    bool has_turn() const;
 };
 
 // Closed, and its last connection too: it keeps itself alive no longer.
@@ -156,11 +160,10 @@ enum : uint32_t { k_accepting, k_took_turn };
 int64_t step_accept(operation *op, task *, int64_t status) {
     server_waiter *self = static_cast<server_waiter *>(op);
     server *s = self->home();
-    const bool was_woken = self->in != nullptr && op->inner->state == k_finished;
+    const bool had_turn = self->has_turn();
     self->leave();
     if (status < 0) {
-        // The wake is for the next one then.
-        if (was_woken || op->phase == k_took_turn) wake_acceptor(s);
+        if (had_turn) wake_acceptor(s);  // it is the next one's then
         return status;
     }
     if (s->closed) return op->fail(ALOOP_ESTALE, "server is closed");
@@ -177,6 +180,11 @@ int64_t step_accept(operation *op, task *, int64_t status) {
     s->given++;
     op->give(client, free_stream);
     return 0;
+}
+
+bool server_waiter::has_turn() const {
+    if (ops->step != step_accept) return false;
+    return in != nullptr ? inner->state == k_finished : phase == k_took_turn;
 }
 
 int64_t step_start_serving(operation *op, task *, int64_t status) {

@@ -86,12 +86,6 @@ private:
     bool all_seem_cancelled();
 };
 
-// Whether op is given up where it stands, and its loop goes on: it was left behind, and
-// nobody holds it any more. The others need what it was handed, as after a cancellation.
-inline bool is_given_up(const operation *op) {
-    return op->pending() && op->has(k_started) && !ends_tasks(loop_of(op));
-}
-
 // An operation on a primitive, and its place in the line there. What derives from
 // it leaves the line in its destructor: the loop may close meanwhile.
 template <typename T, typename W = waiter>

@@ -105,6 +105,11 @@ future *create_task(loop *l, task_options *options);
 int64_t prepare_tasks(loop *l);
 // Whether l is closing, so that no task of it will run any more.
 inline bool ends_tasks(const loop *l) { return l->end_of_iteration == nullptr; }
+// For an operation's destructor: whether it is given up where it stands, and its loop goes on: it was left behind, and
+// nobody holds it any more. The others need what it was handed, as after a cancellation.
+inline bool is_given_up(const operation *op) {
+    return op->pending() && op->has(k_started) && !ends_tasks(loop_of(op));
+}
 
 // f itself, if t may await it, else a future that failed with the reason.
 // Consumes f, which may be nullptr.

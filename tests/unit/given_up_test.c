@@ -1,11 +1,14 @@
 /*
- * sync.h, limit.h, once.h, queue.h: an operation that its task left behind in a line, and
- * that is then dropped. What it was handed, or what it was in the way of, goes to the next
- * in line, as after a cancellation.
+ * sync.h, limit.h, once.h, queue.h, server.h, combine.h: an operation that its task left
+ * behind in a line, and that is then dropped. What it was handed, or what it was in the way
+ * of, goes to the next in line, as after a cancellation.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "support.h"
+#include <poll.h>
+#include <unistd.h>
+
+#include "serving.h"
 
 static int64_t suspend_and_end(aloop_task *task, void *op, void **value) {
     (void)value;
@@ -210,6 +213,56 @@ static int64_t in_line_at_a_queue(void *unused, void **value) {
     return 0;
 }
 
+/* Woken, as a connection came, and not run since. */
+static int64_t in_line_for_a_client(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_server *server = serve(NULL, NULL, NULL);
+    aloop_future *op = left(aloop_server_accept(server));
+    aloop_task *next = stands(aloop_server_accept(server));
+    const int fd = plain_connection(port_of(server));
+    int32_t listener = -1;
+    assert_code(aloop_server_sockets(server, &listener, 1), 1);
+    struct pollfd there = {.fd = listener, .events = POLLIN};
+    assert_int_equal(poll(&there, 1, k_hang * 1000), 1);
+    let_run(3);
+    aloop_unref(op);
+    aloop_stream *client = NULL;
+    assert_code(aloop_await(aloop_wait_for(next, k_hang), (void **)&client), 0);
+    aloop_stream_abort(client);
+    let_run(2);
+    aloop_unref(client);
+    close(fd);
+    end(server);
+    return 0;
+}
+
+/* It waits, or the outcome has come and it has not run since. */
+static int64_t in_line_for_an_outcome(void *unused, void **value) {
+    (void)unused, (void)value;
+    aloop_loop *loop = aloop_get_running_loop();
+    for (int woken = 0; woken < 2; woken++) {
+        aloop_future *f[2] = {aloop_loop_create_future(loop), aloop_loop_create_future(loop)};
+        aloop_future *given_away[2] = {aloop_ref(f[0]), aloop_ref(f[1])};
+        aloop_completions *all = NULL;
+        assert_code(aloop_as_completed(&all, given_away, 2, -1), 0);
+        aloop_future *op = left(aloop_as_completed_next_result(all));
+        aloop_task *next = stands(aloop_as_completed_next_result(all));
+        if (!woken) aloop_unref(op);
+        assert_code(aloop_future_set_result(f[0], 5, NULL, NULL), 0);
+        if (woken) {
+            let_run(1);
+            aloop_unref(op);
+        }
+        assert_code(has_its_turn(next), 5);
+        assert_code(aloop_future_set_result(f[1], 6, NULL, NULL), 0);
+        assert_code(take(aloop_as_completed_next_result(all)), 6);
+        assert_code(take(aloop_as_completed_next_result(all)), ALOOP_ESTOPITERATION);
+        for (int i = 0; i < 2; i++) aloop_unref(f[i]);
+        aloop_unref(all);
+    }
+    return 0;
+}
+
 #define TASK_CASE(name)                     \
     static void test_##name(void **state) { \
         (void)state;                        \
@@ -224,8 +277,11 @@ TASK_CASE(in_line_to_write)
 TASK_CASE(in_line_for_a_token)
 TASK_CASE(in_line_for_a_share)
 TASK_CASE(in_line_at_a_queue)
+TASK_CASE(in_line_for_a_client)
+TASK_CASE(in_line_for_an_outcome)
 
 SUITE(CASE(test_in_line_for_a_lock), CASE(test_in_line_for_a_permit),
       CASE(test_in_line_at_a_condition), CASE(test_in_line_at_a_cell),
       CASE(test_in_line_to_write), CASE(test_in_line_for_a_token),
-      CASE(test_in_line_for_a_share), CASE(test_in_line_at_a_queue))
+      CASE(test_in_line_for_a_share), CASE(test_in_line_at_a_queue),
+      CASE(test_in_line_for_a_client), CASE(test_in_line_for_an_outcome))
