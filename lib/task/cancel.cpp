@@ -49,6 +49,8 @@ public:
     walk(future *root, const char *message, bool counted)
         : root_(root), message_(message), uncounted_(counted ? nullptr : root) {}
 
+    // How many were asked.
+    int64_t steps() const { return steps_; }
     // Whether the root accepts.
     bool run() {
         answer a = go_down(root_);
@@ -202,6 +204,13 @@ bool pass_cancel_on(future *f, const char *message) { return walk(f, message, tr
 
 bool cancel_task(task *t, const char *message) {
     return t->pending() && pass_cancel_on(t, message);
+}
+
+int64_t ask_task(task *t) {
+    if (!t->pending()) return 0;
+    walk way(t, nullptr, true);
+    way.run();
+    return way.steps();
 }
 
 void interrupt_task(task *t) {

@@ -135,6 +135,8 @@ future *leaf_of(task *t);
 // operation has been begun.
 bool pass_cancel_on(future *f, const char *message);
 bool cancel_task(task *t, const char *message);
+// The same without a message: how many were asked on the way.
+int64_t ask_task(task *t);
 // The same without counting it as a request.
 void interrupt_task(task *t);
 // Tasks that await each other in a circle can only be freed by force: t gets the

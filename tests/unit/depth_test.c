@@ -76,6 +76,52 @@ static void test_chains_of_tasks(void **state) {
     in_task(chains);
 }
 
+/* A chain that a run leaves behind: each of its tasks is asked to end, and asks the next. */
+struct left_chain {
+    int length;
+    bool oldest_first; /* waits for the others; else the youngest does */
+    int64_t requests;  /* that came to the end of the chain */
+};
+
+static int64_t count_requests(void *chain, void **value) {
+    (void)value;
+    const int64_t status = aloop_await(leaf(), NULL);
+    ((struct left_chain *)chain)->requests = aloop_task_cancelling(aloop_current_task(NULL));
+    return status;
+}
+
+static int64_t leave_chain(void *arg, void **value) {
+    (void)value;
+    struct left_chain *c = arg;
+    aloop_future *next = c->oldest_first ? NULL : aloop_create_task(count_requests, c);
+    struct link *before = NULL;
+    for (int i = 1; i < c->length; i++) {
+        struct link *l = calloc(1, sizeof *l);
+        l->next = next;
+        next = aloop_create_stackless_task(await_next, l, free);
+        if (!c->oldest_first) continue;
+        if (before != NULL) before->next = next;
+        else aloop_unref(next);
+        before = l;
+        next = NULL;
+    }
+    if (c->oldest_first) before->next = aloop_create_task(count_requests, c);
+    else aloop_unref(next);
+    let_run(2);
+    return 0;
+}
+
+/* As often as there are tasks, as in asyncio, unless that takes long. */
+static void test_chains_that_are_left(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct left_chain c = {i < 2 ? 50 : deep, i % 2 == 1, 0};
+        assert_code(aloop_run(leave_chain, &c, NULL), 0);
+        if (i < 2) assert_int_equal(c.requests, 50);
+        else assert_true(c.requests > 0 && c.requests < deep / 10);
+    }
+}
+
 static int64_t combinations(void *unused, void **value) {
     (void)unused, (void)value;
     const wrap_fn kinds[] = {aloop_shield, gathered};
@@ -203,6 +249,7 @@ static void test_generators(void **state) {
     in_task(generators);
 }
 
-SUITE(CASE(test_chains_of_tasks), CASE(test_combinations), CASE(test_operations),
+SUITE(CASE(test_chains_of_tasks), CASE(test_chains_that_are_left), CASE(test_combinations),
+      CASE(test_operations),
       CASE(test_operations_on_a_small_stack), CASE(test_errors), CASE(test_groups),
       CASE(test_generators))
