@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -503,5 +505,42 @@ func TestFuturesAfterTheLoopsEnd(t *testing.T) {
 		if !closed(finished.Done()) || !closed(never.Done()) {
 			t.Error("open, with an outcome")
 		}
+	}
+}
+
+// FailNow and the like cannot be stopped in what C called: the program ends and says why.
+func TestGoexitInWhatCCalled(t *testing.T) {
+	const here = "ASYNCLOOP_TEST_GOEXIT"
+	leaving := map[string]func(loop *Loop){
+		"callback": func(loop *Loop) { _ = loop.Post(runtime.Goexit) },
+		"timer":    func(loop *Loop) { _, _ = loop.CallLater(0, runtime.Goexit) },
+		"job": func(loop *Loop) {
+			_, _ = ToThread(background, loop, func() (int, error) {
+				runtime.Goexit()
+				return 0, nil
+			})
+		},
+	}
+	if leave := leaving[os.Getenv(here)]; leave != nil {
+		leave(startLoop(t))
+		return // whose end waits for the loop's
+	}
+	for name := range leaving {
+		ctx, cancel := context.WithTimeout(background, hang)
+		again := exec.CommandContext(ctx, os.Args[0], "-test.run", "^"+t.Name()+"$")
+		again.Env = append(os.Environ(), here+"="+name)
+		said, err := again.CombinedOutput()
+		if err == nil || !strings.Contains(string(said), "panic: asyncloop: runtime.Goexit") {
+			t.Errorf("%s: %v\n%s", name, err, said)
+		}
+		cancel()
+	}
+	_, err := Go(background, startLoop(t), func(context.Context) (int, error) {
+		runtime.Goexit()
+		return 0, nil
+	}).Await(background)
+	var panicked *PanicError
+	if !errors.As(err, &panicked) {
+		t.Error(err)
 	}
 }

@@ -39,12 +39,17 @@ func job[T any](loop *Loop, executor func() uintptr, fn func() (T, error)) Op[T]
 }
 
 func contained[T any](fn func() (T, error)) (value T, err error) {
+	ended := false
 	defer func() {
 		if what := recover(); what != nil {
 			err = &PanicError{Value: what, Stack: debug.Stack()}
+		} else if !ended {
+			goexit()
 		}
 	}()
-	return fn()
+	value, err = fn()
+	ended = true
+	return value, err
 }
 
 // An Executor runs jobs on threads of the library, a bounded number of them. Most

@@ -358,12 +358,23 @@ func (l *Loop) status(fn func() int64) (int64, error) {
 
 // guarded runs fn; a panic is the loop's, not C's.
 func (l *Loop) guarded(fn func()) {
+	ended := false
 	defer func() {
 		if value := recover(); value != nil {
 			l.panicked(&PanicError{Value: value, Stack: debug.Stack()})
+		} else if !ended {
+			goexit()
 		}
 	}()
 	fn()
+	ended = true
+}
+
+// goexit ends the program where a callback or a job ends its goroutine. That cannot be
+// stopped and takes the thread along, for which all would wait for ever.
+func goexit() {
+	go panic("asyncloop: runtime.Goexit, as FailNow of a test calls it, in a callback or a job")
+	select {}
 }
 
 // panicked gives a panic to OnPanic; without that it ends the loop, and Run and

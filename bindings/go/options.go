@@ -83,7 +83,8 @@ func BusyPoll(most time.Duration) Option {
 }
 
 // OnPanic gets what callbacks panic with, on the loop's thread. Without it a panic
-// ends the loop, and Close returns it.
+// ends the loop, and Close returns it. In a task runtime.Goexit, as FailNow of a test calls
+// it, is a PanicError, too; in a callback or a job it ends the program.
 func OnPanic(fn func(*PanicError)) Option {
 	return func(s *settings) { s.onPanic = fn }
 }
