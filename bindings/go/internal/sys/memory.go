@@ -38,7 +38,9 @@ func BytesOf(bytes uintptr) []byte {
 	if bytes == 0 {
 		return nil
 	}
-	return C.GoBytes(unsafe.Pointer(Bytes_data(bytes)), C.int(Bytes_size(bytes)))
+	data := make([]byte, Bytes_size(bytes)) // C.GoBytes takes no more than an int of C
+	CopyBytes(data, bytes)
+	return data
 }
 
 // CopyBytes copies up to len(to) of an aloop_bytes.
