@@ -501,7 +501,7 @@ func TestIntrospection(t *testing.T) {
 	for loop.Metrics()["tasks"] != 1 {
 		time.Sleep(time.Millisecond)
 	}
-	if task.Name() != "worker" || !strings.Contains(task.CallGraph(), "worker") || task.Done() {
+	if task.Name() != "worker" || !strings.Contains(task.CallGraph(), "worker") || task.IsDone() {
 		t.Error(task.Name(), task.CallGraph())
 	}
 	if !task.Cancel() || task.Cancelling() != 1 || task.Uncancel() != 0 {

@@ -90,7 +90,7 @@ func TestOutcomesAfterTheLoopsEnd(t *testing.T) {
 	}
 	late := Go(background, loop, func(context.Context) (int, error) { return 1, nil })
 	for _, task := range []*Task[int]{good, bad, left, late} {
-		if !task.Done() {
+		if !task.IsDone() {
 			t.Error("not done")
 		}
 	}

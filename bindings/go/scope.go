@@ -125,7 +125,8 @@ type Group struct {
 
 // WithGroup runs block in the task of ctx, waits for the tasks of the group, and
 // fails with an EGROUP, whose Children are the errors, if one failed. The first
-// failure cancels the other tasks and the block.
+// failure cancels the other tasks and the block. A task that is cancelled is no failure, so
+// nor is the end of ctx where it is not the task's own: ask ctx.Err() then.
 func WithGroup(ctx context.Context, block func(ctx context.Context, g *Group) error) error {
 	g := &Group{loop: LoopOf(ctx), ctx: ctx, handle: newHandle()}
 	status := int64(0)

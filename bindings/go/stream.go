@@ -330,7 +330,8 @@ func (c *Conn) Close() error {
 func (c *Conn) LocalAddr() net.Addr  { return c.local }
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
-// SetDeadline bounds what reads and writes, also what does now; the zero time is no bound.
+// SetDeadline bounds Read and Write, also those of now; the zero time is no bound.
+// What takes a context is bounded by that.
 func (c *Conn) SetDeadline(t time.Time) error      { return c.until(t, &c.read, &c.write) }
 func (c *Conn) SetReadDeadline(t time.Time) error  { return c.until(t, &c.read) }
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.until(t, &c.write) }

@@ -340,8 +340,8 @@ func (f *Task[T]) Cancel() bool {
 	return f.ask(func(p uintptr) int64 { return sys.Task_cancel(p, "") }) > 0
 }
 
-// Done tells whether the task has ended.
-func (f *Task[T]) Done() bool {
+// IsDone tells whether the task has ended.
+func (f *Task[T]) IsDone() bool {
 	return f.err != nil || f.t.loop.isDone(f.t.handle)
 }
 

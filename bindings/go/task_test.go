@@ -261,7 +261,7 @@ func TestReportsAfterTheLoopsEnd(t *testing.T) {
 	mine := &special{"nobody knows"}
 	func() {
 		task := Go(background, loop, func(context.Context) (int, error) { return 0, mine })
-		for !task.Done() {
+		for !task.IsDone() {
 			runtime.Gosched()
 		}
 		if err := loop.Close(); err != nil {

@@ -17,7 +17,7 @@ func simpleTask(ctx context.Context) (int, error) {
 }
 
 func state[T any](ctx context.Context, task *asyncloop.Task[T]) string {
-	if !task.Done() {
+	if !task.IsDone() {
 		return "pending"
 	}
 	if _, err := task.Await(ctx); errors.Is(err, context.Canceled) {
