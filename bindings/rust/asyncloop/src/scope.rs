@@ -75,6 +75,9 @@ impl Drop for Deadline {
         if !self.left {
             self.leave(sys::ALOOP_ECANCELED);
         }
+        // Where another task drops it, it is not left; but it ends, too.
+        // SAFETY: the handle is a reference of ours.
+        unsafe { sys::aloop_timeout_reschedule(self.raw.raw(), f64::INFINITY) };
     }
 }
 
@@ -140,6 +143,9 @@ impl Drop for Entered {
         if !self.left {
             self.leave(sys::ALOOP_ECANCELED);
         }
+        // Where another task drops it, or not in its turn, it is not left; but it ends, too:
+        // with the last reference, of which the deadline has one.
+        let _ = self.scope.set_deadline(None);
     }
 }
 

@@ -3,9 +3,10 @@
 mod support;
 
 use asyncloop::time::{call_at, call_later, call_soon, sleep_until, timeout_at, MissedTicks};
-use asyncloop::{interval, sleep, spawn, timeout, Builder, Code, Instant, Result, Runtime};
+use asyncloop::{interval, scope, sleep, spawn, timeout, Builder, Code, Instant, Result, Runtime};
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{pending, Future};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 use support::{ms, nothing_is_left, on_virtual};
@@ -128,5 +129,36 @@ fn loops_are_made_as_asked() {
         assert_eq!(there.unwrap().read_exactly(9).await.unwrap(), b"simulated");
     });
     drop((eager, simulated));
+    nothing_is_left();
+}
+
+// Nobody is cancelled for a block that is gone, wherever and in whichever order it went.
+#[test]
+fn blocks_that_are_dropped() {
+    fn boxed<T>(block: impl Future<Output = T> + 'static) -> Pin<Box<dyn Future<Output = T>>> {
+        Box::pin(block)
+    }
+    on_virtual(async {
+        for elsewhere in [false, true] {
+            for scoped in [false, true] {
+                let mut blocks = [ms(5), ms(6)].map(|limit| {
+                    let inside = sleep(ms(100));
+                    match scoped {
+                        false => boxed(scope::timeout(limit, async { inside.await.map(Some) })),
+                        true => boxed(scope::new().deadline(limit).run(|_| inside)),
+                    }
+                });
+                for block in &mut blocks {
+                    assert!(timeout(ms(1), block).await.is_err());
+                }
+                if elsewhere {
+                    spawn(async move { drop(blocks) }).await.unwrap();
+                } else {
+                    drop(blocks); // the outer one first
+                }
+                sleep(ms(50)).await.unwrap();
+            }
+        }
+    });
     nothing_is_left();
 }
