@@ -9,9 +9,10 @@ use crate::op::Op;
 use crate::stash::Stash;
 use crate::tls::path as c_path;
 use asyncloop_sys as sys;
-use std::ffi::{c_void, CStr};
+use std::ffi::{c_void, CStr, OsStr, OsString};
 use std::io::SeekFrom;
 use std::os::raw::c_char;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -255,8 +256,16 @@ pub fn metadata(path: impl AsRef<Path>) -> Op<Metadata> {
     })
 }
 
+/// A name of the system's, whose text is borrowed; NULL: none.
+unsafe fn os_text(text: *const c_char) -> OsString {
+    if text.is_null() {
+        return OsString::new();
+    }
+    OsStr::from_bytes(CStr::from_ptr(text).to_bytes()).into()
+}
+
 /// The names in a directory, in no order.
-pub fn read_dir(path: impl AsRef<Path>) -> Op<Vec<String>> {
+pub fn read_dir(path: impl AsRef<Path>) -> Op<Vec<OsString>> {
     with_path(path.as_ref(), |path| {
         // SAFETY: C copies the text.
         let op = unsafe { sys::aloop_list_directory(path.as_ptr()) };
@@ -264,7 +273,7 @@ pub fn read_dir(path: impl AsRef<Path>) -> Op<Vec<String>> {
         Op::new(op, |_, value| unsafe {
             let names = Object::new(value as *mut sys::aloop_file_names);
             (0..sys::aloop_file_names_count(names.raw()))
-                .map(|i| ffi::owned_text(sys::aloop_file_names_at(names.raw(), i)))
+                .map(|i| os_text(sys::aloop_file_names_at(names.raw(), i)))
                 .collect()
         })
     })
@@ -293,9 +302,9 @@ pub struct Event {
     /// What happened.
     pub change: Change,
     /// To which name in the directory; `""`: the watched path itself.
-    pub name: String,
+    pub name: OsString,
     /// What a moved one was called.
-    pub old_name: String,
+    pub old_name: OsString,
     /// Whether it is a directory.
     pub is_dir: bool,
 }
@@ -305,7 +314,7 @@ impl Event {
         let event = Object::new(value as *mut sys::aloop_file_event);
         type Text = unsafe extern "C" fn(*const sys::aloop_file_event) -> *const c_char;
         // SAFETY: the handle is a reference of ours.
-        let text = |get: Text| unsafe { ffi::owned_text(get(event.raw())) };
+        let text = |get: Text| unsafe { os_text(get(event.raw())) };
         // SAFETY: the handle is a reference of ours.
         let kind = unsafe { sys::aloop_file_event_kind(event.raw()) } as i32;
         Event {

@@ -12,7 +12,9 @@ use asyncloop::{
     try_spawn, Code, Error, Listener, Stream, ThreadPool, TlsContext,
 };
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -216,6 +218,10 @@ fn files() {
         assert_eq!(fs::read(&path).await.unwrap(), b"one two!");
         assert!(fs::metadata(&folder).await.unwrap().is_dir());
         assert_eq!(fs::read_dir(&folder).await.unwrap(), ["notes"]);
+        let odd = OsStr::from_bytes(b"not \xff UTF-8");
+        std::fs::rename(&path, folder.join(odd)).unwrap();
+        assert_eq!(fs::read_dir(&folder).await.unwrap(), [odd]);
+        std::fs::rename(folder.join(odd), &path).unwrap();
         assert_eq!(fs::read(folder.join("none")).await.unwrap_err().code(), Code::Os(2));
     });
     std::fs::remove_dir_all(&folder).unwrap();
