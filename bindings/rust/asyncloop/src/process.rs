@@ -242,10 +242,15 @@ impl Command {
         self.spawn().await?.wait().await
     }
 
-    /// Runs it to its end: what it wrote to stdout and stderr.
+    /// Runs it to its end: what it wrote to stdout and stderr, which are pipes unless they were
+    /// said to go elsewhere.
     pub async fn output(&mut self) -> Result<Output> {
+        let set = std::mem::take(&mut self.settings);
         self.stdout(Stdio::Piped).stderr(Stdio::Piped);
-        self.spawn().await?.communicate(&[]).await
+        self.settings.extend(set); // the last one counts
+        let child = self.spawn();
+        self.settings.drain(..2);
+        child.await?.communicate(&[]).await
     }
 }
 

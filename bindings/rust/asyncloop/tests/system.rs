@@ -50,6 +50,11 @@ fn processes() {
         assert!(Command::shell("exit 0").status().await.unwrap().success());
         let listed = Command::new("pwd").current_dir("/").output().await.unwrap();
         assert_eq!(listed.stdout, b"/\n");
+        let mut both = Command::shell("echo out; echo err >&2");
+        let output = both.stderr(Stdio::Stdout).output().await.unwrap();
+        assert_eq!((&output.stdout[..], &output.stderr[..]), (&b"out\nerr\n"[..], &b""[..]));
+        let output = both.stdout(Stdio::Null).output().await.unwrap();
+        assert_eq!((&output.stdout[..], &output.stderr[..]), (&b""[..], &b""[..]));
     });
     nothing_is_left();
 }
