@@ -24,7 +24,7 @@
 //!
 //! How a future runs: `step.rs`. What an operation is: `op.rs`. What belongs to a loop:
 //! `runtime.rs`.
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod broadcast;
@@ -52,6 +52,7 @@ pub mod __private;
 pub mod net;
 mod once;
 mod op;
+mod opaque;
 mod outcome;
 pub mod process;
 mod promise;

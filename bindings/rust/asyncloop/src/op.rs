@@ -298,6 +298,7 @@ impl<T: 'static> Op<T> {
 
 /// A future, a reference, and what makes its outcome.
 #[doc(hidden)]
+#[allow(missing_debug_implementations)]
 pub struct Parts<T> {
     pub(crate) future: *mut sys::aloop_future,
     pub(crate) convert: Convert<T>,

@@ -1,5 +1,6 @@
 //! What the macros need.
 #![doc(hidden)]
+#![allow(missing_debug_implementations)]
 
 pub use crate::combine::select;
 use std::future::Future;

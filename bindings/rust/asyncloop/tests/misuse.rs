@@ -216,3 +216,25 @@ fn a_task_of_another_loop() {
     drop((one, two));
     nothing_is_left();
 }
+
+// What has a stream, a queue or a lock in it can show itself, and a guard shows what it guards.
+#[test]
+fn all_has_a_debug() {
+    #[derive(Debug)]
+    #[allow(dead_code)]
+    struct Server {
+        streams: Vec<asyncloop::Stream>,
+        jobs: Queue<fn()>,
+        running: Option<JoinHandle<fn()>>,
+    }
+    on_virtual(async {
+        let server = Server { streams: Vec::new(), jobs: Queue::new(1).unwrap(), running: None };
+        let shown = format!("{server:?}");
+        assert_eq!(shown, "Server { streams: [], jobs: Queue { .. }, running: None }");
+        let refused = asyncloop::TcpStream::connect("no\0host", 1).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Invalid);
+        let value = asyncloop::sync::Mutex::new(5).unwrap();
+        assert_eq!(format!("{:?}", value.lock().await.unwrap()), "5");
+    });
+    nothing_is_left();
+}
