@@ -1,11 +1,11 @@
 // broadcast.hpp: every receiving end sees every value sent since it joined.
 //
 // The last `capacity` messages are kept in a ring, each with the number of open
-// ends that have yet to see it, and let go when that is zero. Sending never
-// waits: a full ring gives up its oldest, and an end that had not seen it
-// learns how many it missed. Messages are numbered from 0; number n stands in
-// slot n % room. The ring grows up to the capacity where it would overwrite what
-// somebody has yet to see, so that all that is below next - room was seen.
+// ends that have not seen it, and released when this is zero. Sending never waits:
+// a full ring drops its oldest message, and an end that had not seen it is told
+// how many it missed. Messages are numbered from 0; number n is in slot n % room.
+// The ring grows, up to the capacity, when it would overwrite a message that some
+// end has not seen. Therefore every message below next - room was seen by all.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -1,10 +1,10 @@
 // channel.hpp: a channel is a queue and two ends that share it.
 //
-// An end is a loop object whose references are its holders, so that counting
-// them costs nothing, and the last drop closes it on the loop's thread wherever
-// it happens. The queue does the waiting, and nothing is lost because nothing
-// is lost there; an operation of a channel only waits for one of the queue,
-// keeps its end alive meanwhile, and says in the channel's words how it ended.
+// An end is a loop object whose references are its holders, so counting them costs
+// nothing, and the last drop, on any thread, closes the end on the loop's thread.
+// The queue does the waiting, and guarantees that no item is lost. An operation of
+// a channel only awaits one of the queue, keeps its end alive meanwhile, and
+// translates the queue's result into the channel's.
 //
 // Invariant: the queue takes items only while both ends are open.
 //

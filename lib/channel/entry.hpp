@@ -1,5 +1,5 @@
-// entry.hpp: what both kinds of channels share: their ends are loop objects, and
-// their loop is where they were made.
+// entry.hpp: what the C entry points of all channels share: their ends are loop
+// objects, which belong to the loop on which they were created.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

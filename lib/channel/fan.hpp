@@ -1,15 +1,14 @@
-// fan.hpp: what channels to many have in common: one sending end, any number of
-// receiving ones, each with a place of its own in what is sent.
+// fan.hpp: what broadcast and watch have in common: one sending end, and any number
+// of receiving ends, each with its own position in what is sent.
 //
-// A value that many receive is a message: a counted object whose last holder
-// has the value freed. The ends are loop objects whose references are their
-// holders, as a channel's are; the core is shared by them and knows the open
-// receiving ends. Waking is a hint that everybody who waits gets: who finds
-// nothing new waits on, so that a cancelled waiter has nothing to pass on.
+// A value that many receive is a message, a counted object whose last holder frees
+// the value. As in a channel, the ends are loop objects whose references are their
+// holders. They share a core, which knows the open receiving ends. A wake-up is
+// only a hint, and every waiter gets it: a waiter that finds nothing new waits
+// again, so a cancelled waiter has nothing to pass on.
 //
-// Once the loop is closed nothing can be sent or received, and ends may be
-// dropped by several threads at once: then they do nothing but let go of the
-// core.
+// Once the loop is closed nothing can be sent or received, and several threads may
+// drop ends at the same time; an end then only releases the core.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

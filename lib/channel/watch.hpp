@@ -1,8 +1,8 @@
-// watch.hpp: the latest value, for any number of ends that want to know when it
-// has changed.
+// watch.hpp: the latest value, for any number of receiving ends that want to know
+// when it changes.
 //
-// Values are numbered; an end that has seen a lower number than the current
-// one's has something new to see, however often the value changed since.
+// Values are numbered. An end that has last seen a lower number than the current
+// one has something new to see, however often the value has changed in between.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -1,7 +1,7 @@
-// exit_stack.hpp: what is to be done when a block is left, last in, first out:
-// contextlib.AsyncExitStack. The entries run in the code that closes the stack,
-// so that they may await; what undoes cannot fail for want of memory, because
-// an entry is made before there is anything to undo.
+// exit_stack.hpp: cleanup functions for the end of a block, run last in, first out:
+// contextlib.AsyncExitStack. They run in the code that closes the stack, so they may
+// await. Cleanup cannot fail because of memory: an entry is allocated when it is
+// registered.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

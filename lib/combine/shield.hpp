@@ -1,4 +1,4 @@
-// shield.hpp: awaiting something without handing one's cancellation to it.
+// shield.hpp: awaiting a future without passing a cancellation on to it.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

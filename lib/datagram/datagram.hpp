@@ -1,20 +1,19 @@
 // datagram.hpp: an endpoint for datagrams, over one descriptor.
 //
-// The descriptor is registered once, edge triggered, and `state` keeps what the
-// kernel said as readiness bits, as a stream does. Nothing is read before
-// somebody asks (or a protocol is set): the kernel's receive buffer is the bounded
-// queue, and what it had to drop is counted. Who asks takes a batch from the
-// kernel with one call; what he does not get stays in `received`, never more
-// than the batch.
+// The descriptor is registered once, edge-triggered, and `state` keeps the readiness
+// that the kernel reported as bits, as a stream does. Nothing is read before
+// somebody asks, or a protocol is set: the kernel's receive buffer is the bounded
+// queue, and the datagrams that it dropped are counted. A receive reads a batch with
+// one system call; those not taken yet are in `received`, never more than a batch.
 //
-// A datagram is sent at once, or queued as a whole where the kernel takes no
-// more; above the high-water mark senders wait.
+// A datagram is sent at once, or queued as a whole if the kernel does not accept it.
+// Above the high-water mark senders wait.
 //
-// Errors of the network (a refused datagram of a connected socket) do not end
-// an endpoint: whoever receives or sends next gets them, or the protocol.
+// Errors of the network (a refused datagram of a connected socket) do not close an
+// endpoint: the next receive or send fails with them, or the protocol is told.
 //
-// Life, as asyncio's transport: close() stops receiving and sends what is queued;
-// abort() drops it; both end, an iteration later at the soonest, in `over`.
+// As with asyncio's transports, close() stops receiving and sends what is queued,
+// and abort() drops it. Both lead to `over`, at least one iteration later.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

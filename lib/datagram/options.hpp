@@ -1,4 +1,4 @@
-// options.hpp: what may be chosen about a datagram endpoint.
+// options.hpp: the options of a datagram endpoint.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

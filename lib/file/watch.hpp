@@ -1,8 +1,7 @@
 // watch.hpp: changes of a path, from inotify's descriptor in the loop's poller.
 //
-// What the kernel gave with one read stays in a buffer, which is taken apart as
-// the program asks; nothing is read before it does, so that the kernel's queue is
-// the bounded one.
+// The result of one read stays in a buffer, which is parsed as the program asks for
+// events. Nothing is read before that, so the kernel's queue is the bounded queue.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

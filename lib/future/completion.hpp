@@ -1,5 +1,5 @@
-// completion.hpp: the second door, without callbacks: futures started with a
-// token, and the records of those that are done.
+// completion.hpp: futures without callbacks, for languages that poll: a future is
+// started with a token, and a record with this token tells that it is done.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

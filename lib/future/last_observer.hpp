@@ -1,7 +1,7 @@
-// last_observer.hpp: a combinator's observer of a future, found from the end.
+// last_observer.hpp: a combinator's observer of a future, searched from the end.
 //
-// For one that is taken back and put at the end again and again: each waiter that came
-// since is passed once, however many there are.
+// For an observer that is removed and appended again and again: the search passes each
+// waiter that came later only once, however many there are.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -2,10 +2,10 @@
 // that drive it: next, send, throw, aclose, all of which are one operation with
 // something different to hand to the body's yield.
 //
-// A generator is open from its first operation until its body ended: then it
-// stands in the list of its loop, which closes what is left. The list holds no
-// reference; a generator whose last reference is dropped while its body rests
-// stays for as long as its aclose takes, which the loop runs.
+// A generator is open from its first operation until its body has ended. Meanwhile it
+// is in the list of its loop, which closes those that are left. The list holds no
+// reference. If the last reference is dropped while the body is suspended, the
+// generator lives until its aclose, which the loop runs, is done.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

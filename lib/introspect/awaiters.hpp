@@ -1,8 +1,8 @@
 // awaiters.hpp: the tasks that await a future: directly, inside an operation, or through
-// combinators that stand between.
+// combinators.
 //
-// Each future on the way is looked at once, however many ways lead there, and marked
-// meanwhile; the way back stands in a list, not on the stack.
+// The walk visits each future once, however many paths lead there, and marks it
+// meanwhile. It keeps the path in a list, not on the stack.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -1,10 +1,10 @@
-// graph.hpp: who awaits a future, as a tree of tasks. A task's own awaiters stand where
-// it comes first, so that the tree is no larger than there are awaits.
+// graph.hpp: who awaits a future, as a tree of tasks. A task's own awaiters are listed
+// only where the task first appears, so the tree is no larger than the number of awaits.
 //
-// The edges are those that the await machine keeps anyway: a task's node stands
-// in the ring of what it waits for, an operation knows its driver, a
-// combinator's observer knows the combinator (register_observer). So awaiting
-// costs nothing for the sake of this.
+// The edges are those that the await machine keeps anyway: a task's node is in the
+// ring of what it waits for, an operation knows its driver, and a combinator's
+// observer knows the combinator (register_observer). Call graphs therefore add no
+// cost to awaiting.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

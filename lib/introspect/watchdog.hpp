@@ -1,11 +1,11 @@
 // watchdog.hpp: reports the stack of a callback while it blocks the loop.
 //
-// The loop notes when a callback begins and when it ends, which is two stores. A
-// thread looks now and then; where one callback has run for too long, it asks the
-// loop's thread for its stack by a signal, SIGURG: nobody blocks it, and where it
-// comes too late it is ignored. The handler stores return addresses, nothing else; the
-// thread writes the report. System calls of the callback that are not restarted
-// may end with EINTR.
+// The loop records when a callback begins and ends, which costs two stores. A thread
+// checks this at intervals. If a callback has run for too long, the thread asks the
+// loop's thread for its stack with SIGURG: programs do not usually block that signal,
+// and it is ignored if it arrives too late. The signal handler only stores return
+// addresses; the thread writes the report. System calls of the callback that are not
+// restarted may end with EINTR.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
