@@ -1,9 +1,9 @@
 // deferred.hpp: destructors of the program that must not run on a fiber.
 //
-// No code of another language may run on a fiber's stack. What holds a destructor
-// of the program embeds a deferred; where its end comes on a fiber it waits in a
-// list of the running loop until that is back on its own stack, within the same
-// step of the task. It needs no memory, so that it cannot fail.
+// No code of another language may run on a fiber's stack. An object that holds a
+// destructor of the program embeds a deferred. If it ends on a fiber, it waits in a
+// list of the running loop until the loop is back on its own stack, within the same
+// step of the task. This needs no memory, so it cannot fail.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

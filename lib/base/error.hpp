@@ -1,5 +1,5 @@
-// error.hpp: the detail behind a status code. Immutable once published, so it
-// is shared between threads by its count alone.
+// error.hpp: the details behind a status code. Immutable once published, so that
+// threads can share it with nothing but a reference count.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

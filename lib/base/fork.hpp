@@ -1,11 +1,11 @@
-// fork.hpp: what happens around a fork, in one order.
+// fork.hpp: what happens around a fork, and in which order.
 //
 // pthread_atfork calls its handlers in the order of their registration, which for
-// the files of a library is the linker's. So there is one registration, and the
-// list of steps is the order: before the fork from the first to the last, after
-// it, on both sides, from the last back to the first. So signals are held while
-// anything else is half done, and what a child sees of its own process (its
-// generation, its handlers, its mask) is all of it new when the first one comes.
+// the files of a library is up to the linker. Therefore there is one registration,
+// with a list of steps: before the fork they run from first to last, and after it,
+// on both sides, from last to first. Signals are thus blocked while other steps are
+// half done, and when the first signal arrives in the child, everything it can see
+// of its process (generation, handlers, mask) is already new.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

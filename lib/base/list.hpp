@@ -1,4 +1,4 @@
-// list.hpp: intrusive lists: what is queued carries its own links, so that
+// list.hpp: intrusive lists: whatever is queued contains its own links, so
 // queueing never allocates and never fails.
 //
 //   node       next, prev, and the function that runs it: the form of all that

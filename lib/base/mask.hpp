@@ -1,11 +1,11 @@
-// mask.hpp: which signals a thread of the library blocks that runs the program's
-// code, and which its children begin with.
+// mask.hpp: which signals are blocked in the library's threads that run code of the
+// program, and with which mask their child processes start.
 //
-// What the program handles is for its own threads, so it is blocked. Left open
-// is what concerns the code that runs: faults, which blocked would kill without
-// the program's handler; SIGPROF; and SIGURG and the real-time signals, by which
-// language runtimes interrupt their threads. A program that such a thread starts
-// must not inherit the mask, for nobody could terminate it.
+// Signals that the program handles are for its own threads, and are blocked here.
+// Not blocked are those that concern the running code: faults, which would otherwise
+// kill the process without the program's handler; SIGPROF; and SIGURG and the
+// real-time signals, by which language runtimes interrupt their threads. A program
+// that such a thread starts must not inherit the mask: nobody could terminate it.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

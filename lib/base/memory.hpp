@@ -1,9 +1,9 @@
-// memory.hpp: the one door to the heap.
+// memory.hpp: the only access to the heap.
 //
 // Everything the library allocates goes through allocate(), so that a program
-// can bring its own allocator (aloop_set_allocator) and a test can let any
-// allocation fail. Nothing here throws: nullptr is the answer when there is no
-// memory, and every caller answers it.
+// can set its own allocator (aloop_set_allocator) and a test can let any
+// allocation fail. Nothing here throws: without memory the result is nullptr, and
+// every caller handles it.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

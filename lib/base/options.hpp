@@ -1,5 +1,5 @@
-// options.hpp: what option objects of all folders share: their kind, and which
-// of them one is.
+// options.hpp: what the option objects of all folders share: one kind, and a tag
+// that tells their types apart.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -1,7 +1,7 @@
 // slab.hpp: blocks of one size for one loop: a free list over chunks.
 //
-// A block is handed out and taken back in a few instructions on the loop's
-// thread; chunks go back to the heap when the slab dies. The bet: a loop that
+// Allocating and freeing a block takes a few instructions, on the loop's thread.
+// Chunks go back to the heap when the slab is destroyed. The bet: a loop that
 // once had a million tasks will have them again. In passthrough mode (see
 // memory.hpp) each block is a heap block of its own.
 //

@@ -1,8 +1,8 @@
 // thread.hpp: what a thread knows of itself.
 //
-// The token names the thread for ownership checks: one load from thread-local
-// storage and one comparison. A forked child gets a new one, so that no loop of
-// the parent takes the child for its own.
+// The token identifies the thread in ownership checks, which cost one load from
+// thread-local storage and one comparison. A forked child gets a new token, so that
+// the child is not mistaken for the thread of the parent's loops.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -1,12 +1,12 @@
-// future.hpp: an outcome that is not there yet, in 64 bytes.
+// future.hpp: a result that may not be there yet, in 64 bytes.
 //
-// While a future is pending its three result words are the pending kind's own:
-// a task keeps its coroutine in them, a sleep its timer. What waits for it
-// stands in the ring `waiters`, each with a node of its own, so that awaiting
-// allocates nothing; finishing hands the nodes to the ready queue in order and
-// never calls them (asyncio's rule: done-callbacks never run inline).
+// While a future is pending, its three result words belong to the kind of future:
+// a task keeps its coroutine in them, a sleep its timer. Whatever waits for it is
+// in the ring `waiters`, with a node of its own, so awaiting allocates nothing.
+// Finishing moves the nodes to the ready queue in order and never calls them
+// (asyncio's rule: done-callbacks never run inline).
 //
-// After an error the value word holds the aloop_error, made on demand.
+// After an error the value word holds the aloop_error, which is created on demand.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

@@ -1,15 +1,15 @@
-// side_pool.hpp: a few threads of the library's own beside a loop, for calls of
-// the system that block: name lookups, files. They are not the program's
-// executor, which such calls would starve, and be starved by.
+// side_pool.hpp: a few threads of a loop, for system calls that block: name lookups
+// and files. The program's executor is not used for these, because each would
+// starve the other.
 //
-// A job has one owner at a time: the pool from submit on, and the loop again
-// once it was posted to its inbox. `result` and the list of outstanding jobs are
-// the loop's thread's alone: the loop's close takes the result away, so that a
-// thread that is late holds nothing of the loop. A call under way cannot be
-// interrupted: cancelled, its job ends in the background.
+// A job has one owner at a time: the pool from submit on, and the loop again when
+// it was posted to the loop's inbox. Only the loop's thread touches `result` and the
+// list of outstanding jobs. Closing the loop takes the results off its jobs, so a
+// late thread holds nothing of the loop. A running call cannot be interrupted: if it
+// is cancelled, its job ends in the background.
 //
-// In a forked child the threads are gone and the mutex may be held for ever:
-// there the close goes by the loop's list alone, and touches neither.
+// In a forked child the threads are gone, and one may have held the mutex. Closing
+// the loop there uses only the loop's list, and touches neither.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

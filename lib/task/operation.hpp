@@ -5,18 +5,18 @@
 // coroutine does: the task suspends on what the innermost operation waits for,
 // and when it resumes, the operations are stepped from the inside out. So what
 // an operation does after a wake-up happens in the task's own iteration, and a
-// cancellation arrives at the innermost await, where the undo code stands.
-// Combined, or given a callback, it is run by a task of its own (start()). A task
-// that ends while it stands in one leaves it behind: it rests, and who awaits it
-// next goes on with it, as with a coroutine object that somebody else began.
+// cancellation arrives at the innermost await, where the undo code is.
+// If it is combined, or given a callback, a task of its own runs it (start()). A task
+// that ends inside an operation leaves it behind, suspended; whoever awaits it next
+// continues it, as with a coroutine object that somebody else has begun.
 //
 // To write one: derive from operation (up to 128 bytes come from the slab),
 // give it an op_info, make it with loop::make_object, and in step() return
-// op->await(f), op->yield() or the final status. step is called first with
-// phase 0 (the operation advances it), and then after each wait with the
-// outcome's status: that of the awaited future, which can be read from
-// `inner`, or ALOOP_ECANCELED. A step that failed with the code of `inner`
-// passes on its error; raise() and fail() give another.
+// op->await(f), op->yield() or the final status. step is first called with
+// phase 0 (which the operation advances), and after each wait with the status of
+// the outcome: that of the awaited future, which can be read from `inner`, or
+// ALOOP_ECANCELED. A step that fails with the code of `inner` passes on its
+// error; raise() and fail() set another.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -31,9 +31,9 @@ struct op_info {
     const char *name;
     int64_t (*step)(operation *op, task *by, int64_t status);
     void (*destroy)(operation *op);  // free_operation<its type>
-    // May be left out. Of one that nobody has begun, and that only the awaiting side
-    // has: where it ends well without a wait, what its first step does, and away with
-    // it (end_at_once): its status. Else ALOOP_PENDING, and nothing has changed.
+    // Optional. Called for an operation that has not begun and that only the awaiting side
+    // holds. If its first step succeeds without waiting: does it, frees the operation
+    // (end_at_once), returns the status. Otherwise ALOOP_PENDING, and changes nothing.
     int64_t (*at_once)(operation *op, void **value) = nullptr;
 };
 
@@ -50,7 +50,7 @@ struct operation : future {
         if (!ended_plainly()) [[unlikely]] release_all();
     }
 
-    // It ended well, and nobody else has anything of it.
+    // It succeeded, and holds no value and no waiters.
     bool ended_plainly() const {
         return state == k_finished && done.status >= 0 && done.value_free == nullptr &&
                waiters.empty();

@@ -1,5 +1,5 @@
-// task.hpp: a task is a coroutine under way, in 128 bytes: its future, the node
-// with which it stands in the ready queue or waits on a future, and what it
+// task.hpp: a task is a running coroutine, in 128 bytes: its future, the node
+// with which it is in the ready queue or waits for a future, and what it
 // waits for.
 //
 // The primitive is the step task: a function that is called again after each
@@ -7,9 +7,9 @@
 // fiber with its first step, so that a thousand tasks that never wait share
 // one stack.
 //
-// At any time exactly one thing is outstanding for an unfinished task: its node
-// stands on a future (in a ring, so that prev is set), in the ready queue (prev
-// is nullptr), or it runs.
+// At any time an unfinished task is in exactly one of three states: its node is
+// in the ring of a future's waiters (prev is set), its node is in the ready
+// queue (prev is nullptr), or it runs.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -41,7 +41,7 @@ struct scope_state {
     bool shield = false;  // from the cancellation of outer ones
 };
 
-// What few tasks have.
+// What only a few tasks have, allocated when it is needed.
 struct task_extra {
     aloop::context *context = nullptr;
     char *name = nullptr;
@@ -105,8 +105,8 @@ future *create_task(loop *l, task_options *options);
 int64_t prepare_tasks(loop *l);
 // Whether l is closing, so that no task of it will run any more.
 inline bool ends_tasks(const loop *l) { return l->end_of_iteration == nullptr; }
-// For an operation's destructor: whether it is given up where it stands, and its loop goes on: it was left behind, and
-// nobody holds it any more. The others need what it was handed, as after a cancellation.
+// For an operation's destructor: whether it was left behind and dropped while its loop
+// goes on. Then it must pass on what it was handed, as after a cancellation.
 inline bool is_given_up(const operation *op) {
     return op->pending() && op->has(k_started) && !ends_tasks(loop_of(op));
 }
