@@ -87,7 +87,9 @@ static int64_t of_futures(int count, char **words) {
         keep(words[1], aloop_loop_create_future(aloop_get_running_loop()));
         return 0;
     }
-    if (IS("set_result")) return aloop_future_set_result(find(words[1]), atoi(words[2]), NULL, NULL);
+    if (IS("set_result")) {
+        return aloop_future_set_result(find(words[1]), atoi(words[2]), NULL, NULL);
+    }
     if (IS("cancel_future")) return aloop_future_cancel(find(words[1]), NULL);
     if (!IS("set_error")) return FAILED;
     char text[LINE_SIZE];

@@ -117,7 +117,7 @@ static void test_deadlines_move(void **state) {
     in_task(move_deadlines);
 }
 
-/* Nesting and shields ---------------------------------------------------------------------------- */
+/* Nesting and shields -------------------------------------------------------------------------- */
 
 static int64_t nest(void *unused, void **value) {
     (void)unused, (void)value;
@@ -225,7 +225,7 @@ static void test_cancelled_and_laid_bare_from_outside(void **state) {
     in_task(cancel_from_outside);
 }
 
-/* Beside asyncio's own cancellation, groups, generators, step tasks ------------------------------------ */
+/* Beside asyncio's own cancellation, groups, generators, step tasks ---------------------------- */
 
 static int64_t cancelled_both_ways(void *unused, void **value) {
     (void)unused, (void)value;

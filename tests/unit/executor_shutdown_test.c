@@ -48,7 +48,9 @@ static int64_t idle_pools(void *unused, void **value) {
     for (int i = 0; i < 20; i++) {
         aloop_executor *pool = aloop_executor_new_threads(4);
         aloop_future *all[4];
-        for (int k = 0; k < 4; k++) all[k] = aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL);
+        for (int k = 0; k < 4; k++) {
+            all[k] = aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL);
+        }
         assert_code(aloop_await(aloop_gather(all, 4, 0), NULL), 4);
         assert_code(aloop_await(aloop_executor_shutdown(pool, 0), NULL), 0);
         assert_code(aloop_await(aloop_executor_shutdown(pool, 0), NULL), 0);
@@ -122,7 +124,8 @@ static int64_t threads_end(void *job, void **value) {
         aloop_executor *pool = aloop_executor_new_threads(1);
         aloop_future *lost =
             aloop_run_in_executor(loop, pool, *(aloop_job_fn *)job, &freed, count_free);
-        aloop_future *next = i > 0 ? aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL) : NULL;
+        aloop_future *next =
+            i > 0 ? aloop_run_in_executor(loop, pool, do_nothing, NULL, NULL) : NULL;
         if (i == 2) assert_code(aloop_await(aloop_executor_shutdown(pool, k_hang), NULL), 0);
         assert_code(aloop_await(lost, NULL), ALOOP_EBROKENPOOL);
         assert_string_equal(aloop_error_message(aloop_last_error()),

@@ -455,7 +455,9 @@ static void a_fork_beside_busy_threads(void **state) {
     churn_is_over = !k_forks_beside_busy_threads;
     pthread_t threads[2];
     for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, churn, pool);
-    for (int i = 0; i < 100; i++) assert_in_child_of(use_all_of_it, NULL, k_forks_beside_busy_threads);
+    for (int i = 0; i < 100; i++) {
+        assert_in_child_of(use_all_of_it, NULL, k_forks_beside_busy_threads);
+    }
     __atomic_store_n(&churn_is_over, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
     sem_post(&job_may_end);

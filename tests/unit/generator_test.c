@@ -380,7 +380,7 @@ static void test_a_failure_of_the_body_reaches_the_consumer(void **state) {
     in_task(end_badly);
 }
 
-/* Cancellation ----------------------------------------------------------------------------------- */
+/* Cancellation --------------------------------------------------------------------------------- */
 
 struct cancelled {
     aloop_generator *g;
@@ -473,7 +473,7 @@ static void test_wait_for_on_next(void **state) {
     in_task(time_out);
 }
 
-/* Bad arguments -------------------------------------------------------------------------------------------------- */
+/* Bad arguments -------------------------------------------------------------------------------- */
 
 static int64_t misuse(void *unused, void **value) {
     (void)unused, (void)value;

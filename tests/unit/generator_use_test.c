@@ -10,7 +10,7 @@
 
 #include "generators.h"
 
-/* One at a time -------------------------------------------------------------------------------------- */
+/* One at a time -------------------------------------------------------------------------------- */
 
 static int64_t collide(void *unused, void **value) {
     (void)unused, (void)value;
@@ -56,7 +56,7 @@ static void test_a_body_cannot_drive_itself(void **state) {
     in_task(reenter);
 }
 
-/* Collecting, and generators over generators ------------------------------------------------------------ */
+/* Collecting, and generators over generators --------------------------------------------------- */
 
 static int64_t doubles(void *inner) {
     for (;;) {
@@ -152,7 +152,7 @@ static void test_cancelling_collect(void **state) {
     in_task(cancel_collecting);
 }
 
-/* Stackless consumers; eager tasks made inside a body ----------------------------------------------------- */
+/* Stackless consumers; eager tasks made inside a body ------------------------------------------ */
 
 struct stepper {
     ALOOP_CO_FRAME;
@@ -229,7 +229,7 @@ static void test_what_a_body_may_not_do_to_its_task(void **state) {
     in_task(misuse_a_body);
 }
 
-/* The end of the program --------------------------------------------------------------------------------------- */
+/* The end of the program ----------------------------------------------------------------------- */
 
 static int64_t abandon(void *data, void **value) {
     (void)value;

@@ -492,4 +492,5 @@ static void test_bad_arguments(void **state) {
 
 SUITE(CASE(test_every_kind_of_await_is_an_edge), CASE(test_graphs_go_up_to_the_last_awaiter),
       CASE(test_text_has_asyncios_form), CASE(test_cycles_end),
-      CASE(test_graphs_show_each_task_once), CASE(test_dump_shows_every_task), CASE(test_counters), CASE(test_bad_arguments))
+      CASE(test_graphs_show_each_task_once), CASE(test_dump_shows_every_task), CASE(test_counters),
+      CASE(test_bad_arguments))

@@ -235,7 +235,8 @@ static void a_child_that_may_not_be_killed(void **state) {
     assert_int_equal(reports.count, 1);
     assert_code(reports.list[0].code, -EPERM);
     char text[100];
-    snprintf(text, sizeof text, "child %d may not be killed by this process; it is reaped when it ends",
+    snprintf(text, sizeof text,
+             "child %d may not be killed by this process; it is reaped when it ends",
              (int)pid);
     assert_string_equal(reports.list[0].text, text);
     aloop_unref(p);

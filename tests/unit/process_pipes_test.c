@@ -260,8 +260,8 @@ static int64_t another_input(void *unused, void **value) {
     aloop_process *p = shell("cat; exec sleep 60", pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_INHERIT));
     aloop_bytes *so_far = NULL;
     do {
-        assert_code(aloop_await(aloop_wait_for(aloop_process_communicate(p, "aaaa", 4), 0.05), NULL),
-                    ALOOP_ETIMEDOUT);
+        aloop_future *talk = aloop_process_communicate(p, "aaaa", 4);
+        assert_code(aloop_await(aloop_wait_for(talk, 0.05), NULL), ALOOP_ETIMEDOUT);
         aloop_unref(so_far);
         so_far = aloop_process_output(p, 1);
     } while (aloop_bytes_size(so_far) < 4);

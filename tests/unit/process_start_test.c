@@ -187,15 +187,18 @@ static int64_t stdio(void *unused, void **value) {
     (void)unused;
     (void)value;
     const int32_t inherit = ALOOP_INHERIT;
-    assert_writes("echo out; echo err >&2", pipes(inherit, ALOOP_PIPE, ALOOP_PIPE), "out\n", "err\n");
+    assert_writes("echo out; echo err >&2",
+                  pipes(inherit, ALOOP_PIPE, ALOOP_PIPE), "out\n", "err\n");
     assert_writes("echo out; echo err >&2", pipes(inherit, ALOOP_PIPE, ALOOP_STDOUT), "out\nerr\n",
                   NULL);
-    assert_writes("echo out; echo err >&2", pipes(inherit, ALOOP_DEVNULL, ALOOP_PIPE), NULL, "err\n");
+    assert_writes("echo out; echo err >&2",
+                  pipes(inherit, ALOOP_DEVNULL, ALOOP_PIPE), NULL, "err\n");
     assert_writes("cat", pipes(ALOOP_DEVNULL, ALOOP_PIPE, inherit), "", NULL);
     assert_writes("echo again > /dev/stdout", pipes(inherit, ALOOP_PIPE, inherit), "again\n", NULL);
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    assert_code(run_shell("echo to the fd; echo too >&2", pipes(inherit, ends[1], ALOOP_STDOUT)), 0);
+    assert_code(run_shell("echo to the fd; echo too >&2",
+                          pipes(inherit, ends[1], ALOOP_STDOUT)), 0);
     char text[32] = "";
     assert_int_equal(read(ends[0], text, sizeof text - 1), 14);
     assert_string_equal(text, "to the fd\ntoo\n");
@@ -353,7 +356,8 @@ static int64_t low_numbers(void *unused, void **value) {
     o = pipes(ALOOP_PIPE, ALOOP_PIPE, ALOOP_STDOUT);
     aloop_process *p = shell("read line; echo $line >&2; readlink /proc/$$/fd/2", o);
     aloop_results *results = NULL;
-    const int64_t status = aloop_await(aloop_process_communicate(p, "line\n", 5), (void **)&results);
+    const int64_t status = aloop_await(aloop_process_communicate(p, "line\n", 5),
+                                       (void **)&results);
     dup2(saved[0], 0); /* now assertions can be printed */
     dup2(saved[1], 1);
     close(saved[0]);

@@ -15,7 +15,8 @@ static struct reports reports;
 /* The worker has copies of the program's files, whose descriptors are closed there. */
 enum { k_files = 8 };
 static FILE *files[k_files];
-static const char k_line[] = "a line of text that is longer than the header of an answer is .......\n";
+static const char k_line[] =
+    "a line of text that is longer than the header of an answer is .......\n";
 
 static void end_worker(void) {
 #if defined(__SANITIZE_ADDRESS__)

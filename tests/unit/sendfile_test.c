@@ -349,5 +349,6 @@ static void test_left_behind(void **state) {
 }
 
 SUITE(CASE(test_arguments), CASE(test_whole_and_part), CASE(test_in_order),
-      CASE(test_intruded), CASE(test_in_the_middle), CASE(test_from_a_pipe), CASE(test_into_nothing),
+      CASE(test_intruded), CASE(test_in_the_middle), CASE(test_from_a_pipe),
+      CASE(test_into_nothing),
       CASE(test_left_behind))

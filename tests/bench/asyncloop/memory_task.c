@@ -12,7 +12,9 @@ static int64_t run_all(void *count, void **value) {
     size_t n = *(size_t *)count;
     (void)value;
     double before = resident_bytes();
-    for (size_t i = 0; i < n; i++) aloop_unref(must(aloop_create_stackless_task(sleeper, NULL, NULL)));
+    for (size_t i = 0; i < n; i++) {
+        aloop_unref(must(aloop_create_stackless_task(sleeper, NULL, NULL)));
+    }
     must_code(aloop_await(aloop_sleep(0), NULL));  // lets each run to its sleep
     emit_as(BENCH_PEER, "memory", "sleeping task", (resident_bytes() - before) / (double)n, "B");
     _exit(0);  // cancelling them all is not measured

@@ -14,7 +14,8 @@ static int64_t run_all(void *count, void **value) {
     double before = resident_bytes();
     for (size_t i = 0; i < n; i++) must_code(aloop_spawn(sleeper, NULL));
     must_code(aloop_await(aloop_sleep(0), NULL));  // lets each run to its sleep
-    emit_as(BENCH_PEER "-fiber", "memory", "sleeping task", (resident_bytes() - before) / (double)n, "B");
+    emit_as(BENCH_PEER "-fiber", "memory", "sleeping task",
+            (resident_bytes() - before) / (double)n, "B");
     _exit(0);  // cancelling them all is not measured
 }
 

@@ -19,7 +19,8 @@ static int64_t spawn_all(void *count, void **value) {
         for (int i = 0; i < k_batch; i++) tasks[i] = aloop_create_task(no_op, NULL);
         for (int i = 0; i < k_batch; i++) must_code(aloop_await(tasks[i], NULL));
     }
-    emit_as(BENCH_PEER "-fiber", "spawn", "spawn + join", (double)(now_ns() - start) / (double)n, "ns");
+    emit_as(BENCH_PEER "-fiber", "spawn", "spawn + join",
+            (double)(now_ns() - start) / (double)n, "ns");
     return 0;
 }
 

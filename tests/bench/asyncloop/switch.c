@@ -36,7 +36,8 @@ static int64_t run_all(void *metric, void **value) {
     for (size_t i = 0; i < tasks; i++) all[i] = start_yielder(yields);
     uint64_t start = now_ns();
     for (size_t i = 0; i < tasks; i++) must_code(aloop_await(all[i], NULL));
-    emit_as(BENCH_PEER, "switch", metric, (double)(now_ns() - start) / (double)(yields * tasks), "ns");
+    emit_as(BENCH_PEER, "switch", metric,
+            (double)(now_ns() - start) / (double)(yields * tasks), "ns");
     return 0;
 }
 

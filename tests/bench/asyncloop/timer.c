@@ -1,5 +1,5 @@
-// timer: arming and cancelling, arming and firing (processor time: the wait does not count), and how
-// late a timer of 1.3 ms fires.
+// timer: arming and cancelling, arming and firing (processor time: the wait does not count), and
+// how late a timer of 1.3 ms fires.
 //
 // SPDX-License-Identifier: MIT
 #include "../common/late.h"
