@@ -2,10 +2,10 @@
 
 mod support;
 
-use asyncloop::{block_on, join, spawn, Listener, Stream};
+use asyncloop::{block_on, join, sleep, spawn, timeout, Listener, Stream};
 use futures_io::{AsyncRead, AsyncWrite};
 use std::pin::Pin;
-use support::{nothing_is_left, poll_fn};
+use support::{ms, nothing_is_left, on_virtual, poll_fn};
 
 async fn connected() -> (Stream, Stream) {
     let server = Listener::bind("127.0.0.1", 0).await.unwrap();
@@ -33,13 +33,33 @@ fn a_flush_leaves_nothing_here() {
             join!(flushing, reading).0.unwrap();
             assert_eq!(a.buffered(), 0);
         }
-        // Below the water marks, which are as before, a drain does not wait.
-        while a.buffered() == 0 {
-            poll_fn(|c| Pin::new(&mut a).poll_write(c, &[7; 10000])).await.unwrap();
+    });
+    nothing_is_left();
+}
+
+// The water marks are as before when it has ended: below them a drain does not wait.
+#[test]
+fn a_flush_leaves_the_water_marks() {
+    on_virtual(async {
+        let (mut a, b) = Stream::pair().unwrap();
+        for given_up in [false, true] {
+            while a.buffered() == 0 {
+                poll_fn(|c| Pin::new(&mut a).poll_write(c, &[7; 10000])).await.unwrap();
+            }
+            let flushing = timeout(ms(1), poll_fn(|c| Pin::new(&mut a).poll_flush(c)));
+            if given_up {
+                assert!(flushing.await.is_err());
+                poll_fn(|c| Pin::new(&mut a).poll_write(c, b"x")).await.unwrap(); // it is over
+                sleep(ms(1)).await.unwrap();
+            } else {
+                let reading = async { while timeout(ms(1), b.read(100_000)).await.is_ok() {} };
+                join!(flushing, reading).0.unwrap().unwrap();
+                assert_eq!(a.buffered(), 0);
+                continue;
+            }
+            timeout(ms(1), a.drain()).await.unwrap().unwrap();
+            assert!(a.buffered() > 0);
         }
-        a.drain().await.unwrap();
-        assert!(a.buffered() > 0);
-        a.abort();
     });
     nothing_is_left();
 }
