@@ -44,9 +44,14 @@ impl Stdio {
     }
 }
 
-type Setting = Box<dyn Fn(*mut sys::aloop_process_options) -> i64>;
+type Setting = Box<dyn Fn(*mut sys::aloop_process_options) -> i64 + Send + Sync>;
 
-/// A program to run, as [`std::process::Command`].
+/// A program to run, as [`std::process::Command`]. Any thread may make it:
+/// ```
+/// let mut command = asyncloop::Command::new("true");
+/// command.stdin(asyncloop::process::Stdio::Null);
+/// std::thread::spawn(move || drop(command)).join().unwrap();
+/// ```
 pub struct Command {
     argv: Vec<OsString>,
     shell: bool,
@@ -114,7 +119,7 @@ impl Command {
 
     fn set(
         &mut self,
-        set: impl Fn(*mut sys::aloop_process_options) -> i64 + 'static,
+        set: impl Fn(*mut sys::aloop_process_options) -> i64 + Send + Sync + 'static,
     ) -> &mut Command {
         self.settings.push(Box::new(set));
         self
