@@ -265,6 +265,14 @@ public class LoopTests
         end.SetResult();
         runner.Join();
         Assert.Equal(7, loop.RunUntilComplete(() => Task.FromResult(7)));
+        var stopped = new Thread(() =>
+        {
+            loop.Stop();  // before it has come here
+            Assert.Throws<AloopException>(() => loop.RunUntilComplete(() => Task.CompletedTask));
+        });
+        stopped.Start();
+        stopped.Join();
+        Assert.Equal(8, loop.RunUntilComplete(() => Task.FromResult(8)));
         var elsewhere = new Thread(loop.Dispose);
         elsewhere.Start();
         elsewhere.Join();

@@ -203,8 +203,8 @@ public sealed partial class Loop : IDisposable
     private void ComeHere()
     {
         if (_thread == Thread.CurrentThread) return;
-        PollUntil(InvokeAsync(static () => Task.CompletedTask));
         _thread = Thread.CurrentThread;
+        PollUntil(InvokeAsync(static () => Task.CompletedTask));
     }
 
     private unsafe void PollUntil(Task outcome)
