@@ -274,6 +274,23 @@ public class StreamTests
         }
     }, s_real);
 
+    [Fact]
+    public void TwoMayDisposeOfAStream() => Support.Run(async () =>
+    {
+        var (a, b) = LoopStream.Pair();
+        using var begun = new ManualResetEventSlim();
+        Task closing = Task.Run(async () =>
+        {
+            ValueTask disposing = a.DisposeAsync();
+            begun.Set();
+            await disposing;
+        });
+        begun.Wait();  // it waits for the loop
+        a.Dispose();
+        await closing;
+        b.Dispose();
+    }, s_real);
+
     // In the style of old, both directions at a time.
     [Fact]
     public void BeginAndEnd() => Support.Run(async () =>

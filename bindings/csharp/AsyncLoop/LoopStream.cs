@@ -356,9 +356,11 @@ public sealed class LoopStream : Stream
         {
             if (!_home.IsClosed) await Operations.Start(_home, CloseAndWait, default);
         }
-        catch (Exception e) when (e is AloopException or TimeoutException)
+        catch (Exception e) when (e is AloopException or TimeoutException
+            or ObjectDisposedException)
         {
-            // What ended the connection was told to whoever read or wrote.
+            // What ended the connection was told to whoever read or wrote; or somebody else has
+            // disposed of it, or closed the loop, in the meantime.
         }
         finally
         {
