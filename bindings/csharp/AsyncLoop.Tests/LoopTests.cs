@@ -145,6 +145,15 @@ public class LoopTests
         Task<int> lost = unused.InvokeAsync(() => Task.FromResult(3));
         unused.Dispose();
         Assert.Equal(3, await lost);
+        var faults = new List<string>();
+        var other = new Loop { ExceptionHandler = fault => faults.Add(fault.Exception!.Message) };
+        other.Post(() => throw new FormatException("posted"));
+        Loop.Run(() =>
+        {
+            other.Dispose();  // it is closed without being run
+            return Task.CompletedTask;
+        });
+        Assert.Equal(["posted"], faults);
         Support.NothingIsLeft();
     }
 

@@ -211,9 +211,14 @@ public sealed unsafe partial class Loop
     // What a callback or somebody's code after an await threw.
     internal void Report(Exception exception)
     {
-        if (_handler != null && !_closed)
+        if (_handler != null)
         {
             Tell(_handler, new LoopFault("unhandled exception", exception, ""));
+            return;
+        }
+        if (_closed)  // C does not report any more
+        {
+            Console.Error.WriteLine("unhandled exception: " + Errors.Describe(exception, true));
             return;
         }
         IntPtr error = Native.aloop_error_new(Errors.CodeOf(exception),
