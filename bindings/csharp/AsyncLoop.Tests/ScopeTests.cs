@@ -201,4 +201,41 @@ public class ScopeTests
             await foreach (Task<int> _ in Loop.AsCompleted([After(9)], TimeSpan.FromSeconds(1))) { }
         });
     });
+
+    // One that ends early would end the others, too.
+    [Fact]
+    public void BlocksStandInEachOtherNotSideBySide() => Support.Run(async () =>
+    {
+        static Task Limited(double limit, double work) =>
+            Loop.Timeout(TimeSpan.FromSeconds(limit), () => Loop.Sleep(work));
+        static Task Grouped() => TaskGroup.Run(_ => Loop.Sleep(1));
+        foreach (Func<Task> beside in new Func<Task>[] { () => Limited(9, 1), Grouped })
+        {
+            Task first = Limited(9, 2);
+            await Assert.ThrowsAsync<InvalidOperationException>(beside);
+            await first;
+            await beside();
+        }
+        // In tasks of their own they may be.
+        LoopTask<Nothing>[] all =
+        [
+            Loop.Spawn(() => Limited(1, 9)), Loop.Spawn(() => Limited(9, 2)), Loop.Spawn(Grouped),
+        ];
+        await Assert.ThrowsAsync<TimeoutException>(async () => await all[0]);
+        await all[1];
+        await all[2];
+        // One in another, also in a method that outlives it.
+        Task? inner = null;
+        await Loop.Timeout(TimeSpan.FromSeconds(9), async () =>
+        {
+            await Grouped();
+            inner = Limited(9, 1);
+        });
+        await inner!;
+        await TaskGroup.Run(group =>
+        {
+            _ = group.Spawn(() => Limited(9, 1));
+            return Limited(9, 1);
+        });
+    });
 }

@@ -43,6 +43,8 @@ public abstract unsafe class LoopTask
     // before that ends well, so that what it has got is not lost.
     internal bool CancelWaits;
 
+    internal Block? Innermost;  // of the timeouts and groups that it is in
+
     private protected LoopTask(Loop home)
     {
         Home = home;

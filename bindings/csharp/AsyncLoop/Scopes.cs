@@ -3,6 +3,44 @@
 // SPDX-License-Identifier: MIT
 namespace AsyncLoop;
 
+// What the two have in common. A block is its task's: where one ends early it cancels all that
+// the task awaits, so that of two side by side, in methods that Task.WhenAll awaits for
+// instance, each would cancel the other. The method knows by its flow which block it is in.
+internal sealed class Block
+{
+    private static readonly AsyncLocal<Block?> s_flow = new();
+
+    private readonly LoopTask _task;
+    private readonly Block? _outer;
+    private bool _left;
+
+    private Block(LoopTask task, Block? outer)
+    {
+        _task = task;
+        _outer = outer;
+    }
+
+    internal static Block Enter()
+    {
+        LoopTask task = LoopTask.Current ?? throw new AloopException(Status.NoTask);
+        Block? around = s_flow.Value?._task == task ? Open(s_flow.Value) : null;
+        if (Open(task.Innermost) != around)
+        {
+            throw new InvalidOperationException("There is a timeout or group beside this one in "
+                + "the same task. Give each a task of its own: Loop.Spawn.");
+        }
+        return s_flow.Value = task.Innermost = new Block(task, around);
+    }
+
+    internal void Leave() => _left = true;
+
+    private static Block? Open(Block? block)
+    {
+        while (block is { _left: true }) block = block._outer;
+        return block;
+    }
+}
+
 /// <summary>A time limit around a block: see <see cref="Loop.Timeout{T}"/>.</summary>
 public sealed class LoopTimeout
 {
@@ -49,9 +87,23 @@ public sealed partial class Loop
 {
     /// <summary>
     /// Runs body; when the time is up its innermost await is cancelled, and the whole throws
-    /// <see cref="TimeoutException"/>. In a task of the loop. asyncio.timeout.
+    /// <see cref="TimeoutException"/>. In a task of the loop, where it may stand in another block
+    /// but not beside one. asyncio.timeout.
     /// </summary>
     public static async Task<T> Timeout<T>(TimeSpan delay, Func<LoopTimeout, Task<T>> body)
+    {
+        Block block = Block.Enter();
+        try
+        {
+            return await TimeoutIn(delay, body);
+        }
+        finally
+        {
+            block.Leave();
+        }
+    }
+
+    private static async Task<T> TimeoutIn<T>(TimeSpan delay, Func<LoopTimeout, Task<T>> body)
     {
         LoopTimeout timeout = LoopTimeout.Enter(Seconds(delay, double.PositiveInfinity));
         T? result = default;
@@ -107,11 +159,25 @@ public sealed class TaskGroup
 
     /// <summary>
     /// Runs body and waits for the tasks that it began. If any failed, throws an
-    /// <see cref="AggregateException"/> of all failures. In a task of the loop.
+    /// <see cref="AggregateException"/> of all failures. In a task of the loop, where it may stand
+    /// in another block but not beside one.
     /// </summary>
     public static async Task Run(Func<TaskGroup, Task> body)
     {
         LoopTask task = LoopTask.Current ?? throw new AloopException(Status.NoTask);
+        Block block = Block.Enter();
+        try
+        {
+            await RunIn(task, body);
+        }
+        finally
+        {
+            block.Leave();
+        }
+    }
+
+    private static async Task RunIn(LoopTask task, Func<TaskGroup, Task> body)
+    {
         var group = new TaskGroup(task);
         Exception? failure = null;
         try
