@@ -161,4 +161,20 @@ public class QueueTests
         Assert.Equal(2, watcher.Value);
         Assert.Equal(2, level.Value);
     });
+
+    // Also with a receive under way, which would have taken an item for nobody.
+    [Fact]
+    public void AReceiverThatIsDisposedOfIsClosed() => Support.Run(async () =>
+    {
+        var (sender, receiver) = LoopChannel.Create<string>();
+        Task<string> receiving = receiver.ReceiveAsync();
+        await Loop.Sleep(0);
+        receiver.Dispose();
+        receiver.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(
+            () => Loop.WaitFor(receiving, Support.Hang));
+        Assert.Equal(Status.BrokenPipe,
+            Assert.Throws<AloopException>(() => sender.TrySend("lost")).Status);
+        sender.Dispose();
+    });
 }

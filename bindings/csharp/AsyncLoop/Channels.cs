@@ -129,6 +129,8 @@ public sealed class ChannelReceiver<T> : LoopObject, IAsyncEnumerable<T>
     public int Count =>
         (int)Check(Native.aloop_receiver_statistic(Raw, Native.ALOOP_CHANNEL_STAT_ITEMS));
 
+    private protected override void Closing(IntPtr it) => Native.aloop_receiver_close(it);
+
     /// <summary>Receives up to the end.</summary>
     public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken token = default) =>
         Received.All(ReceiveAsync, token);

@@ -15,9 +15,13 @@ public abstract class LoopObject : IDisposable
     /// <summary>Drops the library's object; any thread.</summary>
     public void Dispose()
     {
+        if (!_handle.IsClosed) Closing(_handle.DangerousGetHandle());
         _handle.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    // What is under way may hold the object, too.
+    private protected virtual void Closing(IntPtr it) { }
 
     private protected Task<long> Start(Func<IntPtr, IntPtr> begin, CancellationToken token) =>
         Operations.Start(Loop.Current, () => begin(Raw), token);
