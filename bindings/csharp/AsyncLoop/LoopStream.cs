@@ -18,6 +18,7 @@ public sealed class LoopStream : Stream
 {
     private readonly Loop _home;
     private readonly AloopHandle _handle;
+    private int _disposed;
 
     internal LoopStream(Loop home, IntPtr owned)
     {
@@ -25,7 +26,16 @@ public sealed class LoopStream : Stream
         _handle = new AloopHandle(owned);
     }
 
-    internal IntPtr Raw => _handle.Raw;
+    internal IntPtr Raw
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            return _handle.Raw;
+        }
+    }
+
+    private bool IsDisposed => Volatile.Read(ref _disposed) != 0;
 
     private static Task<LoopStream> Open(Func<IntPtr, IntPtr> begin, StreamOptions? options,
         CancellationToken token)
@@ -342,7 +352,7 @@ public sealed class LoopStream : Stream
     public void Abort() => Check(Native.aloop_stream_abort(Raw));
 
     /// <summary>Whether it is closed or closes.</summary>
-    public bool IsClosing => _handle.IsClosed || Check(Native.aloop_stream_is_closing(Raw)) != 0;
+    public bool IsClosing => IsDisposed || Check(Native.aloop_stream_is_closing(Raw)) != 0;
 
     /// <summary>Done when the descriptor is closed; fails with what ended the connection.</summary>
     public Task WaitClosedAsync(CancellationToken token = default) =>
@@ -351,7 +361,7 @@ public sealed class LoopStream : Stream
     /// <summary>Sends what waits, closes, and waits for that.</summary>
     public override async ValueTask DisposeAsync()
     {
-        if (_handle.IsClosed) return;
+        if (IsDisposed) return;
         try
         {
             if (!_home.IsClosed) await Operations.Start(_home, CloseAndWait, default);
@@ -380,34 +390,22 @@ public sealed class LoopStream : Stream
     /// </summary>
     protected override void Dispose(bool disposing)
     {
-        if (disposing && !_handle.IsClosed) CloseNow();
+        if (disposing && Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            // Others may have a reference: a read that waits, the process whose pipe it is.
+            if (_home.IsHere) CloseAndDrop(_handle);
+            else if (!_home.TryPost(static h => CloseAndDrop((AloopHandle)h!), _handle))
+            {
+                _handle.Dispose();
+            }
+        }
         base.Dispose(disposing);
-    }
-
-    // Others may have a reference: a read that waits, the process whose pipe it is.
-    private void CloseNow()
-    {
-        bool held = false;
-        try
-        {
-            _handle.DangerousAddRef(ref held);
-        }
-        catch (ObjectDisposedException)
-        {
-            return;  // by another thread, just now
-        }
-        _handle.Dispose();
-        if (_home.IsHere) CloseAndDrop(_handle);
-        else if (!_home.TryPost(static h => CloseAndDrop((AloopHandle)h!), _handle))
-        {
-            _handle.DangerousRelease();
-        }
     }
 
     private static void CloseAndDrop(AloopHandle handle)
     {
-        Native.aloop_stream_close(handle.DangerousGetHandle());
-        handle.DangerousRelease();
+        Native.aloop_stream_close(handle.Raw);
+        handle.Dispose();
     }
 
     // Information -----------------------------------------------------------------------
@@ -428,10 +426,10 @@ public sealed class LoopStream : Stream
     public string? LocalName => GetExtraInfo("sockname");
 
     /// <inheritdoc/>
-    public override bool CanRead => !_handle.IsClosed;
+    public override bool CanRead => !IsDisposed;
 
     /// <inheritdoc/>
-    public override bool CanWrite => !_handle.IsClosed;
+    public override bool CanWrite => !IsDisposed;
 
     /// <inheritdoc/>
     public override bool CanSeek => false;
