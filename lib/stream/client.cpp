@@ -22,6 +22,8 @@ struct client_call {
     server *of;
     int refs = 1;
     bool shaking = false;  // hands
+
+    client_call(stream *s, server *server_of) : client(s), of(server_of) {}
 };
 
 void drop_call(void *argument) {

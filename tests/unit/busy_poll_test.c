@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <math.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -25,7 +26,7 @@ static void (*at_look)(void); /* called once, by the next look */
 
 int clock_gettime(clockid_t id, struct timespec *to) {
     (void)id;
-    const int64_t time = now += k_us;
+    const int64_t time = atomic_fetch_add(&now, k_us) + k_us;
     to->tv_sec = time / 1000000000;
     to->tv_nsec = time % 1000000000;
     return 0;
