@@ -229,7 +229,7 @@ func (c *Conn) Send(data []byte) error {
 // Drain waits until there is room again.
 func (c *Conn) Drain(ctx context.Context) error { return wait(ctx, c.o.waiting(sys.Stream_drain)) }
 
-// CloseWrite ends the sending side, once everything is sent.
+// CloseWrite ends the sending side, once everything is sent. Not over TLS: syscall.ENOSYS.
 func (c *Conn) CloseWrite() error { return c.o.just(sys.Stream_write_eof) }
 
 // AtEOF tells whether the end was read.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -100,6 +101,9 @@ func TestTLS(t *testing.T) {
 	found, err := conn.PeerCertificate()
 	if err != nil || found.Subject.CommonName != "localhost" {
 		t.Error(found, err)
+	}
+	if err := conn.CloseWrite(); !errors.Is(err, syscall.ENOSYS) {
+		t.Error(err)
 	}
 	var detail *Error
 	if err := client.LoadVerifyPEM("no PEM"); !errors.As(err, &detail) || detail.Message == "" {
