@@ -270,15 +270,15 @@ def man(folder, version, paths):
         ("NAME", "asyncloop \\- asyncio for C: an event loop with coroutines, tasks and streams"),
         ("SYNOPSIS", ".B #include <asyncloop.h>\n.PP\n.B cc program.c "
                      "$(pkg\\-config \\-\\-cflags \\-\\-libs asyncloop)"),
-        ("DESCRIPTION", "A page for each header names its functions, which have one each:\n"
+        ("DESCRIPTION", "Each function has a page, and each header has one that lists its functions:\n"
          + "\n".join(f".TP\n.BR asyncloop_{h.name[:-2]} (3)\n{first_sentence(h.about)}"
                      for h in all_headers)),
         ("ENVIRONMENT", "\n".join((
             ".TP\n.B ASYNCLOOP_DEBUG\n1: debug mode: slow callbacks, operations that nobody"
-            " awaited and calls from wrong threads are reported.",
+            " awaited and calls from the wrong thread are reported.",
             ".TP\n.B ASYNCLOOP_CLOCK\nvirtual: time jumps to the next timer when there is"
             " nothing to do.",
-            ".TP\n.B ASYNCLOOP_TRACE\nThe file that a timeline is written to.")))])
+            ".TP\n.B ASYNCLOOP_TRACE\nA file to which a timeline for Perfetto is written.")))])
     print(f"{folder}: " + " ".join(paths), file=open(folder + ".d", "w"))
 
 
