@@ -82,15 +82,15 @@ typedef int64_t (*aloop_process_fn)(const void *data, size_t len, aloop_bytes **
 ALOOP_API aloop_future *aloop_run_in_process(aloop_loop *loop, aloop_executor *executor,
                                              aloop_process_fn fn, const void *data, size_t len);
 
-/* An executor that the program implements.
- *   submit     gets a job and arranges that aloop_job_run(job) is called once, in any
- *              thread, and returns 0; or refuses the job with a code
- *   withdraw   (may be NULL) returns 1 if the job will now never run, else 0
- *   shutdown   (may be NULL): no more jobs will come
- * submit and withdraw are called in the threads of the loops. aloop_executor_shutdown is
- * done when all jobs have been answered, so it needs a timeout if one may never be (the end
- * of aloop_run waits 300 seconds). free_fn(data) is called at the end; in a forked child it
- * is the only function that is called. */
+/* An executor that the program implements. submit gets a job: it arranges that
+ * aloop_job_run(job) is called once, in any thread, and returns 0; or it refuses the job
+ * with a code. withdraw (may be NULL) returns 1 if the job will now never run, else 0.
+ * shutdown (may be NULL) tells that no more jobs will come. submit and withdraw are called
+ * in the threads of the loops.
+ * aloop_executor_shutdown is done when all jobs have been answered, so it needs a timeout
+ * if one may never be (the end of aloop_run waits 300 seconds).
+ * free_fn(data) is called at the end; in a forked child it is the only function that is
+ * called. */
 typedef struct aloop_job aloop_job;
 typedef struct aloop_executor_vtable {
     int64_t (*submit)(void *data, aloop_job *job);   /* takes a job */

@@ -14,16 +14,16 @@
  *                      (void **)&server);
  *
  * Callbacks run on the loop's own stack, one after the other, in a copy of the context in
- * which the connection or its server was created. Their order is asyncio's:
- *   connection_made   once, in the iteration after the connection
- *   data_received     (or get_buffer and buffer_updated) once per iteration with data
- *   eof_received      when the peer ends its sending side
- *   connection_lost   once, last, one iteration after a close
- * No data comes after close or abort. pause_writing is called inside the write that
- * exceeds the high-water mark (if a stackful task writes, right after it), and
- * resume_writing when the low-water mark is reached. A negative result of a callback is
- * reported to the loop's exception handler. From data_received, eof_received, get_buffer
- * and buffer_updated it also ends the connection with that code.
+ * which the connection or its server was created. Their order is asyncio's: first
+ * connection_made, once, in the iteration after the connection; then data_received (or
+ * get_buffer and buffer_updated), once per iteration with data; eof_received when the peer
+ * ends its sending side; last connection_lost, once, one iteration after a close. No data
+ * comes after close or abort. pause_writing is called inside the write that exceeds the
+ * high-water mark (if a stackful task writes, right after it), and resume_writing when the
+ * low-water mark is reached.
+ *
+ * A negative result of a callback is reported to the loop's exception handler; from
+ * data_received, eof_received, get_buffer and buffer_updated it also ends the connection.
  *
  * A transport lives until connection_lost was called, even without any reference. Call
  * all functions in the loop's thread.

@@ -8,14 +8,14 @@
  *     aloop_stream_options_set_tls(options, tls);
  *     rc = aloop_await(aloop_open_connection("example.org", 443, options), (void **)&stream);
  *
- * The stream is then used like any other, with these differences:
- * - There is no half close (aloop_stream_can_write_eof is 0). When the peer's close_notify
- *   was read, the stream closes itself.
- * - close sends what is queued and a close_notify, then waits for the peer's (see
- *   aloop_stream_options_set_tls_shutdown_timeout). abort does neither.
- * - A connection that ends without a close_notify fails with ALOOP_ETLSTRUNCATED, because
- *   data may be missing.
- * - The water marks count what the program wrote; their default is 512 and 128 KiB.
+ * The stream is then used like any other, with four differences.
+ * There is no half close (aloop_stream_can_write_eof is 0): when the peer's close_notify was
+ * read, the stream closes itself.
+ * close sends what is queued and a close_notify, then waits for the peer's (see
+ * aloop_stream_options_set_tls_shutdown_timeout); abort does neither.
+ * A connection that ends without a close_notify fails with ALOOP_ETLSTRUNCATED, because data
+ * may be missing.
+ * The water marks count what the program wrote, and are 512 and 128 KiB by default.
  *
  * Set up a context in one thread, before it is used. After that, any number of connections,
  * loops and threads may use it. In a build without TLS, all functions return ALOOP_ENOSYS.

@@ -578,15 +578,15 @@ pub struct aloop_completion {
 }
 
 /// ```text
-/// An executor that the program implements.
-///   submit     gets a job and arranges that aloop_job_run(job) is called once, in any
-///              thread, and returns 0; or refuses the job with a code
-///   withdraw   (may be NULL) returns 1 if the job will now never run, else 0
-///   shutdown   (may be NULL): no more jobs will come
-/// submit and withdraw are called in the threads of the loops. aloop_executor_shutdown is
-/// done when all jobs have been answered, so it needs a timeout if one may never be (the end
-/// of aloop_run waits 300 seconds). free_fn(data) is called at the end; in a forked child it
-/// is the only function that is called.
+/// An executor that the program implements. submit gets a job: it arranges that
+/// aloop_job_run(job) is called once, in any thread, and returns 0; or it refuses the job
+/// with a code. withdraw (may be NULL) returns 1 if the job will now never run, else 0.
+/// shutdown (may be NULL) tells that no more jobs will come. submit and withdraw are called
+/// in the threads of the loops.
+/// aloop_executor_shutdown is done when all jobs have been answered, so it needs a timeout
+/// if one may never be (the end of aloop_run waits 300 seconds).
+/// free_fn(data) is called at the end; in a forked child it is the only function that is
+/// called.
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
