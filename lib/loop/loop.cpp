@@ -320,14 +320,19 @@ bool loop::poll_is_due_now() {
     now_ = monotonic_now();
     clock_gap_ = now_ - before >= k_poll_interval / 2 ? 1 : k_clock_iterations;
     clock_due_ = since_poll_ + clock_gap_;
-    return now_ - polled_at_ >= k_poll_interval || timers_.next() <= now_;
+    return now_ - polled_at_ >= k_poll_interval || timers_.next_at_earliest() <= now_;
 }
+
+// To wake once too early, at the time of a timer that was cancelled, costs less than to look
+// for the next one whenever the earliest is cancelled. The virtual clock jumps there, so it
+// wants the time exactly.
+int64_t loop::next_wake() { return virtual_ ? timers_.next() : timers_.next_at_earliest(); }
 
 int64_t loop::iterate(int64_t deadline) {
     iteration_++;
     if (!inbox_empty()) drain_inbox();
     if (!any_ready() && !timers_.any_overdue() && !stopping()) {
-        const int64_t first = timers_.next();
+        const int64_t first = next_wake();
         const int64_t real = monotonic_now();
         const int64_t began = virtual_ ? now_ : real;
         const int64_t until = first < deadline ? first : deadline;
@@ -454,7 +459,7 @@ int64_t loop::now() {
 double loop::backend_timeout() {
     sleeping_.store(true, std::memory_order_seq_cst);
     if (any_ready() || timers_.any_overdue() || stopping() || !inbox_empty()) return 0;
-    const int64_t first = timers_.next();
+    const int64_t first = next_wake();
     if (first == k_never) return -1;
     const int64_t wait = first - now();
     return wait > 0 ? to_seconds(wait) : 0;

@@ -302,6 +302,7 @@ private:
     void drain_inbox();
     bool poll_is_due();
     bool poll_is_due_now();
+    int64_t next_wake();
     void poll(int64_t deadline);
     void sleep_until(int64_t deadline);
     void look_on_until(int64_t deadline, int64_t began);

@@ -132,7 +132,7 @@ void timers::cancel(node *item) {
     count_--;
     if (count_ == 0) {
         cached_next_ = k_never;
-        cache_valid_ = true;
+        cache_valid_ = bounded_ = true;
     } else if (deadline <= cached_next_) {
         cache_valid_ = false;
     }
@@ -173,7 +173,7 @@ int64_t timers::next() {
             if (deadline < cached_next_) cached_next_ = deadline;
         }
     }
-    cache_valid_ = true;
+    cache_valid_ = bounded_ = true;
     return cached_next_;
 }
 
@@ -229,7 +229,7 @@ int64_t timers::expire(int64_t now, fifo &due) {
     const int64_t n = before - count_;
     if (n > 0 || cached_next_ <= now) {  // else that of a timer cancelled since
         cached_next_ = k_never;
-        cache_valid_ = count_ == 0;
+        cache_valid_ = bounded_ = count_ == 0;
     }
     return n;
 }
@@ -257,7 +257,7 @@ void timers::drain(fifo &out) {
     }
     count_ = 0;
     cached_next_ = k_never;
-    cache_valid_ = true;
+    cache_valid_ = bounded_ = true;
 }
 
 }  // namespace aloop

@@ -40,6 +40,8 @@ public:
     bool may_be_due(int64_t now) const { return cached_next_ <= now; }
     // The earliest deadline; k_never without timers.
     int64_t next();
+    // As early or earlier, and cheap: it may be that of a timer that was cancelled since.
+    int64_t next_at_earliest() { return bounded_ ? cached_next_ : next(); }
     // Appends what is due at now to due; returns how many.
     int64_t expire(int64_t now, fifo &due);
     // Takes every timer out, in no order, as nodes ready to be dropped.
@@ -68,7 +70,8 @@ private:
     int64_t elapsed_ = 0;
     int64_t count_ = 0;
     int64_t cached_next_ = k_never;
-    bool cache_valid_ = true;
+    bool cache_valid_ = true;  // cached_next_ is the earliest deadline
+    bool bounded_ = true;      // none is earlier
 };
 
 }  // namespace aloop

@@ -238,6 +238,24 @@ static void timer_fire(int64_t n) {
     }
 }
 
+/* The earliest of n that are far off is cancelled each time before the loop looks at the
+ * kernel, as when the timeouts of requests are cancelled in the order of their arming. What
+ * it costs does not depend on how many are left. */
+static void timer_earliest(int64_t n) {
+    enum { k_iterations = 8 }; /* among which the loop looks at the clock once */
+    aloop_handle *timers = calloc((size_t)n, sizeof *timers);
+    const double when = aloop_loop_time(loop()) + 60;
+    for (int64_t i = 0; i < n; i++) {
+        timers[i] = (aloop_handle)MUST(
+            aloop_loop_call_at(loop(), when + (double)i * 1e-6, no_call, NULL, NULL));
+    }
+    for (int64_t i = 0; i < n; i++) {
+        MUST(aloop_loop_cancel_handle(loop(), timers[i]));
+        for (int j = 0; j < k_iterations; j++) AWAIT(aloop_sleep(0));
+    }
+    free(timers);
+}
+
 /* Queues and locks ---------------------------------------------------------------------- */
 
 static aloop_queue *new_queue(int64_t size) {
@@ -455,6 +473,7 @@ const struct cost_operation cost_operations[] = {
     {"sleep", sleep_until_timer},
     {"timer_cancel", timer_cancel},
     {"timer_fire", timer_fire},
+    {"timer_earliest", timer_earliest},
     {"queue_ping_pong", queue_ping_pong},
     {"queue_stream", queue_stream},
     {"queue_stream_step", queue_stream_step},

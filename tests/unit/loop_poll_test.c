@@ -1,6 +1,6 @@
 /*
  * loop.h: how a loop polls: beside a forked child that renews it, for a host that
- * embeds it, and among callbacks that keep it busy.
+ * embeds it, among callbacks that keep it busy, and for timers that were cancelled.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -117,8 +117,29 @@ static void test_no_delay_is_one_iteration_among_busy_callbacks(void **state) {
     close_loop(b.loop);
 }
 
+/* Timers ----------------------------------------------------------------------------- */
+
+static void test_the_time_of_a_cancelled_timer_wakes_the_loop_once(void **state) {
+    (void)state;
+    aloop_loop *loop = real_loop();
+    int cancelled = 0, calls = 0, turns = 0;
+    const int64_t first = aloop_loop_call_later(loop, 0.002, count_call, &cancelled, NULL);
+    assert_true(first > 0);
+    assert_true(aloop_loop_call_later(loop, 0.01, count_call, &calls, NULL) > 0);
+    assert_true(aloop_loop_backend_timeout(loop) <= 0.002);
+    assert_int_equal(aloop_loop_cancel_handle(loop, (aloop_handle)first), 0);
+    alarm(k_hang);
+    for (; calls == 0; turns++) assert_true(aloop_loop_run_once(loop, -1) >= 0);
+    alarm(0);
+    assert_int_equal(cancelled, 0);
+    assert_true(turns <= 3);
+    assert_true(aloop_loop_backend_timeout(loop) < 0);
+    close_loop(loop);
+}
+
 SUITE(CASE(test_a_renewed_child_leaves_the_parents_epoll_alone),
       CASE(test_a_child_may_drop_the_parents_loop),
       CASE(test_a_post_wakes_the_host_of_an_embedded_loop),
       CASE(test_slow_callbacks_delay_a_timer_by_one_of_them),
-      CASE(test_no_delay_is_one_iteration_among_busy_callbacks))
+      CASE(test_no_delay_is_one_iteration_among_busy_callbacks),
+      CASE(test_the_time_of_a_cancelled_timer_wakes_the_loop_once))
