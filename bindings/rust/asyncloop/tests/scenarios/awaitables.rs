@@ -9,7 +9,7 @@ use asyncloop::sync::{
 };
 use asyncloop::{
     as_completed, gather, gather_settled, mpsc, shield, sleep, to_thread, try_to_thread, wait,
-    wait_for, Code, Listener, Op, Promise, Queue, Result, ReturnWhen, Stream, Waited,
+    wait_for, Listener, Op, Promise, Queue, Result, ReturnWhen, Stream, Waited,
 };
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
@@ -133,7 +133,7 @@ pub fn begin(of: &Rc<Interpreter>, words: &[&str]) -> Any {
 
 fn of_sync(of: &Rc<Interpreter>, what: &str, name: &str) -> Any {
     let world = &of.world;
-    let guard = format!("{name} of {}", of.name);
+    let guard = guard_of(of, name);
     match what {
         "acquire" => {
             if let Some(semaphore) = world.find::<Semaphore>(name) {
@@ -147,10 +147,7 @@ fn of_sync(of: &Rc<Interpreter>, what: &str, name: &str) -> Any {
         "acquire_read" => Any::Read(world.get::<ReadWriteLock>(name).acquire_read()),
         "acquire_write" => Any::Write(world.get::<ReadWriteLock>(name).acquire_write()),
         "wait" => match world.find::<Condition>(name) {
-            Some(condition) => Any::Unit(match world.find::<LockGuard>(&guard) {
-                Some(guard) => condition.wait(&guard),
-                None => without_a_guard(), // that does not compile
-            }),
+            Some(condition) => Any::Unit(condition.wait(&world.get::<LockGuard>(&guard))),
             None => Any::Unit(world.get::<Event>(name).wait()),
         },
         "arrive" => Any::Place(world.get::<Barrier>(name).wait()),
@@ -160,10 +157,14 @@ fn of_sync(of: &Rc<Interpreter>, what: &str, name: &str) -> Any {
     }
 }
 
-fn without_a_guard() -> Op<()> {
-    let failed = Promise::new().expect("a promise");
-    failed.fail(&Code::NotOwner.into()).expect("its failure");
-    failed.wait()
+fn guard_of(of: &Interpreter, lock: &str) -> String {
+    format!("{lock} of {}", of.name)
+}
+
+/// Who has no guard of the condition can wait with that of another lock at most.
+async fn wait_with_another_guard(condition: &Condition) -> Result<String> {
+    let guard = Lock::new()?.acquire().await?;
+    condition.wait(&guard).await.map(|()| "0".into())
 }
 
 fn wait_tasks(of: &Rc<Interpreter>, words: &[&str]) -> Any {
@@ -178,7 +179,7 @@ fn wait_tasks(of: &Rc<Interpreter>, words: &[&str]) -> Any {
     Any::Waited(wait(tasks.iter().map(|task| &**task), limit, when), names)
 }
 
-/// `None`: no such instruction.
+/// `None`: an operation does it (`begin`).
 pub async fn in_steps(of: &Rc<Interpreter>, words: &[&str]) -> Option<Result<String>> {
     Some(match words[0] {
         "run" => run(&words[1..].join(" ")).await,
@@ -189,6 +190,13 @@ pub async fn in_steps(of: &Rc<Interpreter>, words: &[&str]) -> Option<Result<Str
             let port = of.world.get::<Listener>(words[2]).port();
             let connected = Stream::connect("127.0.0.1", port).await;
             connected.map(|stream| (of.world.keep(words[1], stream), "0".into()).1)
+        }
+        "wait" => {
+            let condition = of.world.find::<Condition>(words[1])?;
+            if of.world.find::<LockGuard>(&guard_of(of, words[1])).is_some() {
+                return None;
+            }
+            wait_with_another_guard(&condition).await
         }
         _ => return None,
     })
