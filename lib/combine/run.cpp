@@ -185,8 +185,9 @@ namespace {
 
 // As in asyncio each is asked, and asks in turn what it waits for: the last of a chain as
 // often as there are tasks in it. That is only seen in the number of requests, so that once
-// it takes long nobody is asked whom a request has reached; and the youngest come first,
-// who mostly wait for the others.
+// it takes long no walk begins at a task that a request has reached; and the youngest come
+// first, who mostly wait for the others. A walk itself may pass through such tasks again:
+// of many that wait for the same long chain, each passes through all of that.
 void cancel_each(future *const *all, const uint32_t *requests, int64_t n) {
     constexpr int64_t k_long = 1000000;
     int64_t asked = 0, i = 0;

@@ -106,7 +106,8 @@ int64_t prepare_tasks(loop *l);
 // Whether l is closing, so that no task of it will run any more.
 inline bool ends_tasks(const loop *l) { return l->end_of_iteration == nullptr; }
 // For an operation's destructor: whether it was left behind and dropped while its loop
-// goes on. Then it must pass on what it was handed, as after a cancellation.
+// goes on. Then it must pass on what it was handed, as after a cancellation. Not so one that
+// was ended from outside (for want of stack or memory) before it was dropped: that is done.
 inline bool is_given_up(const operation *op) {
     return op->pending() && op->has(k_started) && !ends_tasks(loop_of(op));
 }
